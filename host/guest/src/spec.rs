@@ -1,0 +1,151 @@
+//! What a guest is made of: a draft as a form or the API sends it, and the spec it becomes once
+//! every field has been checked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::{FieldError, FieldErrors};
+use crate::id::{ImageId, KernelId};
+use crate::name::{GuestName, Note};
+use crate::size::{DiskSize, Memory};
+
+/// How a guest's disk keeps what the guest writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskKind {
+    /// A copy-on-write child of the image's base: made at once, holds only what changed.
+    #[default]
+    Cow,
+    /// A full sparse copy, attached with the ubd flag `d`.
+    Plain,
+}
+
+/// What the reconciler does about a guest that crashed. A guest's own power-off always means stopped
+/// (unless the policy is `Always`), its own reboot always means running again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartPolicy {
+    #[default]
+    Never,
+    /// Again after a crash, waiting longer each time.
+    OnFailure,
+    /// Again after any end that nobody asked for.
+    Always,
+}
+
+macro_rules! words {
+    ($type:ident, $field:literal, $($word:literal => $variant:ident),+) => {
+        impl $type {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = FieldError;
+
+            fn from_str(text: &str) -> Result<Self, FieldError> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(FieldError::new($field, concat!("Must be one of:", $(" ", $word),+, "."))),
+                }
+            }
+        }
+    };
+}
+
+words!(DiskKind, "disk_kind", "cow" => Cow, "plain" => Plain);
+words!(RestartPolicy, "restart_policy", "never" => Never, "on_failure" => OnFailure, "always" => Always);
+
+/// A guest as somebody asked for it, not yet checked. Field names are those of the form and the API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestDraft {
+    pub name: String,
+    #[serde(default)]
+    pub note: String,
+    pub image: String,
+    pub kernel: String,
+    pub memory_mib: u32,
+    pub disk_mib: u32,
+    #[serde(default)]
+    pub disk_kind: DiskKind,
+    #[serde(default)]
+    pub restart_policy: RestartPolicy,
+}
+
+/// A guest that may be made, as far as its fields alone can tell: whether image and kernel exist
+/// and the host has room is the server's to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestSpec {
+    pub name: GuestName,
+    pub note: Note,
+    pub image: ImageId,
+    pub kernel: KernelId,
+    pub memory: Memory,
+    pub disk: DiskSize,
+    pub disk_kind: DiskKind,
+    pub restart_policy: RestartPolicy,
+}
+
+impl GuestSpec {
+    /// Checks every field and reports all that is wrong at once.
+    pub fn check(draft: &GuestDraft) -> Result<Self, FieldErrors> {
+        let mut wrong = FieldErrors::default();
+        let name = wrong.take(draft.name.parse());
+        let note = wrong.take(draft.note.parse());
+        let image = wrong.take(draft.image.parse().map_err(|_| FieldError::new("image", "Choose an image.")));
+        let kernel = wrong.take(draft.kernel.parse().map_err(|_| FieldError::new("kernel", "Choose a kernel.")));
+        let memory = wrong.take(Memory::from_mib(draft.memory_mib));
+        let disk = wrong.take(DiskSize::from_mib(draft.disk_mib));
+        let (Some(name), Some(note), Some(image), Some(kernel), Some(memory), Some(disk)) =
+            (name, note, image, kernel, memory, disk)
+        else {
+            return Err(wrong);
+        };
+        let (disk_kind, restart_policy) = (draft.disk_kind, draft.restart_policy);
+        Ok(Self { name, note, image, kernel, memory, disk, disk_kind, restart_policy })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> GuestDraft {
+        GuestDraft {
+            name: "web-1".into(),
+            image: "tiny-1".into(),
+            kernel: "debian-6.1.176".into(),
+            memory_mib: 64,
+            disk_mib: 256,
+            ..GuestDraft::default()
+        }
+    }
+
+    #[test]
+    fn a_sensible_draft_is_a_spec() {
+        assert_eq!(GuestSpec::check(&draft()).expect("sensible").name.as_str(), "web-1");
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let wrong = GuestDraft { image: "../etc".into(), ..GuestDraft::default() };
+        let errors = GuestSpec::check(&wrong).expect_err("nothing is right");
+        for field in ["name", "image", "kernel", "memory_mib", "disk_mib"] {
+            assert_eq!(errors.of(field).count(), 1, "{field} in {errors}");
+        }
+        assert_eq!(errors.of("note").count(), 0);
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(
+            serde_json::from_str::<GuestDraft>(
+                r#"{"name":"a","image":"b","kernel":"c","memory_mib":64,"disk_mib":64,"argv":"x"}"#
+            )
+            .is_err()
+        );
+    }
+}

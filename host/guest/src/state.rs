@@ -1,0 +1,186 @@
+//! What is wanted of a guest, what is seen of it, and how it ended.
+//!
+//! ```text
+//! wanted:   Stopped ⇄ Running        either → Deleted (undoable until its time)
+//!
+//! seen:     Gone → Starting → Running → Stopping ┐
+//!            ▲        │          │         │     │
+//!            └────────┴──────────┴─────────┴─ Ended(exit)
+//! ```
+//! The two are never one value: a person changes what is wanted, the host reports what is seen,
+//! and the reconciler closes the gap.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What somebody wants of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "wanted")]
+pub enum Wanted {
+    Stopped,
+    Running,
+    /// To be purged at `purge_at` (µs since the epoch, UTC) unless somebody takes it back.
+    Deleted {
+        purge_at: i64,
+    },
+}
+
+/// How far a kernel process has come, as its shim tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The process runs; the kernel has not answered yet.
+    Booting,
+    /// The kernel answers on its management console.
+    Running,
+    /// It was asked to stop.
+    Stopping,
+}
+
+/// How a guest's kernel process ended. Everything here but the signal is the guest's own word, so it
+/// is a hint for people and for the restart policy, never a decision about rights.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "exit")]
+pub enum Exit {
+    /// The guest switched itself off, or was shut down.
+    PoweredOff,
+    /// The guest asked for a reboot; with `noreboot` that is an exit and the reconciler's to carry out.
+    Rebooted,
+    /// The kernel process ended with another status, as `/proc/exitcode` or a failed start leaves it.
+    Failed { status: i32 },
+    /// The kernel panicked (abort, status 134) or was ended by a signal that nobody here sent.
+    Crashed { signal: i32 },
+    /// We ended it.
+    Killed,
+    /// The shim itself is gone without a word; the kernel went with it.
+    ShimLost,
+    /// The host was restarted under it.
+    HostRestarted,
+    /// It could not be started at all.
+    NotStarted { reason: String },
+}
+
+impl Exit {
+    /// Whether this is an end that a restart policy `OnFailure` answers with a new start.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::PoweredOff | Self::Rebooted | Self::Killed | Self::HostRestarted => false,
+            Self::Failed { .. } | Self::Crashed { .. } | Self::ShimLost | Self::NotStarted { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PoweredOff => f.write_str("powered off"),
+            Self::Rebooted => f.write_str("rebooted"),
+            Self::Failed { status } => write!(f, "ended with status {status}"),
+            Self::Crashed { signal } => write!(f, "crashed ({})", 128 + signal),
+            Self::Killed => f.write_str("killed"),
+            Self::ShimLost => f.write_str("its shim was lost"),
+            Self::HostRestarted => f.write_str("the host was restarted"),
+            Self::NotStarted { reason } => write!(f, "could not start: {reason}"),
+        }
+    }
+}
+
+/// What the host last reported of a guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "seen")]
+pub enum Seen {
+    /// No process of it exists and none has ended since it was last wanted.
+    #[default]
+    Gone,
+    Starting,
+    /// Running since (µs since the epoch, UTC).
+    Running {
+        since: i64,
+    },
+    Stopping,
+    /// Ended at (µs since the epoch, UTC), and how.
+    Ended {
+        at: i64,
+        exit: Exit,
+    },
+}
+
+impl Seen {
+    /// Whether a process of the guest exists on the host.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Starting | Self::Running { .. } | Self::Stopping)
+    }
+}
+
+/// A guest's state in one word, one shape and one colour, as lists and headers show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Badge {
+    Running,
+    Starting,
+    Stopping,
+    Stopped,
+    Crashed,
+    Deleted,
+}
+
+impl Badge {
+    /// What people should think, out of what is wanted and what is seen.
+    pub fn of(wanted: &Wanted, seen: &Seen) -> Self {
+        match (wanted, seen) {
+            (Wanted::Deleted { .. }, Seen::Gone | Seen::Ended { .. }) => Self::Deleted,
+            (Wanted::Stopped | Wanted::Deleted { .. }, seen) if seen.is_alive() => Self::Stopping,
+            (_, Seen::Stopping) => Self::Stopping,
+            (_, Seen::Starting) => Self::Starting,
+            (_, Seen::Running { .. }) => Self::Running,
+            (_, Seen::Ended { exit, .. }) if exit.is_failure() => Self::Crashed,
+            (Wanted::Running, _) => Self::Starting,
+            _ => Self::Stopped,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Starting => "Starting",
+            Self::Stopping => "Stopping",
+            Self::Stopped => "Stopped",
+            Self::Crashed => "Crashed",
+            Self::Deleted => "Deleted",
+        }
+    }
+
+    pub fn shape(self) -> &'static str {
+        match self {
+            Self::Running => "●",
+            Self::Starting => "◐",
+            Self::Stopping => "◑",
+            Self::Stopped => "◌",
+            Self::Crashed => "▲",
+            Self::Deleted => "✕",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_is_shown_whatever_is_wanted_next() {
+        let seen = Seen::Ended { at: 0, exit: Exit::Crashed { signal: 6 } };
+        assert_eq!(Badge::of(&Wanted::Running, &seen), Badge::Crashed);
+        assert_eq!(Badge::of(&Wanted::Stopped, &seen), Badge::Crashed);
+        assert_eq!(Exit::Crashed { signal: 6 }.to_string(), "crashed (134)");
+    }
+
+    #[test]
+    fn words_of_wanted_and_seen_are_tagged() {
+        let json = serde_json::to_string(&Wanted::Deleted { purge_at: 7 }).expect("plain data");
+        assert_eq!(json, r#"{"wanted":"deleted","purge_at":7}"#);
+        let json =
+            serde_json::to_string(&Seen::Ended { at: 1, exit: Exit::Failed { status: 42 } }).expect("plain data");
+        assert_eq!(json, r#"{"seen":"ended","at":1,"exit":{"exit":"failed","status":42}}"#);
+    }
+}
