@@ -1,1 +1,5 @@
-//! .
+//! What is decided: the http edge, rules by noun, operations, the reconciler, the store.
+//!
+//! Reading order: [`config`], [`panel`] (every long-lived part), [`http`] (all routes in one list),
+//! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
+

@@ -62,14 +62,9 @@ text_type!(
 text_type!(
     /// A free line or two about a guest: at most 500 characters, no control characters but line
     /// feeds. May be empty.
+    #[derive(Default)]
     Note, "note", note
 );
-
-impl Default for Note {
-    fn default() -> Self {
-        Self(String::new())
-    }
-}
 
 fn guest_name(text: &str) -> Result<String, String> {
     if text.is_empty() {

@@ -1,0 +1,71 @@
+//! The one error that crosses from panel to page: few variants, a sentence for the person, a status.
+//! Causes stay in the panel's log.
+
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+use umbel_guest::FieldErrors;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "error", rename_all = "snake_case")]
+pub enum AppError {
+    #[error("Sign in first.")]
+    NotSignedIn,
+    /// A first password must be changed before anything else.
+    #[error("Choose a new password first.")]
+    MustChangePassword,
+    #[error("{reason}")]
+    Forbidden { reason: String },
+    /// Also what a stranger is told about things that are not theirs.
+    #[error("There is no such {what}.")]
+    NotFound { what: String },
+    #[error("{0}")]
+    Invalid(FieldErrors),
+    /// Right in itself, but not in the state that things are in.
+    #[error("{message}")]
+    Conflict { message: String },
+    #[error("Too many tries. Try again in {retry_after_s} s.")]
+    TooMany { retry_after_s: u64 },
+    /// The agent or the database is away; what was asked for may be tried again.
+    #[error("{message}")]
+    Unavailable { message: String },
+    /// The reference stands beside the cause in the panel's log.
+    #[error("Something went wrong in the panel. Its log has the cause under {reference}.")]
+    Internal { reference: String },
+}
+
+impl AppError {
+    /// HTTP status of an answer that is this error (RFC 9110, section 15).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NotSignedIn => 401,
+            Self::MustChangePassword | Self::Forbidden { .. } => 403,
+            Self::NotFound { .. } => 404,
+            Self::Conflict { .. } => 409,
+            Self::Invalid(_) => 422,
+            Self::TooMany { .. } => 429,
+            Self::Internal { .. } => 500,
+            Self::Unavailable { .. } => 503,
+        }
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::NotFound { what: what.to_owned() }
+    }
+}
+
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(message) => {
+                Self::Unavailable { message: format!("The panel can't be reached: {message}") }
+            }
+            ServerFnErrorErr::Args(message) | ServerFnErrorErr::MissingArg(message) => {
+                Self::Invalid(FieldErrors::one("form", message))
+            }
+            other => Self::Internal { reference: other.to_string() },
+        }
+    }
+}

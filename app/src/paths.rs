@@ -1,0 +1,78 @@
+//! Every address of the panel; the only place where one is spelled.
+
+use umbel_guest::{GuestId, OperationId};
+
+pub const OVERVIEW: &str = "/";
+pub const GUESTS: &str = "/guests";
+pub const GUEST_NEW: &str = "/guests/new";
+pub const OPERATIONS: &str = "/operations";
+pub const PEOPLE: &str = "/people";
+pub const ACCOUNT: &str = "/account";
+
+/// Plain pages without wasm, each a GET and a POST.
+pub const SIGN_IN: &str = "/sign-in";
+pub const SIGN_OUT: &str = "/sign-out";
+pub const FIRST_RUN: &str = "/first-run";
+pub const NEW_PASSWORD: &str = "/account/password";
+
+/// The one WebSocket of a tab: what has changed.
+pub const EVENTS: &str = "/events";
+/// Server functions are registered under here.
+pub const SERVER_FN: &str = "/_sf";
+pub const API: &str = "/api/v1";
+
+pub fn guest(id: GuestId) -> String {
+    format!("{GUESTS}/{id}")
+}
+
+pub fn guest_console(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/console")
+}
+
+pub fn guest_activity(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/activity")
+}
+
+pub fn guest_settings(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/settings")
+}
+
+pub fn operation(id: OperationId) -> String {
+    format!("{OPERATIONS}/{id}")
+}
+
+/// WebSocket of a console (`?from=N` resumes at offset N).
+pub fn console_socket(id: GuestId) -> String {
+    format!("{API}/guests/{id}/console")
+}
+
+/// The console's text (`?since=N`), without a WebSocket.
+pub fn console_log(id: GuestId) -> String {
+    format!("{API}/guests/{id}/console/log")
+}
+
+/// Where to go after signing in: a path of our own, or the overview. `//host` and `/\host` are not
+/// paths (WHATWG URL, relative references) and neither are control characters.
+pub fn safe_next(next: &str) -> &str {
+    let own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && !next.chars().any(char::is_control)
+        && !next.starts_with(SIGN_IN);
+    if own { next } else { OVERVIEW }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_away_after_signing_in() {
+        for next in
+            ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "", "/a\nb", "/sign-in?next=/"]
+        {
+            assert_eq!(safe_next(next), OVERVIEW, "{next:?}");
+        }
+        assert_eq!(safe_next("/guests/new?x=1"), "/guests/new?x=1");
+    }
+}

@@ -1,0 +1,120 @@
+use serde::{Deserialize, Serialize};
+use umbel_guest::{GuestId, OperationId};
+
+/// What is done, a noun and a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    GuestCreate,
+    GuestStart,
+    GuestShutDown,
+    GuestKill,
+    GuestRestart,
+    GuestDelete,
+    GuestPurge,
+}
+
+impl OperationKind {
+    pub const ALL: [Self; 7] = [
+        Self::GuestCreate,
+        Self::GuestStart,
+        Self::GuestShutDown,
+        Self::GuestKill,
+        Self::GuestRestart,
+        Self::GuestDelete,
+        Self::GuestPurge,
+    ];
+
+    /// As rows and the API spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::GuestCreate => "guest_create",
+            Self::GuestStart => "guest_start",
+            Self::GuestShutDown => "guest_shut_down",
+            Self::GuestKill => "guest_kill",
+            Self::GuestRestart => "guest_restart",
+            Self::GuestDelete => "guest_delete",
+            Self::GuestPurge => "guest_purge",
+        }
+    }
+
+    /// As people say it, before a guest's name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::GuestCreate => "Create",
+            Self::GuestStart => "Start",
+            Self::GuestShutDown => "Shut down",
+            Self::GuestKill => "Kill",
+            Self::GuestRestart => "Restart",
+            Self::GuestDelete => "Delete",
+            Self::GuestPurge => "Purge",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum OperationState {
+    Running,
+    /// A step failed and what was done is being undone.
+    Undoing {
+        reason: String,
+    },
+    Done,
+    /// Failed and undone; nothing is left of it.
+    Failed {
+        reason: String,
+    },
+    Cancelled,
+}
+
+impl OperationState {
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Failed { .. } | Self::Cancelled)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    Undone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepShown {
+    pub name: String,
+    pub state: StepState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub at: i64,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationShown {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub guest: Option<GuestId>,
+    pub guest_name: String,
+    pub requester: String,
+    pub state: OperationState,
+    pub steps: Vec<StepShown>,
+    pub log: Vec<LogLine>,
+    pub created_at: i64,
+    pub ended_at: Option<i64>,
+    /// Whether it can be cancelled (before its last step) or taken back (a deletion).
+    pub can_cancel: bool,
+}
+
+impl OperationShown {
+    /// Steps done and steps in all.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.steps.iter().filter(|s| s.state == StepState::Done).count(), self.steps.len())
+    }
+}
