@@ -1,0 +1,68 @@
+//! What the end of a kernel process means.
+//!
+//! With `noreboot` both a reboot and a power-off end with status 0 and only the kernel's last line
+//! tells them apart: a word of the guest's, good for convenience, never for a right.
+
+use umbel_guest::Exit;
+
+/// How a process ended, as waitpid(2) tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Exited(i32),
+    Signalled(i32),
+}
+
+/// Who wanted it to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    Us,
+    Itself,
+}
+
+/// `tail` is the end of its console, a few hundred bytes.
+pub fn meaning(ended: Ended, by: EndedBy, tail: &[u8]) -> Exit {
+    match (ended, by) {
+        (Ended::Signalled(_), EndedBy::Us) => Exit::Killed,
+        (Ended::Signalled(signal), EndedBy::Itself) => Exit::Crashed { signal },
+        (Ended::Exited(0), _) if says_reboot(tail) => Exit::Rebooted,
+        (Ended::Exited(0), _) => Exit::PoweredOff,
+        // Shells and helpers hand a signal on as 128 and its number.
+        (Ended::Exited(status), EndedBy::Itself) if status == 128 + nix::libc::SIGABRT => {
+            Exit::Crashed { signal: nix::libc::SIGABRT }
+        }
+        (Ended::Exited(_), EndedBy::Us) => Exit::Killed,
+        (Ended::Exited(status), EndedBy::Itself) => Exit::Failed { status },
+    }
+}
+
+fn says_reboot(tail: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(tail);
+    let last = text.lines().rev().find(|line| line.contains("reboot: "));
+    last.is_some_and(|line| line.contains("reboot: Restarting system"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_name() {
+        use Ended::{Exited, Signalled};
+        use EndedBy::{Itself, Us};
+        let off = b"\r\nreboot: System halted\r\n".as_slice();
+        let again = b"reboot: Restarting system\r\n".as_slice();
+        for (ended, by, tail, exit) in [
+            (Exited(0), Itself, off, Exit::PoweredOff),
+            (Exited(0), Itself, b"reboot: Power down".as_slice(), Exit::PoweredOff),
+            (Exited(0), Itself, again, Exit::Rebooted),
+            (Exited(0), Us, off, Exit::PoweredOff),
+            (Exited(42), Itself, off, Exit::Failed { status: 42 }),
+            (Signalled(6), Itself, b"Kernel panic".as_slice(), Exit::Crashed { signal: 6 }),
+            (Exited(134), Itself, b"".as_slice(), Exit::Crashed { signal: 6 }),
+            (Signalled(9), Us, b"".as_slice(), Exit::Killed),
+            (Signalled(9), Itself, b"".as_slice(), Exit::Crashed { signal: 9 }),
+        ] {
+            assert_eq!(meaning(ended, by, tail), exit, "{ended:?} {by:?}");
+        }
+    }
+}
