@@ -3,3 +3,4 @@
 //! Reading order: [`config`], [`panel`] (every long-lived part), [`http`] (all routes in one list),
 //! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
 
+pub mod store;

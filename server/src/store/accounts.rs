@@ -1,0 +1,131 @@
+//! Accounts. A password hash leaves here only for a check, in [`Credentials`].
+
+use umbel_app::shown::Role;
+use umbel_guest::{AccountId, AccountName};
+
+use super::StoreError;
+use super::db::On;
+use super::query::{Row, sql};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: AccountName,
+    pub role: Role,
+    pub enabled: bool,
+    /// The password is a first one, or one that an administrator made.
+    pub must_change_password: bool,
+    pub created_at: i64,
+    pub last_sign_in_at: Option<i64>,
+    /// How many guests are theirs.
+    pub guests: u32,
+}
+
+/// What a sign-in is checked against.
+#[derive(Clone)]
+pub struct Credentials {
+    pub account: Account,
+    /// In PHC string format.
+    pub password_hash: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+fn account(row: &Row) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: row.parse("id")?,
+        name: row.parse("name")?,
+        role: row.parse("role")?,
+        enabled: row.get("enabled")?,
+        must_change_password: row.get("must_change_password")?,
+        created_at: row.get("created_at")?,
+        last_sign_in_at: row.get("last_sign_in_at")?,
+        guests: row.number("guests")?,
+    })
+}
+
+/// The columns that [`account`] reads, with the rest of a statement.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, role, enabled, must_change_password, password_hash, created_at, last_sign_in_at, ",
+            "(SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
+            $rest
+        )
+    };
+}
+
+/// Fails with [`StoreError::Duplicate`] where the name is taken.
+pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_hash: &str) -> Result<(), StoreError> {
+    let insert = "INSERT INTO accounts (id, name, role, enabled, password_hash, must_change_password, created_at, \
+                  last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    sql("account_insert", insert)
+        .bind(account.id)
+        .bind(account.name.as_str())
+        .bind(account.role.word())
+        .bind(account.enabled)
+        .bind(password_hash)
+        .bind(account.must_change_password)
+        .bind(account.created_at)
+        .bind(account.last_sign_in_at)
+        .run(on)
+        .await?;
+    Ok(())
+}
+
+pub async fn account_fetch(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<Account>, StoreError> {
+    sql("account_fetch", select!("WHERE id = $1")).bind(id).one(on).await?.as_ref().map(account).transpose()
+}
+
+pub async fn account_fetch_by_name(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Account>, StoreError> {
+    let row = sql("account_fetch_by_name", select!("WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    row.as_ref().map(account).transpose()
+}
+
+pub async fn account_credentials(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Credentials>, StoreError> {
+    let row = sql("account_credentials", select!("WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    row.map(|row| Ok(Credentials { account: account(&row)?, password_hash: row.get("password_hash")? })).transpose()
+}
+
+/// By name.
+pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreError> {
+    sql("account_list", select!("ORDER BY name")).all(on).await?.iter().map(account).collect()
+}
+
+/// How many administrators can sign in.
+pub async fn account_count_administrators(on: impl Into<On<'_>>) -> Result<u32, StoreError> {
+    let count = "SELECT COUNT(*) AS n FROM accounts WHERE role = $1 AND enabled = $2";
+    let query = sql("account_count_administrators", count).bind(Role::Administrator.word()).bind(true);
+    query.one(on).await?.map_or(Ok(0), |row| row.number("n"))
+}
+
+/// Whether there was such an account.
+pub async fn account_set_enabled(on: impl Into<On<'_>>, id: AccountId, enabled: bool) -> Result<bool, StoreError> {
+    let update = "UPDATE accounts SET enabled = $1 WHERE id = $2";
+    Ok(sql("account_set_enabled", update).bind(enabled).bind(id).run(on).await? == 1)
+}
+
+/// Whether there was such an account.
+pub async fn account_set_password(
+    on: impl Into<On<'_>>,
+    id: AccountId,
+    password_hash: &str,
+    must_change: bool,
+) -> Result<bool, StoreError> {
+    let update = "UPDATE accounts SET password_hash = $1, must_change_password = $2 WHERE id = $3";
+    let query = sql("account_set_password", update).bind(password_hash).bind(must_change).bind(id);
+    Ok(query.run(on).await? == 1)
+}
+
+pub async fn account_signed_in(on: impl Into<On<'_>>, id: AccountId, at: i64) -> Result<(), StoreError> {
+    sql("account_signed_in", "UPDATE accounts SET last_sign_in_at = $1 WHERE id = $2")
+        .bind(at)
+        .bind(id)
+        .run(on)
+        .await?;
+    Ok(())
+}
