@@ -1,2 +1,4 @@
-//! Integration tests.
-mod x {}
+//! Integration tests in one binary, a module per noun; `harness` is what they stand on.
+
+mod harness;
+mod store;

@@ -1,0 +1,68 @@
+//! A fresh database of each engine.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+
+use umbel_server::store::Db;
+use umbel_server::store::db::Address;
+
+use super::postgres;
+
+/// An open database with the newest schema and nothing else in it. `address` opens it once more, as
+/// another panel would.
+#[derive(Clone, Debug)]
+pub(crate) struct Fresh {
+    pub(crate) db: Db,
+    pub(crate) address: Address,
+}
+
+/// Runs a test on SQLite in a temporary directory.
+pub(crate) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Fresh) -> F) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let address = Address::within(directory.path());
+    let db = Db::open(&address).await.expect("a new database");
+    finish(tokio::spawn(test(Fresh { db: db.clone(), address })).await, db).await;
+}
+
+/// Runs a test on a database of its own in the PostgreSQL of this binary.
+pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Fresh) -> F) {
+    let (address, name) = postgres::create().await;
+    let db = Db::open(&address).await.expect("a new database");
+    let done = tokio::spawn(test(Fresh { db: db.clone(), address })).await;
+    postgres::remove(&name).await;
+    finish(done, db).await;
+}
+
+async fn finish(done: Result<(), tokio::task::JoinError>, db: Db) {
+    db.close().await;
+    if let Err(error) = done {
+        resume_unwind(error.into_panic());
+    }
+}
+
+/// Each test of the block as two, `<name>::sqlite` and `<name>::postgres`. A test is an `async fn`
+/// that takes a [`Fresh`].
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($fresh:ident $(: $type:ty)?) $body:block)+) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                use super::*;
+
+                async fn body($fresh: crate::harness::db::Fresh) $body
+
+                #[tokio::test]
+                async fn sqlite() {
+                    crate::harness::db::on_sqlite(body).await;
+                }
+
+                #[tokio::test]
+                async fn postgres() {
+                    crate::harness::db::on_postgres(body).await;
+                }
+            }
+        )+
+    };
+}
+
+pub(crate) use both;

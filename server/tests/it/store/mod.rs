@@ -1,0 +1,4 @@
+//! Every store function on both engines.
+
+mod accounts;
+mod db;
