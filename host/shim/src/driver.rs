@@ -1,0 +1,326 @@
+//! The loop that owns the guest: one poll(2) over the terminal, the kernel's notices, signals, the
+//! listening socket and every connection. The terminal is always drained, whoever reads or doesn't.
+
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::libc::TIOCSWINSZ;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::Winsize;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use umbel_uml::exit::Ended;
+use umbel_uml::management::{self, Command, Notice};
+use umbel_wire::ring::RunNote;
+use umbel_wire::shim::{VERSION, Word};
+
+use crate::launch::{self, Kernel, LaunchError, Outfit, is_init};
+use crate::reader::{Reader, Wish};
+use crate::run::Run;
+
+/// What may be typed and not yet taken by the guest; beyond it, connections are not heard.
+const TYPED_MAX: usize = 64 * 1024;
+/// The most that is drained from the terminal before others are looked at.
+const DRAIN: usize = 256 * 1024;
+/// How long readers may take the last bytes after the end.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+/// How long the management console may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+const READERS_MAX: usize = 256;
+
+nix::ioctl_write_ptr_bad!(set_window_size, TIOCSWINSZ, Winsize);
+
+struct Driver {
+    outfit: Outfit,
+    kernel: Kernel,
+    run: Run,
+    readers: Vec<Reader<UnixStream>>,
+    typed: Vec<u8>,
+}
+
+/// Runs the guest to its end.
+pub fn drive(outfit: Outfit) -> Result<(), LaunchError> {
+    // Everything that can be blocked is: only SIGKILL, and our own Kill, end a shim.
+    let mut signals = SigSet::all();
+    signals.remove(Signal::SIGSEGV);
+    signals.remove(Signal::SIGBUS);
+    signals.thread_block().map_err(LaunchError::Poll)?;
+    let mut awaited = SigSet::empty();
+    awaited.add(Signal::SIGCHLD);
+    let signals = SignalFd::with_flags(&awaited, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
+    let signals = signals.map_err(LaunchError::Poll)?;
+
+    outfit.listener.set_nonblocking(true).map_err(LaunchError::Notices)?;
+    let mut outfit = outfit;
+    let kernel = match launch::boot(&outfit.order) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            note_failed_start(&mut outfit, &error);
+            return Err(error);
+        }
+    };
+    let mut driver = Driver { outfit, kernel, run: Run::new(now()), readers: Vec::new(), typed: Vec::new() };
+    driver.note();
+    driver.until_the_end(&signals)?;
+    end_descendants();
+    Ok(())
+}
+
+/// The agent learns from the ring why there never was a kernel.
+fn note_failed_start(outfit: &mut Outfit, error: &LaunchError) {
+    let source = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
+    let exit = umbel_guest::Exit::NotStarted { reason: format!("{error}{source}") };
+    let state = umbel_wire::shim::ShimState::Ended { at: now(), exit };
+    outfit.ring.note(&RunNote { generation: outfit.order.generation, state });
+}
+
+impl Driver {
+    fn until_the_end(&mut self, signals: &SignalFd) -> Result<(), LaunchError> {
+        let mut leave_at: Option<Instant> = None;
+        loop {
+            if self.run.has_ended() && leave_at.is_none() {
+                leave_at = Some(Instant::now() + LAST_BYTES);
+            }
+            if let Some(leave_at) = leave_at {
+                let end = self.outfit.ring.extent().end;
+                if self.readers.iter().all(|r| r.is_caught_up(end)) || Instant::now() >= leave_at {
+                    return Ok(());
+                }
+            }
+            let timeout = if leave_at.is_some() { PollTimeout::from(50u8) } else { PollTimeout::NONE };
+            let (terminal, others, ready) = self.wait(signals, timeout)?;
+            if terminal.contains(PollFlags::POLLIN) {
+                self.drain_terminal(DRAIN);
+            }
+            if others[0] {
+                self.take_notices();
+            }
+            if others[1] {
+                while let Ok(Some(_)) = signals.read_signal() {}
+                self.reap();
+            }
+            if others[2] {
+                self.accept();
+            }
+            self.serve_readers(&ready);
+            self.hand_over_typing();
+        }
+    }
+
+    /// Waits for something; which of terminal, (notices, signals, listener) and readers is ready.
+    fn wait(
+        &self,
+        signals: &SignalFd,
+        timeout: PollTimeout,
+    ) -> Result<(PollFlags, [bool; 3], Vec<PollFlags>), LaunchError> {
+        let terminal = if self.typed.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
+        // Back-pressure: while the guest takes no input, nobody is heard who would bring more.
+        let hears = if self.typed.len() < TYPED_MAX { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut fds = vec![
+            PollFd::new(self.kernel.master.as_fd(), terminal),
+            PollFd::new(self.kernel.notices.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.outfit.listener.as_fd(), PollFlags::POLLIN),
+        ];
+        for reader in &self.readers {
+            let wants = if reader.has_unsent() { hears | PollFlags::POLLOUT } else { hears };
+            fds.push(PollFd::new(reader.as_fd(), wants));
+        }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(LaunchError::Poll(error)),
+        }
+        let flags: Vec<PollFlags> = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
+        let others = [1, 2, 3].map(|i: usize| !flags[i].is_empty());
+        Ok((flags[0], others, flags[4..].to_vec()))
+    }
+
+    fn drain_terminal(&mut self, most: usize) {
+        let mut buffer = [0; 16 * 1024];
+        let mut drained = 0;
+        while drained < most {
+            match nix::unistd::read(&self.kernel.master, &mut buffer) {
+                Ok(length) if length > 0 => {
+                    self.outfit.ring.append(&buffer[..length]);
+                    drained += length;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn take_notices(&mut self) {
+        while let Some(notice) = self.kernel.notices.take() {
+            // A panic ends the process, and that is what counts; the rest is the guest's talk.
+            if notice == Notice::Ready && self.run.ready(now()) {
+                self.tell_state();
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        let kernel = Pid::from_raw(self.kernel.child.id().cast_signed());
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) if pid == kernel => self.ended(Ended::Exited(status)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == kernel => {
+                    self.ended(Ended::Signalled(signal as i32));
+                }
+                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The main process is gone; its programs may still run, natively and without a kernel.
+    fn ended(&mut self, how: Ended) {
+        end_descendants();
+        self.drain_terminal(usize::MAX);
+        let extent = self.outfit.ring.extent();
+        let from = extent.end.saturating_sub(512).max(extent.boot);
+        let tail = self.outfit.ring.read(from, 512).unwrap_or_default().to_vec();
+        self.run.ended(how, &tail, now());
+        self.tell_state();
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.outfit.listener.accept() {
+            if self.readers.len() < READERS_MAX && stream.set_nonblocking(true).is_ok() {
+                self.readers.push(Reader::new(stream));
+            }
+        }
+    }
+
+    fn serve_readers(&mut self, ready: &[PollFlags]) {
+        let mut wishes = Vec::new();
+        let mut flags = ready.iter().copied();
+        let ring = &self.outfit.ring;
+        self.readers.retain_mut(|reader| {
+            // Readers that were accepted after the wait have no flags yet.
+            let flags = flags.next().unwrap_or(PollFlags::empty());
+            if !flags.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+                return true;
+            }
+            reader.hear(ring).map(|said| wishes.extend(said)).is_ok()
+        });
+        for wish in wishes {
+            self.grant(wish);
+        }
+        let ring = &self.outfit.ring;
+        self.readers.retain_mut(|reader| reader.serve(ring).is_ok());
+    }
+
+    fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Hello { version } => {
+                if version != VERSION {
+                    eprintln!("a client speaks version {version}, this shim {VERSION}");
+                }
+                self.greet();
+            }
+            Wish::Type(bytes) => self.typed.extend_from_slice(&bytes),
+            Wish::Resize { columns, rows } => self.resize(columns, rows),
+            Wish::CtrlAltDel => self.ctrl_alt_del(),
+            Wish::Kill => self.kill(),
+        }
+    }
+
+    fn greet(&mut self) {
+        let hello =
+            Word::Hello { version: VERSION, guest: self.outfit.order.guest, generation: self.outfit.order.generation };
+        let state = Word::State(self.run.state().clone());
+        for reader in &mut self.readers {
+            if !reader.takes_greeting() {
+                continue;
+            }
+            reader.tell(&hello);
+            reader.tell(&state);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "an ioctl")]
+    fn resize(&mut self, columns: u16, rows: u16) {
+        use std::os::fd::AsRawFd;
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the master is open and `size` lives through the call, which only reads it.
+        let set = unsafe { set_window_size(self.kernel.master.as_raw_fd(), &size) };
+        // The kernel process has no controlling terminal, so the signal has to be sent by hand.
+        let told = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGWINCH);
+        if let Err(error) = set.map(drop).and(told) {
+            eprintln!("setting the window size: {error}");
+        }
+    }
+
+    fn ctrl_alt_del(&mut self) {
+        let own = self.outfit.order.work.join("ask");
+        match management::ask(&self.kernel.line.management_socket(), &own, Command::Cad, PATIENCE) {
+            Ok(_) => {
+                if self.run.asked_to_stop(now()) {
+                    self.tell_state();
+                }
+            }
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
+                let refused = Word::Refused { what: "ctrl_alt_del".into(), reason: format!("{error}{source}") };
+                self.readers.iter_mut().for_each(|r| r.tell(&refused));
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        self.run.killed_by_us();
+        // A process that is gone already is what was wanted.
+        let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGKILL);
+    }
+
+    fn hand_over_typing(&mut self) {
+        while !self.typed.is_empty() {
+            match nix::unistd::write(&self.kernel.master, &self.typed) {
+                Ok(length) if length > 0 => drop(self.typed.drain(..length)),
+                _ => return,
+            }
+        }
+    }
+
+    fn tell_state(&mut self) {
+        self.note();
+        let word = Word::State(self.run.state().clone());
+        self.readers.iter_mut().for_each(|r| r.tell(&word));
+    }
+
+    fn note(&mut self) {
+        let note = RunNote { generation: self.outfit.order.generation, state: self.run.state().clone() };
+        self.outfit.ring.note(&note);
+    }
+}
+
+/// Ends every process that the kernel left behind. As pid 1 that is everybody else in the namespace;
+/// otherwise our children again and again, since orphans of theirs come to us.
+fn end_descendants() {
+    if is_init() {
+        // ESRCH: nobody is left.
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        return;
+    }
+    for _ in 0..100 {
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+        let children: Vec<Pid> =
+            children.split_whitespace().filter_map(|p| p.parse().ok()).map(Pid::from_raw).collect();
+        if children.is_empty() {
+            return;
+        }
+        for &child in &children {
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = waitpid(child, None);
+        }
+    }
+}
+
+/// µs since the epoch, UTC.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,153 @@
+//! Taking over what the agent's launcher left behind, and starting the kernel on a terminal of its own.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{getpid, setsid};
+use umbel_uml::management::Notices;
+use umbel_uml::{BadPath, CommandLine, RootDisk};
+use umbel_wire::launch::{LISTENER_FD, ORDER_FD, RING_FD, ShimOrder};
+use umbel_wire::ring::{RingError, RingWriter};
+use umbel_wire::{frame, launch};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error("descriptor {0} was not handed over")]
+    Descriptor(RawFd, #[source] nix::Error),
+    #[error("reading the order")]
+    Order(#[source] io::Error),
+    #[error("understanding the order")]
+    OrderContent(#[source] frame::FrameError),
+    #[error("hiding from other processes of the same uid")]
+    Dumpable(#[source] nix::Error),
+    #[error("forbidding core dumps")]
+    CoreLimit(#[source] nix::Error),
+    #[error("adopting the processes of the guest")]
+    Subreaper(#[source] nix::Error),
+    #[error("opening the console ring")]
+    Ring(#[source] RingError),
+    #[error("opening a terminal")]
+    Terminal(#[source] nix::Error),
+    #[error("listening for the kernel's notices")]
+    Notices(#[source] io::Error),
+    #[error(transparent)]
+    Path(#[from] BadPath),
+    #[error("starting the kernel {path}")]
+    Kernel { path: String, source: io::Error },
+    #[error("waiting for something to happen")]
+    Poll(#[source] nix::Error),
+}
+
+/// Everything that the shim was started with.
+#[derive(Debug)]
+pub struct Outfit {
+    pub order: ShimOrder,
+    pub listener: UnixListener,
+    pub ring: RingWriter,
+}
+
+/// Whether we are pid 1 of a PID namespace: then the kernel ends everything with us.
+pub fn is_init() -> bool {
+    getpid().as_raw() == 1
+}
+
+pub fn take_over() -> Result<Outfit, LaunchError> {
+    // The kernel process shares our uid; without this it could attach to us with ptrace(2).
+    prctl::set_dumpable(false).map_err(LaunchError::Dumpable)?;
+
+    // A panic is abort(): a core would hold all of the guest's memory.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(LaunchError::CoreLimit)?;
+
+    // Outside of a PID namespace orphans of the guest must come to us to be ended.
+    if !is_init() {
+        prctl::set_child_subreaper(true).map_err(LaunchError::Subreaper)?;
+    }
+
+    let mut order = String::new();
+    File::from(inherited(ORDER_FD)?).read_to_string(&mut order).map_err(LaunchError::Order)?;
+    let order: ShimOrder = frame::from_json(order.as_bytes()).map_err(LaunchError::OrderContent)?;
+    let ring = File::from(inherited(RING_FD)?);
+    let ring = RingWriter::begin(&ring, order.generation).map_err(LaunchError::Ring)?;
+    let listener = UnixListener::from(inherited(LISTENER_FD)?);
+    Ok(Outfit { order, listener, ring })
+}
+
+/// A descriptor that the launcher put in place, closed for the programs that we start.
+#[expect(unsafe_code, reason = "taking ownership of inherited descriptors")]
+fn inherited(fd: RawFd) -> Result<OwnedFd, LaunchError> {
+    // SAFETY: called once for each descriptor of the launch contract, before any other is opened;
+    // a missing one is found by fcntl below and never used.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|e| LaunchError::Descriptor(fd.as_raw_fd(), e))?;
+    Ok(fd)
+}
+
+/// A running kernel and the terminal that it talks on.
+#[derive(Debug)]
+pub struct Kernel {
+    pub child: Child,
+    pub master: OwnedFd,
+    /// Kept open so that the master never hangs up: the end is learnt from the process.
+    _slave: OwnedFd,
+    pub notices: Notices,
+    pub line: CommandLine,
+}
+
+/// Starts the kernel. All signals are blocked in us and must be unblocked in it.
+pub fn boot(order: &ShimOrder) -> Result<Kernel, LaunchError> {
+    let line = CommandLine {
+        memory: order.memory,
+        root_disk: match &order.root_disk {
+            launch::RootDisk::Cow { child, base } => RootDisk::Cow { child: child.clone(), base: base.clone() },
+            launch::RootDisk::Plain { file } => RootDisk::Plain { file: file.clone() },
+        },
+        hostname: order.name.clone(),
+        uml_dir: order.work.join("uml"),
+        notify: order.work.join("notify"),
+    };
+    let arguments = line.arguments()?;
+    let notices = Notices::bind(&line.notify).map_err(LaunchError::Notices)?;
+
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let OpenptyResult { master, slave } = openpty(&size, None).map_err(LaunchError::Terminal)?;
+    for fd in [&master, &slave] {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(LaunchError::Terminal)?;
+    }
+    fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(LaunchError::Terminal)?;
+    let end = || slave.as_fd().try_clone_to_owned().map(Stdio::from);
+
+    let mut command = Command::new(&order.kernel);
+    let failed = |source| LaunchError::Kernel { path: order.kernel.display().to_string(), source };
+    command.arg0("linux").args(arguments).env_clear().current_dir(&order.work);
+    command.env("TMPDIR", &order.work).env("HOME", &order.work).env("TERM", "linux");
+    command.stdin(end().map_err(failed)?).stdout(end().map_err(failed)?).stderr(end().map_err(failed)?);
+    in_its_own_session(&mut command);
+    let child = command.spawn().map_err(failed)?;
+    Ok(Kernel { child, master, _slave: slave, notices, line })
+}
+
+/// A session without controlling terminal, so that no key on the console is a signal, and no blocked
+/// signals. Without a PID namespace it dies with us besides.
+#[expect(unsafe_code, reason = "code between fork(2) and execve(2)")]
+fn in_its_own_session(command: &mut Command) {
+    let dies_with_us = !is_init();
+    let prepare = move || {
+        setsid()?;
+        SigSet::empty().thread_set_mask()?;
+        if dies_with_us {
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
+        }
+        Ok(())
+    };
+    // SAFETY: only async-signal-safe system calls (signal-safety(7)) and no allocation.
+    unsafe { command.pre_exec(prepare) };
+}

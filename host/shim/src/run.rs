@@ -1,0 +1,91 @@
+//! How the kernel process stands. Pure: events in, state out.
+//!
+//! ```text
+//! Booting ──ready──▶ Running ──asked to stop──▶ Stopping
+//!    └───────────────┴──────────────┴──ended──▶ Ended(exit)
+//! ```
+
+use umbel_guest::Phase;
+use umbel_uml::exit::{Ended, EndedBy, meaning};
+use umbel_wire::shim::ShimState;
+
+#[derive(Debug)]
+pub struct Run {
+    state: ShimState,
+    ended_by: EndedBy,
+}
+
+impl Run {
+    pub fn new(now: i64) -> Self {
+        Self { state: ShimState::Alive { phase: Phase::Booting, since: now }, ended_by: EndedBy::Itself }
+    }
+
+    pub fn state(&self) -> &ShimState {
+        &self.state
+    }
+
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, ShimState::Ended { .. })
+    }
+
+    /// The management console listens. Tells whether anything changed.
+    pub fn ready(&mut self, now: i64) -> bool {
+        self.advance(Phase::Booting, Phase::Running, now)
+    }
+
+    /// The guest was asked to shut itself down.
+    pub fn asked_to_stop(&mut self, now: i64) -> bool {
+        self.advance(Phase::Booting, Phase::Stopping, now) || self.advance(Phase::Running, Phase::Stopping, now)
+    }
+
+    /// We are about to kill it: a signal that ends it is ours.
+    pub fn killed_by_us(&mut self) {
+        self.ended_by = EndedBy::Us;
+    }
+
+    /// The process is gone; `tail` is the end of its console.
+    pub fn ended(&mut self, how: Ended, tail: &[u8], now: i64) {
+        if !self.has_ended() {
+            self.state = ShimState::Ended { at: now, exit: meaning(how, self.ended_by, tail) };
+        }
+    }
+
+    fn advance(&mut self, from: Phase, to: Phase, now: i64) -> bool {
+        let changes = matches!(self.state, ShimState::Alive { phase, .. } if phase == from);
+        if changes {
+            self.state = ShimState::Alive { phase: to, since: now };
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_guest::Exit;
+
+    use super::*;
+
+    #[test]
+    fn a_run_goes_forward_only() {
+        let mut run = Run::new(1);
+        assert!(run.ready(2));
+        assert!(!run.ready(3), "told once");
+        assert!(run.asked_to_stop(4));
+        assert!(!run.ready(5), "a late notice doesn't undo the stop");
+        run.ended(Ended::Exited(0), b"reboot: System halted", 6);
+        assert_eq!(run.state(), &ShimState::Ended { at: 6, exit: Exit::PoweredOff });
+        run.ended(Ended::Signalled(9), b"", 7);
+        assert_eq!(run.state(), &ShimState::Ended { at: 6, exit: Exit::PoweredOff }, "an end is final");
+    }
+
+    #[test]
+    fn a_signal_is_ours_only_if_we_sent_it() {
+        let mut run = Run::new(1);
+        run.ended(Ended::Signalled(9), b"", 2);
+        assert_eq!(run.state(), &ShimState::Ended { at: 2, exit: Exit::Crashed { signal: 9 } });
+        let mut run = Run::new(1);
+        run.killed_by_us();
+        run.ended(Ended::Signalled(9), b"", 2);
+        assert_eq!(run.state(), &ShimState::Ended { at: 2, exit: Exit::Killed });
+    }
+}
