@@ -3,4 +3,6 @@
 //! Reading order: [`config`], [`panel`] (every long-lived part), [`http`] (all routes in one list),
 //! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
 
+pub mod clock;
+pub mod error;
 pub mod store;

@@ -22,8 +22,10 @@
 pub mod accounts;
 pub mod db;
 pub mod error;
+pub mod meta;
 pub mod migrate;
 pub mod query;
+pub mod sessions;
 
 pub use db::{Db, On, Tx};
 pub use error::{OpenError, StoreError};

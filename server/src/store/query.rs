@@ -137,6 +137,19 @@ impl Query {
         )
     }
 
+    /// Writes, and gives the rows of its `RETURNING`.
+    pub async fn run_all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, StoreError> {
+        let operation = self.operation;
+        on_engine!(
+            self,
+            on.into(),
+            write,
+            |q, at| q.fetch_all(at),
+            |rows| rows.into_iter().map(|r| Row { operation, row: EngineRow::Sqlite(r) }).collect(),
+            rows.into_iter().map(|r| Row { operation, row: EngineRow::Postgres(r) }).collect()
+        )
+    }
+
     /// Reads at most one row.
     pub async fn one(self, on: impl Into<On<'_>>) -> Result<Option<Row>, StoreError> {
         let operation = self.operation;
