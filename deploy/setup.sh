@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Installs what is missing for `make run` (run) or, on top of that, for `make test` (test).
+# Quick when nothing is missing: one look at each thing, and no list of packages is fetched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+want=${1:?usage: deploy/setup.sh run|test}
+case $want in run | test) ;; *) echo "deploy/setup.sh: run or test, not $want" >&2; exit 2 ;; esac
+
+# package:file, where the file shows that the package is there (also when it came in another way).
+# The distribution's kernel lies at one path, whichever version it is.
+debian_run=(
+    gcc:/usr/bin/gcc
+    libc6-dev:/usr/include/stdio.h
+    make:/usr/bin/make
+    pkg-config:/usr/bin/pkg-config
+    user-mode-linux:/usr/bin/linux.uml
+    busybox-static:/usr/share/doc/busybox-static
+    e2fsprogs:/sbin/mke2fs
+    util-linux:/usr/bin/setsid
+    procps:/bin/ps
+)
+debian_test=(
+    postgresql:/usr/share/doc/postgresql
+    chromium:/usr/bin/chromium
+    iproute2:/bin/ip
+    fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
+)
+
+say() { printf 'setup: %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else
+        echo "setup: as root, run: $*" >&2
+        exit 1
+    fi
+}
+
+missing=()
+look() {
+    local entry
+    for entry in "$@"; do
+        [ -e "${entry#*:}" ] || missing+=("${entry%%:*}")
+    done
+}
+look "${debian_run[@]}"
+[ "$want" = run ] || look "${debian_test[@]}"
+if [ ${#missing[@]} -gt 0 ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: these are missing and there is no apt-get to install them: ${missing[*]}" >&2
+        exit 1
+    fi
+    say "Debian packages: ${missing[*]}"
+    as_root apt-get update -q
+    # Debian's own start-up of a database server is of no use here: the tests start theirs.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+command -v cargo >/dev/null || { echo "setup: no cargo; install Rust with rustup first" >&2; exit 1; }
+command -v npm >/dev/null || { echo "setup: no npm; install Node 20 or newer first" >&2; exit 1; }
+
+sysroot=$(rustc --print sysroot)
+if [ ! -d "$sysroot/lib/rustlib/wasm32-unknown-unknown" ]; then
+    say "the wasm target"
+    rustup target add wasm32-unknown-unknown
+fi
+
+# The tools are built once and run a few times: without optimising across crates they are there in
+# a third of the time. Their build shares nothing with ours and is thrown away.
+install_tool() {
+    env -u CARGO_TARGET_DIR -u RUSTFLAGS \
+        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+        CARGO_PROFILE_RELEASE_OPT_LEVEL="$1" cargo install "${@:2}"
+}
+
+# Its lock names a crate that asks for a newer compiler than it needs.
+leptos=0.3.11
+if [ "$(cargo leptos --version 2>/dev/null)" != "cargo-leptos $leptos" ]; then
+    say "cargo-leptos $leptos, about five minutes on two cores"
+    install_tool 0 cargo-leptos --version "$leptos" --locked --ignore-rust-version --features no_downloads
+fi
+
+# It must be of the very version of the wasm-bindgen library, which Cargo.lock has. Its own lock is
+# tried first; a registry that lags behind may not have everything that it names.
+bindgen=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[" ]|version=/, ""); print; exit }' Cargo.lock)
+if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
+    say "wasm-bindgen $bindgen, about a minute on two cores"
+    tool=(1 wasm-bindgen-cli --version "$bindgen" --no-default-features --bin wasm-bindgen --force)
+    install_tool "${tool[@]}" --locked || install_tool "${tool[@]}"
+fi
+
+# npm leaves its own copy of the lock in node_modules; the stamp is ours, so that it is compared whole.
+if [ -f package-lock.json ] && ! cmp -s package-lock.json node_modules/.umbel-lock; then
+    say "npm packages"
+    PUPPETEER_SKIP_DOWNLOAD=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-progress
+    cp package-lock.json node_modules/.umbel-lock
+fi
