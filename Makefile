@@ -11,7 +11,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 override CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 export CARGO_TARGET_DIR
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
-export DATA RUN LISTEN BIN
+export DATA RUN LISTEN BIN PURGE
 
 PREFIX ?= /usr/local
 DESTDIR ?=
