@@ -24,6 +24,7 @@ debian_test=(
     postgresql:/usr/share/doc/postgresql
     chromium:/usr/bin/chromium
     iproute2:/bin/ip
+    shellcheck:/usr/bin/shellcheck
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
 )
 
@@ -84,7 +85,7 @@ fi
 
 # It must be of the very version of the wasm-bindgen library, which Cargo.lock has. Its own lock is
 # tried first; a registry that lags behind may not have everything that it names.
-bindgen=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[" ]|version=/, ""); print; exit }' Cargo.lock)
+bindgen=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[" ]|version *=/, ""); print; exit }' Cargo.lock)
 if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
     say "wasm-bindgen $bindgen, about a minute on two cores"
     tool=(1 wasm-bindgen-cli --version "$bindgen" --no-default-features --bin wasm-bindgen --force)
