@@ -32,7 +32,8 @@ if [ "$wasm" != "$old_wasm" ] || [ ! -d "$CARGO_TARGET_DIR/wasm-site/pkg" ]; the
     LEPTOS_SITE_ROOT=$CARGO_TARGET_DIR/wasm-site cargo leptos build --release --frontend-only --split
 fi
 rm -rf "$site/pkg"
-cp -r "$CARGO_TARGET_DIR/wasm-site/pkg" "$site/pkg"
+mkdir "$site/pkg"
+find "$CARGO_TARGET_DIR/wasm-site/pkg" -maxdepth 1 \( -name '*.js' -o -name '*.wasm' -o -name '*.json' \) -exec cp -t "$site/pkg" {} +
 
 node frontend/build.mjs compress
 printf '%s %s\n' "$assets" "$wasm" >"$stamp"
