@@ -32,7 +32,7 @@ test: ## Install what tests need, run all of them
 test-full: ## The long matrices too
 	@exec deploy/test.sh full
 
-check: setup-run site ## The cheap part: format, clippy, unit tests
+check: ## The cheap part: format, clippy, unit tests
 	@exec deploy/test.sh check
 
 build: site ## Build site and programs

@@ -55,7 +55,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     say "Debian packages: ${missing[*]}"
     as_root apt-get update -q
-    # Debian's own start-up of a database server is of no use here: the tests start theirs.
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
 
