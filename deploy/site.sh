@@ -7,6 +7,11 @@ cd "$(dirname "$0")/.."
 : "${CARGO_TARGET_DIR:=$PWD/target}"
 export CARGO_TARGET_DIR
 site=$CARGO_TARGET_DIR/site
+mkdir -p "$site"
+if [ ! -f package.json ]; then
+    echo "site: no package.json, so there are no browser parts to build" >&2
+    exit 0
+fi
 export PATH="$PWD/node_modules/.bin:$PATH"
 
 # A digest of the names and contents of all files below the given paths, of the tools and of this script.
@@ -22,7 +27,6 @@ stamp=$CARGO_TARGET_DIR/.site-stamp
 [ "$assets $wasm" != "$(cat "$stamp" 2>/dev/null)" ] || exit 0
 old_wasm=$(cut -d' ' -f2 "$stamp" 2>/dev/null || true)
 rm -f "$stamp"
-mkdir -p "$site"
 
 npm run --silent assets
 
