@@ -1,0 +1,57 @@
+//! Server functions: who asks, then the port, then the answer. Registered under
+//! [`paths::SERVER_FN`](crate::paths::SERVER_FN), which the macro wants spelled out.
+
+pub mod accounts;
+pub mod guests;
+pub mod host;
+pub mod operations;
+
+#[cfg(feature = "ssr")]
+mod answer {
+    use http::header::ACCEPT;
+    use http::request::Parts;
+    use http::{Method, StatusCode};
+    use leptos::prelude::use_context;
+    use leptos_axum::ResponseOptions;
+
+    use crate::AppError;
+
+    /// Gives an error's status to the answer, except to a plain form: there the answer is a redirect
+    /// back to the form, with the error in its address.
+    pub(super) fn told<T>(result: Result<T, AppError>) -> Result<T, AppError> {
+        if let (Err(error), Some(options)) = (&result, use_context::<ResponseOptions>())
+            && !use_context::<Parts>().is_some_and(|parts| is_plain_form(&parts))
+            && let Ok(status) = StatusCode::from_u16(error.status())
+        {
+            options.set_status(status);
+        }
+        result
+    }
+
+    fn is_plain_form(parts: &Parts) -> bool {
+        parts.method == Method::POST
+            && parts.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use leptos::server_fn::ServerFn;
+
+    use super::*;
+    use crate::paths;
+
+    #[test]
+    fn every_server_function_lies_under_the_prefix() {
+        for path in [
+            guests::GuestList::PATH,
+            guests::GuestAct::PATH,
+            guests::GuestCreate::PATH,
+            operations::OperationFetch::PATH,
+            accounts::AccountMe::PATH,
+            host::Overview::PATH,
+        ] {
+            assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The site map: every route, the document around it, and what all pages share.
+
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::live::Live;
+use crate::pages::account::AccountPage;
+use crate::pages::guests::activity::GuestActivityPage;
+use crate::pages::guests::console::GuestConsolePage;
+use crate::pages::guests::list::GuestListPage;
+use crate::pages::guests::new::GuestNewPage;
+use crate::pages::guests::settings::GuestSettingsPage;
+use crate::pages::guests::show::{GuestOverviewPage, GuestPage};
+use crate::pages::not_found::NotFoundPage;
+use crate::pages::operations::list::OperationListPage;
+use crate::pages::operations::show::OperationPage;
+use crate::pages::overview::OverviewPage;
+use crate::pages::people::PeoplePage;
+use crate::parts::frame::Frame;
+use crate::parts::me::Me;
+
+/// What `/pkg/*.js` and `*.wasm` are called; also in the workspace's Leptos metadata.
+pub const OUTPUT_NAME: &str = "umbel";
+
+/// The document around every page.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let nonce = use_nonce();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                // Before anything is painted, so that a dark page never flashes white.
+                <script src="/theme.js" nonce=nonce.clone()></script>
+                <link rel="stylesheet" href="/style.css" />
+                <HydrationScripts options=options />
+                <script src="/pages.js" nonce=nonce defer=true></script>
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// All pages. `SsrMode::Async` throughout: statuses and redirects are decided before the first byte
+/// leaves, and everything is there without scripts.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    Live::provide();
+    Me::provide();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Umbel".to_owned() } else { format!("{title} · Umbel") } />
+        <Router>
+            <Frame>
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/guests") view=GuestListPage ssr=SsrMode::Async />
+                    <Route path=path!("/guests/new") view=GuestNewPage ssr=SsrMode::Async />
+                    <ParentRoute path=path!("/guests/:guest") view=GuestPage ssr=SsrMode::Async>
+                        <Route path=path!("") view=GuestOverviewPage ssr=SsrMode::Async />
+                        <Route path=path!("console") view=GuestConsolePage ssr=SsrMode::Async />
+                        <Route path=path!("activity") view=GuestActivityPage ssr=SsrMode::Async />
+                        <Route path=path!("settings") view=GuestSettingsPage ssr=SsrMode::Async />
+                    </ParentRoute>
+                    <Route path=path!("/operations") view=OperationListPage ssr=SsrMode::Async />
+                    <Route path=path!("/operations/:operation") view=OperationPage ssr=SsrMode::Async />
+                    <Route path=path!("/people") view=PeoplePage ssr=SsrMode::Async />
+                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                </Routes>
+            </Frame>
+        </Router>
+    }
+}

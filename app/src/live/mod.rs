@@ -1,0 +1,73 @@
+//! What is shown stays true: one WebSocket per tab says what has changed, and whatever shows it asks
+//! again. A page takes a version out of [`Live`] as the source of its resource; nothing else is needed.
+//!
+//! On the server there is no socket and every version stays 0.
+
+mod versions;
+
+#[cfg(feature = "hydrate")]
+mod socket;
+
+use leptos::prelude::*;
+use umbel_guest::GuestId;
+
+pub use versions::{Versions, Wire, backoff_ms};
+
+use crate::shown::Topic;
+
+/// The tab's view of what has changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    versions: RwSignal<Versions>,
+    wire: RwSignal<Wire>,
+}
+
+impl Live {
+    /// Puts itself into the context and, in a browser, opens the socket.
+    pub fn provide() -> Self {
+        let live = Self { versions: RwSignal::new(Versions::default()), wire: RwSignal::new(Wire::Fresh) };
+        provide_context(live);
+        #[cfg(feature = "hydrate")]
+        Effect::new(move |_| socket::open(live));
+        live
+    }
+
+    pub fn expect() -> Self {
+        expect_context()
+    }
+
+    /// Grows when any guest or its operation has changed.
+    pub fn guests(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::guests))
+    }
+
+    pub fn guest(self, id: Option<GuestId>) -> u64 {
+        self.versions.with(|v| v.guest(id))
+    }
+
+    pub fn operations(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::operations))
+    }
+
+    pub fn people(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::people))
+    }
+
+    pub fn everything(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::all))
+    }
+
+    pub fn wire(self) -> Wire {
+        self.wire.get()
+    }
+
+    /// Something has changed, as far as this tab knows.
+    pub fn changed(self, topic: Topic) {
+        self.versions.update(|v| v.changed(topic));
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn heard(self, wire: Wire) {
+        self.wire.set(wire);
+    }
+}

@@ -1,0 +1,32 @@
+use leptos::prelude::*;
+
+use super::show::GuestContext;
+use crate::AppError;
+use crate::api::guests::guest_console_tail;
+use crate::paths;
+use crate::terminal::Terminal;
+
+#[component]
+pub fn GuestConsolePage() -> impl IntoView {
+    let context = GuestContext::expect();
+    // For those without scripts only, so it is not asked for again.
+    let tail = Resource::new(
+        move || context.id.get(),
+        |id| async move { guest_console_tail(id.ok_or_else(|| AppError::not_found("guest"))?, 200).await },
+    );
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let text = tail.await.map(|tail| tail.text);
+                context.id.get().filter(|_| text.is_ok()).map(|id| view! {
+                    <Terminal guest=id />
+                    <noscript>
+                        <p>"A live console needs scripts. These are its last lines; "
+                            <a href=paths::console_log(id)>"the whole log"</a> "."</p>
+                        <pre>{text.unwrap_or_default()}</pre>
+                    </noscript>
+                })
+            })}
+        </Transition>
+    }
+}

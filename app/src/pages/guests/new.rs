@@ -1,0 +1,193 @@
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use umbel_guest::size::in_words;
+use umbel_guest::{DiskKind, DiskSize, RestartPolicy};
+
+use crate::AppError;
+use crate::api::guests::{GuestCreate, guest_choices};
+use crate::parts::form::{Choice, FieldError, TextField};
+use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::table::PageHead;
+use crate::paths;
+use crate::shown::{GuestForm, ImageShown};
+
+/// Memory on the size cards, in MiB.
+const SIZES_MIB: [u32; 4] = [64, 128, 256, 512];
+
+/// Fields that this page shows an error beside.
+const FIELDS: &[&str] =
+    &["name", "image", "kernel", "memory_mib", "memory_exact", "disk_mib", "disk_kind", "restart_policy", "note"];
+
+#[component]
+pub fn GuestNewPage() -> impl IntoView {
+    let form = Resource::new(|| (), |()| guest_choices());
+    let create = ServerAction::<GuestCreate>::new();
+    let error = failure(create);
+    view! {
+        <Title text="New guest" />
+        <PageHead title="New guest" />
+        <Failure error=error fields=FIELDS />
+        <Transition>
+            {move || Suspend::new(async move {
+                match form.await {
+                    Ok(form) => view! { <NewForm form=form create=create error=error /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Option<AppError>>) -> impl IntoView {
+    if form.images.is_empty() {
+        return view! {
+            <section class="empty"><p>"There is no image yet. An administrator has to add one first."</p></section>
+        }
+        .into_any();
+    }
+    let pending = create.pending();
+    let suggested = form.images[0].suggested_memory.mib();
+    let kernels = form.kernels.iter().map(|k| (k.id.to_string(), format!("{} ({})", k.version, k.origin))).collect();
+    let kernel = form.kernels.first().map(|k| k.id.to_string()).unwrap_or_default();
+    let disks = form.disks.iter().map(|d| (d.mib().to_string(), in_words(d.mib()))).collect();
+    let disk = form.disks.iter().find(|d| **d >= DiskSize::DEFAULT).or(form.disks.last());
+    let disk = disk.map(|d| d.mib().to_string()).unwrap_or_default();
+    view! {
+        <ActionForm action=create attr:class="form">
+            <TextField
+                name="name"
+                label="Name"
+                value=form.suggested_name
+                error=error
+                hint="Also its host name: a–z, 0–9 and -."
+                focus=true
+            />
+            <ImageCards images=form.images error=error />
+            <SizeCards suggested=suggested available=form.memory_available_mib error=error />
+            <details class="advanced">
+                <summary>"Advanced"</summary>
+                <Choice name="kernel" label="Kernel" options=kernels chosen=kernel error=error />
+                <TextField
+                    name="memory_exact"
+                    label="Memory in MiB"
+                    kind="number"
+                    hint="Empty: the size chosen above."
+                    error=error
+                />
+                <Choice name="disk_mib" label="Disk" options=disks chosen=disk error=error />
+                <Choice
+                    name="disk_kind"
+                    label="Kind of disk"
+                    options=DiskKind::ALL.iter().map(|k| (k.word().to_owned(), disk_words(*k).to_owned())).collect()
+                    chosen=DiskKind::default().word()
+                    error=error
+                />
+                <RestartChoice chosen=RestartPolicy::default() error=error />
+                <div class="field">
+                    <label for="note">"Note"</label>
+                    <textarea id="note" name="note" rows="3" aria-describedby="note-error"></textarea>
+                    <FieldError field="note" error=error />
+                </div>
+            </details>
+            <div class="form-actions">
+                <button class="button primary" type="submit" disabled=move || pending.get()>"Create guest"</button>
+                <a class="button" href=paths::GUESTS>"Cancel"</a>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+fn disk_words(kind: DiskKind) -> &'static str {
+    match kind {
+        DiskKind::Cow => "Only what changes is stored (made at once)",
+        DiskKind::Plain => "A full copy of the image",
+    }
+}
+
+pub(super) fn policy_words(policy: RestartPolicy) -> &'static str {
+    match policy {
+        RestartPolicy::Never => "Stay down after a crash",
+        RestartPolicy::OnFailure => "Start again after a crash, waiting longer each time",
+        RestartPolicy::Always => "Start again after any end that nobody asked for",
+    }
+}
+
+#[component]
+pub(super) fn RestartChoice(
+    chosen: RestartPolicy,
+    error: Signal<Option<AppError>>,
+    #[prop(optional)] disabled: bool,
+) -> impl IntoView {
+    let options = RestartPolicy::ALL.iter().map(|p| (p.word().to_owned(), policy_words(*p).to_owned())).collect();
+    view! {
+        <Choice name="restart_policy" label="Restart" options=options chosen=chosen.word() error=error disabled=disabled />
+    }
+}
+
+#[component]
+fn ImageCards(images: Vec<ImageShown>, error: Signal<Option<AppError>>) -> impl IntoView {
+    view! {
+        <fieldset class="field">
+            <legend>"Image"</legend>
+            <div class="choice-cards">
+                {images
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, image)| view! {
+                        <label class="choice-card">
+                            <input type="radio" name="image" value=image.id.to_string() checked=i == 0 />
+                            <span class="choice-title">{image.title}</span>
+                            <span class="meta">{image.description}</span>
+                        </label>
+                    })
+                    .collect_view()}
+            </div>
+            <FieldError field="image" error=error />
+        </fieldset>
+    }
+}
+
+/// Sizes that the host has no room for can't be chosen, and say so.
+#[component]
+fn SizeCards(suggested: u32, available: u32, error: Signal<Option<AppError>>) -> impl IntoView {
+    let mut sizes = SIZES_MIB.to_vec();
+    if !sizes.contains(&suggested) {
+        sizes.push(suggested);
+        sizes.sort_unstable();
+    }
+    view! {
+        <fieldset class="field">
+            <legend>"Memory"</legend>
+            <div class="choice-cards">
+                {sizes
+                    .into_iter()
+                    .map(|mib| {
+                        let fits = mib <= available;
+                        let left = if fits {
+                            format!("{} MiB left after it", available - mib)
+                        } else {
+                            format!("more than the host has free ({available} MiB)")
+                        };
+                        view! {
+                            <label class="choice-card">
+                                <input
+                                    type="radio"
+                                    name="memory_mib"
+                                    value=mib.to_string()
+                                    checked=mib == suggested
+                                    disabled=!fits
+                                />
+                                <span class="choice-title">{in_words(mib)}</span>
+                                <span class="meta">{left}</span>
+                            </label>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+            <FieldError field="memory_mib" error=error />
+        </fieldset>
+    }
+}

@@ -1,0 +1,143 @@
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use umbel_guest::{Action, Wanted};
+
+use super::new::RestartChoice;
+use super::show::GuestContext;
+use crate::AppError;
+use crate::api::guests::{GuestPurge, GuestReconfigure, GuestRename, guest_choices, guest_fetch};
+use crate::parts::action::ActionButton;
+use crate::parts::form::{Choice, FieldError, TextField};
+use crate::parts::loaded::{Failure, failure};
+use crate::shown::{GuestShown, KernelShown};
+
+#[component]
+pub fn GuestSettingsPage() -> impl IntoView {
+    let context = GuestContext::expect();
+    let rename = ServerAction::<GuestRename>::new();
+    let change = ServerAction::<GuestReconfigure>::new();
+    let purge = ServerAction::<GuestPurge>::new();
+    let form = Resource::new(|| (), |()| guest_choices());
+    let guest = Resource::new(
+        move || (rename.version().get(), change.version().get(), context.act.version().get(), context.id.get()),
+        |(.., id)| async move { guest_fetch(id.ok_or_else(|| AppError::not_found("guest"))?).await },
+    );
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let kernels = form.await.map(|f| f.kernels).unwrap_or_default();
+                guest.await.ok().map(|guest| view! {
+                    <RenameForm guest=guest.clone() rename=rename />
+                    <ChangeForm guest=guest.clone() kernels=kernels change=change />
+                    <Ending guest=guest purge=purge />
+                })
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn RenameForm(guest: GuestShown, rename: ServerAction<GuestRename>) -> impl IntoView {
+    let error = failure(rename);
+    let refused = guest.may(Action::Rename).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    view! {
+        <section class="card">
+            <h2>"Name"</h2>
+            <Failure error=error fields=&["name", "note"] />
+            <ActionForm action=rename attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <TextField
+                    name="name"
+                    label="Name"
+                    value=guest.name.to_string()
+                    error=error
+                    hint="Its host name inside changes at its next start."
+                />
+                <div class="field">
+                    <label for="note">"Note"</label>
+                    <textarea id="note" name="note" rows="3" aria-describedby="note-error">{guest.note.to_string()}</textarea>
+                    <FieldError field="note" error=error />
+                </div>
+                <button class="button" type="submit" disabled=disabled title=refused>"Save"</button>
+            </ActionForm>
+        </section>
+    }
+}
+
+#[component]
+fn ChangeForm(guest: GuestShown, kernels: Vec<KernelShown>, change: ServerAction<GuestReconfigure>) -> impl IntoView {
+    let error = failure(change);
+    let refused = guest.may(Action::Change).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    let mut options: Vec<_> =
+        kernels.into_iter().map(|k| (k.id.to_string(), format!("{} ({})", k.version, k.origin))).collect();
+    let chosen = guest.kernel.to_string();
+    if !options.iter().any(|(value, _)| *value == chosen) {
+        options.push((chosen.clone(), chosen.clone()));
+    }
+    view! {
+        <section class="card">
+            <h2>"Machine"</h2>
+            {refused.clone().map(|why| view! { <p class="notice" id="why-change">{why}</p> })}
+            <Failure error=error fields=&["kernel", "memory_mib", "restart_policy"] />
+            <ActionForm action=change attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <fieldset disabled=disabled>
+                    <TextField
+                        name="memory_mib"
+                        label="Memory in MiB"
+                        kind="number"
+                        value=guest.memory.mib().to_string()
+                        error=error
+                    />
+                    <Choice name="kernel" label="Kernel" options=options chosen=chosen error=error />
+                    <RestartChoice chosen=guest.restart_policy error=error />
+                    <button class="button" type="submit" title=refused>"Save"</button>
+                </fieldset>
+            </ActionForm>
+        </section>
+    }
+}
+
+/// Deleting, which can be undone for an hour, and purging, which can't.
+#[component]
+fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
+    let act = GuestContext::expect().act;
+    let error = failure(purge);
+    let name = guest.name.to_string();
+    let deleted = matches!(guest.wanted, Wanted::Deleted { .. });
+    view! {
+        <section class="card danger">
+            <h2>"Delete"</h2>
+            {if deleted {
+                view! {
+                    <p>{format!("{name} is deleted and can still come back.")}</p>
+                    <ActionButton guest=guest.clone() action=Action::Undelete act=act />
+                }
+                .into_any()
+            } else {
+                view! {
+                    <p>{format!("Deleting {name} stops it. Its disk is kept for an hour, in which you can undo this.")}</p>
+                    <ActionButton guest=guest.clone() action=Action::Delete act=act class="button danger" />
+                }
+                .into_any()
+            }}
+            <details>
+                <summary>"Purge at once"</summary>
+                <Failure error=error fields=&["purge_name"] />
+                <ActionForm action=purge attr:class="form">
+                    <input type="hidden" name="guest" value=guest.id.to_string() />
+                    <div class="field">
+                        <label for="purge_name">
+                            {format!("Purging {name} removes its disk and its console for ever. Type {name} to do it.")}
+                        </label>
+                        <input id="purge_name" name="name" autocomplete="off" required aria-describedby="purge_name-error" />
+                        <FieldError field="purge_name" error=error />
+                    </div>
+                    <button class="button danger" type="submit">{format!("Purge {name}")}</button>
+                </ActionForm>
+            </details>
+        </section>
+    }
+}

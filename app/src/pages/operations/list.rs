@@ -1,0 +1,26 @@
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::api::operations::operation_list;
+use crate::live::Live;
+use crate::parts::loaded::Problem;
+use crate::parts::operation::OperationTable;
+use crate::parts::table::PageHead;
+
+#[component]
+pub fn OperationListPage() -> impl IntoView {
+    let changed = Live::expect().operations();
+    let operations = Resource::new(move || changed.get(), |_| operation_list(None));
+    view! {
+        <Title text="Activity" />
+        <PageHead title="Activity" />
+        <Transition>
+            {move || Suspend::new(async move {
+                match operations.await {
+                    Ok(operations) => view! { <OperationTable operations=operations /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}

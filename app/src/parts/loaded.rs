@@ -1,0 +1,65 @@
+//! What came, or why it didn't. Old content stays until new content is there.
+
+use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+
+use crate::{AppError, paths};
+
+/// An error in a page's place.
+#[component]
+pub fn Problem(error: AppError) -> impl IntoView {
+    let title = match &error {
+        AppError::NotFound { .. } => "Not found",
+        AppError::NotSignedIn | AppError::MustChangePassword => "Signed out",
+        AppError::Forbidden { .. } => "Not allowed",
+        AppError::Unavailable { .. } => "Not available now",
+        _ => "That did not work",
+    };
+    let link = match &error {
+        AppError::NotSignedIn => Some((paths::SIGN_IN, "Sign in")),
+        AppError::MustChangePassword => Some((paths::NEW_PASSWORD, "Choose a new password")),
+        AppError::NotFound { .. } => Some((paths::GUESTS, "All guests")),
+        _ => None,
+    };
+    view! {
+        <section class="empty" role="alert">
+            <h1>{title}</h1>
+            <p>{error.to_string()}</p>
+            // Some of these lie outside the router.
+            {link.map(|(href, words)| view! { <a class="button" rel="external" href=href>{words}</a> })}
+        </section>
+    }
+}
+
+/// What a form or button answered, if it failed: a sentence above the content. Errors of fields stand
+/// beside their fields, so only the rest of them is said here; `fields` are those that are shown.
+#[component]
+pub fn Failure(
+    #[prop(into)] error: Signal<Option<AppError>>,
+    #[prop(default = &[])] fields: &'static [&'static str],
+) -> impl IntoView {
+    move || {
+        let text = match error.get()? {
+            AppError::Invalid(errors) => {
+                let rest: Vec<_> =
+                    errors.0.into_iter().filter(|e| !fields.contains(&e.field.as_str())).map(|e| e.message).collect();
+                if rest.is_empty() {
+                    return None;
+                }
+                rest.join(" ")
+            }
+            other => other.to_string(),
+        };
+        Some(view! { <p class="notice failed" role="alert">{text}</p> })
+    }
+}
+
+/// The error of a server action's last answer; without scripts, the one that came with the address.
+pub fn failure<S>(act: ServerAction<S>) -> Signal<Option<AppError>>
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let value = act.value();
+    Signal::derive(move || value.with(|v| v.as_ref().and_then(|answer| answer.as_ref().err().cloned())))
+}

@@ -1,0 +1,13 @@
+//! Pieces that several pages are made of. Classes are those of style/README.md.
+
+pub mod action;
+pub mod badge;
+#[cfg(feature = "hydrate")]
+pub mod browser;
+pub mod form;
+pub mod frame;
+pub mod loaded;
+pub mod me;
+pub mod operation;
+pub mod table;
+pub mod time;

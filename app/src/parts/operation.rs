@@ -1,0 +1,87 @@
+//! An operation under way or over, in one line or with its steps.
+
+use leptos::prelude::*;
+
+use super::badge::{OperationBadge, StepBadge};
+use super::time::When;
+use crate::paths;
+use crate::shown::{OperationShown, OperationState};
+
+/// Why it failed or is being undone.
+fn reason(state: &OperationState) -> Option<String> {
+    match state {
+        OperationState::Undoing { reason } | OperationState::Failed { reason } => Some(reason.clone()),
+        OperationState::Running | OperationState::Done | OperationState::Cancelled => None,
+    }
+}
+
+/// `Create web-1`, linked.
+#[component]
+pub fn OperationLink(operation: OperationShown) -> impl IntoView {
+    view! {
+        <a href=paths::operation(operation.id)>{operation.kind.title()} " " {operation.guest_name}</a>
+    }
+}
+
+#[component]
+pub fn OperationRows(operations: Vec<OperationShown>) -> impl IntoView {
+    operations
+        .into_iter()
+        .map(|operation| {
+            let (done, all) = operation.progress();
+            view! {
+                <tr>
+                    <td data-label="What"><OperationLink operation=operation.clone() /></td>
+                    <td data-label="State">
+                        <OperationBadge state=operation.state.clone() />
+                        <span class="meta">{reason(&operation.state)}</span>
+                    </td>
+                    <td data-label="Steps" class="number">{format!("{done} of {all}")}</td>
+                    <td data-label="By">{operation.requester.clone()}</td>
+                    <td data-label="Begun"><When at=operation.created_at /></td>
+                </tr>
+            }
+        })
+        .collect_view()
+}
+
+#[component]
+pub fn OperationTable(operations: Vec<OperationShown>) -> impl IntoView {
+    if operations.is_empty() {
+        return view! { <p class="meta">"Nothing has been done yet."</p> }.into_any();
+    }
+    view! {
+        <table class="table cards">
+            <thead>
+                <tr><th>"What"</th><th>"State"</th><th class="number">"Steps"</th><th>"By"</th><th>"Begun"</th></tr>
+            </thead>
+            <tbody><OperationRows operations=operations /></tbody>
+        </table>
+    }
+    .into_any()
+}
+
+/// The steps in order, each with its state.
+#[component]
+pub fn OperationSteps(operation: OperationShown) -> impl IntoView {
+    let (done, all) = operation.progress();
+    let reason = reason(&operation.state);
+    view! {
+        <div class="steps-panel">
+            <p>
+                <OperationLink operation=operation.clone() /> " "
+                <OperationBadge state=operation.state.clone() />
+                <span class="meta">{format!(" {done} of {all}")}</span>
+            </p>
+            <progress max=all.to_string() value=done.to_string() aria-label="Steps done"></progress>
+            {reason.map(|why| view! { <p class="notice failed">{why}</p> })}
+            <ol class="steps">
+                {operation
+                    .steps
+                    .into_iter()
+                    .map(|step| view! { <li>{step.name} " " <StepBadge state=step.state /></li> })
+                    .collect_view()}
+            </ol>
+        </div>
+    }
+}

@@ -1,0 +1,16 @@
+//! Pages for people who aren't in yet. Whole documents out of a view, without Leptos and without
+//! wasm, so that signing in costs a style sheet and a few hundred bytes of script.
+//!
+//! All text goes through [`escape`]; a view holds what was typed except passwords.
+
+mod document;
+mod first_run;
+mod message;
+mod new_password;
+mod sign_in;
+
+pub use document::escape;
+pub use first_run::{FirstRunView, first_run_page};
+pub use message::{MessageView, message_page};
+pub use new_password::{NewPasswordView, Why, new_password_page};
+pub use sign_in::{SignInView, sign_in_page};

@@ -1,0 +1,77 @@
+use umbel_guest::FieldErrors;
+
+use super::document::{Field, document, escape, form_errors};
+use crate::paths;
+
+/// What the sign-in page shows: fields `name`, `password`, `next`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignInView {
+    pub name: String,
+    /// Where to go afterwards; made safe by [`paths::safe_next`] here too.
+    pub next: String,
+    /// A sentence above the form, for example that one has been signed out.
+    pub notice: Option<String>,
+    pub errors: FieldErrors,
+}
+
+pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
+    let mut body = String::new();
+    if let Some(notice) = &view.notice {
+        body.push_str(&format!("<p class=\"notice\" role=\"status\">{}</p>\n", escape(notice)));
+    }
+    body.push_str(&form_errors(&view.errors, &["name", "password"]));
+    body.push_str(&format!("<form method=\"post\" action=\"{}\">\n", paths::SIGN_IN));
+    body.push_str(
+        &Field { name: "name", label: "Name", kind: "text", autocomplete: "username", value: &view.name, hint: "" }
+            .html(&view.errors, view.name.is_empty()),
+    );
+    body.push_str(
+        &Field {
+            name: "password",
+            label: "Password",
+            kind: "password",
+            autocomplete: "current-password",
+            value: "",
+            hint: "",
+        }
+        .html(&view.errors, !view.name.is_empty()),
+    );
+    body.push_str(&format!(
+        "<input type=\"hidden\" name=\"next\" value=\"{}\">\n<button class=\"button primary\" type=\"submit\">Sign in</button>\n</form>\n",
+        escape(paths::safe_next(&view.next))
+    ));
+    document("Sign in", nonce, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_kept_but_harmless() {
+        let view = SignInView {
+            name: "<script>alert(1)</script>".into(),
+            next: "/guests?q=\"x".into(),
+            notice: None,
+            errors: FieldErrors::one("form", "Name or password is wrong."),
+        };
+        let page = sign_in_page(&view, "abc");
+        assert!(!page.contains("<script>alert"), "{page}");
+        assert!(page.contains("value=\"&lt;script&gt;alert(1)"), "{page}");
+        assert!(page.contains("Name or password is wrong."));
+        assert!(page.contains("value=\"/guests?q=&quot;x\""), "{page}");
+        assert!(page.contains("nonce=\"abc\""));
+    }
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        let view = SignInView { next: "//evil.example".into(), ..SignInView::default() };
+        assert!(!sign_in_page(&view, "n").contains("evil"));
+    }
+
+    #[test]
+    fn it_brings_no_wasm() {
+        let page = sign_in_page(&SignInView::default(), "n");
+        assert!(!page.contains("/pkg/") && !page.contains("wasm"), "{page}");
+    }
+}
