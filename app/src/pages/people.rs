@@ -1,7 +1,149 @@
+use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, account_list};
+use crate::live::Live;
+use crate::parts::form::{Choice, TextField};
+use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::table::PageHead;
+use crate::parts::time::When;
+use crate::shown::{AccountShown, FirstPassword, Role};
+
 #[component]
 pub fn PeoplePage() -> impl IntoView {
-    view! { <Title text="People" /> }
+    let changed = Live::expect().people();
+    let create = ServerAction::<AccountCreate>::new();
+    let enable = ServerAction::<AccountSetEnabled>::new();
+    let reset = ServerAction::<AccountResetPassword>::new();
+    let accounts = Resource::new(
+        move || (changed.get(), create.version().get(), enable.version().get(), reset.version().get()),
+        |_| account_list(),
+    );
+    let created = create.value();
+    let renewed = reset.value();
+    view! {
+        <Title text="People" />
+        <PageHead title="People" />
+        <Failure error=failure(enable) />
+        <Failure error=failure(reset) />
+        {move || created.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
+        {move || renewed.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
+        <Transition>
+            {move || Suspend::new(async move {
+                match accounts.await {
+                    Ok(accounts) => view! { <AccountTable accounts=accounts enable=enable reset=reset /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+        <NewAccount create=create />
+    }
+}
+
+/// A first password is told to the administrator once and kept nowhere.
+#[component]
+fn ShownOnce(first: FirstPassword) -> impl IntoView {
+    view! {
+        <p class="notice attention" role="status">
+            "First password of " <strong>{first.name}</strong> ": " <code>{first.password}</code>
+            ". It is shown only now, and has to be changed at the first sign-in."
+        </p>
+    }
+}
+
+#[component]
+fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
+    let error = failure(create);
+    let roles = [Role::User, Role::Administrator].map(|r| (r.word().to_owned(), r.word().to_owned())).to_vec();
+    view! {
+        <section class="card">
+            <h2>"New account"</h2>
+            // A plain form answers with a redirect, which can't carry a secret.
+            <noscript>
+                <p class="notice attention">"Turn scripts on first: the first password is shown on this page, and only once."</p>
+            </noscript>
+            <Failure error=error fields=&["name", "role"] />
+            <ActionForm action=create attr:class="form">
+                <TextField name="name" label="Name" error=error hint="2 to 32 of a–z, 0–9, -, _ and the dot." />
+                <Choice name="role" label="Role" options=roles chosen=Role::User.word() error=error />
+                <button class="button primary" type="submit">"Create account"</button>
+            </ActionForm>
+        </section>
+    }
+}
+
+#[component]
+fn AccountTable(
+    accounts: Vec<AccountShown>,
+    enable: ServerAction<AccountSetEnabled>,
+    reset: ServerAction<AccountResetPassword>,
+) -> impl IntoView {
+    view! {
+        <table class="table cards">
+            <thead>
+                <tr>
+                    <th>"Name"</th><th>"Role"</th><th>"State"</th><th class="number">"Guests"</th>
+                    <th>"Last sign-in"</th><th></th>
+                </tr>
+            </thead>
+            <tbody>
+                {accounts
+                    .into_iter()
+                    .map(|account| view! { <AccountRow account=account enable=enable reset=reset /> })
+                    .collect_view()}
+            </tbody>
+        </table>
+    }
+}
+
+#[component]
+fn AccountRow(
+    account: AccountShown,
+    enable: ServerAction<AccountSetEnabled>,
+    reset: ServerAction<AccountResetPassword>,
+) -> impl IntoView {
+    let (shape, class, word) = match (account.enabled, account.must_change_password) {
+        (false, _) => ("◌", "badge stopped", "Disabled"),
+        (true, true) => ("◐", "badge attention", "First password"),
+        (true, false) => ("●", "badge running", "Enabled"),
+    };
+    let (id, same_id) = (account.id.to_string(), account.id.to_string());
+    let (of_name, of_same_name) = (format!(" {}", account.name), format!(" of {}", account.name));
+    let (verb, effect) = if account.enabled {
+        ("Disable", "Ends its sign-ins and open consoles; its guests go on.")
+    } else {
+        ("Enable", "It may sign in again.")
+    };
+    view! {
+        <tr>
+            <td data-label="Name">{account.name.clone()}</td>
+            <td data-label="Role">{account.role.word()}</td>
+            <td data-label="State">
+                <span class=class><span class="shape" aria-hidden="true">{shape}</span>{word}</span>
+            </td>
+            <td data-label="Guests" class="number">{account.guests.to_string()}</td>
+            <td data-label="Last sign-in">
+                {match account.last_sign_in_at {
+                    Some(at) => view! { <When at=at /> }.into_any(),
+                    None => view! { <span class="meta">"never"</span> }.into_any(),
+                }}
+            </td>
+            <td class="row-actions">
+                <ActionForm action=enable attr:class="inline">
+                    <input type="hidden" name="account" value=id />
+                    <input type="hidden" name="enabled" value=(!account.enabled).to_string() />
+                    <button class="button" type="submit" title=effect>
+                        {verb} <span class="visually-hidden">{of_name}</span>
+                    </button>
+                </ActionForm>
+                <ActionForm action=reset attr:class="inline">
+                    <input type="hidden" name="account" value=same_id />
+                    <button class="button" type="submit" title="Gives a new first password and ends its sign-ins.">
+                        "Reset password" <span class="visually-hidden">{of_same_name}</span>
+                    </button>
+                </ActionForm>
+            </td>
+        </tr>
+    }
 }

@@ -1,0 +1,64 @@
+//! What the bar over the terminal says.
+
+use leptos::prelude::*;
+use umbel_guest::console::{Closed, ConsoleState};
+
+use super::link::{Link, Phase};
+
+/// Told by the session, read by the bar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) words: RwSignal<String>,
+    pub(super) state: RwSignal<Option<ConsoleState>>,
+    pub(super) open: RwSignal<bool>,
+}
+
+impl Shown {
+    pub(super) fn new() -> Self {
+        Self {
+            words: RwSignal::new("Loading the terminal".into()),
+            state: RwSignal::new(None),
+            open: RwSignal::new(false),
+        }
+    }
+
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a browser has a session"))]
+    pub(super) fn tell(self, link: &Link) {
+        let words = words(link.phase(), link.state());
+        if self.words.with_untracked(|w| *w != words) {
+            self.words.set(words);
+        }
+        if self.state.with_untracked(|s| s.as_ref() != link.state()) {
+            self.state.set(link.state().cloned());
+        }
+        let open = *link.phase() == Phase::Open;
+        if self.open.get_untracked() != open {
+            self.open.set(open);
+        }
+    }
+}
+
+/// How the connection is, in words.
+pub(super) fn words(phase: &Phase, state: Option<&ConsoleState>) -> String {
+    match (phase, state) {
+        (Phase::Connecting, _) => "Connecting".into(),
+        (Phase::Waiting { .. }, _) => "Connection lost, trying again".into(),
+        (Phase::Over(Closed::RightsChanged), _) => "You may not read this console any more".into(),
+        (Phase::Over(Closed::Purged), _) => "The guest is purged; this is what was left on the screen".into(),
+        (Phase::Over(_), _) => "Closed by the panel".into(),
+        (Phase::Open, Some(state)) => format!("Connected, guest {}", state.badge.word().to_lowercase()),
+        (Phase::Open, None) => "Connected".into(),
+    }
+}
+
+/// Who holds the keyboard, in words.
+pub(super) fn keyboard_words(state: Option<&ConsoleState>) -> String {
+    match state {
+        None => String::new(),
+        Some(state) if state.keyboard => "You hold the keyboard".into(),
+        Some(state) => match &state.keyboard_holder {
+            Some(name) => format!("{name} holds the keyboard"),
+            None => "Nobody holds the keyboard".into(),
+        },
+    }
+}
