@@ -5,4 +5,10 @@
 
 pub mod clock;
 pub mod error;
+pub mod events;
+pub mod guests;
+pub mod host;
+pub mod operations;
+pub mod parts;
+pub mod reconciler;
 pub mod store;

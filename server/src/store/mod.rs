@@ -22,8 +22,10 @@
 pub mod accounts;
 pub mod db;
 pub mod error;
+pub mod guests;
 pub mod meta;
 pub mod migrate;
+pub mod operations;
 pub mod query;
 pub mod sessions;
 

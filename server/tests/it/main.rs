@@ -1,4 +1,7 @@
 //! Integration tests in one binary, a module per noun; `harness` is what they stand on.
 
+mod faults;
+mod guests;
 mod harness;
+mod reconciler;
 mod store;

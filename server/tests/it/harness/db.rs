@@ -1,8 +1,10 @@
 //! A fresh database of each engine.
 
+use std::any::Any;
 use std::future::Future;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
+use futures::FutureExt as _;
 use umbel_server::store::Db;
 use umbel_server::store::db::Address;
 
@@ -17,26 +19,27 @@ pub(crate) struct Fresh {
 }
 
 /// Runs a test on SQLite in a temporary directory.
-pub(crate) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Fresh) -> F) {
+pub(crate) async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Fresh) -> F) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let address = Address::within(directory.path());
     let db = Db::open(&address).await.expect("a new database");
-    finish(tokio::spawn(test(Fresh { db: db.clone(), address })).await, db).await;
+    let done = AssertUnwindSafe(test(Fresh { db: db.clone(), address })).catch_unwind().await;
+    finish(done, db).await;
 }
 
 /// Runs a test on a database of its own in the PostgreSQL of this binary.
-pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Fresh) -> F) {
+pub(crate) async fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(Fresh) -> F) {
     let (address, name) = postgres::create().await;
     let db = Db::open(&address).await.expect("a new database");
-    let done = tokio::spawn(test(Fresh { db: db.clone(), address })).await;
+    let done = AssertUnwindSafe(test(Fresh { db: db.clone(), address })).catch_unwind().await;
     postgres::remove(&name).await;
     finish(done, db).await;
 }
 
-async fn finish(done: Result<(), tokio::task::JoinError>, db: Db) {
+async fn finish(done: Result<(), Box<dyn Any + Send>>, db: Db) {
     db.close().await;
-    if let Err(error) = done {
-        resume_unwind(error.into_panic());
+    if let Err(panic) = done {
+        resume_unwind(panic);
     }
 }
 

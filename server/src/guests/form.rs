@@ -1,0 +1,57 @@
+//! What the page for a new guest is filled with.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{GuestForm, ImageShown, KernelShown};
+use umbel_guest::DiskSize;
+
+use super::{Guests, from_host};
+use crate::store::guests::guest_list_of;
+
+impl Guests {
+    pub async fn form(&self, caller: &Caller) -> Result<GuestForm, AppError> {
+        let host = &self.parts.link.host;
+        let (facts, images, kernels) =
+            tokio::try_join!(host.facts(), host.images(), host.kernels()).map_err(from_host)?;
+        let guests = guest_list_of(&self.parts.db, caller.account.id).await?;
+        let taken: Vec<&str> = guests.iter().map(|guest| guest.spec.name.as_str()).collect();
+        Ok(GuestForm {
+            suggested_name: suggest(&taken),
+            images: images
+                .into_iter()
+                .map(|image| ImageShown {
+                    id: image.id,
+                    title: image.title,
+                    description: image.description,
+                    sizes: image.sizes,
+                    suggested_memory: image.suggested_memory,
+                })
+                .collect(),
+            kernels: kernels
+                .into_iter()
+                .map(|kernel| KernelShown { id: kernel.id, version: kernel.version, origin: kernel.origin })
+                .collect(),
+            disks: DiskSize::ladder().collect(),
+            memory_available_mib: facts.memory_available_mib,
+            disk_free_mib: facts.disk_free_mib,
+        })
+    }
+}
+
+/// The first of `tiny-1`, `tiny-2` … that is free.
+fn suggest(taken: &[&str]) -> String {
+    let mut names = (1..=taken.len() + 1).map(|number| format!("tiny-{number}"));
+    names.find(|name| !taken.contains(&name.as_str())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggested_name_is_free() {
+        assert_eq!(suggest(&[]), "tiny-1");
+        assert_eq!(suggest(&["tiny-1", "tiny-3", "web"]), "tiny-2");
+        assert_eq!(suggest(&["tiny-1", "tiny-2"]), "tiny-3");
+    }
+}

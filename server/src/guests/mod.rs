@@ -1,0 +1,79 @@
+//! What may be asked about guests, and of whom: the rules, a verb a file. All slow things are
+//! [`crate::operations`]; all booting and stopping is the [`crate::reconciler`]'s.
+
+mod act;
+mod change;
+mod console_tail;
+mod create;
+mod form;
+mod overview;
+mod view;
+
+use tokio::task::JoinSet;
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::Role;
+use umbel_guest::GuestId;
+
+use crate::host::HostError;
+use crate::operations::{Operations, Requester};
+use crate::parts::Parts;
+use crate::reconciler::Reconciler;
+use crate::store::StoreError;
+use crate::store::guests::{Guest, guest_fetch};
+
+pub use console_tail::plain;
+
+/// Guests, their operations, and the host they are on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Guests {
+    pub parts: Parts,
+    pub operations: Operations,
+}
+
+impl Guests {
+    pub fn new(parts: Parts) -> Self {
+        let operations = Operations::new(parts.clone());
+        Self { parts, operations }
+    }
+
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(self.parts.clone(), self.operations.clone())
+    }
+
+    /// Begins to listen to the host, goes on with what was under way, and reconciles, until the set is
+    /// dropped.
+    pub async fn run(&self) -> Result<JoinSet<()>, StoreError> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.parts.link.clone().run(self.parts.events.clone()));
+        tasks.spawn(self.reconciler().run());
+        self.operations.resume().await?;
+        Ok(tasks)
+    }
+
+    /// The guest, if it is the caller's to see.
+    pub async fn visible(&self, caller: &Caller, guest: GuestId) -> Result<Guest, AppError> {
+        let found = guest_fetch(&self.parts.db, guest).await?;
+        found.filter(|guest| may_see(caller, guest.owner)).ok_or_else(|| AppError::not_found("guest"))
+    }
+}
+
+/// Owners see what is theirs, administrators everything.
+pub fn may_see(caller: &Caller, owner: umbel_guest::AccountId) -> bool {
+    caller.account.role == Role::Administrator || caller.account.id == owner
+}
+
+fn requester(caller: &Caller) -> Requester {
+    Requester { account: caller.account.id, name: caller.account.name.clone() }
+}
+
+/// An answer of the host that a person waits for.
+fn from_host(error: HostError) -> AppError {
+    match error {
+        HostError::Away(_) => AppError::Unavailable {
+            message: "The agent is away, so the host can't be asked. Try again in a moment.".into(),
+        },
+        HostError::Refused(refusal) => AppError::Conflict { message: format!("The host refused: {refusal}.") },
+        other => crate::error::internal(&other),
+    }
+}

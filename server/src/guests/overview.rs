@@ -1,0 +1,53 @@
+//! The first page, and the host.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{HostShown, OverviewShown, WallShown};
+use umbel_wire::agent::Profile;
+
+use super::Guests;
+
+/// Operations on the first page.
+const RECENT: usize = 10;
+
+impl Guests {
+    pub async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
+        let (guests, mut operations, host) =
+            tokio::try_join!(self.list(caller), self.operation_list(caller, None), self.host(caller))?;
+        operations.truncate(RECENT);
+        Ok(OverviewShown { guests, operations, host })
+    }
+
+    /// While the agent is away, the last that was heard, or nothing but that.
+    pub async fn host(&self, _caller: &Caller) -> Result<HostShown, AppError> {
+        let facts = self.parts.link.facts().await;
+        let agent = self.parts.link.heard().agent;
+        let Ok(facts) = facts else {
+            return Ok(HostShown {
+                agent,
+                profile: "unknown".into(),
+                memory_total_mib: 0,
+                memory_available_mib: 0,
+                cores: 0,
+                disk_total_mib: 0,
+                disk_free_mib: 0,
+                walls: Vec::new(),
+            });
+        };
+        let profile = match facts.profile {
+            Profile::Hosting => "hosting",
+            Profile::Personal => "personal (for trusted guests)",
+        };
+        let walls = facts.walls.into_iter();
+        Ok(HostShown {
+            agent,
+            profile: profile.into(),
+            memory_total_mib: facts.memory_total_mib,
+            memory_available_mib: facts.memory_available_mib,
+            cores: facts.cores,
+            disk_total_mib: facts.disk_total_mib,
+            disk_free_mib: facts.disk_free_mib,
+            walls: walls.map(|w| WallShown { name: w.name, stands: w.stands, detail: w.detail }).collect(),
+        })
+    }
+}

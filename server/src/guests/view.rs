@@ -1,0 +1,169 @@
+//! Rows as pages see them.
+
+use std::collections::HashMap;
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, Role, StepState};
+use umbel_guest::{GuestId, OperationId, Wanted};
+
+use super::{Guests, may_see};
+use crate::operations::cancellable;
+use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_of};
+use crate::store::operations::{
+    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_of_owner,
+    operation_list_under_way, operation_want_cancel,
+};
+
+impl Guests {
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
+        let guests = match caller.account.role {
+            Role::Administrator => guest_list(&self.parts.db).await?,
+            Role::User => guest_list_of(&self.parts.db, caller.account.id).await?,
+        };
+        let under_way = operation_list_under_way(&self.parts.db).await?;
+        let mut under_way: HashMap<GuestId, Operation> =
+            under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
+        Ok(guests.into_iter().map(|guest| self.shown(under_way.remove(&guest.id), guest)).collect())
+    }
+
+    pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
+        let guest = self.visible(caller, guest).await?;
+        let operations = operation_list_of_guest(&self.parts.db, guest.id).await?;
+        let under_way = operations.into_iter().find(|operation| !operation.state.is_over());
+        Ok(self.shown(under_way, guest))
+    }
+
+    fn shown(&self, operation: Option<Operation>, guest: Guest) -> GuestShown {
+        let operation = operation.map(|operation| operation_shown(operation, Some(&guest)));
+        let waiting = self.waiting(&guest);
+        let spec = guest.spec;
+        GuestShown {
+            id: guest.id,
+            name: spec.name,
+            note: spec.note,
+            owner: guest.owner,
+            owner_name: guest.owner_name,
+            image: spec.image,
+            kernel: spec.kernel,
+            memory: spec.memory,
+            disk: spec.disk,
+            disk_kind: spec.disk_kind,
+            restart_policy: spec.restart_policy,
+            wanted: guest.wanted,
+            seen: guest.seen,
+            generation: guest.generation,
+            waiting,
+            created_at: guest.created_at,
+            operation,
+        }
+    }
+
+    fn waiting(&self, guest: &Guest) -> Option<String> {
+        let alive = guest.seen.is_alive();
+        let settled = match guest.wanted {
+            Wanted::Running => alive,
+            Wanted::Stopped | Wanted::Deleted { .. } => !alive,
+        };
+        if settled {
+            return None;
+        }
+        if matches!(self.parts.link.heard().agent, AgentLink::Away { .. }) {
+            return Some("Waiting for the agent.".into());
+        }
+        match guest.next_try_at.filter(|_| guest.wanted == Wanted::Running) {
+            // Only times of the past and the future are told apart by a page: seconds are the row's.
+            Some(at) if at > self.parts.clock.now() => {
+                Some(format!("Waiting for its next try after {} ends in a row.", guest.failures))
+            }
+            _ => guest.waiting.clone(),
+        }
+    }
+
+    pub async fn operation_list(
+        &self,
+        caller: &Caller,
+        guest: Option<GuestId>,
+    ) -> Result<Vec<OperationShown>, AppError> {
+        let db = &self.parts.db;
+        let operations = match (guest, caller.account.role) {
+            (Some(guest), _) => operation_list_of_guest(db, guest).await?,
+            (None, Role::Administrator) => operation_list(db).await?,
+            (None, Role::User) => operation_list_of_owner(db, caller.account.id).await?,
+        };
+        let operations: Vec<Operation> =
+            operations.into_iter().filter(|operation| may_see(caller, operation.owner)).collect();
+        // A guest that nobody may tell of: neither it nor anything that was done to it.
+        if let Some(guest) = guest
+            && operations.is_empty()
+        {
+            self.visible(caller, guest).await?;
+        }
+        let guests = guest_list(db).await?;
+        let of = |id: Option<GuestId>| guests.iter().find(|guest| Some(guest.id) == id);
+        Ok(operations
+            .into_iter()
+            .map(|operation| {
+                let guest = of(operation.guest);
+                operation_shown(operation, guest)
+            })
+            .collect())
+    }
+
+    pub async fn operation_fetch(&self, caller: &Caller, id: OperationId) -> Result<OperationShown, AppError> {
+        let operation = self.operation(caller, id).await?;
+        let guest = match operation.guest {
+            Some(guest) => guest_fetch(&self.parts.db, guest).await?,
+            None => None,
+        };
+        Ok(operation_shown(operation, guest.as_ref()))
+    }
+
+    /// Cancels what can be undone; of a deletion, takes it back.
+    pub async fn operation_cancel(&self, caller: &Caller, id: OperationId) -> Result<(), AppError> {
+        let operation = self.operation(caller, id).await?;
+        if operation.kind == OperationKind::GuestDelete
+            && let Some(guest) = operation.guest
+        {
+            self.act(caller, guest, umbel_guest::Action::Undelete).await?;
+            return Ok(());
+        }
+        if !can_cancel(&operation) {
+            let title = operation.kind.title();
+            return Err(AppError::Conflict { message: format!("{title} can't be cancelled any more.") });
+        }
+        operation_want_cancel(&self.parts.db, id).await?;
+        self.parts.operation_changed(id, operation.guest);
+        Ok(())
+    }
+
+    async fn operation(&self, caller: &Caller, id: OperationId) -> Result<Operation, AppError> {
+        let found = operation_fetch(&self.parts.db, id).await?;
+        found.filter(|operation| may_see(caller, operation.owner)).ok_or_else(|| AppError::not_found("operation"))
+    }
+}
+
+fn can_cancel(operation: &Operation) -> bool {
+    let at = operation.steps.iter().position(|step| step.state != StepState::Done);
+    operation.state == OperationState::Running
+        && !operation.cancel_wanted
+        && at.is_some_and(|at| at < cancellable(operation.kind))
+}
+
+fn operation_shown(operation: Operation, guest: Option<&Guest>) -> OperationShown {
+    let deleted = guest.is_some_and(|guest| matches!(guest.wanted, Wanted::Deleted { .. }));
+    let can_cancel = can_cancel(&operation) || (operation.kind == OperationKind::GuestDelete && deleted);
+    OperationShown {
+        id: operation.id,
+        kind: operation.kind,
+        guest: operation.guest,
+        guest_name: operation.guest_name,
+        requester: operation.requester_name,
+        state: operation.state,
+        steps: operation.steps,
+        log: operation.log,
+        created_at: operation.created_at,
+        ended_at: operation.ended_at,
+        can_cancel,
+    }
+}

@@ -1,0 +1,57 @@
+//! What is asked of the machine: the agent's requests as a trait, its real client over a Unix socket
+//! ([`agent`]), what was last heard of it ([`link`]), and a simulated one for tests ([`simulated`]).
+
+pub mod agent;
+pub mod link;
+pub mod simulated;
+
+use async_trait::async_trait;
+use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId};
+use umbel_wire::agent::{HostFacts, ImageFacts, Inventory, KernelFacts, Refusal, StartOrder, StopHow};
+use umbel_wire::frame::FrameError;
+
+pub use agent::Agent;
+pub use link::{Heard, Link};
+pub use simulated::Simulated;
+
+/// Why something was not done on the host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Nobody answers; the same may be asked again.
+    #[error("the agent does not answer")]
+    Away(#[source] FrameError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It answered something else than what was asked.
+    #[error("the agent answered {answer} to {request}")]
+    Protocol { request: &'static str, answer: String },
+}
+
+impl HostError {
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_))
+    }
+}
+
+/// One method per request of [`umbel_wire::agent::Request`]. Every one of them may be repeated.
+#[async_trait]
+pub trait Host: std::fmt::Debug + Send + Sync + 'static {
+    async fn facts(&self) -> Result<HostFacts, HostError>;
+    async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError>;
+    async fn images(&self) -> Result<Vec<ImageFacts>, HostError>;
+    async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError>;
+    async fn disk_create(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError>;
+    async fn start(&self, order: StartOrder) -> Result<(), HostError>;
+    async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError>;
+    async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError>;
+    /// Answers when the inventory is past the version `after`, or after `wait_ms`. An agent that was
+    /// started anew answers at once, whatever `after` says.
+    async fn inventory(&self, after: u64, wait_ms: u32) -> Result<Inventory, HostError>;
+}

@@ -1,0 +1,165 @@
+//! The agent over its Unix socket: one request at a time on a connection, a few connections kept.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId};
+use umbel_wire::agent::{HostFacts, ImageFacts, Inventory, KernelFacts, Reply, Request, StartOrder, StopHow, VERSION};
+use umbel_wire::frame::{self, FrameError};
+
+use super::{Host, HostError};
+
+/// Connections kept between requests.
+const KEPT: usize = 4;
+/// How long an answer is waited for: a start raises walls, a disk or an image may be gigabytes.
+const SOON: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(300);
+
+/// A client of the agent. Connects when it is first asked, and again whenever it must.
+#[derive(Debug)]
+pub struct Agent {
+    socket: PathBuf,
+    kept: Mutex<Vec<UnixStream>>,
+    /// The inventory waits on a connection of its own, so that a new life of the agent is noticed:
+    /// its versions begin anew.
+    watching: tokio::sync::Mutex<Option<UnixStream>>,
+}
+
+impl Agent {
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket, kept: Mutex::default(), watching: tokio::sync::Mutex::default() }
+    }
+
+    async fn connect(&self) -> Result<UnixStream, HostError> {
+        let away = |e: io::Error| HostError::Away(FrameError::Io(e));
+        let mut stream = UnixStream::connect(&self.socket).await.map_err(away)?;
+        match exchange(&mut stream, &Request::Hello { version: VERSION }, SOON).await? {
+            Reply::Hello { .. } => Ok(stream),
+            other => Err(unexpected("hello", other)),
+        }
+    }
+
+    async fn call(&self, request: &Request, patience: Duration) -> Result<Reply, HostError> {
+        let kept = self.kept.lock().ok().and_then(|mut kept| kept.pop());
+        if let Some(mut stream) = kept {
+            match exchange(&mut stream, request, patience).await {
+                // The agent was restarted since: asked again below, as every request may be.
+                Err(error) if error.is_away() => {}
+                done => return self.keep(stream, done),
+            }
+        }
+        let mut stream = self.connect().await?;
+        let done = exchange(&mut stream, request, patience).await;
+        self.keep(stream, done)
+    }
+
+    fn keep(&self, stream: UnixStream, done: Result<Reply, HostError>) -> Result<Reply, HostError> {
+        let reply = done?;
+        if let Ok(mut kept) = self.kept.lock()
+            && kept.len() < KEPT
+        {
+            kept.push(stream);
+        }
+        Ok(reply)
+    }
+
+    async fn done(&self, name: &'static str, request: Request, patience: Duration) -> Result<(), HostError> {
+        match self.call(&request, patience).await? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(name, other)),
+        }
+    }
+}
+
+async fn exchange(stream: &mut UnixStream, request: &Request, patience: Duration) -> Result<Reply, HostError> {
+    let content = frame::to_json(request).map_err(HostError::Away)?;
+    let answer = timeout(patience, async {
+        frame::aio::write(stream, &content).await?;
+        frame::aio::read(stream).await
+    });
+    let late = |_| HostError::Away(FrameError::Io(io::ErrorKind::TimedOut.into()));
+    let answer = answer.await.map_err(late)?.map_err(HostError::Away)?;
+    frame::from_json(&answer).map_err(|error| HostError::Protocol { request: "a request", answer: error.to_string() })
+}
+
+fn unexpected(request: &'static str, reply: Reply) -> HostError {
+    match reply {
+        Reply::Refused(refusal) => HostError::Refused(refusal),
+        other => HostError::Protocol { request, answer: format!("{other:?}").chars().take(200).collect() },
+    }
+}
+
+#[async_trait]
+impl Host for Agent {
+    async fn facts(&self) -> Result<HostFacts, HostError> {
+        match self.call(&Request::Host {}, SOON).await? {
+            Reply::Host(facts) => Ok(facts),
+            other => Err(unexpected("host", other)),
+        }
+    }
+
+    async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError> {
+        match self.call(&Request::Kernels {}, SOON).await? {
+            Reply::Kernels { kernels } => Ok(kernels),
+            other => Err(unexpected("kernels", other)),
+        }
+    }
+
+    async fn images(&self) -> Result<Vec<ImageFacts>, HostError> {
+        match self.call(&Request::Images {}, SOON).await? {
+            Reply::Images { images } => Ok(images),
+            other => Err(unexpected("images", other)),
+        }
+    }
+
+    async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError> {
+        match self.call(&Request::ImagePrepare { image }, LONG).await? {
+            Reply::Image(facts) => Ok(facts),
+            other => Err(unexpected("image_prepare", other)),
+        }
+    }
+
+    async fn disk_create(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError> {
+        self.done("disk_create", Request::DiskCreate { guest, generation, image, size, kind }, LONG).await
+    }
+
+    async fn start(&self, order: StartOrder) -> Result<(), HostError> {
+        self.done("start", Request::Start(order), SOON).await
+    }
+
+    async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError> {
+        self.done("stop", Request::Stop { guest, generation, how }, SOON).await
+    }
+
+    async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError> {
+        self.done("purge", Request::Purge { guest, generation }, SOON).await
+    }
+
+    async fn inventory(&self, after: u64, wait_ms: u32) -> Result<Inventory, HostError> {
+        let mut watching = self.watching.lock().await;
+        let (mut stream, after) = match watching.take() {
+            Some(stream) => (stream, after),
+            None => (self.connect().await?, 0),
+        };
+        let patience = SOON + Duration::from_millis(wait_ms.into());
+        match exchange(&mut stream, &Request::Inventory { after, wait_ms }, patience).await? {
+            Reply::Inventory(inventory) => {
+                *watching = Some(stream);
+                Ok(inventory)
+            }
+            other => Err(unexpected("inventory", other)),
+        }
+    }
+}

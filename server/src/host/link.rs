@@ -1,0 +1,129 @@
+//! What was last heard of the host. One task asks for the inventory in long polls; everybody else
+//! reads its last answer, or waits for the next.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use umbel_app::shown::{AgentLink, Topic};
+use umbel_wire::agent::{GuestFacts, HostFacts, Inventory};
+
+use super::{Host, HostError};
+use crate::clock::Clock;
+use crate::error::chain;
+use crate::events::Events;
+
+/// How long the agent may keep a poll. Its end is also how a dead connection is noticed.
+const POLL_MS: u32 = 10_000;
+/// Between tries while the agent is away.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// The last word of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub agent: AgentLink,
+    /// `None` until it was heard for the first time since the panel began.
+    pub inventory: Option<Arc<Inventory>>,
+    /// When that was asked for: it is no older than this.
+    pub asked_at: i64,
+}
+
+impl Heard {
+    pub fn is_here(&self) -> bool {
+        self.agent == AgentLink::Here
+    }
+
+    /// What is known now: nothing while the agent is away, since old facts decide nothing.
+    pub fn now(&self) -> Option<&Inventory> {
+        self.inventory.as_deref().filter(|_| self.is_here())
+    }
+}
+
+pub fn facts_of(inventory: &Inventory, guest: umbel_guest::GuestId) -> Option<&GuestFacts> {
+    inventory.guests.iter().find(|facts| facts.guest == guest)
+}
+
+/// The host and what was heard of it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub host: Arc<dyn Host>,
+    heard: watch::Sender<Heard>,
+    facts: Arc<Mutex<Option<HostFacts>>>,
+    clock: Clock,
+}
+
+impl Link {
+    pub fn new(host: Arc<dyn Host>, clock: Clock) -> Self {
+        let heard = Heard { agent: AgentLink::Away { since: clock.now() }, inventory: None, asked_at: 0 };
+        Self { host, heard: watch::Sender::new(heard), facts: Arc::default(), clock }
+    }
+
+    pub fn heard(&self) -> Heard {
+        self.heard.borrow().clone()
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Heard> {
+        self.heard.subscribe()
+    }
+
+    /// Asks for the host's facts; while the agent is away, the last ones.
+    pub async fn facts(&self) -> Result<HostFacts, HostError> {
+        match self.host.facts().await {
+            Ok(facts) => {
+                if let Ok(mut last) = self.facts.lock() {
+                    *last = Some(facts.clone());
+                }
+                Ok(facts)
+            }
+            Err(error) if error.is_away() => self.facts.lock().ok().and_then(|last| last.clone()).ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Polls for ever.
+    pub async fn run(self, events: Events) {
+        let mut after = 0;
+        loop {
+            match self.poll(after, POLL_MS, &events).await {
+                Some(version) => after = version,
+                None => {
+                    after = 0;
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// One poll; the version it brought, or `None` when the agent is away.
+    pub async fn poll(&self, after: u64, wait_ms: u32, events: &Events) -> Option<u64> {
+        let asked_at = self.clock.now();
+        match self.host.inventory(after, wait_ms).await {
+            Ok(inventory) => {
+                let version = inventory.version;
+                let changed = self.heard.send_if_modified(|heard| {
+                    let changed = heard.inventory.as_deref() != Some(&inventory) || !heard.is_here();
+                    if !heard.is_here() {
+                        tracing::info!(guests = inventory.guests.len(), "the agent is here");
+                        events.publish(Topic::Host);
+                    }
+                    *heard = Heard { agent: AgentLink::Here, inventory: Some(Arc::new(inventory)), asked_at };
+                    changed
+                });
+                tracing::trace!(version, changed, "inventory");
+                Some(version)
+            }
+            Err(error) => {
+                self.heard.send_if_modified(|heard| {
+                    let was_here = heard.is_here();
+                    if was_here {
+                        tracing::warn!(cause = chain(&error), "the agent is away");
+                        heard.agent = AgentLink::Away { since: self.clock.now() };
+                        events.publish(Topic::Host);
+                    }
+                    was_here
+                });
+                None
+            }
+        }
+    }
+}

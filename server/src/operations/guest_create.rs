@@ -1,0 +1,85 @@
+//! Create: the row is there before the first step, written with the operation in one transaction.
+
+use umbel_wire::agent::Refusal;
+
+use super::step::{Booted, Run, Step, StepError};
+use crate::host::HostError;
+use crate::store::guests::guest_delete;
+
+pub const STEPS: &[Step] = &[
+    Step { name: "Check image and kernel", act: |run| Box::pin(check(run)), undo: Some(|run| Box::pin(forget(run))) },
+    Step { name: "Make the disk", act: |run| Box::pin(disk(run)), undo: Some(|run| Box::pin(disk_undo(run))) },
+    Step { name: "Ask for it to run", act: |run| Box::pin(run.ask_running()), undo: Some(|run| Box::pin(stop(run))) },
+    // Nothing to take back: a guest that can't boot was made all the same, and is shown as crashed.
+    Step { name: "Boot", act: |run| Box::pin(boot(run)), undo: None },
+];
+
+/// Both were there when the form was checked; that may be a while ago.
+async fn check(run: &Run) -> Result<(), StepError> {
+    let spec = run.fetch().await?.spec;
+    if !run.parts.link.host.images().await?.iter().any(|image| image.id == spec.image) {
+        return Err(StepError::Failed(format!("there is no image {}", spec.image)));
+    }
+    if !run.parts.link.host.kernels().await?.iter().any(|kernel| kernel.id == spec.kernel) {
+        return Err(StepError::Failed(format!("there is no kernel {}", spec.kernel)));
+    }
+    Ok(())
+}
+
+async fn forget(run: &Run) -> Result<(), StepError> {
+    guest_delete(&run.parts.db, run.guest).await?;
+    run.parts.guest_changed(run.guest);
+    Ok(())
+}
+
+async fn disk(run: &Run) -> Result<(), StepError> {
+    let guest = run.fetch().await?;
+    if guest.disk_ready {
+        return Ok(());
+    }
+    let spec = guest.spec;
+    run.parts.link.host.disk_create(guest.id, guest.generation, spec.image, spec.disk, spec.disk_kind).await?;
+    run.parts.guest_edit(guest.id, |guest| guest.disk_ready = true).await?;
+    Ok(())
+}
+
+/// Also of a disk that was begun and not finished: the agent removes whatever there is.
+async fn disk_undo(run: &Run) -> Result<(), StepError> {
+    let Some(guest) = run.find().await? else { return Ok(()) };
+    match run.parts.link.host.purge(guest.id, guest.generation).await {
+        Err(HostError::Refused(Refusal::StillRunning)) => Err(StepError::Later("Waiting for it to stop.".into())),
+        other => Ok(other?),
+    }?;
+    run.parts.guest_edit(guest.id, |guest| guest.disk_ready = false).await?;
+    Ok(())
+}
+
+async fn stop(run: &Run) -> Result<(), StepError> {
+    if run.find().await?.is_none() {
+        return Ok(());
+    }
+    run.ask_stopped(Some(run.parts.clock.now())).await?;
+    run.until_ended().await
+}
+
+async fn boot(run: &Run) -> Result<(), StepError> {
+    match run.until_booted().await? {
+        Booted::Running => {}
+        Booted::Ended(exit) => run.log(&format!("The guest is made, but it {}.", did(&exit))).await?,
+        Booted::Unwanted => run.log("The guest is made; it is not wanted to run by now.").await?,
+        Booted::Late => run.log("The guest is made; it has not answered yet and goes on booting.").await?,
+    }
+    Ok(())
+}
+
+/// An end as the rest of a sentence about the guest.
+pub(super) fn did(exit: &umbel_guest::Exit) -> String {
+    use umbel_guest::Exit;
+    match exit {
+        Exit::NotStarted { reason } => format!("could not start: {reason}"),
+        Exit::ShimLost => "lost its shim".into(),
+        Exit::HostRestarted => "ended with the host".into(),
+        Exit::Killed => "was killed".into(),
+        other => other.to_string(),
+    }
+}

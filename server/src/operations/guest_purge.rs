@@ -1,0 +1,52 @@
+//! Purge: the guest is ended, its files are removed and it is forgotten. Its operations stay.
+
+use umbel_guest::Wanted;
+use umbel_wire::agent::Refusal;
+
+use super::step::{Run, Step, StepError};
+use crate::host::HostError;
+use crate::store::guests::guest_delete;
+
+// Nothing can be taken back; what fails is tried again by the reconciler as long as the row is there.
+pub const STEPS: &[Step] = &[
+    Step { name: "End it", act: |run| Box::pin(end(run)), undo: None },
+    Step { name: "Remove its files", act: |run| Box::pin(files(run)), undo: None },
+    Step { name: "Forget it", act: |run| Box::pin(forget(run)), undo: None },
+];
+
+async fn end(run: &Run) -> Result<(), StepError> {
+    if run.find().await?.is_none() {
+        return Ok(());
+    }
+    let now = run.parts.clock.now();
+    // The reconciler's own purge waits a minute: this one is it.
+    let again = now + crate::reconciler::plan::PURGE_AGAIN;
+    run.ask(|guest| {
+        let due = matches!(guest.wanted, Wanted::Deleted { purge_at } if purge_at <= now);
+        let killed = !guest.seen.is_alive() || guest.kill_at.is_some_and(|at| at <= now);
+        if !due {
+            guest.wanted = Wanted::Deleted { purge_at: now };
+        }
+        guest.next_try_at = Some(again);
+        if !killed {
+            guest.kill_at = Some(now);
+        }
+        !(due && killed)
+    })
+    .await?;
+    run.until_ended().await
+}
+
+async fn files(run: &Run) -> Result<(), StepError> {
+    let Some(guest) = run.find().await? else { return Ok(()) };
+    match run.parts.link.host.purge(guest.id, guest.generation).await {
+        Err(HostError::Refused(Refusal::StillRunning)) => Err(StepError::Later("Waiting for it to stop.".into())),
+        other => Ok(other?),
+    }
+}
+
+async fn forget(run: &Run) -> Result<(), StepError> {
+    guest_delete(&run.parts.db, run.guest).await?;
+    run.parts.guest_changed(run.guest);
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What is slow or has several steps: a row with steps, log and requester that survives a kill at any
+//! point.
+//!
+//! [`step`] is what a step may do, a file per operation is its table, [`state`] decides what comes
+//! next out of rows alone, [`runner`] does it. One operation at a time for a guest: a second one is
+//! refused by the name of the first, unless it takes its place ([`takes_over`]).
+//!
+//! # To add an operation
+//! Add its kind to `umbel_app::shown::OperationKind`, a file `<noun>_<verb>.rs` with its `STEPS`, and
+//! a line in [`table`]. The fault tests in `tests/it/faults.rs` walk every kind.
+
+pub mod guest_create;
+pub mod guest_delete;
+pub mod guest_kill;
+pub mod guest_purge;
+pub mod guest_restart;
+pub mod guest_shut_down;
+pub mod guest_start;
+pub mod runner;
+pub mod state;
+pub mod step;
+
+use umbel_app::shown::OperationKind;
+
+pub use runner::{Drill, Operations, Requester};
+pub use step::{Params, Run, Step, StepError};
+
+/// The steps of a kind, in order.
+pub fn table(kind: OperationKind) -> &'static [Step] {
+    match kind {
+        OperationKind::GuestCreate => guest_create::STEPS,
+        OperationKind::GuestStart => guest_start::STEPS,
+        OperationKind::GuestShutDown => guest_shut_down::STEPS,
+        OperationKind::GuestKill => guest_kill::STEPS,
+        OperationKind::GuestRestart => guest_restart::STEPS,
+        OperationKind::GuestDelete => guest_delete::STEPS,
+        OperationKind::GuestPurge => guest_purge::STEPS,
+    }
+}
+
+/// How many of its first steps a cancel may still undo. Only a creation has a way back that is not
+/// another action; a deletion is taken back by its own.
+pub fn cancellable(kind: OperationKind) -> usize {
+    match kind {
+        OperationKind::GuestCreate => guest_create::STEPS.len() - 1,
+        _ => 0,
+    }
+}
+
+/// Whether a new operation ends the one that is under way for its guest and goes on in its place.
+/// `booting`: the old one only watches its last step.
+pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool {
+    use OperationKind as K;
+    match (new, old) {
+        (K::GuestCreate, _) | (_, K::GuestPurge) => false,
+        // Before its last step a creation is cancelled, not killed: its disk would be in the way.
+        (K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge, K::GuestCreate) => booting,
+        (K::GuestKill, K::GuestStart | K::GuestShutDown | K::GuestRestart) => true,
+        (K::GuestShutDown, K::GuestStart) => true,
+        (K::GuestDelete, K::GuestStart | K::GuestShutDown | K::GuestRestart | K::GuestKill) => true,
+        (K::GuestPurge, _) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,194 @@
+//! Guests: what is wanted of each, what was last seen of it, and what the reconciler remembers.
+
+use umbel_guest::{
+    AccountId, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, ImageId, KernelId, Memory, Note,
+    RestartPolicy, Seen, Wanted,
+};
+
+use super::StoreError;
+use super::db::{On, Tx};
+use super::meta::HostId;
+use super::query::{Query, Row, sql};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    pub id: GuestId,
+    pub host: HostId,
+    pub owner: AccountId,
+    pub owner_name: String,
+    pub spec: GuestSpec,
+    /// Whether its disk was made.
+    pub disk_ready: bool,
+    pub wanted: Wanted,
+    /// Of what is wanted; goes up with every change of it, and of the spec.
+    pub generation: Generation,
+    pub seen: Seen,
+    /// Of the start that `seen` speaks of.
+    pub seen_generation: Generation,
+    /// Ends in a row that nobody asked for.
+    pub failures: u32,
+    /// Before then it is not started again (µs since the epoch, UTC).
+    pub next_try_at: Option<i64>,
+    /// When patience with its shut-down ends.
+    pub kill_at: Option<i64>,
+    /// What it waits for, in words.
+    pub waiting: Option<String>,
+    pub created_at: i64,
+}
+
+/// How an update went that depends on what was read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updated {
+    Yes,
+    /// The guest is there, but somebody has changed it since.
+    Changed,
+    NotFound,
+}
+
+fn guest(row: &Row) -> Result<Guest, StoreError> {
+    let memory =
+        Memory::from_mib(row.number("memory_mib")?).map_err(|e| row.unreadable("memory_mib", e.to_string()))?;
+    let disk = DiskSize::from_mib(row.number("disk_mib")?).map_err(|e| row.unreadable("disk_mib", e.to_string()))?;
+    let purge_at: Option<i64> = row.get("purge_at")?;
+    let wanted = match (row.get::<String>("wanted")?.as_str(), purge_at) {
+        ("stopped", None) => Wanted::Stopped,
+        ("running", None) => Wanted::Running,
+        ("deleted", Some(purge_at)) => Wanted::Deleted { purge_at },
+        (word, _) => return Err(row.unreadable("wanted", format!("{word} with purge_at {purge_at:?}"))),
+    };
+    Ok(Guest {
+        id: row.parse("id")?,
+        host: row.parse("host")?,
+        owner: row.parse("owner")?,
+        owner_name: row.get("owner_name")?,
+        spec: GuestSpec {
+            name: row.parse::<GuestName>("name")?,
+            note: row.parse::<Note>("note")?,
+            image: row.parse::<ImageId>("image")?,
+            kernel: row.parse::<KernelId>("kernel")?,
+            memory,
+            disk,
+            disk_kind: row.parse::<DiskKind>("disk_kind")?,
+            restart_policy: row.parse::<RestartPolicy>("restart_policy")?,
+        },
+        disk_ready: row.get("disk_ready")?,
+        wanted,
+        generation: Generation { epoch: row.number("epoch")?, number: row.number("generation")? },
+        seen: row.json("seen")?,
+        seen_generation: Generation { epoch: row.number("seen_epoch")?, number: row.number("seen_generation")? },
+        failures: row.number("failures")?,
+        next_try_at: row.get("next_try_at")?,
+        kill_at: row.get("kill_at")?,
+        waiting: row.get("waiting")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+fn words_of(wanted: Wanted) -> (&'static str, Option<i64>) {
+    match wanted {
+        Wanted::Stopped => ("stopped", None),
+        Wanted::Running => ("running", None),
+        Wanted::Deleted { purge_at } => ("deleted", Some(purge_at)),
+    }
+}
+
+/// Generations stay far below what a BIGINT holds: each is one act of somebody.
+fn number(generation: Generation) -> i64 {
+    i64::try_from(generation.number).unwrap_or(i64::MAX)
+}
+
+/// The columns that [`guest`] reads, with the rest of a statement.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT g.id AS id, g.host AS host, g.owner AS owner, a.name AS owner_name, g.name AS name, g.note AS note, ",
+            "g.image AS image, g.kernel AS kernel, g.memory_mib AS memory_mib, g.disk_mib AS disk_mib, ",
+            "g.disk_kind AS disk_kind, g.restart_policy AS restart_policy, g.disk_ready AS disk_ready, ",
+            "g.wanted AS wanted, g.purge_at AS purge_at, g.epoch AS epoch, g.generation AS generation, ",
+            "g.seen AS seen, g.seen_epoch AS seen_epoch, g.seen_generation AS seen_generation, ",
+            "g.failures AS failures, g.next_try_at AS next_try_at, g.kill_at AS kill_at, g.waiting AS waiting, ",
+            "g.created_at AS created_at FROM guests g JOIN accounts a ON a.id = g.owner ",
+            $rest
+        )
+    };
+}
+
+/// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name.
+pub async fn guest_insert(on: impl Into<On<'_>>, guest: &Guest) -> Result<(), StoreError> {
+    let insert = "INSERT INTO guests (id, host, owner, created_at, name, note, image, kernel, memory_mib, disk_mib, \
+                  disk_kind, restart_policy, disk_ready, wanted, purge_at, epoch, generation, seen, seen_epoch, \
+                  seen_generation, failures, next_try_at, kill_at, waiting) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+                  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    let query = sql("guest_insert", insert)
+        .bind(guest.id)
+        .bind(guest.host.to_string())
+        .bind(guest.owner)
+        .bind(guest.created_at);
+    columns(query, guest).run(on).await?;
+    Ok(())
+}
+
+/// Binds everything of a guest that may change, in the order of the statements that use it.
+fn columns(query: Query, guest: &Guest) -> Query {
+    let (word, purge_at) = words_of(guest.wanted);
+    query
+        .bind(guest.spec.name.as_str())
+        .bind(guest.spec.note.as_str())
+        .bind(guest.spec.image.as_str())
+        .bind(guest.spec.kernel.as_str())
+        .bind(guest.spec.memory.mib())
+        .bind(guest.spec.disk.mib())
+        .bind(guest.spec.disk_kind.word())
+        .bind(guest.spec.restart_policy.word())
+        .bind(guest.disk_ready)
+        .bind(word)
+        .bind(purge_at)
+        .bind(guest.generation.epoch)
+        .bind(number(guest.generation))
+        .bind_json(&guest.seen)
+        .bind(guest.seen_generation.epoch)
+        .bind(number(guest.seen_generation))
+        .bind(guest.failures)
+        .bind(guest.next_try_at)
+        .bind(guest.kill_at)
+        .bind(guest.waiting.clone())
+}
+
+/// Writes all of a guest that may change, if its generation still is the one that the decision was
+/// made on. Fails with [`StoreError::Duplicate`] where its new name is taken.
+pub async fn guest_update(tx: &mut Tx, guest: &Guest, from: Generation) -> Result<Updated, StoreError> {
+    let update = "UPDATE guests SET name = $1, note = $2, image = $3, kernel = $4, memory_mib = $5, disk_mib = $6, \
+                  disk_kind = $7, restart_policy = $8, disk_ready = $9, wanted = $10, purge_at = $11, epoch = $12, \
+                  generation = $13, seen = $14, seen_epoch = $15, seen_generation = $16, failures = $17, \
+                  next_try_at = $18, kill_at = $19, waiting = $20 WHERE id = $21 AND epoch = $22 AND generation = $23";
+    let query = columns(sql("guest_update", update), guest).bind(guest.id).bind(from.epoch).bind(number(from));
+    if query.run(&mut *tx).await? == 1 {
+        return Ok(Updated::Yes);
+    }
+    Ok(if guest_fetch(tx, guest.id).await?.is_some() { Updated::Changed } else { Updated::NotFound })
+}
+
+pub async fn guest_fetch(on: impl Into<On<'_>>, id: GuestId) -> Result<Option<Guest>, StoreError> {
+    sql("guest_fetch", select!("WHERE g.id = $1")).bind(id).one(on).await?.as_ref().map(guest).transpose()
+}
+
+/// All, by name.
+pub async fn guest_list(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError> {
+    sql("guest_list", select!("ORDER BY g.name, g.id")).all(on).await?.iter().map(guest).collect()
+}
+
+/// Those of an account, by name.
+pub async fn guest_list_of(on: impl Into<On<'_>>, owner: AccountId) -> Result<Vec<Guest>, StoreError> {
+    let query = sql("guest_list_of", select!("WHERE g.owner = $1 ORDER BY g.name, g.id")).bind(owner);
+    query.all(on).await?.iter().map(guest).collect()
+}
+
+/// Whether there was such a guest.
+pub async fn guest_delete(on: impl Into<On<'_>>, id: GuestId) -> Result<bool, StoreError> {
+    Ok(sql("guest_delete", "DELETE FROM guests WHERE id = $1").bind(id).run(on).await? == 1)
+}
+
+/// Brings guests of an older epoch into this one, as after a restored backup.
+pub async fn guest_adopt_epoch(on: impl Into<On<'_>>, epoch: u32) -> Result<u64, StoreError> {
+    sql("guest_adopt_epoch", "UPDATE guests SET epoch = $1 WHERE epoch < $1").bind(epoch).run(on).await
+}

@@ -1,0 +1,240 @@
+//! Operations: what is done in several steps, how far each has come, and what it said.
+
+use std::collections::HashMap;
+
+use umbel_app::shown::{LogLine, OperationKind, OperationState, StepShown, StepState};
+use umbel_guest::{AccountId, GuestId, OperationId};
+
+use super::StoreError;
+use super::db::{Db, On, Tx};
+use super::query::{Query, Row, sql};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub guest: Option<GuestId>,
+    pub guest_name: String,
+    pub owner: AccountId,
+    pub requester: AccountId,
+    pub requester_name: String,
+    /// What its steps were told and have found out, as JSON.
+    pub params: String,
+    pub state: OperationState,
+    pub cancel_wanted: bool,
+    pub steps: Vec<StepShown>,
+    pub log: Vec<LogLine>,
+    pub created_at: i64,
+    pub ended_at: Option<i64>,
+}
+
+fn kind(row: &Row) -> Result<OperationKind, StoreError> {
+    let word: String = row.get("kind")?;
+    let found = OperationKind::ALL.into_iter().find(|kind| kind.word() == word);
+    found.ok_or_else(|| row.unreadable("kind", format!("there is no operation {word}")))
+}
+
+/// Without steps and log, which are other tables'.
+fn operation(row: &Row) -> Result<Operation, StoreError> {
+    Ok(Operation {
+        id: row.parse("id")?,
+        kind: kind(row)?,
+        guest: row.parse_option("guest")?,
+        guest_name: row.get("guest_name")?,
+        owner: row.parse("owner")?,
+        requester: row.parse("requester")?,
+        requester_name: row.get("requester_name")?,
+        params: row.get("params")?,
+        state: row.json("state")?,
+        cancel_wanted: row.get("cancel_wanted")?,
+        steps: Vec::new(),
+        log: Vec::new(),
+        created_at: row.get("created_at")?,
+        ended_at: row.get("ended_at")?,
+    })
+}
+
+/// Which operations a statement is about; the same words in the statements for rows, steps and logs.
+macro_rules! of_operations {
+    ($what:literal, $from:literal, $which:literal, $order:literal) => {
+        concat!("SELECT ", $what, " FROM ", $from, " WHERE ", $which, $order)
+    };
+}
+
+/// Three statements for the same operations: rows, steps, log lines.
+macro_rules! about {
+    ($which:literal) => {
+        [
+            of_operations!(
+                "o.id AS id, o.kind AS kind, o.guest AS guest, o.guest_name AS guest_name, o.owner AS owner, \
+                 o.requester AS requester, o.requester_name AS requester_name, o.params AS params, o.state AS state, \
+                 o.cancel_wanted AS cancel_wanted, o.created_at AS created_at, o.ended_at AS ended_at",
+                "operations o",
+                $which,
+                " ORDER BY o.created_at DESC, o.id DESC LIMIT 100"
+            ),
+            of_operations!(
+                "s.operation AS operation, s.name AS name, s.state AS state",
+                "operation_steps s JOIN operations o ON o.id = s.operation",
+                $which,
+                " ORDER BY s.operation, s.position"
+            ),
+            of_operations!(
+                "l.operation AS operation, l.at AS at, l.line AS line",
+                "operation_log l JOIN operations o ON o.id = l.operation",
+                $which,
+                " ORDER BY l.operation, l.number"
+            ),
+        ]
+    };
+}
+
+async fn gather(
+    db: &Db,
+    name: &'static str,
+    texts: [&'static str; 3],
+    bind: impl Fn(Query) -> Query,
+) -> Result<Vec<Operation>, StoreError> {
+    let [rows, steps, log] = texts;
+    let mut operations: Vec<Operation> =
+        bind(sql(name, rows)).all(db).await?.iter().map(operation).collect::<Result<_, _>>()?;
+    let places: HashMap<OperationId, usize> = operations.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
+    for row in bind(sql(name, steps)).all(db).await? {
+        if let Some(&place) = places.get(&row.parse("operation")?) {
+            let step = StepShown { name: row.get("name")?, state: row.json("state")? };
+            operations[place].steps.push(step);
+        }
+    }
+    for row in bind(sql(name, log)).all(db).await? {
+        if let Some(&place) = places.get(&row.parse("operation")?) {
+            operations[place].log.push(LogLine { at: row.get("at")?, text: row.get("line")? });
+        }
+    }
+    Ok(operations)
+}
+
+pub async fn operation_insert(tx: &mut Tx, operation: &Operation) -> Result<(), StoreError> {
+    let insert = "INSERT INTO operations (id, kind, guest, guest_name, owner, requester, requester_name, params, \
+                  state, over, cancel_wanted, created_at, ended_at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    sql("operation_insert", insert)
+        .bind(operation.id)
+        .bind(operation.kind.word())
+        .bind(operation.guest)
+        .bind(operation.guest_name.as_str())
+        .bind(operation.owner)
+        .bind(operation.requester)
+        .bind(operation.requester_name.as_str())
+        .bind(operation.params.as_str())
+        .bind_json(&operation.state)
+        .bind(operation.state.is_over())
+        .bind(operation.cancel_wanted)
+        .bind(operation.created_at)
+        .bind(operation.ended_at)
+        .run(&mut *tx)
+        .await?;
+    for (position, step) in (0i64..).zip(&operation.steps) {
+        let insert = "INSERT INTO operation_steps (operation, position, name, state) VALUES ($1, $2, $3, $4)";
+        sql("operation_insert", insert)
+            .bind(operation.id)
+            .bind(position)
+            .bind(step.name.as_str())
+            .bind_json(&step.state)
+            .run(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+pub async fn operation_fetch(db: &Db, id: OperationId) -> Result<Option<Operation>, StoreError> {
+    Ok(gather(db, "operation_fetch", about!("o.id = $1"), |query| query.bind(id)).await?.pop())
+}
+
+/// The newest 100, newest first.
+pub async fn operation_list(db: &Db) -> Result<Vec<Operation>, StoreError> {
+    gather(db, "operation_list", about!("o.created_at >= $1"), |query| query.bind(0i64)).await
+}
+
+/// The newest 100 of a guest, newest first.
+pub async fn operation_list_of_guest(db: &Db, guest: GuestId) -> Result<Vec<Operation>, StoreError> {
+    gather(db, "operation_list_of_guest", about!("o.guest = $1"), |query| query.bind(guest)).await
+}
+
+/// The newest 100 about an account's guests, newest first.
+pub async fn operation_list_of_owner(db: &Db, owner: AccountId) -> Result<Vec<Operation>, StoreError> {
+    gather(db, "operation_list_of_owner", about!("o.owner = $1"), |query| query.bind(owner)).await
+}
+
+/// Those that are not over, the newest first.
+pub async fn operation_list_under_way(db: &Db) -> Result<Vec<Operation>, StoreError> {
+    gather(db, "operation_list_under_way", about!("o.over = $1"), |query| query.bind(false)).await
+}
+
+/// The one that is under way for a guest: its row and its last step's state, for the rule of one at a time.
+pub async fn operation_under_way(
+    tx: &mut Tx,
+    guest: GuestId,
+) -> Result<Option<(OperationId, OperationKind, Option<StepState>)>, StoreError> {
+    let select = "SELECT o.id AS id, o.kind AS kind, (SELECT s.state FROM operation_steps s WHERE s.operation = o.id \
+                  ORDER BY s.position DESC LIMIT 1) AS last FROM operations o WHERE o.guest = $1 AND o.over = $2";
+    let row = sql("operation_under_way", select).bind(guest).bind(false).one(tx).await?;
+    row.map(|row| {
+        let last: Option<String> = row.get("last")?;
+        let last = last.and_then(|text| serde_json::from_str(&text).ok());
+        Ok((row.parse("id")?, kind(&row)?, last))
+    })
+    .transpose()
+}
+
+/// Whether the operation is still under way; inside a transaction this stays so until its end.
+pub async fn operation_is_under_way(on: impl Into<On<'_>>, id: OperationId) -> Result<bool, StoreError> {
+    let select = "SELECT id FROM operations WHERE id = $1 AND over = $2";
+    Ok(sql("operation_is_under_way", select).bind(id).bind(false).one(on).await?.is_some())
+}
+
+/// Moves an operation that is not over, and tells whether it was.
+pub async fn operation_set_state(
+    on: impl Into<On<'_>>,
+    id: OperationId,
+    state: &OperationState,
+    ended_at: Option<i64>,
+) -> Result<bool, StoreError> {
+    let update = "UPDATE operations SET state = $1, over = $2, ended_at = $3 WHERE id = $4 AND over = $5";
+    let query = sql("operation_set_state", update).bind_json(state).bind(state.is_over()).bind(ended_at);
+    Ok(query.bind(id).bind(false).run(on).await? == 1)
+}
+
+/// Moves a step of an operation that is not over, and tells whether it was.
+pub async fn operation_set_step(
+    on: impl Into<On<'_>>,
+    id: OperationId,
+    position: usize,
+    state: StepState,
+) -> Result<bool, StoreError> {
+    let update = "UPDATE operation_steps SET state = $1 WHERE operation = $2 AND position = $3 \
+                  AND EXISTS (SELECT 1 FROM operations o WHERE o.id = $2 AND o.over = $4)";
+    let position = i64::try_from(position).unwrap_or(i64::MAX);
+    let query = sql("operation_set_step", update).bind_json(&state).bind(id).bind(position).bind(false);
+    Ok(query.run(on).await? == 1)
+}
+
+pub async fn operation_set_params(on: impl Into<On<'_>>, id: OperationId, params: &str) -> Result<(), StoreError> {
+    let update = "UPDATE operations SET params = $1 WHERE id = $2";
+    sql("operation_set_params", update).bind(params).bind(id).run(on).await?;
+    Ok(())
+}
+
+/// Whether there was such an operation to cancel.
+pub async fn operation_want_cancel(on: impl Into<On<'_>>, id: OperationId) -> Result<bool, StoreError> {
+    let update = "UPDATE operations SET cancel_wanted = $1 WHERE id = $2 AND over = $3";
+    Ok(sql("operation_want_cancel", update).bind(true).bind(id).bind(false).run(on).await? == 1)
+}
+
+/// Adds a line, unless the last one says the same; tells whether it was added.
+pub async fn operation_log(on: impl Into<On<'_>>, id: OperationId, at: i64, line: &str) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO operation_log (operation, number, at, line) \
+                  SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM operation_log WHERE operation = $1 \
+                  HAVING COALESCE((SELECT l.line FROM operation_log l WHERE l.operation = $1 \
+                  ORDER BY l.number DESC LIMIT 1), '') <> $3";
+    Ok(sql("operation_log", insert).bind(id).bind(at).bind(line).run(on).await? == 1)
+}

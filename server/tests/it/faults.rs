@@ -1,0 +1,139 @@
+//! Every operation: each step fails once, each is done twice, each undo is done twice; afterwards
+//! database and host are as before, or as after a run without faults.
+
+use umbel_app::shown::{OperationKind, OperationShown, OperationState, StepState};
+use umbel_guest::{Action, GuestId};
+use umbel_server::operations::{Drill, table};
+
+use crate::harness::db::both;
+use crate::harness::panel::{TestPanel, draft};
+
+/// What each kind is asked of, and by which action.
+fn action(kind: OperationKind) -> Option<(bool, Action)> {
+    match kind {
+        OperationKind::GuestCreate => None,
+        OperationKind::GuestStart => Some((false, Action::Start)),
+        OperationKind::GuestShutDown => Some((true, Action::ShutDown)),
+        OperationKind::GuestKill => Some((true, Action::Kill)),
+        OperationKind::GuestRestart => Some((true, Action::Restart)),
+        OperationKind::GuestDelete => Some((true, Action::Delete)),
+        OperationKind::GuestPurge => Some((true, Action::Purge)),
+    }
+}
+
+/// Brings a guest into place, then another life of the panel with that drill does the operation.
+async fn drilled(
+    panel: TestPanel,
+    db: &umbel_server::store::Db,
+    kind: OperationKind,
+    drill: Drill,
+) -> (TestPanel, OperationShown, String, Option<GuestId>) {
+    let asked = action(kind);
+    let mut guest = None;
+    if let Some((running, _)) = asked {
+        let id = panel.made("web").await;
+        if !running {
+            let stop = panel.guests.act(&panel.anna, id, Action::ShutDown).await.expect("it runs").expect("one");
+            panel.over(stop).await;
+        }
+        guest = Some(id);
+    }
+    let before = panel.dump().await;
+    let (host, anna) = (panel.host.clone(), panel.anna.clone());
+    drop(panel);
+    let panel = TestPanel::again(db, host, anna, drill).await;
+    let operation = match (asked, guest) {
+        (Some((_, action)), Some(guest)) => {
+            panel.guests.act(&panel.anna, guest, action).await.expect("possible").expect("an operation")
+        }
+        _ => {
+            let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
+            guest = Some(made.guest);
+            made.operation
+        }
+    };
+    let over = panel.over(operation).await;
+    (panel, over, before, guest)
+}
+
+/// Back to a panel without guests.
+async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<GuestId>) -> TestPanel {
+    let (host, anna) = (panel.host.clone(), panel.anna.clone());
+    drop(panel);
+    let panel = TestPanel::again(db, host, anna, Drill::default()).await;
+    if let Some(guest) = guest
+        && panel.row(guest).await.is_some()
+    {
+        let purge = panel.guests.act(&panel.anna, guest, Action::Purge).await.expect("always").expect("one");
+        assert_eq!(panel.over(purge).await.state, OperationState::Done);
+    }
+    panel
+}
+
+both! {
+    async fn a_step_that_fails_is_undone_where_there_is_a_way_back(fresh) {
+        let mut panel = TestPanel::start(&fresh.db).await;
+        let empty = panel.dump().await;
+        for kind in OperationKind::ALL {
+            for at in 0..table(kind).len() {
+                for twice in [false, true] {
+                    let drill = Drill { fail_at: Some(at), twice };
+                    let (done, over, before, guest) = drilled(panel, &fresh.db, kind, drill).await;
+                    let place = format!("{kind:?} at {at}, twice {twice}: {over:#?}");
+                    assert_eq!(over.state, OperationState::Failed { reason: format!("drilled at {at}") }, "{place}");
+                    for (i, step) in over.steps.iter().enumerate() {
+                        let undone = table(kind)[i].undo.is_some();
+                        let expected = match i {
+                            _ if i > at => StepState::Waiting,
+                            _ if undone => StepState::Undone,
+                            _ if i == at => StepState::Failed,
+                            _ => StepState::Done,
+                        };
+                        assert_eq!(step.state, expected, "step {i} of {place}");
+                    }
+                    if table(kind).iter().take(at + 1).any(|step| step.undo.is_some()) && kind == OperationKind::GuestCreate {
+                        assert_eq!(done.dump().await, before, "{place}");
+                    }
+                    panel = clear(done, &fresh.db, guest).await;
+                    assert_eq!(panel.dump().await, empty, "{place}");
+                }
+            }
+        }
+    }
+
+    async fn a_step_that_is_repeated_changes_nothing(fresh) {
+        let mut panel = TestPanel::start(&fresh.db).await;
+        for kind in OperationKind::ALL {
+            let mut left = Vec::new();
+            for twice in [false, true] {
+                let (done, over, _, guest) = drilled(panel, &fresh.db, kind, Drill { fail_at: None, twice }).await;
+                assert_eq!(over.state, OperationState::Done, "{kind:?} {over:#?}");
+                let id = guest.expect("there is one").to_string();
+                let dump = done.dump().await.replace(&id, "ID");
+                // When it is to be purged differs.
+                left.push(dump.split("purge_at").next().unwrap_or_default().to_owned());
+                panel = clear(done, &fresh.db, guest).await;
+            }
+            assert_eq!(left[0], left[1], "{kind:?}");
+        }
+    }
+
+    async fn a_creation_that_is_cancelled_leaves_nothing(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let before = panel.dump().await;
+        // The agent goes away when the form has been checked: the first step waits.
+        let made = {
+            let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
+            panel.host.set_away(true);
+            made
+        };
+        let cancelled = panel.guests.operation_cancel(&panel.anna, made.operation).await;
+        panel.host.set_away(false);
+        let over = panel.over(made.operation).await;
+        match cancelled {
+            Ok(()) if over.state == OperationState::Cancelled => assert_eq!(panel.dump().await, before),
+            // It was quicker.
+            _ => assert_eq!(over.state, OperationState::Done),
+        }
+    }
+}

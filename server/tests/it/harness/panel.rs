@@ -1,0 +1,130 @@
+//! Guests on a simulated host, with the tasks that the panel runs, on a fresh database.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AccountShown, OperationShown, Role};
+use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
+use umbel_server::clock::{Clock, HOUR, SECOND};
+use umbel_server::events::Events;
+use umbel_server::guests::Guests;
+use umbel_server::host::Simulated;
+use umbel_server::operations::Drill;
+use umbel_server::parts::{Parts, Patience};
+use umbel_server::store::accounts::{Account, account_insert};
+use umbel_server::store::{Db, guests, operations};
+use uuid::Uuid;
+
+/// A panel without its http edge. Dropped, its tasks end, as if it was killed.
+pub(crate) struct TestPanel {
+    pub(crate) guests: Guests,
+    pub(crate) host: Simulated,
+    pub(crate) anna: Caller,
+    _tasks: Option<JoinSet<()>>,
+}
+
+pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
+    let account = Account {
+        id: AccountId(Uuid::now_v7()),
+        name: name.parse().expect("a name"),
+        role,
+        enabled: true,
+        must_change_password: false,
+        created_at: 1,
+        last_sign_in_at: None,
+        guests: 0,
+    };
+    account_insert(db, &account, "hash").await.expect("a new account");
+    let account = AccountShown {
+        id: account.id,
+        name: name.into(),
+        role,
+        enabled: true,
+        must_change_password: false,
+        created_at: 1,
+        last_sign_in_at: None,
+        guests: 0,
+    };
+    Caller { account, session: "s".into() }
+}
+
+pub(crate) fn draft(name: &str) -> GuestDraft {
+    GuestDraft {
+        name: name.into(),
+        image: "tiny-1".into(),
+        kernel: "debian-6.1".into(),
+        memory_mib: 64,
+        disk_mib: 256,
+        ..GuestDraft::default()
+    }
+}
+
+impl TestPanel {
+    /// With the real clock, little patience, and its tasks running.
+    pub(crate) async fn start(db: &Db) -> Self {
+        let anna = account(db, "anna", Role::User).await;
+        Self::again(db, Simulated::new(Clock::System), anna, Drill::default()).await
+    }
+
+    /// Another life of the panel on the same database and host.
+    pub(crate) async fn again(db: &Db, host: Simulated, anna: Caller, drill: Drill) -> Self {
+        let patience = Patience { shut_down: SECOND / 5, boot: 2 * SECOND, undelete: HOUR };
+        let parts =
+            Parts::new(db.clone(), Events::default(), std::sync::Arc::new(host.clone()), Clock::System, patience, None);
+        let mut guests = Guests::new(parts.await.expect("an open database"));
+        guests.operations = guests.operations.with_drill(drill);
+        let tasks = guests.run().await.expect("an open database");
+        let panel = Self { guests, host, anna, _tasks: Some(tasks) };
+        panel
+            .eventually("the agent is heard or away", async |panel| {
+                panel.guests.parts.link.heard().is_here() || panel.host.is_away()
+            })
+            .await;
+        panel
+    }
+
+    pub(crate) async fn eventually(&self, what: &str, done: impl AsyncFn(&Self) -> bool) {
+        for _ in 0..400 {
+            if done(self).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let list = operations::operation_list(&self.guests.parts.db).await;
+        panic!("not within 10 s: {what}; {:?}; {list:#?}", guests::guest_list(&self.guests.parts.db).await);
+    }
+
+    /// Waits until the operation is over.
+    pub(crate) async fn over(&self, id: OperationId) -> OperationShown {
+        self.eventually("the operation is over", async |panel| {
+            panel.guests.operation_fetch(&panel.anna, id).await.expect("ours").state.is_over()
+        })
+        .await;
+        self.guests.operation_fetch(&self.anna, id).await.expect("ours")
+    }
+
+    pub(crate) async fn row(&self, guest: GuestId) -> Option<guests::Guest> {
+        guests::guest_fetch(&self.guests.parts.db, guest).await.expect("a read")
+    }
+
+    /// A guest that runs.
+    pub(crate) async fn made(&self, name: &str) -> GuestId {
+        let made = self.guests.create(&self.anna, draft(name)).await.expect("a good draft");
+        self.over(made.operation).await;
+        made.guest
+    }
+
+    /// Everything about guests that is left in database and host, operations and numbers of
+    /// generations apart.
+    pub(crate) async fn dump(&self) -> String {
+        let rows = guests::guest_list(&self.guests.parts.db).await.expect("a list");
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|g| {
+                format!("{} {:?} disk_ready={} {:?} alive={}", g.id, g.spec, g.disk_ready, g.wanted, g.seen.is_alive())
+            })
+            .collect();
+        format!("{}\n{}", rows.join("\n"), self.host.dump())
+    }
+}
