@@ -58,7 +58,7 @@ impl Handle {
             let Some(element) = room.get() else { return };
             let element = element.unchecked_into();
             leptos::task::spawn_local(async move {
-                match session::open(guest, element, shown).await {
+                match attach(guest, element, shown).await {
                     // Gone again before the script came?
                     Ok(session) => {
                         if self.session.try_set_value(Some(session.clone())).is_some() {
@@ -109,6 +109,17 @@ impl Handle {
             let _ = window().navigator().clipboard().write_text(&session.selection());
         });
     }
+}
+
+/// The browser's half as a part of the wasm of its own, fetched when the first console is opened.
+#[cfg(feature = "hydrate")]
+#[lazy]
+async fn attach(
+    guest: GuestId,
+    element: web_sys::HtmlElement,
+    shown: Shown,
+) -> Result<std::rc::Rc<session::Session>, wasm_bindgen::JsValue> {
+    session::open(guest, element, shown).await
 }
 
 fn full_screen(room: NodeRef<Div>) {

@@ -1,0 +1,127 @@
+//! Pages as the server sends them, over a backend of a few lines: what is there without scripts.
+
+mod fake;
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use leptos::config::LeptosOptions;
+use leptos::prelude::provide_context;
+use umbel_app::backend::{Backend, Caller};
+use umbel_app::shown::Role;
+use umbel_app::{App, OUTPUT_NAME, paths, shell};
+use umbel_guest::{Exit, Seen, Wanted};
+
+use fake::{Fake, caller, guest};
+
+/// Status and HTML of a page.
+async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (StatusCode, String) {
+    // Sets up the executor too, as in the server.
+    leptos_axum::generate_route_list(App);
+    let options = LeptosOptions::builder().output_name(OUTPUT_NAME).build();
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    let handler = leptos_axum::render_app_async_with_context(
+        move || {
+            provide_context(Arc::clone(&backend));
+            provide_context(caller.clone());
+        },
+        move || shell(options.clone()),
+    );
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let response = handler(request).await;
+    let status = response.status();
+    let html = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+    (status, String::from_utf8(html.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn no_guests_is_one_sentence_and_one_button() {
+    let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::GUESTS).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("class=\"empty\""), "{html}");
+    assert!(html.contains("New guest"), "{html}");
+}
+
+#[tokio::test]
+async fn a_list_has_everything_without_scripts() {
+    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })] };
+    let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::GUESTS).await;
+    for part in ["web-1", "Running", "●", "64 MiB", "Console", "/_sf/guest_act", "Owner", "People"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    assert!(html.contains("The guest is already running."), "the reason of a disabled button");
+}
+
+#[tokio::test]
+async fn what_only_administrators_have_is_not_shown_to_others() {
+    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })] };
+    let (_, html) = page(backend, Some(caller(Role::User)), paths::GUESTS).await;
+    assert!(!html.contains(">People<") && !html.contains(">Owner<"), "{html}");
+}
+
+#[tokio::test]
+async fn a_crash_is_explained() {
+    let crashed = guest("db-old", Wanted::Stopped, Seen::Ended { at: 0, exit: Exit::Crashed { signal: 6 } });
+    let path = paths::guest(crashed.id);
+    let (status, html) = page(Fake { guests: vec![crashed] }, Some(caller(Role::User)), &path).await;
+    assert_eq!(status, StatusCode::OK);
+    for part in ["Crashed", "crashed (134)", "Kernel panic &lt;b&gt;"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+}
+
+#[tokio::test]
+async fn every_tab_of_a_guest_is_a_page() {
+    let one = guest("web-1", Wanted::Stopped, Seen::Gone);
+    for path in [paths::guest_console(one.id), paths::guest_activity(one.id), paths::guest_settings(one.id)] {
+        let (status, html) = page(Fake { guests: vec![one.clone()] }, Some(caller(Role::User)), &path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(html.contains("<h1>web-1</h1>"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404() {
+    let other = guest("other", Wanted::Stopped, Seen::Gone);
+    for path in [paths::guest(other.id), "/guests/not-an-id".into(), "/nowhere".into()] {
+        let (status, html) = page(Fake::default(), Some(caller(Role::User)), &path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(html.contains("Not found"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_guest_is_filled_in_sensibly() {
+    let (_, html) = page(Fake::default(), Some(caller(Role::User)), paths::GUEST_NEW).await;
+    for part in ["value=\"calm-fern\"", "tiny-1", "name=\"memory_mib\"", "debian-6.1.176", "/_sf/guest_create"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_form_comes_back_beside_its_field() {
+    let error = umbel_app::AppError::Invalid(umbel_guest::FieldErrors::one("name", "Taken <i>already</i>."));
+    let url = leptos::server_fn::error::ServerFnUrlError::new("/_sf/guest_create", error)
+        .to_url(&format!("http://panel{}", paths::GUEST_NEW))
+        .expect("an address");
+    let path = format!("{}?{}", url.path(), url.query().expect("the error"));
+    let (_, html) = page(Fake::default(), Some(caller(Role::User)), &path).await;
+    assert!(html.contains("Taken &lt;i&gt;already"), "{html}");
+}
+
+#[tokio::test]
+async fn every_other_page_answers() {
+    for path in [paths::OVERVIEW, paths::OPERATIONS, paths::PEOPLE, paths::ACCOUNT] {
+        let (status, html) = page(Fake::default(), Some(caller(Role::Administrator)), path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(html.contains("<h1>"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_to_sign_in() {
+    let (status, html) = page(Fake::default(), None, paths::GUESTS).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert!(html.contains(paths::SIGN_IN), "{html}");
+}
