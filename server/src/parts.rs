@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use umbel_guest::{GuestId, OperationId};
 use umbel_wire::Layout;
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub host: HostId,
     /// Where the rings are; `None` on a simulated host.
     pub layout: Option<Layout>,
+    /// The end of every task that brings an operation on.
+    pub ended: CancellationToken,
     woken: Arc<watch::Sender<u64>>,
 }
 
@@ -59,7 +62,18 @@ impl Parts {
         guests::guest_adopt_epoch(&db, epoch).await?;
         let local = host_local(&db, clock.now()).await?;
         let link = Link::new(host, clock.clone());
-        Ok(Self { db, events, link, clock, patience, epoch, host: local, layout, woken: Arc::default() })
+        Ok(Self {
+            db,
+            events,
+            link,
+            clock,
+            patience,
+            epoch,
+            host: local,
+            layout,
+            ended: CancellationToken::new(),
+            woken: Arc::default(),
+        })
     }
 
     /// A guest's row has changed: pages ask again, the reconciler and operations look again.

@@ -10,6 +10,7 @@ mod overview;
 mod view;
 
 use tokio::task::JoinSet;
+use tokio_util::sync::DropGuard;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::Role;
@@ -41,14 +42,15 @@ impl Guests {
         Reconciler::new(self.parts.clone(), self.operations.clone())
     }
 
-    /// Begins to listen to the host, goes on with what was under way, and reconciles, until the set is
-    /// dropped.
-    pub async fn run(&self) -> Result<JoinSet<()>, StoreError> {
+    /// Begins to listen to the host, goes on with what was under way, and reconciles, until what it
+    /// gives is dropped.
+    pub async fn run(&self) -> Result<Running, StoreError> {
         let mut tasks = JoinSet::new();
         tasks.spawn(self.parts.link.clone().run(self.parts.events.clone()));
         tasks.spawn(self.reconciler().run());
+        let running = Running { _tasks: tasks, _operations: self.parts.ended.clone().drop_guard() };
         self.operations.resume().await?;
-        Ok(tasks)
+        Ok(running)
     }
 
     /// The guest, if it is the caller's to see.
@@ -56,6 +58,14 @@ impl Guests {
         let found = guest_fetch(&self.parts.db, guest).await?;
         found.filter(|guest| may_see(caller, guest.owner)).ok_or_else(|| AppError::not_found("guest"))
     }
+}
+
+/// The tasks behind guests. Dropped, they end where they are, as they would by a kill: the next life
+/// goes on from the rows.
+#[derive(Debug)]
+pub struct Running {
+    _tasks: JoinSet<()>,
+    _operations: DropGuard,
 }
 
 /// Owners see what is theirs, administrators everything.

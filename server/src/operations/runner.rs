@@ -80,7 +80,10 @@ impl Operations {
         }
         let purge_at = (kind == OperationKind::GuestDelete).then_some(now + self.parts.patience.undelete);
         let params = Params { asked: None, purge_at };
-        let steps = table(kind).iter().map(|step| StepShown { name: step.name.into(), state: StepState::Waiting });
+        // What a creation's first step takes back, the row, is written by this very transaction.
+        let first = if kind == OperationKind::GuestCreate { StepState::Running } else { StepState::Waiting };
+        let states = std::iter::once(first).chain(std::iter::repeat(StepState::Waiting));
+        let steps = table(kind).iter().zip(states).map(|(step, state)| StepShown { name: step.name.into(), state });
         let operation = Operation {
             id: OperationId(Uuid::now_v7()),
             kind,
@@ -143,7 +146,7 @@ impl Operations {
         }
         let operations = self.clone();
         tokio::spawn(async move {
-            operations.bring_on(id).await;
+            operations.parts.ended.run_until_cancelled(operations.bring_on(id)).await;
             operations.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
     }

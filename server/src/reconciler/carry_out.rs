@@ -126,7 +126,7 @@ async fn write(
         .guest_edit(planned.id, |row| {
             same = row == planned;
             if same {
-                let after = parts.after(row.generation);
+                let after = parts.after(row.generation.max(row.seen_generation));
                 change(row, after);
             }
         })

@@ -107,7 +107,7 @@ pub fn next(guest: &Guest, sight: Sight<'_>, room: Option<Room>, now: i64, grace
 /// When to look again though nothing happens: the earliest time that this guest waits for.
 pub fn look_again_at(guest: &Guest, now: i64) -> Option<i64> {
     let alive = guest.seen.is_alive();
-    let kill = guest.kill_at.filter(|_| alive);
+    let kill = guest.kill_at.filter(|_| alive && guest.wanted != Wanted::Running);
     let next_try = guest.next_try_at.filter(|_| !alive && guest.wanted == Wanted::Running);
     let purge = match guest.wanted {
         Wanted::Deleted { purge_at } if !alive => Some(purge_at.max(guest.next_try_at.unwrap_or(purge_at))),

@@ -4,6 +4,7 @@
 use umbel_app::shown::{OperationKind, OperationShown, OperationState, StepState};
 use umbel_guest::{Action, GuestId};
 use umbel_server::operations::{Drill, table};
+use umbel_wire::agent::Refusal;
 
 use crate::harness::db::both;
 use crate::harness::panel::{TestPanel, draft};
@@ -121,19 +122,33 @@ both! {
     async fn a_creation_that_is_cancelled_leaves_nothing(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
         let before = panel.dump().await;
-        // The agent goes away when the form has been checked: the first step waits.
-        let made = {
-            let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
-            panel.host.set_away(true);
-            made
-        };
-        let cancelled = panel.guests.operation_cancel(&panel.anna, made.operation).await;
-        panel.host.set_away(false);
+        let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
+        // Killed before the first step, which would be quicker than any cancel.
+        let (host, anna, guests) = (panel.host.clone(), panel.anna.clone(), panel.guests.clone());
+        drop(panel);
+        assert!(guests.operation_fetch(&anna, made.operation).await.expect("ours").can_cancel);
+        guests.operation_cancel(&anna, made.operation).await.expect("it can be");
+        let panel = TestPanel::again(&fresh.db, host, anna, Drill::default()).await;
+        assert_eq!(panel.over(made.operation).await.state, OperationState::Cancelled);
+        assert_eq!(panel.dump().await, before);
+        let late = panel.guests.operation_cancel(&panel.anna, made.operation).await.expect_err("over");
+        assert_eq!(late.status(), 409);
+    }
+
+    async fn a_full_disk_leaves_nothing_and_says_so(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let before = panel.dump().await;
+        panel.host.fail_next("disk_create", Refusal::DiskFull { free_mib: 3 });
+        let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
         let over = panel.over(made.operation).await;
-        match cancelled {
-            Ok(()) if over.state == OperationState::Cancelled => assert_eq!(panel.dump().await, before),
-            // It was quicker.
-            _ => assert_eq!(over.state, OperationState::Done),
-        }
+        let reason = "the disk is full: 3 MiB are left on the host".to_owned();
+        assert_eq!(over.state, OperationState::Failed { reason });
+        assert_eq!(over.steps.iter().map(|step| step.state).collect::<Vec<_>>(), [
+            StepState::Undone,
+            StepState::Undone,
+            StepState::Waiting,
+            StepState::Waiting,
+        ]);
+        assert_eq!(panel.dump().await, before);
     }
 }

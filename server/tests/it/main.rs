@@ -3,5 +3,6 @@
 mod faults;
 mod guests;
 mod harness;
+mod host;
 mod reconciler;
 mod store;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountShown, OperationShown, Role};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
-use umbel_server::guests::Guests;
+use umbel_server::guests::{Guests, Running};
 use umbel_server::host::Simulated;
 use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
@@ -21,7 +20,7 @@ pub(crate) struct TestPanel {
     pub(crate) guests: Guests,
     pub(crate) host: Simulated,
     pub(crate) anna: Caller,
-    _tasks: Option<JoinSet<()>>,
+    _running: Running,
 }
 
 pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
@@ -74,8 +73,8 @@ impl TestPanel {
             Parts::new(db.clone(), Events::default(), std::sync::Arc::new(host.clone()), Clock::System, patience, None);
         let mut guests = Guests::new(parts.await.expect("an open database"));
         guests.operations = guests.operations.with_drill(drill);
-        let tasks = guests.run().await.expect("an open database");
-        let panel = Self { guests, host, anna, _tasks: Some(tasks) };
+        let running = guests.run().await.expect("an open database");
+        let panel = Self { guests, host, anna, _running: running };
         panel
             .eventually("the agent is heard or away", async |panel| {
                 panel.guests.parts.link.heard().is_here() || panel.host.is_away()

@@ -59,6 +59,7 @@ fn url(socket: &Path, database: &str) -> String {
     format!("postgres://umbel@localhost/{database}?host={}", socket.display())
 }
 
+#[expect(clippy::zombie_processes, reason = "it watches until this binary ends, so nobody is left to wait for it")]
 fn start() -> Server {
     let programs = programs();
     let directory = tempfile::Builder::new().prefix("umbel-pg-").tempdir().expect("a temporary directory").keep();
