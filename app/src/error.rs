@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::FieldErrors;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "error", rename_all = "snake_case")]
+#[serde(tag = "error", content = "detail", rename_all = "snake_case")]
 pub enum AppError {
     #[error("Sign in first.")]
     NotSignedIn,
@@ -66,6 +66,25 @@ impl FromServerFnError for AppError {
                 Self::Invalid(FieldErrors::one("form", message))
             }
             other => Self::Internal { reference: other.to_string() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_crosses_from_panel_to_page() {
+        for error in [
+            AppError::NotSignedIn,
+            AppError::not_found("guest"),
+            AppError::Invalid(FieldErrors::one("name", "Taken.")),
+            AppError::Conflict { message: "No.".into() },
+            AppError::TooMany { retry_after_s: 3 },
+        ] {
+            let json = serde_json::to_string(&error).expect("plain data");
+            assert_eq!(serde_json::from_str::<AppError>(&json).expect(&json), error);
         }
     }
 }

@@ -6,6 +6,14 @@ pub mod guests;
 pub mod host;
 pub mod operations;
 
+/// What an address that names nothing is answered with; its status goes out with the page.
+pub fn missing(what: &str) -> crate::AppError {
+    let error = crate::AppError::not_found(what);
+    #[cfg(feature = "ssr")]
+    let error = answer::told::<()>(Err(error.clone())).err().unwrap_or(error);
+    error
+}
+
 #[cfg(feature = "ssr")]
 mod answer {
     use http::header::ACCEPT;

@@ -3,6 +3,7 @@
 mod fake;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
@@ -29,7 +30,8 @@ async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (StatusCode,
         move || shell(options.clone()),
     );
     let request = Request::get(path).body(Body::empty()).expect("a request");
-    let response = handler(request).await;
+    // A page that waits for itself would wait for ever.
+    let response = tokio::time::timeout(Duration::from_secs(5), handler(request)).await.expect(path);
     let status = response.status();
     let html = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
     (status, String::from_utf8(html.to_vec()).expect("text"))

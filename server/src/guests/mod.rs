@@ -5,6 +5,7 @@ mod act;
 mod change;
 mod console_tail;
 mod create;
+mod first_image;
 mod form;
 mod overview;
 mod view;
@@ -48,6 +49,7 @@ impl Guests {
         let mut tasks = JoinSet::new();
         tasks.spawn(self.parts.link.clone().run(self.parts.events.clone()));
         tasks.spawn(self.reconciler().run());
+        tasks.spawn(first_image::run(self.parts.clone()));
         let running = Running { _tasks: tasks, _operations: self.parts.ended.clone().drop_guard() };
         self.operations.resume().await?;
         Ok(running)

@@ -64,7 +64,9 @@ impl Reconciler {
         let Some(inventory) = heard.now() else { return Ok(AT_LEAST) };
         let mut room = None;
         let mut asked_for_room = false;
-        for guest in guest_list(&self.parts.db).await? {
+        let guests = guest_list(&self.parts.db).await?;
+        self.started_at.retain(|id, _| guests.iter().any(|guest| guest.id == *id));
+        for guest in guests {
             if !asked_for_room && guest.wanted == umbel_guest::Wanted::Running && !guest.seen.is_alive() {
                 room = self.room().await?;
                 asked_for_room = true;

@@ -2,6 +2,7 @@ use leptos::prelude::*;
 
 use super::show::GuestContext;
 use crate::AppError;
+use crate::api::missing;
 use crate::api::operations::operation_list;
 use crate::live::Live;
 use crate::parts::loaded::Problem;
@@ -13,7 +14,7 @@ pub fn GuestActivityPage() -> impl IntoView {
     let changed = Live::expect().operations();
     let operations = Resource::new(
         move || (context.id.get(), changed.get(), context.act.version().get()),
-        |(id, ..)| async move { operation_list(Some(id.ok_or_else(|| AppError::not_found("guest"))?)).await },
+        |(id, ..)| async move { operation_list(Some(id.ok_or_else(|| missing("guest"))?)).await },
     );
     view! {
         <Transition>

@@ -2,6 +2,7 @@ use leptos::prelude::*;
 
 use super::show::GuestContext;
 use crate::AppError;
+use crate::api::missing;
 use crate::api::guests::guest_console_tail;
 use crate::paths;
 use crate::terminal::Terminal;
@@ -12,7 +13,7 @@ pub fn GuestConsolePage() -> impl IntoView {
     // For those without scripts only, so it is not asked for again.
     let tail = Resource::new(
         move || context.id.get(),
-        |id| async move { guest_console_tail(id.ok_or_else(|| AppError::not_found("guest"))?, 200).await },
+        |id| async move { guest_console_tail(id.ok_or_else(|| missing("guest"))?, 200).await },
     );
     view! {
         <Transition>

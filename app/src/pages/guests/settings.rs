@@ -5,6 +5,7 @@ use umbel_guest::{Action, Wanted};
 use super::new::RestartChoice;
 use super::show::GuestContext;
 use crate::AppError;
+use crate::api::missing;
 use crate::api::guests::{GuestPurge, GuestReconfigure, GuestRename, guest_choices, guest_fetch};
 use crate::parts::action::ActionButton;
 use crate::parts::form::{Choice, FieldError, TextField};
@@ -20,7 +21,7 @@ pub fn GuestSettingsPage() -> impl IntoView {
     let form = Resource::new(|| (), |()| guest_choices());
     let guest = Resource::new(
         move || (rename.version().get(), change.version().get(), context.act.version().get(), context.id.get()),
-        |(.., id)| async move { guest_fetch(id.ok_or_else(|| AppError::not_found("guest"))?).await },
+        |(.., id)| async move { guest_fetch(id.ok_or_else(|| missing("guest"))?).await },
     );
     view! {
         <Transition>

@@ -10,6 +10,7 @@ use umbel_guest::{Action, DiskKind, GuestId, Seen, Wanted};
 
 use super::new::policy_words;
 use crate::AppError;
+use crate::api::missing;
 use crate::api::guests::{GuestAct, guest_console_tail, guest_fetch};
 use crate::live::Live;
 use crate::parts::action::ActionButton;
@@ -52,7 +53,7 @@ pub fn GuestPage() -> impl IntoView {
     let changed = RwSignal::new(0);
     let guest = Resource::new(
         move || (id.get(), live.guest(id.get()), act.version().get(), changed.get()),
-        |(id, ..)| async move { guest_fetch(id.ok_or_else(|| AppError::not_found("guest"))?).await },
+        |(id, ..)| async move { guest_fetch(id.ok_or_else(|| missing("guest"))?).await },
     );
     provide_context(GuestContext { id, guest, act, changed });
     view! {
@@ -179,7 +180,7 @@ fn LastLines() -> impl IntoView {
     let live = Live::expect();
     let tail = Resource::new(
         move || (context.id.get(), live.guest(context.id.get())),
-        |(id, _)| async move { guest_console_tail(id.ok_or_else(|| AppError::not_found("guest"))?, 15).await },
+        |(id, _)| async move { guest_console_tail(id.ok_or_else(|| missing("guest"))?, 15).await },
     );
     view! {
         <Transition>

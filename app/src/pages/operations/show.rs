@@ -5,6 +5,7 @@ use leptos_router::hooks::use_params_map;
 use umbel_guest::OperationId;
 
 use crate::AppError;
+use crate::api::missing;
 use crate::api::operations::{OperationCancel, operation_fetch};
 use crate::live::Live;
 use crate::parts::loaded::{Failure, Problem, failure};
@@ -22,7 +23,7 @@ pub fn OperationPage() -> impl IntoView {
     let cancel = ServerAction::<OperationCancel>::new();
     let operation = Resource::new(
         move || (id.get(), changed.get(), cancel.version().get()),
-        |(id, ..)| async move { operation_fetch(id.ok_or_else(|| AppError::not_found("operation"))?).await },
+        |(id, ..)| async move { operation_fetch(id.ok_or_else(|| missing("operation"))?).await },
     );
     view! {
         <Failure error=failure(cancel) />
