@@ -3,11 +3,13 @@
 //! Reading order: [`config`], [`panel`] (every long-lived part), [`http`] (all routes in one list),
 //! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
 
+pub mod accounts;
 pub mod clock;
 pub mod error;
 pub mod events;
 pub mod guests;
 pub mod host;
+pub mod http;
 pub mod operations;
 pub mod parts;
 pub mod reconciler;

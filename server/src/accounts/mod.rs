@@ -1,0 +1,141 @@
+//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end.
+//!
+//! [`passwords`] hashes in a bounded pool, [`rate_limit`] counts tries, [`sessions`] keeps what the
+//! session library asks to be kept, [`live`] tells whoever holds a connection that its session is over.
+
+mod first_run;
+pub mod live;
+mod own;
+pub mod passwords;
+mod people;
+pub mod rate_limit;
+pub mod sessions;
+mod sign_in;
+
+use sha2::{Digest as _, Sha256};
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AccountShown, Role, Topic};
+use umbel_guest::{AccountId, FieldErrors};
+
+use crate::clock::Clock;
+use crate::error::internal;
+use crate::events::Events;
+use crate::store::Db;
+use crate::store::accounts::{Account, account_fetch};
+use live::Live;
+use passwords::{BadPassword, HashError, Password, Passwords};
+use rate_limit::{RateLimit, TooMany};
+
+pub use first_run::token as first_run_token;
+pub use people::reset_password;
+
+/// Seconds after which a full pool of password checks is worth another try.
+const BUSY_RETRY_S: u64 = 2;
+
+/// Accounts and their sign-ins. Clones share pool, counts and watchers.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    db: Db,
+    events: Events,
+    clock: Clock,
+    passwords: Passwords,
+    tries: RateLimit,
+    live: Live,
+}
+
+impl Accounts {
+    pub fn new(db: Db, events: Events, clock: Clock, passwords: Passwords) -> Self {
+        Self { db, events, clock, passwords, tries: RateLimit::default(), live: Live::default() }
+    }
+
+    /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
+    pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
+        let found = account_fetch(&self.db, account).await?.filter(|account| account.enabled);
+        Ok(found.map(|account| Caller { account: shown(account), session: session.to_owned() }))
+    }
+
+    /// Resolves when that session lets nobody in any more: signed out, ended, expired, its account
+    /// disabled. At once when this panel did it, within a second when somebody else did. Ask for it
+    /// first and check the session then, so that nothing is missed in between.
+    pub fn session_over(&self, session: &str) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.live.over(session)
+    }
+
+    /// Somebody has signed out, and the session is gone from the database.
+    pub async fn signed_out(&self, session: &str) {
+        self.live.end([session]);
+    }
+
+    /// The store of the session library, on the same rows.
+    pub fn session_store(&self) -> sessions::SessionRows {
+        sessions::SessionRows::new(self.db.clone(), self.clock.clone())
+    }
+
+    /// What goes on behind accounts as long as the panel runs: watches the sessions that somebody holds
+    /// a connection with, and forgets those that have expired.
+    pub fn keep(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        live::keep(self.live.clone(), self.db.clone(), self.clock.clone())
+    }
+
+    fn people_changed(&self) {
+        self.events.publish(Topic::People);
+    }
+}
+
+/// What may be seen of an account.
+fn shown(account: Account) -> AccountShown {
+    AccountShown {
+        id: account.id,
+        name: account.name.into(),
+        role: account.role,
+        enabled: account.enabled,
+        must_change_password: account.must_change_password,
+        created_at: account.created_at,
+        last_sign_in_at: account.last_sign_in_at,
+        guests: account.guests,
+    }
+}
+
+fn administrators_only(caller: &Caller) -> Result<(), AppError> {
+    match caller.account.role {
+        Role::Administrator => Ok(()),
+        Role::User => Err(AppError::Forbidden { reason: "Only administrators manage people.".into() }),
+    }
+}
+
+/// A password that is to be set, typed twice; what is wrong with it goes to its fields.
+fn chosen(errors: &mut FieldErrors, password: String, again: &str) -> Option<Password> {
+    if password != again {
+        errors.0.push(umbel_guest::FieldError::new("password_again", "The two passwords differ."));
+    }
+    errors.take(Password::chosen(password).map_err(|bad| bad_password("password", bad)))
+}
+
+fn bad_password(field: &str, bad: BadPassword) -> umbel_guest::FieldError {
+    umbel_guest::FieldError::new(field, bad.to_string())
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").expect("writing to a String can't fail");
+    }
+    text
+}
+
+impl From<HashError> for AppError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::TooMany { retry_after_s: BUSY_RETRY_S },
+            other => internal(&other),
+        }
+    }
+}
+
+impl From<TooMany> for AppError {
+    fn from(error: TooMany) -> Self {
+        Self::TooMany { retry_after_s: error.retry_after_s }
+    }
+}

@@ -1,0 +1,119 @@
+//! Accounts as administrators manage them.
+
+use rand::Rng as _;
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AccountShown, FirstPassword, Role};
+use umbel_guest::{AccountId, AccountName, FieldErrors};
+use uuid::Uuid;
+
+use super::passwords::{Password, Passwords};
+use super::{Accounts, administrators_only, shown};
+use crate::store::accounts::{
+    Account, account_count_administrators, account_fetch, account_insert, account_list, account_set_enabled,
+    account_set_password,
+};
+use crate::store::sessions::session_delete_all;
+use crate::store::{Db, StoreError};
+
+impl Accounts {
+    pub async fn people_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
+        administrators_only(caller)?;
+        Ok(account_list(&self.db).await?.into_iter().map(shown).collect())
+    }
+
+    /// With a first password that must be changed.
+    pub async fn people_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {
+        administrators_only(caller)?;
+        let mut errors = FieldErrors::default();
+        let name = errors.take(name.trim().parse::<AccountName>());
+        let role = errors.take(role.parse::<Role>());
+        let (Some(name), Some(role)) = (name, role) else { return Err(AppError::Invalid(errors)) };
+        let first = first_password();
+        let hash = self.passwords.hash(first.clone()).await?;
+        let account = Account {
+            id: AccountId(Uuid::now_v7()),
+            name,
+            role,
+            enabled: true,
+            must_change_password: true,
+            created_at: self.clock.now(),
+            last_sign_in_at: None,
+            guests: 0,
+        };
+        account_insert(&self.db, &account, &hash).await.map_err(|error| taken(error, &account.name))?;
+        tracing::info!(name = account.name.as_str(), by = caller.account.name, "an account was made");
+        self.people_changed();
+        Ok(FirstPassword { account: account.id, name: account.name.into(), password: first.reveal() })
+    }
+
+    /// Disabling ends the account's sessions and what is open with them. Nobody disables themself, and
+    /// one administrator stays.
+    pub async fn people_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
+        administrators_only(caller)?;
+        if !enabled && account == caller.account.id {
+            return Err(conflict("You can't disable your own account. Another administrator can."));
+        }
+        let mut tx = self.db.begin().await?;
+        let found = account_fetch(&mut tx, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        if found.enabled == enabled {
+            return Ok(());
+        }
+        if !enabled && found.role == Role::Administrator && account_count_administrators(&mut tx).await? <= 1 {
+            return Err(conflict("This is the only administrator who can sign in. Make another one first."));
+        }
+        account_set_enabled(&mut tx, account, enabled).await?;
+        let ended = session_delete_all(&mut tx, account, None).await?;
+        tx.commit().await?;
+        self.live.end(ended.iter().map(String::as_str));
+        tracing::info!(name = found.name.as_str(), enabled, by = caller.account.name, "an account was switched");
+        self.people_changed();
+        Ok(())
+    }
+
+    /// A new first password; ends the account's sessions.
+    pub async fn people_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
+        administrators_only(caller)?;
+        if account == caller.account.id {
+            return Err(conflict("Change your own password on your account page."));
+        }
+        let found = account_fetch(&self.db, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        let (first, ended) = reset_password(&self.db, &self.passwords, account).await?;
+        self.live.end(ended.iter().map(String::as_str));
+        tracing::info!(name = found.name.as_str(), by = caller.account.name, "a password was reset");
+        self.people_changed();
+        Ok(FirstPassword { account, name: found.name.into(), password: first.reveal() })
+    }
+}
+
+/// Gives an account a first password and ends its sessions, whose ids it tells.
+pub async fn reset_password(
+    db: &Db,
+    passwords: &Passwords,
+    account: AccountId,
+) -> Result<(Password, Vec<String>), AppError> {
+    let first = first_password();
+    let hash = passwords.hash(first.clone()).await?;
+    let mut tx = db.begin().await?;
+    if !account_set_password(&mut tx, account, &hash, true).await? {
+        return Err(AppError::not_found("account"));
+    }
+    let ended = session_delete_all(&mut tx, account, None).await?;
+    tx.commit().await?;
+    Ok((first, ended))
+}
+
+fn first_password() -> Password {
+    Password::first(rand::rng().random())
+}
+
+fn taken(error: StoreError, name: &AccountName) -> AppError {
+    if error.is_duplicate() {
+        return AppError::Invalid(FieldErrors::one("name", format!("There is an account {name} already.")));
+    }
+    error.into()
+}
+
+fn conflict(message: &str) -> AppError {
+    AppError::Conflict { message: message.into() }
+}

@@ -1,0 +1,58 @@
+//! From a name and a password to an account. Unknown and disabled names take the same work and get
+//! the same answer as a wrong password.
+
+use std::net::IpAddr;
+
+use umbel_app::AppError;
+use umbel_app::shown::AccountShown;
+use umbel_guest::{AccountName, FieldErrors};
+
+use super::passwords::{HashError, Password};
+use super::{Accounts, bad_password, shown};
+use crate::store::accounts::{account_credentials, account_signed_in};
+
+impl Accounts {
+    /// Counted by name and by address. Records the sign-in; the session is made by whoever asked.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: String,
+        address: Option<IpAddr>,
+    ) -> Result<AccountShown, AppError> {
+        let password =
+            Password::given(password).map_err(|bad| AppError::Invalid(bad_password("password", bad).into()))?;
+        // A telephone's keyboard begins with a capital and ends with a space.
+        let name = name.trim().to_ascii_lowercase().parse::<AccountName>().ok();
+        let attempt = self.tries.take(name.as_ref(), address, self.clock.now())?;
+
+        let found = match &name {
+            Some(name) => account_credentials(&self.db, name).await?,
+            None => None,
+        };
+        let found = found.filter(|found| found.account.enabled);
+        let hash = found.as_ref().map(|found| found.password_hash.clone());
+        let right = match self.passwords.verify(password, hash).await {
+            Ok(right) => right,
+            Err(error) => {
+                // Nothing was learned from it.
+                if matches!(error, HashError::Busy) {
+                    attempt.succeeded();
+                }
+                return Err(error.into());
+            }
+        };
+        let Some(found) = found.filter(|_| right) else {
+            tracing::info!(name = name.as_ref().map(AccountName::as_str), ?address, "a sign-in failed");
+            return Err(AppError::Invalid(FieldErrors::one("form", "Name or password is wrong.")));
+        };
+        attempt.succeeded();
+
+        let mut account = found.account;
+        let now = self.clock.now();
+        account_signed_in(&self.db, account.id, now).await?;
+        account.last_sign_in_at = Some(now);
+        tracing::info!(name = account.name.as_str(), ?address, "signed in");
+        self.people_changed();
+        Ok(shown(account))
+    }
+}
