@@ -1,1 +1,43 @@
-//! .
+//! A client of the panel: its JSON API under `/api/v1`, the consoles of its guests, and what it says
+//! to a tab about changes. Tests, benches and the command line use it; it knows nothing of the server
+//! but what travels.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), umbel_client::Error> {
+//! use std::time::Duration;
+//!
+//! let panel = umbel_client::Client::new("http://127.0.0.1:8080")?;
+//! panel.sign_in("ada", "a long password").await?;
+//! let form = panel.guest_form().await?;
+//! let made = panel.guest_create(&form.suggested()).await?;
+//! panel.operation_over(made.operation, Duration::from_secs(30)).await?;
+//! let mut console = panel.console(made.guest).await?;
+//! console.until("# ", Duration::from_secs(30)).await?;
+//! console.type_line("echo $((6*7))").await?;
+//! console.until("42", Duration::from_secs(5)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Read in this order: [`Client`], [`answers`], [`console`], [`Error`].
+
+pub mod answers;
+mod client;
+pub mod console;
+mod error;
+mod events;
+mod guests;
+mod health;
+mod operations;
+mod people;
+mod session;
+
+pub use answers::{
+    Account, AgentLink, Created, Event, FirstPassword, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel,
+    LogLine, Operation, OperationState, Step, StepState, Topic, Wall,
+};
+pub use client::{Client, Socket};
+pub use console::{Console, Heard};
+pub use error::{Error, Problem};
+pub use events::Events;
+pub use reqwest::Method;

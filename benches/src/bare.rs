@@ -1,0 +1,151 @@
+//! The same kernel by hand: the program and the command line of a guest that runs, with a disk and
+//! directories of its own, on a bare terminal.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::Failure;
+use crate::machine::Process;
+
+/// How a guest was started.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    program: PathBuf,
+    arguments: Vec<String>,
+    scratch: PathBuf,
+}
+
+impl Recipe {
+    /// Reads it off a kernel that runs.
+    pub(crate) fn of(kernel: &Process, scratch: PathBuf) -> Result<Self, Failure> {
+        let program = kernel.program().ok_or("the kernel has no program")?;
+        let mut arguments = kernel.arguments();
+        if arguments.len() < 2 {
+            return Err(format!("the command line of a kernel can't be read: {arguments:?}").into());
+        }
+        arguments.remove(0);
+        Ok(Self { program, arguments, scratch })
+    }
+
+    /// The same arguments with a disk and directories in `place`.
+    fn arguments_in(&self, place: &std::path::Path) -> Vec<String> {
+        let place = place.display();
+        let other = |argument: &String| {
+            let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
+            match (key, value.split_once(',')) {
+                ("ubd0", Some((_, base))) => format!("ubd0={place}/disk,{base}"),
+                ("uml_dir", _) => format!("uml_dir={place}"),
+                ("mconsole", _) => format!("mconsole=notify:{place}/notify"),
+                _ => argument.clone(),
+            }
+        };
+        self.arguments.iter().map(other).collect()
+    }
+
+    pub(crate) fn boot(&self) -> Result<Bare, Failure> {
+        let place = tempfile::Builder::new().prefix("bare-").tempdir_in(&self.scratch)?;
+        let notify = UnixDatagram::bind(place.path().join("notify"))?;
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = openpty(&size, None)?;
+        fcntl(&terminal.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        let mut command = Command::new(&self.program);
+        command.arg0("linux").args(self.arguments_in(place.path())).env_clear().env("TERM", "linux");
+        // Memory where the agent puts it too: in a tmpfs.
+        command.env("TMPDIR", "/dev/shm").env("HOME", place.path()).process_group(0);
+        let end = || terminal.slave.try_clone().map(Stdio::from);
+        let kernel = command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?;
+        Ok(Bare { kernel, terminal: File::from(terminal.master), unread: Vec::new(), _notify: notify, _place: place })
+    }
+}
+
+/// A kernel on a bare terminal; dropped, every process of its group ends.
+#[derive(Debug)]
+pub(crate) struct Bare {
+    kernel: Child,
+    terminal: File,
+    unread: Vec<u8>,
+    _notify: UnixDatagram,
+    _place: TempDir,
+}
+
+impl Bare {
+    /// Reads until `text` has come; how many bytes that were.
+    pub(crate) fn until(&mut self, text: &str, patience: Duration) -> Result<usize, Failure> {
+        let end = Instant::now() + patience;
+        let wanted = text.as_bytes();
+        // Bytes that are read and can't be part of the text any more are only counted.
+        let mut gone = 0;
+        loop {
+            if let Some(at) = self.unread.windows(wanted.len()).position(|window| window == wanted) {
+                self.unread.drain(..at + wanted.len());
+                return Ok(gone + at + wanted.len());
+            }
+            let settled = self.unread.len().saturating_sub(wanted.len());
+            gone += settled;
+            self.unread.drain(..settled);
+            let bytes = self.read(end).map_err(|error| format!("waiting for {text:?}: {error}"))?;
+            self.unread.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Whatever comes next from the terminal.
+    pub(crate) fn read(&mut self, end: Instant) -> Result<Vec<u8>, Failure> {
+        let left = end.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.terminal.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, left)? == 0 {
+            return Err("nothing came in time".into());
+        }
+        let mut bytes = vec![0; 64 * 1024];
+        let length = self.terminal.read(&mut bytes)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.terminal.write_all(bytes)?)
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // Killing the kernel alone would leave the guest's programs running natively, without it.
+        let _ = killpg(Pid::from_raw(self.kernel.id().cast_signed()), Signal::SIGKILL);
+        let _ = self.kernel.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_disk_and_the_directories_differ() {
+        let arguments = [
+            "mem=64M",
+            "ubd0=/d/disk0,/i/base.ext4",
+            "uml_dir=/w/uml",
+            "mconsole=notify:/w/notify",
+            "hostname=a",
+            "rw",
+        ];
+        let arguments = arguments.map(str::to_owned).to_vec();
+        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into() };
+        let other =
+            ["mem=64M", "ubd0=/p/disk,/i/base.ext4", "uml_dir=/p", "mconsole=notify:/p/notify", "hostname=a", "rw"];
+        assert_eq!(recipe.arguments_in("/p".as_ref()), other);
+    }
+}

@@ -1,0 +1,276 @@
+//! What the panel answers, as far as a client needs it. Fields that a newer panel adds are ignored;
+//! words that are not decided upon here stay words. Times are µs since the epoch, UTC.
+
+use serde::{Deserialize, Serialize};
+use umbel_guest::state::Badge;
+use umbel_guest::{
+    AccountId, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, ImageId, KernelId, Memory, Note,
+    OperationId, RestartPolicy, Seen, Wanted,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Guest {
+    pub id: GuestId,
+    pub name: GuestName,
+    pub note: Note,
+    pub owner: AccountId,
+    pub owner_name: String,
+    pub image: ImageId,
+    pub kernel: KernelId,
+    pub memory: Memory,
+    pub disk: DiskSize,
+    pub disk_kind: DiskKind,
+    pub restart_policy: RestartPolicy,
+    pub wanted: Wanted,
+    pub seen: Seen,
+    pub generation: Generation,
+    /// What the reconciler is waiting for, in words.
+    pub waiting: Option<String>,
+    pub created_at: i64,
+    /// What is under way for it now.
+    pub operation: Option<Operation>,
+}
+
+impl Guest {
+    pub fn badge(&self) -> Badge {
+        Badge::of(&self.wanted, &self.seen)
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(self.seen, Seen::Running { .. })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GuestForm {
+    pub suggested_name: String,
+    pub images: Vec<Image>,
+    pub kernels: Vec<Kernel>,
+    pub disks: Vec<DiskSize>,
+    pub memory_available_mib: u32,
+    pub disk_free_mib: u64,
+}
+
+impl GuestForm {
+    /// What the page sends if nothing is touched. Where there is no image or kernel, the draft names
+    /// none, and the panel says so.
+    pub fn suggested(&self) -> GuestDraft {
+        let image = self.images.first();
+        let disk = self.disks.iter().find(|d| **d >= DiskSize::DEFAULT).or(self.disks.last());
+        GuestDraft {
+            name: self.suggested_name.clone(),
+            image: image.map(|i| i.id.to_string()).unwrap_or_default(),
+            kernel: self.kernels.first().map(|k| k.id.to_string()).unwrap_or_default(),
+            memory_mib: image.map_or(Memory::DEFAULT, |i| i.suggested_memory).mib(),
+            disk_mib: disk.copied().unwrap_or(DiskSize::DEFAULT).mib(),
+            ..GuestDraft::default()
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Image {
+    pub id: ImageId,
+    pub title: String,
+    pub description: String,
+    pub sizes: Vec<DiskSize>,
+    pub suggested_memory: Memory,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Kernel {
+    pub id: KernelId,
+    pub version: String,
+    pub origin: String,
+}
+
+/// A change of a guest; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GuestChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<RestartPolicy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Created {
+    pub guest: GuestId,
+    pub operation: OperationId,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Acted {
+    pub(crate) operation: Option<OperationId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Operation {
+    pub id: OperationId,
+    /// A noun and a verb, as `guest_create`.
+    pub kind: String,
+    pub guest: Option<GuestId>,
+    pub guest_name: String,
+    pub requester: String,
+    pub state: OperationState,
+    pub steps: Vec<Step>,
+    pub log: Vec<LogLine>,
+    pub created_at: i64,
+    pub ended_at: Option<i64>,
+    pub can_cancel: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum OperationState {
+    Running,
+    Undoing {
+        reason: String,
+    },
+    Done,
+    /// Failed and undone.
+    Failed {
+        reason: String,
+    },
+    Cancelled,
+}
+
+impl OperationState {
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Failed { .. } | Self::Cancelled)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Step {
+    pub name: String,
+    pub state: StepState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    Undone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct LogLine {
+    pub at: i64,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    pub role: String,
+    pub enabled: bool,
+    pub must_change_password: bool,
+    pub created_at: i64,
+    pub last_sign_in_at: Option<i64>,
+    pub guests: u32,
+}
+
+/// Shown once.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct FirstPassword {
+    pub account: AccountId,
+    pub name: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for FirstPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FirstPassword").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HostFacts {
+    pub agent: AgentLink,
+    pub profile: String,
+    pub memory_total_mib: u32,
+    pub memory_available_mib: u32,
+    pub cores: u32,
+    pub disk_total_mib: u64,
+    pub disk_free_mib: u64,
+    pub walls: Vec<Wall>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "link")]
+pub enum AgentLink {
+    Here,
+    Away { since: i64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Wall {
+    pub name: String,
+    pub stands: bool,
+    pub detail: String,
+}
+
+/// What a tab is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Event {
+    /// Grows by one with each event of a connection.
+    pub number: u64,
+    #[serde(flatten)]
+    pub topic: Topic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "topic", content = "id")]
+pub enum Topic {
+    Guest(GuestId),
+    Operation(OperationId),
+    People,
+    Host,
+    Everything,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_of_a_newer_panel_is_still_a_guest() {
+        let json = r#"{"id":"0190b6f0-0000-7000-8000-000000000001","name":"web-1","note":"","owner":"0190b6f0-0000-7000-8000-000000000002",
+            "owner_name":"ada","image":"tiny-1","kernel":"debian-6.1.176","memory":64,"disk":256,"disk_kind":"cow","restart_policy":"never",
+            "wanted":{"wanted":"running"},"seen":{"seen":"running","since":5},"generation":{"epoch":1,"number":2},"waiting":null,
+            "created_at":1,"operation":null,"colour":"green"}"#;
+        let guest: Guest = serde_json::from_str(json).expect("a guest");
+        assert!(guest.is_running());
+        assert_eq!(guest.badge(), Badge::Running);
+    }
+
+    #[test]
+    fn events_name_what_changed() {
+        let event: Event =
+            serde_json::from_str(r#"{"number":3,"topic":"guest","id":"0190b6f0-0000-7000-8000-000000000001"}"#)
+                .expect("an event");
+        assert!(matches!(event, Event { number: 3, topic: Topic::Guest(_) }));
+        let event: Event = serde_json::from_str(r#"{"number":4,"topic":"host"}"#).expect("an event");
+        assert_eq!(event.topic, Topic::Host);
+    }
+
+    #[test]
+    fn an_untouched_form_is_a_draft() {
+        let json = r#"{"suggested_name":"guest-1","images":[{"id":"tiny-1","title":"Tiny","description":"","sizes":[64,256],"suggested_memory":64}],
+            "kernels":[{"id":"debian-6.1.176","version":"6.1","origin":"Debian"}],"disks":[64,128,256,512],"memory_available_mib":1,"disk_free_mib":1}"#;
+        let form: GuestForm = serde_json::from_str(json).expect("a form");
+        assert!(umbel_guest::GuestSpec::check(&form.suggested()).is_ok());
+        assert_eq!(form.suggested().disk_mib, 256);
+    }
+}

@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::time::{Instant, sleep};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
+
+use crate::answers::{Acted, Created, Guest, GuestChange, GuestForm};
+use crate::client::Client;
+use crate::error::Error;
+
+impl Client {
+    pub async fn guest_list(&self) -> Result<Vec<Guest>, Error> {
+        self.api(Method::GET, "/guests").read().await
+    }
+
+    /// Choices and sensible values for a new guest.
+    pub async fn guest_form(&self) -> Result<GuestForm, Error> {
+        self.api(Method::GET, "/guests/form").read().await
+    }
+
+    pub async fn guest_create(&self, draft: &GuestDraft) -> Result<Created, Error> {
+        self.api(Method::POST, "/guests").json(draft).read().await
+    }
+
+    pub async fn guest_fetch(&self, guest: GuestId) -> Result<Guest, Error> {
+        self.api(Method::GET, &format!("/guests/{guest}")).read().await
+    }
+
+    pub async fn guest_change(&self, guest: GuestId, change: &GuestChange) -> Result<Guest, Error> {
+        self.api(Method::PATCH, &format!("/guests/{guest}")).json(change).read().await
+    }
+
+    /// What it started; `None` where it was done at once. Actions that only a page knows (`Change`,
+    /// `Rename`, the two of the console) are the server's to refuse.
+    pub async fn guest_act(&self, guest: GuestId, action: Action) -> Result<Option<OperationId>, Error> {
+        let asked = match action {
+            Action::Delete => self.api(Method::DELETE, &format!("/guests/{guest}")),
+            _ => self.api(Method::POST, &format!("/guests/{guest}/{}", word(action))),
+        };
+        Ok(asked.read::<Acted>().await?.operation)
+    }
+
+    /// Deletes, undoable for a while.
+    pub async fn guest_delete(&self, guest: GuestId) -> Result<Option<OperationId>, Error> {
+        self.guest_act(guest, Action::Delete).await
+    }
+
+    /// Waits until a guest is as `is` wants it.
+    pub async fn guest_until(
+        &self,
+        guest: GuestId,
+        what: &str,
+        patience: Duration,
+        is: impl Fn(&Guest) -> bool,
+    ) -> Result<Guest, Error> {
+        let end = Instant::now() + patience;
+        loop {
+            let now = self.guest_fetch(guest).await?;
+            if is(&now) {
+                return Ok(now);
+            }
+            if Instant::now() >= end {
+                let what = format!("{what}; it is wanted {:?} and seen {:?}", now.wanted, now.seen);
+                return Err(Error::TimedOut { what, patience });
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
+    }
+}
+
+/// As the last part of an address spells it.
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Start => "start",
+        Action::ShutDown => "shut-down",
+        Action::Kill => "kill",
+        Action::Restart => "restart",
+        Action::Change => "change",
+        Action::Rename => "rename",
+        Action::Delete => "delete",
+        Action::Undelete => "undelete",
+        Action::Purge => "purge",
+        Action::ReadConsole => "read-console",
+        Action::TypeConsole => "type-console",
+    }
+}

@@ -1,0 +1,33 @@
+//! Accounts, for administrators, and the host for everybody.
+
+use reqwest::Method;
+use umbel_guest::AccountId;
+
+use crate::answers::{Account, FirstPassword, HostFacts};
+use crate::client::Client;
+use crate::error::Error;
+
+impl Client {
+    pub async fn account_list(&self) -> Result<Vec<Account>, Error> {
+        self.api(Method::GET, "/people").read().await
+    }
+
+    /// `role` is `administrator` or `user`. The password works once: it must be changed.
+    pub async fn account_create(&self, name: &str, role: &str) -> Result<FirstPassword, Error> {
+        self.api(Method::POST, "/people").json(&serde_json::json!({ "name": name, "role": role })).read().await
+    }
+
+    /// Disabling ends the account's sign-ins and open consoles.
+    pub async fn account_set_enabled(&self, account: AccountId, enabled: bool) -> Result<(), Error> {
+        let change = serde_json::json!({ "enabled": enabled });
+        self.api(Method::PATCH, &format!("/people/{account}")).json(&change).done().await.map(drop)
+    }
+
+    pub async fn account_reset_password(&self, account: AccountId) -> Result<FirstPassword, Error> {
+        self.api(Method::POST, &format!("/people/{account}/password")).read().await
+    }
+
+    pub async fn host(&self) -> Result<HostFacts, Error> {
+        self.api(Method::GET, "/host").read().await
+    }
+}
