@@ -17,6 +17,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::error::{OpenError, StoreError};
 use super::migrate;
+use super::query::sql;
 
 /// Readers of SQLite beside the one writer.
 const SQLITE_READERS: u32 = 4;
@@ -138,6 +139,11 @@ impl Db {
     /// Whether several panels may share the rows, so that what another one did is found by asking.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sql("ping", "SELECT COUNT(*) AS n FROM panel").one(self).await.map(drop)
     }
 
     /// Waits for what is running and closes every connection.

@@ -1,0 +1,82 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use umbel_app::AppError;
+use umbel_app::backend::Backend;
+use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
+
+use super::{Json, Path};
+use crate::http::caller::SignedIn;
+use crate::http::error::Problem;
+use crate::panel::Panel;
+
+type Answer<T> = Result<axum::Json<T>, Problem>;
+
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Answer<Vec<GuestShown>> {
+    Ok(axum::Json(panel.guest_list(&caller).await?))
+}
+
+/// Choices and sensible values for a new guest.
+pub async fn form(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Answer<GuestForm> {
+    Ok(axum::Json(panel.guest_form(&caller).await?))
+}
+
+pub async fn create(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Json(draft): Json<GuestDraft>,
+) -> Result<(StatusCode, axum::Json<Created>), Problem> {
+    Ok((StatusCode::ACCEPTED, axum::Json(panel.guest_create(&caller, draft).await?)))
+}
+
+pub async fn fetch(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Answer<GuestShown> {
+    Ok(axum::Json(panel.guest_fetch(&caller, guest).await?))
+}
+
+pub async fn change(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(change): Json<GuestChange>,
+) -> Answer<GuestShown> {
+    Ok(axum::Json(panel.guest_change(&caller, guest, change).await?))
+}
+
+/// Deletes, undoable for a while.
+pub async fn delete(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Result<(StatusCode, axum::Json<Acted>), Problem> {
+    let operation = panel.guest_act(&caller, guest, Action::Delete).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
+}
+
+/// `POST /guests/{id}/{action}`.
+pub async fn act(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((guest, action)): Path<(GuestId, String)>,
+) -> Result<(StatusCode, axum::Json<Acted>), Problem> {
+    let action = match action.as_str() {
+        "start" => Action::Start,
+        "shut-down" => Action::ShutDown,
+        "kill" => Action::Kill,
+        "restart" => Action::Restart,
+        "undelete" => Action::Undelete,
+        "purge" => Action::Purge,
+        _ => return Err(AppError::not_found("action").into()),
+    };
+    let operation = panel.guest_act(&caller, guest, action).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
+}
+
+/// What was started; `null` where it was done at once.
+#[derive(Debug, serde::Serialize)]
+pub struct Acted {
+    pub operation: Option<OperationId>,
+}

@@ -1,0 +1,45 @@
+//! REST under /api/v1: each handler is one line over the same [`umbel_app::backend::Backend`] that the pages use.
+
+pub mod guests;
+pub mod operations;
+pub mod people;
+pub mod session;
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts};
+use umbel_app::AppError;
+use umbel_guest::FieldErrors;
+
+use super::error::Problem;
+
+/// axum's `Json`, its refusals as problem details that name the field `body`.
+#[derive(Debug, FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub struct Json<T>(pub T);
+
+#[derive(Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub struct Path<T>(pub T);
+
+#[derive(Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub struct Query<T>(pub T);
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        AppError::Invalid(FieldErrors::one("body", rejection.body_text())).into()
+    }
+}
+
+/// A path that can't name a thing names none.
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        AppError::not_found("thing").into()
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        AppError::Invalid(FieldErrors::one("query", rejection.body_text())).into()
+    }
+}

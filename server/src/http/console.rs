@@ -1,0 +1,164 @@
+//! A guest's console: over a WebSocket as it comes, or as a text of what is kept.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Duration, timeout};
+use umbel_app::AppError;
+use umbel_guest::console::{Closed, INPUT, ToReader};
+use umbel_guest::state::Badge;
+use umbel_guest::{FieldErrors, GuestId};
+
+use super::api::{Path, Query};
+use super::caller::SignedIn;
+use super::error::Problem;
+use super::events::{RESTARTING, close, full, not_a_socket};
+use crate::console::{LogError, Piece, Reader, ReaderEnd, log, watch};
+use crate::error::internal;
+use crate::panel::Panel;
+
+/// Larger messages are cut off unread; smaller ones that are too large still get a word.
+const MESSAGE_MOST: usize = 4 * INPUT;
+/// RFC 6455, section 7.4.1: the end of a stay, and a message that is not allowed.
+const NORMAL: u16 = 1000;
+const POLICY: u16 = 1008;
+
+const FROM: HeaderName = HeaderName::from_static("x-umbel-from");
+const END: HeaderName = HeaderName::from_static("x-umbel-end");
+const GAP: HeaderName = HeaderName::from_static("x-umbel-gap");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct From {
+    pub from: Option<u64>,
+}
+
+pub async fn open(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Query(query): Query<From>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    // Before the rights are looked at: nothing is missed in between.
+    let over = panel.accounts.session_over(&caller.session);
+    let listener = panel.events.listen();
+    let row = panel.guests.visible(&caller, guest).await?;
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return Ok(not_a_socket(&rejection)),
+    };
+    let Ok(slot) = panel.sockets.clone().try_acquire_owned() else { return Ok(full()) };
+    let (badge, badges) = watch::channel(Badge::of(&row.wanted, &row.seen));
+    Ok(upgrade.max_message_size(MESSAGE_MOST).on_upgrade(async move |mut socket| {
+        let attachment = panel.consoles.attach(guest, &caller.account.name, true);
+        let end = match Reader::new(panel.layout.clone(), guest, attachment, badges, query.from) {
+            Err(closed) => ReaderEnd::Closed(closed),
+            Ok(mut reader) => tokio::select! {
+                end = reader.run(&mut socket) => end,
+                closed = watch(&panel, &caller, guest, listener, &badge) => ReaderEnd::Closed(closed),
+                () = over => ReaderEnd::Closed(Closed::RightsChanged),
+                () = panel.drain.cancelled() => ReaderEnd::Closed(Closed::Draining),
+            },
+        };
+        if let ReaderEnd::Closed(closed) = end {
+            let code = match &closed {
+                Closed::BadFrame(_) => POLICY,
+                Closed::Draining => RESTARTING,
+                Closed::RightsChanged | Closed::Purged | Closed::OffsetFromTheFuture { .. } => NORMAL,
+            };
+            let frame = Message::Binary(ToReader::Closed(closed).encode().into());
+            // One that takes nothing is not waited for.
+            let _ = timeout(Duration::from_secs(1), socket.send(frame)).await;
+            close(&mut socket, code).await;
+        }
+        drop(slot);
+    }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    pub since: Option<u64>,
+    /// `1` for a file to keep.
+    #[serde(default)]
+    pub download: u8,
+}
+
+/// The text from `since` on, as it is. Where it lies is in `X-Umbel-From`, `X-Umbel-End` and, for each
+/// stretch that is not kept any more, `X-Umbel-Gap: from-to`; a file to keep says that in its text.
+pub async fn text(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Query(query): Query<Since>,
+) -> Result<Response, Problem> {
+    let row = panel.guests.visible(&caller, guest).await?;
+    let download = query.download != 0;
+    let kept = match panel.layout.clone() {
+        Some(layout) => {
+            let read = tokio::task::spawn_blocking(move || log(&layout, guest, query.since));
+            read.await.map_err(|error| internal(&error))?
+        }
+        None => match query.since {
+            Some(since @ 1..) => Err(LogError::FromTheFuture { since, end: 0 }),
+            _ => Ok(crate::console::Log::default()),
+        },
+    };
+    let kept = match kept {
+        Ok(kept) => kept,
+        Err(LogError::FromTheFuture { since, end }) => {
+            let error = LogError::FromTheFuture { since, end };
+            let mut response =
+                Problem(AppError::Invalid(FieldErrors::one("since", format!("{error}.")))).into_response();
+            response.headers_mut().insert(END, end.into());
+            return Ok(response);
+        }
+        Err(error) => return Err(internal(&error).into()),
+    };
+
+    let from = kept.pieces.iter().find_map(|piece| match piece {
+        Piece::Bytes { offset, .. } => Some(*offset),
+        Piece::Gap { .. } => None,
+    });
+    let (mut body, mut gaps) = (Vec::new(), Vec::new());
+    for piece in kept.pieces {
+        match piece {
+            Piece::Bytes { bytes, .. } => body.extend(bytes),
+            Piece::Gap { from, to } => {
+                if download {
+                    body.extend(format!("\n[{} bytes are not kept any more]\n", to - from).into_bytes());
+                }
+                gaps.push(format!("{from}-{to}"));
+            }
+        }
+    }
+    let mut response = Body::from(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(FROM, from.unwrap_or(kept.end).into());
+    headers.insert(END, kept.end.into());
+    for gap in gaps {
+        if let Ok(gap) = HeaderValue::from_str(&gap) {
+            headers.append(GAP, gap);
+        }
+    }
+    if download {
+        headers.insert(CONTENT_DISPOSITION, attachment(row.spec.name.as_str()));
+    }
+    Ok(response)
+}
+
+/// A file named after the guest (RFC 6266).
+fn attachment(name: &str) -> HeaderValue {
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect();
+    HeaderValue::from_str(&format!("attachment; filename=\"{safe}-console.log\""))
+        .unwrap_or(HeaderValue::from_static("attachment"))
+}

@@ -1,0 +1,14 @@
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A password on its way in: nothing that prints a form prints it.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}

@@ -1,0 +1,244 @@
+//! Plain pages for people who aren't in yet, as forms without scripts: sign-in, sign-out, the first
+//! administrator, a new password.
+
+use axum::Extension;
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use leptos::nonce::Nonce;
+use serde::Deserialize;
+use tower_sessions::Session;
+use umbel_app::plain::{
+    FirstRunView, MessageView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
+    sign_in_page,
+};
+use umbel_app::{AppError, paths};
+use umbel_guest::FieldErrors;
+
+use super::address::ClientAddress;
+use super::caller;
+use super::error::{Reader, retry_after, status_of};
+use super::secret::Secret;
+use crate::panel::Panel;
+
+/// Where to go, or that one has just left.
+#[derive(Debug, Default, Deserialize)]
+pub struct SignInQuery {
+    #[serde(default)]
+    next: String,
+    #[serde(default)]
+    out: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct SignInForm {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: Secret,
+    #[serde(default)]
+    next: String,
+}
+
+pub async fn sign_in_shown(
+    State(panel): State<Panel>,
+    session: Session,
+    Extension(nonce): Extension<Nonce>,
+    query: Result<Query<SignInQuery>, QueryRejection>,
+) -> Response {
+    let Query(query) = query.unwrap_or_default();
+    match caller::caller(&panel, &session).await {
+        Ok(Some(caller)) => after(caller.account.must_change_password, &query.next),
+        Ok(None) => {
+            let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
+            let view = SignInView { next: query.next, notice, ..SignInView::default() };
+            Html(sign_in_page(&view, &nonce)).into_response()
+        }
+        Err(error) => Reader::Person.answer(error, &nonce),
+    }
+}
+
+pub async fn sign_in(
+    State(panel): State<Panel>,
+    session: Session,
+    address: Option<Extension<ClientAddress>>,
+    Extension(nonce): Extension<Nonce>,
+    headers: HeaderMap,
+    form: Result<Form<SignInForm>, FormRejection>,
+) -> Response {
+    let (form, unread) = read(form);
+    let SignInForm { name, password, next } = form;
+    let address = address.map(|Extension(ClientAddress(address))| address);
+    let done = async {
+        unread?;
+        let account = panel.accounts.sign_in(&name, password.0, address).await?;
+        caller::begin(&panel, &session, &account, address, &headers).await?;
+        Ok(account)
+    };
+    match done.await {
+        Ok(account) => after(account.must_change_password, &next),
+        Err(error) => again(error, |errors| {
+            let view = SignInView { name: name.clone(), next: next.clone(), notice: None, errors };
+            sign_in_page(&view, &nonce)
+        }),
+    }
+}
+
+pub async fn sign_out(State(panel): State<Panel>, session: Session, Extension(nonce): Extension<Nonce>) -> Response {
+    match caller::end(&panel, &session).await {
+        Ok(()) => Redirect::to(&format!("{}?out=1", paths::SIGN_IN)).into_response(),
+        Err(error) => Reader::Person.answer(error, &nonce),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct FirstRunQuery {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct FirstRunForm {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: Secret,
+    #[serde(default)]
+    password_again: Secret,
+}
+
+pub async fn first_run_shown(
+    State(panel): State<Panel>,
+    Extension(nonce): Extension<Nonce>,
+    query: Result<Query<FirstRunQuery>, QueryRejection>,
+) -> Response {
+    let Query(query) = query.unwrap_or_default();
+    match panel.accounts.first_run_is_open(&query.token).await {
+        Ok(true) => Html(first_run_page(&FirstRunView { token: query.token, ..FirstRunView::default() }, &nonce))
+            .into_response(),
+        Ok(false) => link_is_over(&nonce),
+        Err(error) => Reader::Person.answer(error, &nonce),
+    }
+}
+
+pub async fn first_run(
+    State(panel): State<Panel>,
+    session: Session,
+    address: Option<Extension<ClientAddress>>,
+    Extension(nonce): Extension<Nonce>,
+    headers: HeaderMap,
+    form: Result<Form<FirstRunForm>, FormRejection>,
+) -> Response {
+    let (form, unread) = read(form);
+    let FirstRunForm { token, name, password, password_again } = form;
+    let address = address.map(|Extension(ClientAddress(address))| address);
+    let done = async {
+        unread?;
+        if !panel.accounts.first_run_is_open(&token).await? {
+            return Ok(None);
+        }
+        let account = panel.accounts.first_run(&token, &name, password.0, password_again.0).await?;
+        caller::begin(&panel, &session, &account, address, &headers).await?;
+        Ok(Some(account))
+    };
+    match done.await {
+        Ok(Some(_)) => Redirect::to(paths::OVERVIEW).into_response(),
+        Ok(None) => link_is_over(&nonce),
+        Err(error) => again(error, |errors| {
+            first_run_page(&FirstRunView { token: token.clone(), name: name.clone(), errors }, &nonce)
+        }),
+    }
+}
+
+fn link_is_over(nonce: &str) -> Response {
+    let view = MessageView {
+        title: "This link is over".into(),
+        text: "It was used, or a newer one was printed when the panel started.".into(),
+        link: Some((paths::SIGN_IN.to_owned(), "Sign in".to_owned())),
+    };
+    (StatusCode::NOT_FOUND, Html(message_page(&view, nonce))).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct NewPasswordForm {
+    #[serde(default)]
+    password_old: Secret,
+    #[serde(default)]
+    password: Secret,
+    #[serde(default)]
+    password_again: Secret,
+}
+
+pub async fn new_password_shown(
+    State(panel): State<Panel>,
+    session: Session,
+    Extension(nonce): Extension<Nonce>,
+) -> Response {
+    match caller::caller(&panel, &session).await {
+        Ok(Some(caller)) => {
+            let view = NewPasswordView { why: why(caller.account.must_change_password), ..NewPasswordView::default() };
+            Html(new_password_page(&view, &nonce)).into_response()
+        }
+        Ok(None) => to_sign_in(paths::NEW_PASSWORD),
+        Err(error) => Reader::Person.answer(error, &nonce),
+    }
+}
+
+pub async fn new_password(
+    State(panel): State<Panel>,
+    session: Session,
+    Extension(nonce): Extension<Nonce>,
+    form: Result<Form<NewPasswordForm>, FormRejection>,
+) -> Response {
+    let (form, unread) = read(form);
+    let caller = match caller::caller(&panel, &session).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return to_sign_in(paths::NEW_PASSWORD),
+        Err(error) => return Reader::Person.answer(error, &nonce),
+    };
+    let must = caller.account.must_change_password;
+    let done = async {
+        unread?;
+        panel.accounts.password_change(&caller, form.password_old.0, form.password.0, form.password_again.0).await
+    };
+    match done.await {
+        Ok(()) => Redirect::to(if must { paths::OVERVIEW } else { paths::ACCOUNT }).into_response(),
+        Err(error) => again(error, |errors| new_password_page(&NewPasswordView { why: why(must), errors }, &nonce)),
+    }
+}
+
+fn why(must_change: bool) -> Why {
+    if must_change { Why::FirstPassword } else { Why::Asked }
+}
+
+/// Where one goes once one is in.
+fn after(must_change: bool, next: &str) -> Response {
+    Redirect::to(if must_change { paths::NEW_PASSWORD } else { paths::safe_next(next) }).into_response()
+}
+
+fn to_sign_in(next: &str) -> Response {
+    Redirect::to(&format!("{}?next={next}", paths::SIGN_IN)).into_response()
+}
+
+/// A form, or what was wrong with it; its fields are empty then.
+fn read<T: Default>(form: Result<Form<T>, FormRejection>) -> (T, Result<(), AppError>) {
+    match form {
+        Ok(Form(form)) => (form, Ok(())),
+        Err(rejection) => (T::default(), Err(AppError::Invalid(FieldErrors::one("form", rejection.body_text())))),
+    }
+}
+
+/// The same form, with what was wrong beside its fields.
+fn again(error: AppError, page: impl FnOnce(FieldErrors) -> String) -> Response {
+    let errors = match &error {
+        AppError::Invalid(errors) => errors.clone(),
+        other => FieldErrors::one("form", other.to_string()),
+    };
+    let mut response = (status_of(&error), Html(page(errors))).into_response();
+    retry_after(&error, response.headers_mut());
+    response
+}

@@ -1,0 +1,63 @@
+//! Every long-lived part of the panel, as the http edge holds it.
+
+use std::sync::Arc;
+
+use leptos::config::LeptosOptions;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use umbel_app::OUTPUT_NAME;
+use umbel_wire::Layout;
+
+use crate::accounts::Accounts;
+use crate::clock::Clock;
+use crate::console::Consoles;
+use crate::events::Events;
+use crate::guests::Guests;
+use crate::http::cookies::Cookies;
+use crate::http::origin::Origins;
+use crate::store::Db;
+
+/// WebSockets open at once, events and consoles together: each holds a descriptor or three.
+const SOCKETS: usize = 1024;
+/// Requests that are being answered at once; the next ones wait for a turn.
+const REQUESTS: usize = 256;
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    pub guests: Guests,
+    pub accounts: Accounts,
+    pub consoles: Consoles,
+    pub store: Db,
+    pub events: Events,
+    pub clock: Clock,
+    /// Where shims and rings are; `None` on a simulated host.
+    pub layout: Option<Layout>,
+    pub origins: Arc<Origins>,
+    pub cookies: Cookies,
+    /// Cancelled when the panel ends: WebSockets close, `/readyz` says so.
+    pub drain: CancellationToken,
+    pub sockets: Arc<Semaphore>,
+    pub requests: Arc<Semaphore>,
+    pub leptos: LeptosOptions,
+}
+
+impl Panel {
+    pub fn new(guests: Guests, accounts: Accounts, origins: Origins) -> Self {
+        Self {
+            store: guests.parts.db.clone(),
+            events: guests.parts.events.clone(),
+            clock: guests.parts.clock.clone(),
+            layout: guests.parts.layout.clone(),
+            guests,
+            accounts,
+            consoles: Consoles::default(),
+            cookies: Cookies::of(&origins),
+            origins: Arc::new(origins),
+            drain: CancellationToken::new(),
+            sockets: Arc::new(Semaphore::new(SOCKETS)),
+            requests: Arc::new(Semaphore::new(REQUESTS)),
+            leptos: LeptosOptions::builder().output_name(OUTPUT_NAME).build(),
+        }
+    }
+}
