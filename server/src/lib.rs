@@ -4,13 +4,16 @@
 //! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
 
 pub mod accounts;
+pub mod backend;
 pub mod clock;
+pub mod console;
 pub mod error;
 pub mod events;
 pub mod guests;
 pub mod host;
 pub mod http;
 pub mod operations;
+pub mod panel;
 pub mod parts;
 pub mod reconciler;
 pub mod store;

@@ -1,4 +1,20 @@
-//! The http edge: whose connection it is ([`address`]), and how it is served ([`serve`]).
+//! The http edge, outside in: [`serve`] listens, [`router`] lists every route, [`layers`] is the stack
+//! around them, then a file per kind of answer. Nothing is decided here but who is asking and whether
+//! they may be heard.
 
 pub mod address;
+pub mod api;
+pub mod assets;
+pub mod caller;
+pub mod console;
+pub mod cookies;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod layers;
+pub mod origin;
+pub mod pages;
+pub mod router;
+pub mod secret;
 pub mod serve;
+pub mod sign_in;
