@@ -11,14 +11,16 @@ use crate::boot::{PATIENCE, PROMPT, recipe};
 use crate::figures::{Promise, Report, Samples};
 use crate::panel::Panel;
 
-/// A file of lines, and how often it is written to the console.
-const MAKE: &str = "yes 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ | head -c 1048576 > /tmp/lines";
-const WRITE: &str = "for i in 1 2 3 4 5 6 7 8; do cat /tmp/lines; done; echo end-$((6*7))";
-/// Worked out by the shell, so that the echo of the command doesn't have it.
+/// A file of lines, and a script that writes it to the console eight times.
+const MAKE: &str = "yes 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ | head -c 1048576 > /tmp/lines; \
+                    echo 'for i in 1 2 3 4 5 6 7 8; do cat /tmp/lines; done' > /tmp/write; echo end-$((6*7))";
+const WRITE: &str = "echo begin-$((6*7)); sh /tmp/write; echo end-$((6*7))";
+/// Worked out by the shell, so that the echo of the command doesn't have them.
+const BEGIN: &str = "begin-42\r\n";
 const END: &str = "end-42";
 /// Echoes nothing of its own: what comes back is the terminal's echo.
 const SINK: &str = "echo sink-$((6*7)); cat > /dev/null";
-const SINK_READY: &str = "sink-42";
+const SINK_READY: &str = "sink-42\r\n";
 const ROUNDS: usize = 5;
 /// Keys per turn: fewer than a line of a terminal holds.
 const KEYS: usize = 100;
@@ -38,10 +40,10 @@ pub(crate) async fn measure(panel: &Panel, report: &mut Report) -> Result<(), Fa
 }
 
 async fn throughput(console: &mut Console, bare: &mut Bare, report: &mut Report) -> Result<(), Failure> {
-    console.type_line(&format!("{MAKE}; echo end-$((6*7))")).await?;
+    console.type_line(MAKE).await?;
     console.until(END, PATIENCE).await?;
     block_in_place(|| {
-        bare.write(format!("{MAKE}; echo end-$((6*7))\r").as_bytes())?;
+        bare.write(format!("{MAKE}\r").as_bytes())?;
         bare.until(END, PATIENCE)
     })?;
     let skipped_before: u64 = console.gaps().iter().map(|(from, to)| to - from).sum();
@@ -59,10 +61,10 @@ async fn throughput(console: &mut Console, bare: &mut Bare, report: &mut Report)
     Ok(())
 }
 
-/// MB/s that were received, from the first byte of the flood to its end. Gaps are not received.
+/// MB/s that were received, from the beginning of the flood to its end. Gaps are not received.
 async fn panel_round(console: &mut Console) -> Result<f64, Failure> {
     console.type_line(WRITE).await?;
-    console.until("42))\r\n", PATIENCE).await?;
+    console.until(BEGIN, PATIENCE).await?;
     let (began, mut received, mut tail) = (Instant::now(), 0, Vec::new());
     while !ends(&tail) {
         match tokio::time::timeout(PATIENCE, console.next()).await?? {
@@ -79,7 +81,7 @@ async fn panel_round(console: &mut Console) -> Result<f64, Failure> {
 
 fn bare_round(bare: &mut Bare) -> Result<f64, Failure> {
     bare.write(format!("{WRITE}\r").as_bytes())?;
-    bare.until("42))\r\n", PATIENCE)?;
+    bare.until(BEGIN, PATIENCE)?;
     let began = Instant::now();
     let received = bare.until(END, PATIENCE)?;
     Ok(rate(received as u64, began.elapsed()))
@@ -102,10 +104,10 @@ fn rate(bytes: u64, took: Duration) -> f64 {
 
 async fn echo(console: &mut Console, bare: &mut Bare, report: &mut Report) -> Result<(), Failure> {
     console.type_line(SINK).await?;
-    console.until(&format!("{SINK_READY}\r\n"), PATIENCE).await?;
+    console.until(SINK_READY, PATIENCE).await?;
     block_in_place(|| {
         bare.write(format!("{SINK}\r").as_bytes())?;
-        bare.until(&format!("{SINK_READY}\r\n"), PATIENCE)
+        bare.until(SINK_READY, PATIENCE)
     })?;
     let (mut panels, mut bares) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

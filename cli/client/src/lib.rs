@@ -37,7 +37,7 @@ pub use answers::{
     LogLine, Operation, OperationState, Step, StepState, Topic, Wall,
 };
 pub use client::{Client, Socket};
-pub use console::{Console, Heard};
+pub use console::{Console, Heard, Log};
 pub use error::{Error, Problem};
 pub use events::Events;
 pub use reqwest::Method;

@@ -17,6 +17,7 @@ use umbel_guest::console::{ConsoleState, FromReader, INPUT};
 use crate::client::{Client, Socket};
 use crate::error::Error;
 use follow::{Follow, Meaning};
+pub use log::Log;
 
 /// What a console says.
 #[derive(Clone, Debug, PartialEq, Eq)]
