@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-if [ "$verb" = stop-guests ]; then kill "$(cat "$data/guest")"; exit; fi
+if [ "$verb" = stop-guests ]; then kill "$(cat "$data/guest")" 2>/dev/null; exit 0; fi
 mkdir -p "$run/inst"
 # The guest of an earlier agent is found again.
 kill -0 "$(cat "$data/guest" 2>/dev/null)" 2>/dev/null || { setsid "${0%/*}/guest" 120 & echo $! >"$data/guest"; }
@@ -81,8 +81,11 @@ guest_ends() { kill "$(cat "$DATA/guest")" 2>/dev/null || true; }
 fresh() { # name
     DATA=$work/$1
     mkdir -p "$DATA"
-    out=$work/$1.out
+    again
 }
+# A new file for what the next run says: an old one would look as if it were up already.
+runs=0
+again() { runs=$((runs + 1)) out=$work/out.$runs; }
 
 fresh ctrl-c
 # In a terminal of its own, whose foreground group gets the Ctrl-C.
@@ -140,6 +143,7 @@ check "LISTEN reaches the panel" says 'http://127.0.0.1:9$' "$out"
 kill -KILL "$beside"
 agent=$(pid_of agent.pid) panel=$(pid_of panel.pid) guest=$(pid_of guest)
 check "SIGKILL of the supervisor leaves the panel" alive "$panel"
+again
 deploy/run >"$out" 2>/dev/null &
 beside=$!
 check "the next run ends the left panel" soon gone "$panel"
@@ -159,11 +163,13 @@ kill -HUP "$supervisor"
 wait "$supervisor"
 check "a hang-up of the supervisor alone ends it with 129" [ $? = 129 ]
 check "its guest runs on" alive "$guest"
+again
 deploy/run >"$out" 2>/dev/null &
 supervisor=$!
 check "the next run is up" up "$out"
 check "and finds its guest" [ "$(pid_of guest)" = "$guest" ]
 check "make stop ends it" make -s stop
+soon gone "$supervisor" || kill -KILL "$supervisor"
 wait "$supervisor"
 check "with status 0" [ $? = 0 ]
 check "make stop without a panel succeeds twice" deploy/stop
