@@ -29,17 +29,19 @@ fn spans(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_link_leads_somewhere() {
+    let mut lost = Vec::new();
     for (page, text) in pages() {
-        for (at, _) in text.match_indices("](") {
-            let target = text[at + 2..].split([')', ' ']).next().unwrap_or_default();
-            if target.contains("://") || target.starts_with('#') {
-                continue;
-            }
+        let folder = Path::new(&page).parent().expect("a page lies somewhere").to_owned();
+        let targets =
+            text.match_indices("](").map(|(at, _)| text[at + 2..].split([')', ' ']).next().unwrap_or_default());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
             let file = target.split('#').next().unwrap_or_default();
-            let folder = Path::new(&page).parent().expect("a page lies somewhere");
-            assert!(root().join(folder).join(file).exists(), "{page} links {target}");
+            if !root().join(&folder).join(file).exists() {
+                lost.push(format!("{page} links {target}"));
+            }
         }
     }
+    assert_eq!(lost, Vec::<String>::new());
 }
 
 /// `server/src/guests/create.rs`, `deploy/run`: what begins with a folder of the tree is a file of it.
@@ -48,16 +50,18 @@ fn every_link_leads_somewhere() {
 fn every_path_is_there() {
     let files = tracked();
     let tops: BTreeSet<&str> = files.iter().filter_map(|file| file.split_once('/').map(|(top, _)| top)).collect();
+    let mut lost = Vec::new();
     for (page, text) in pages() {
         for span in spans(&text) {
             let path = span.trim_end_matches('/');
             let Some((top, _)) = path.split_once('/') else { continue };
-            if !tops.contains(top) || path.contains(['{', '*', ' ', '<', '…']) {
-                continue;
+            let is_spelled_out = tops.contains(top) && !path.contains(['{', '*', ' ', '<', '…']);
+            if is_spelled_out && !root().join(inside(path)).exists() {
+                lost.push(format!("{page} names {span}"));
             }
-            assert!(root().join(inside(path)).exists(), "{page} names {span}");
         }
     }
+    assert_eq!(lost, Vec::<String>::new());
 }
 
 /// Without the parts that would climb out of the tree.
@@ -72,17 +76,19 @@ fn every_name_is_one_of_the_sources() {
         tracked().iter().filter(|file| file.ends_with(".rs")).filter_map(|file| text(file)).collect();
     let words: BTreeSet<&str> =
         sources.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
+    let mut lost = Vec::new();
     for (page, text) in pages() {
         for span in spans(&text) {
             let name = span.split(['(', '<', '!']).next().unwrap_or_default();
             if !name.contains("::") || name.contains([' ', '{', '*', '…']) {
                 continue;
             }
-            for word in name.split("::") {
-                assert!(words.contains(word), "{page} names {span}, but {word} stands in no source");
+            if !name.split("::").all(|word| words.contains(word)) {
+                lost.push(format!("{page} names {span}"));
             }
         }
     }
+    assert_eq!(lost, Vec::<String>::new());
 }
 
 #[test]
