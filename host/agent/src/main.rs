@@ -1,1 +1,5 @@
-fn main() {}
+//! `umbel-agent`, see the library.
+
+fn main() -> std::process::ExitCode {
+    umbel_agent::cli::main()
+}

@@ -1,0 +1,110 @@
+//! The command line of the agent.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use nix::unistd::{Gid, Uid};
+use umbel_wire::Layout;
+
+use crate::state::PanelIds;
+use crate::{clean, in_full, launcher, serve};
+
+#[derive(Debug, Parser)]
+#[command(name = "umbel-agent", version, about = "Umbel's privileged half: disks, walls and starting guests")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer the panel until told to end; guests go on running.
+    Serve {
+        #[command(flatten)]
+        places: Places,
+        /// The panel's user: besides root and the agent's own user nobody else is heard.
+        #[arg(long)]
+        panel_uid: Option<u32>,
+        /// The panel's group: sockets and console histories are readable by it.
+        #[arg(long)]
+        panel_gid: Option<u32>,
+    },
+    /// Print the short id that every name of this instance on the host carries.
+    Instance {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// End every guest of this instance at once.
+    StopGuests {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Remove what this instance named on the host: cgroups, sockets, run directory.
+    Clean {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Started by the agent itself for each guest.
+    #[command(hide = true)]
+    Launch,
+}
+
+#[derive(Debug, Args)]
+struct Places {
+    /// Directory of disks, images and the agent's ledger.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Directory of sockets; keep it short.
+    #[arg(long)]
+    run: Option<PathBuf>,
+}
+
+impl Places {
+    fn layout(self) -> Result<Layout, Box<dyn std::error::Error>> {
+        let data = self.data.unwrap_or_else(default_data);
+        std::fs::create_dir_all(&data).map_err(|e| format!("making the data directory {}: {e}", data.display()))?;
+        Ok(Layout::new(&data, &self.run.unwrap_or_else(default_run))?)
+    }
+}
+
+fn default_data() -> PathBuf {
+    if Uid::effective().is_root() {
+        return "/var/lib/umbel".into();
+    }
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/share");
+    std::env::var_os("XDG_DATA_HOME").map_or_else(home, PathBuf::from).join("umbel")
+}
+
+fn default_run() -> PathBuf {
+    if Uid::effective().is_root() {
+        return "/run/umbel".into();
+    }
+    let fallback = || format!("/tmp/umbel-{}", Uid::effective()).into();
+    std::env::var_os("XDG_RUNTIME_DIR").map_or_else(fallback, PathBuf::from).join("umbel")
+}
+
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve { places, panel_uid, panel_gid } => places.layout().and_then(|layout| {
+            let panel = PanelIds {
+                uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
+                gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
+            };
+            serve::run(layout, panel).map_err(Into::into)
+        }),
+        Command::Instance { places } => places.layout().map(|layout| println!("{}", layout.instance())),
+        Command::StopGuests { places } => {
+            places.layout().and_then(|layout| clean::stop_guests(&layout).map_err(Into::into))
+        }
+        Command::Clean { places } => places.layout().and_then(|layout| clean::clean(&layout).map_err(Into::into)),
+        Command::Launch => launcher::main().map_err(Into::into),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("umbel-agent: {}", in_full(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}

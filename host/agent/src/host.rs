@@ -1,0 +1,123 @@
+//! The machine: memory, room, and which walls stand.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::statvfs::{Statvfs, statvfs};
+use umbel_guest::Memory;
+use umbel_wire::agent::{HostFacts, Refusal, Wall};
+
+use crate::state::{State, Walls, failed};
+
+pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
+    let meminfo = meminfo()?;
+    let disk = room(state.layout.data())?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(HostFacts {
+        profile: state.profile(),
+        memory_total_mib: mib_of(&meminfo, "MemTotal"),
+        memory_available_mib: mib_of(&meminfo, "MemAvailable"),
+        cores: u32::try_from(cores).unwrap_or(u32::MAX),
+        disk_total_mib: (disk.blocks() * disk.fragment_size()) >> 20,
+        disk_free_mib: (disk.blocks_available() * disk.fragment_size()) >> 20,
+        walls: walls(&state.walls),
+    })
+}
+
+/// Room for others than root in the file system of this directory.
+pub fn free_mib(directory: &Path) -> Result<u64, Refusal> {
+    let disk = room(directory)?;
+    Ok((disk.blocks_available() * disk.fragment_size()) >> 20)
+}
+
+/// Memory is promised to a guest whole: what isn't there now would end in its being killed.
+pub fn check_memory(wanted: Memory) -> Result<(), Refusal> {
+    let available_mib = mib_of(&meminfo()?, "MemAvailable");
+    if wanted.mib() > available_mib {
+        return Err(Refusal::NoMemory { wanted_mib: wanted.mib(), available_mib });
+    }
+    Ok(())
+}
+
+fn meminfo() -> Result<String, Refusal> {
+    fs::read_to_string("/proc/meminfo").map_err(|e| failed("reading /proc/meminfo")(&e))
+}
+
+fn room(directory: &Path) -> Result<Statvfs, Refusal> {
+    statvfs(directory).map_err(|e| failed("asking for the room left")(&e))
+}
+
+fn mib_of(meminfo: &str, name: &str) -> u32 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib: u64 = line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or_default();
+    u32::try_from(kib / 1024).unwrap_or(u32::MAX)
+}
+
+fn walls(walls: &Walls) -> Vec<Wall> {
+    let wall = |name: &str, stands: bool, detail: &str| Wall { name: name.into(), stands, detail: detail.into() };
+    let later = "Not built yet.";
+    let mut all = match walls {
+        Walls::Hosting { cgroups, .. } => vec![
+            wall("uid", true, "Each guest has a host user of its own."),
+            wall("pid namespace", true, "Each guest sees its own processes only, and none outlives its shim."),
+            wall("mount namespace", true, "Each guest's memory lies in a tmpfs that nobody else sees."),
+            match cgroups {
+                Ok(cgroups) => {
+                    let detail =
+                        format!("Memory, processes and weight are limited, cgroup version {}.", cgroups.version());
+                    wall("cgroup", true, &detail)
+                }
+                Err(reason) => wall("cgroup", false, &format!("No guest can be started: {reason}.")),
+            },
+        ],
+        Walls::Personal { namespaces } => {
+            let (stands, detail) = match namespaces {
+                Ok(()) => (true, "In a user namespace: none of its processes outlives its shim.".to_owned()),
+                Err(reason) => (
+                    false,
+                    format!(
+                        "This host allows no user namespaces ({reason}); guests are ended by process instead. See the sysctl user.max_user_namespaces."
+                    ),
+                ),
+            };
+            vec![
+                wall(
+                    "uid",
+                    false,
+                    "Guests run as you: for guests that you trust. An agent run as root gives each its own.",
+                ),
+                wall("pid namespace", stands, &detail),
+                wall("mount namespace", stands, &detail),
+                wall("cgroup", false, "Limits need an agent that runs as root."),
+            ]
+        }
+    };
+    all.push(wall("no new privileges", true, "No set-uid program gives a guest anything."));
+    for name in ["root directory", "network namespace", "landlock", "seccomp"] {
+        all.push(wall(name, false, later));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_mib() {
+        let text = "MemTotal:       24684092 kB\nMemFree:  1 kB\nMemAvailable:   22884352 kB\n";
+        assert_eq!((mib_of(text, "MemTotal"), mib_of(text, "MemAvailable")), (24105, 22348));
+        assert_eq!(mib_of(text, "Mem"), 0);
+    }
+
+    #[test]
+    fn more_than_the_machine_has_is_refused_with_both_numbers() {
+        let most = Memory::from_mib(65536).expect("in bounds");
+        let available = mib_of(&meminfo().expect("linux"), "MemAvailable");
+        match check_memory(most) {
+            Ok(()) => assert!(available >= 65536),
+            Err(Refusal::NoMemory { wanted_mib, .. }) => assert_eq!(wanted_mib, 65536),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}

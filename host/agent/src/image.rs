@@ -1,0 +1,287 @@
+//! Images that disks are made of. The one that comes with Umbel is built here out of the machine's
+//! busybox: a root file system in a directory, an ext4 of it for every size of the ladder. Nothing is
+//! mounted and no right is needed.
+
+mod root;
+
+use std::fs::{self, File, FileTimes};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use umbel_guest::{DiskSize, ImageId, Memory};
+use umbel_wire::Layout;
+use umbel_wire::agent::{ImageFacts, Refusal};
+
+use crate::disk::sparse_copy;
+use crate::host::free_mib;
+use crate::in_full;
+
+pub const TINY: &str = "tiny-1";
+/// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
+const THEN: u64 = 946_684_800;
+const UUID: &str = "756d6265-6c00-4000-8000-74696e792d31";
+/// What a base of any size takes at most.
+const ROOM_MIB: u64 = 16;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error("{path} is missing; the Debian package {package} has it")]
+    Tool { path: &'static str, package: &'static str },
+    #[error("making {path}")]
+    Make { path: PathBuf, source: io::Error },
+    #[error("running {program}")]
+    Run { program: &'static str, source: io::Error },
+    #[error("{program} failed: {said}")]
+    Failed { program: &'static str, said: String },
+    #[error("reading the manifest {path}")]
+    Manifest { path: PathBuf, source: serde_json::Error },
+}
+
+/// What is written beside the bases, last of all.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    title: String,
+    description: String,
+    /// Of the smallest base.
+    sha256: String,
+    suggested_memory: Memory,
+}
+
+/// Images whose manifest is there.
+pub fn all(layout: &Layout) -> Vec<ImageFacts> {
+    let directories = fs::read_dir(layout.data().join("images")).into_iter().flatten().filter_map(Result::ok);
+    let mut ids: Vec<ImageId> =
+        directories.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    ids.sort();
+    let facts = |id: ImageId| match facts(layout, &id) {
+        Ok(facts) => facts,
+        Err(error) => {
+            tracing::warn!(image = %id, cause = in_full(&error), "an image can't be offered");
+            None
+        }
+    };
+    ids.into_iter().filter_map(facts).collect()
+}
+
+/// Makes what is missing of the image. Repeating it changes nothing that is there.
+pub fn prepare(layout: &Layout, image: &ImageId) -> Result<ImageFacts, Refusal> {
+    // Two panels' requests at once would build in the same directory.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if image.as_str() != TINY {
+        return match facts(layout, image) {
+            Ok(Some(facts)) => Ok(facts),
+            Ok(None) => Err(Refusal::UnknownImage { image: image.clone() }),
+            Err(error) => Err(refusal(layout, &error)),
+        };
+    }
+    prepare_tiny(layout, image).map_err(|error| refusal(layout, &error))
+}
+
+fn prepare_tiny(layout: &Layout, image: &ImageId) -> Result<ImageFacts, ImageError> {
+    let directory = layout.image(image);
+    let missing: Vec<DiskSize> = DiskSize::ladder().filter(|size| !layout.base(image, *size).exists()).collect();
+    if missing.is_empty()
+        && let Some(facts) = facts(layout, image)?
+    {
+        return Ok(facts);
+    }
+    make_directory(&directory)?;
+    // A dot: no id of an image begins with one.
+    let building = layout.data().join("images").join(".building");
+    remove(&building)?;
+    make_directory(&building)?;
+    let built = build(layout, image, &missing, &building);
+    let removed = remove(&building);
+    built.and(removed)?;
+    let sha256 = digest_of_base(&layout.base(image, DiskSize::ladder().next().unwrap_or(DiskSize::DEFAULT)))?;
+    let manifest = Manifest {
+        title: "Tiny".into(),
+        description: "Busybox in a few MiB: boots at once, its console is signed in.".into(),
+        sha256,
+        suggested_memory: Memory::DEFAULT,
+    };
+    write_manifest(&directory, &manifest)?;
+    Ok(facts_of(layout, image, manifest))
+}
+
+fn build(layout: &Layout, image: &ImageId, sizes: &[DiskSize], building: &Path) -> Result<(), ImageError> {
+    let tree = building.join("root");
+    let corrections = root::make(&tree)?;
+    let commands = building.join("corrections");
+    fs::write(&commands, corrections).map_err(|source| ImageError::Make { path: commands.clone(), source })?;
+    for size in sizes {
+        let raw = building.join("raw");
+        make_file_system(&raw, &tree, *size)?;
+        // Owners and times, which an ordinary user can't give to files outside of it.
+        run("/sbin/debugfs", "e2fsprogs", |debugfs| {
+            debugfs.args(["-w", "-f"]).arg(&commands).arg(&raw);
+        })?;
+        put(&raw, &building.join("base"), &layout.base(image, *size))?;
+    }
+    Ok(())
+}
+
+fn make_file_system(file: &Path, tree: &Path, size: DiskSize) -> Result<(), ImageError> {
+    remove(file)?;
+    // All inode tables are zero in a new file: a guest that wrote them again would fill its disk.
+    let extended = format!("lazy_itable_init=0,lazy_journal_init=1,root_owner=0:0,hash_seed={UUID}");
+    run("/sbin/mke2fs", "e2fsprogs", |mke2fs| {
+        mke2fs.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-i", "16384", "-m", "0", "-L", "tiny"]);
+        mke2fs.args(["-U", UUID, "-E", &extended, "-d"]).arg(tree).arg(file).arg(format!("{}M", size.mib()));
+    })
+}
+
+/// Gives a finished base its place, without the blocks that hold nothing, and the identity that its
+/// children know it by: size and time. The time comes from the content, so a base that was made again
+/// is the same to them exactly if it is the same.
+fn put(raw: &Path, beside: &Path, base: &Path) -> Result<(), ImageError> {
+    let at = |source| ImageError::Make { path: base.to_owned(), source };
+    remove(beside)?;
+    let copy = File::create_new(beside).map_err(at)?;
+    File::open(raw).and_then(|mut raw| sparse_copy(&mut raw, &copy)).map_err(at)?;
+    let digest = digest(beside).map_err(at)?;
+    let spread = digest.iter().take(3).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let time = UNIX_EPOCH + Duration::from_secs(THEN + spread);
+    copy.set_permissions(fs::Permissions::from_mode(0o444)).map_err(at)?;
+    copy.set_times(FileTimes::new().set_modified(time).set_accessed(time)).map_err(at)?;
+    copy.sync_all().map_err(at)?;
+    fs::rename(beside, base).map_err(at)
+}
+
+/// Of a sparse file: its length and every block that isn't zero, with its place.
+fn digest(path: &Path) -> io::Result<Vec<u8>> {
+    let mut digest = Sha256::new();
+    let mut file = File::open(path)?;
+    digest.update(file.metadata()?.len().to_le_bytes());
+    crate::disk::each_block(&mut file, |at, block| {
+        digest.update(at.to_le_bytes());
+        digest.update(block);
+        Ok(())
+    })?;
+    Ok(digest.finalize().to_vec())
+}
+
+fn digest_of_base(base: &Path) -> Result<String, ImageError> {
+    let digest = digest(base).map_err(|source| ImageError::Make { path: base.to_owned(), source })?;
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn write_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ImageError> {
+    let (path, beside) = (directory.join("image.json"), directory.join("image.json.new"));
+    let json = serde_json::to_vec(manifest).map_err(|source| ImageError::Manifest { path: path.clone(), source })?;
+    let written = fs::write(&beside, json).and_then(|()| fs::rename(&beside, &path));
+    written.map_err(|source| ImageError::Make { path, source })
+}
+
+fn facts(layout: &Layout, image: &ImageId) -> Result<Option<ImageFacts>, ImageError> {
+    let path = layout.image(image).join("image.json");
+    let json = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| ImageError::Make { path: path.clone(), source })?,
+    };
+    let manifest = serde_json::from_slice(&json).map_err(|source| ImageError::Manifest { path, source })?;
+    Ok(Some(facts_of(layout, image, manifest)))
+}
+
+fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts {
+    let Manifest { title, description, sha256, suggested_memory } = manifest;
+    let sizes = DiskSize::ladder().filter(|size| layout.base(image, *size).exists()).collect();
+    ImageFacts { id: image.clone(), title, description, sha256, sizes, suggested_memory }
+}
+
+fn run(program: &'static str, package: &'static str, arguments: impl FnOnce(&mut Command)) -> Result<(), ImageError> {
+    if !Path::new(program).exists() {
+        return Err(ImageError::Tool { path: program, package });
+    }
+    let mut command = Command::new(program);
+    // Both names: SOURCE_DATE_EPOCH is known from e2fsprogs 1.47.1 on.
+    let then = THEN.to_string();
+    command.env_clear().env("E2FSPROGS_FAKE_TIME", &then).env("SOURCE_DATE_EPOCH", &then).env("TZ", "UTC");
+    command.stdin(Stdio::null());
+    arguments(&mut command);
+    let output = command.output().map_err(|source| ImageError::Run { program, source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().chars().take(500).collect();
+    Err(ImageError::Failed { program, said })
+}
+
+fn make_directory(path: &Path) -> Result<(), ImageError> {
+    let made = fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)));
+    made.map_err(|source| ImageError::Make { path: path.to_owned(), source })
+}
+
+fn remove(path: &Path) -> Result<(), ImageError> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(ImageError::Make { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refusal(layout: &Layout, error: &ImageError) -> Refusal {
+    let free_mib = free_mib(layout.data()).unwrap_or_default();
+    let full = matches!(error, ImageError::Make { source, .. } if source.kind() == io::ErrorKind::StorageFull);
+    // mke2fs says it in its own words.
+    if full || (matches!(error, ImageError::Failed { .. }) && free_mib < ROOM_MIB) {
+        return Refusal::DiskFull { free_mib };
+    }
+    Refusal::Failed { step: "making the image".into(), error: in_full(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    /// What children of a base know it by, and what it holds.
+    fn identity(layout: &Layout, size: DiskSize) -> (u64, i64, Vec<u8>) {
+        let base = layout.base(&TINY.parse().expect("a slug"), size);
+        let facts = fs::metadata(&base).expect("there");
+        (facts.len(), facts.mtime(), digest(&base).expect("readable"))
+    }
+
+    #[test]
+    fn a_base_that_is_made_again_is_the_same_to_its_children() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let layout = Layout::new(dir.path(), Path::new("/run/umbel")).expect("exists");
+        let tiny: ImageId = TINY.parse().expect("a slug");
+        let facts = prepare(&layout, &tiny).expect("made");
+        assert_eq!(facts.sizes, DiskSize::ladder().collect::<Vec<_>>());
+        assert_eq!(all(&layout), std::slice::from_ref(&facts));
+        let (small, large) = (facts.sizes[0], facts.sizes[8]);
+        let before = (identity(&layout, small), identity(&layout, large));
+        for size in [small, large] {
+            fs::remove_file(layout.base(&tiny, size)).expect("removed");
+        }
+        assert_eq!(all(&layout)[0].sizes.len(), 7);
+        assert_eq!(prepare(&layout, &tiny).expect("made again"), facts);
+        assert_eq!((identity(&layout, small), identity(&layout, large)), before);
+        assert!(!dir.path().join("images/.building").exists());
+        let used: u64 = fs::read_dir(layout.image(&tiny))
+            .expect("there")
+            .map(|entry| entry.expect("read").metadata().expect("there").blocks() * 512)
+            .sum();
+        assert!(used < 64 << 20, "the ladder takes {used} bytes");
+    }
+
+    #[test]
+    fn an_unknown_image_is_refused_by_name() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let layout = Layout::new(dir.path(), Path::new("/run/umbel")).expect("exists");
+        let other: ImageId = "other-1".parse().expect("a slug");
+        assert_eq!(prepare(&layout, &other), Err(Refusal::UnknownImage { image: other }));
+    }
+}

@@ -1,0 +1,225 @@
+//! What the agent knows: the ledger in memory, with a version that grows at every change and wakes
+//! whoever waits for the inventory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::unistd::{Gid, Uid};
+use tokio::sync::watch;
+use umbel_guest::{Exit, Generation, GuestId, Seen};
+use umbel_wire::Layout;
+use umbel_wire::agent::{GuestFacts, Inventory, Profile, Refusal};
+
+use crate::cgroup::{Cgroup, Hierarchy};
+use crate::kernels::Kernels;
+use crate::ledger::{Entry, Ledger, LedgerError, Run};
+use crate::uid::Range;
+use crate::{in_full, now};
+
+/// Besides root and the agent's own user, who is heard; and whose group may connect to consoles.
+#[derive(Clone, Copy, Debug)]
+pub struct PanelIds {
+    pub uid: Uid,
+    pub gid: Gid,
+}
+
+/// The walls that this agent raises around guests.
+#[derive(Debug)]
+pub enum Walls {
+    Hosting {
+        range: Range,
+        /// Why there are none is told to every start.
+        cgroups: Result<Hierarchy, String>,
+    },
+    Personal {
+        /// Why there are no user namespaces.
+        namespaces: Result<(), String>,
+    },
+}
+
+#[derive(Debug)]
+struct Guest {
+    entry: Entry,
+    /// A kill was asked for: an end without a word is then ours.
+    kill_asked: bool,
+}
+
+#[derive(Debug)]
+pub struct State {
+    pub layout: Layout,
+    pub panel: PanelIds,
+    pub walls: Walls,
+    pub kernels: Kernels,
+    ledger: Ledger,
+    guests: Mutex<BTreeMap<GuestId, Guest>>,
+    /// One request at a time changes a guest.
+    turns: Mutex<BTreeMap<GuestId, Arc<Mutex<()>>>>,
+    version: watch::Sender<u64>,
+}
+
+impl State {
+    pub fn open(layout: Layout, panel: PanelIds, walls: Walls) -> Result<Self, LedgerError> {
+        let ledger = Ledger::open(&layout.ledger())?;
+        let guests = ledger.all()?.into_iter().map(|(id, entry)| (id, Guest { entry, kill_asked: false })).collect();
+        let kernels = Kernels::new(&layout);
+        let (turns, version) = (Mutex::default(), watch::Sender::new(1));
+        Ok(Self { layout, panel, walls, kernels, ledger, guests: Mutex::new(guests), turns, version })
+    }
+
+    pub fn profile(&self) -> Profile {
+        match self.walls {
+            Walls::Hosting { .. } => Profile::Hosting,
+            Walls::Personal { .. } => Profile::Personal,
+        }
+    }
+
+    /// The guest's cgroup, in the profile that has any.
+    pub fn cgroup(&self, guest: GuestId) -> Option<Cgroup> {
+        match &self.walls {
+            Walls::Hosting { cgroups: Ok(cgroups), .. } => Some(cgroups.guest(guest)),
+            _ => None,
+        }
+    }
+
+    pub fn entry(&self, guest: GuestId) -> Option<Entry> {
+        self.lock().get(&guest).map(|g| g.entry.clone())
+    }
+
+    pub fn entries(&self) -> Vec<(GuestId, Entry)> {
+        self.lock().iter().map(|(id, g)| (*id, g.entry.clone())).collect()
+    }
+
+    /// To be held while a guest is changed in several steps.
+    pub fn turn(&self, guest: GuestId) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(guest).or_default())
+    }
+
+    /// A uid that no other guest has.
+    pub fn free_uid(&self) -> Result<u32, Refusal> {
+        match &self.walls {
+            Walls::Personal { .. } => Ok(Uid::effective().as_raw()),
+            Walls::Hosting { range, .. } => {
+                let taken: Vec<u32> = self.lock().values().map(|g| g.entry.uid).collect();
+                let wall = |e: crate::uid::UidError| Refusal::Wall { wall: "uid".into(), reason: in_full(&e) };
+                range.free(&taken).map_err(wall)
+            }
+        }
+    }
+
+    /// Writes an entry down, then believes it.
+    pub fn put(&self, guest: GuestId, entry: Entry) -> Result<(), LedgerError> {
+        self.ledger.save(guest, &entry)?;
+        let mut guests = self.lock();
+        let kill_asked = guests.get(&guest).is_some_and(|g| g.kill_asked && g.entry.run == entry.run);
+        guests.insert(guest, Guest { entry, kill_asked });
+        drop(guests);
+        self.changed();
+        Ok(())
+    }
+
+    /// Writes down the newest order that was heard. To be called in the guest's turn.
+    pub fn heard(&self, guest: GuestId, generation: Generation) -> Result<(), LedgerError> {
+        let mut guests = self.lock();
+        let Some(found) = guests.get_mut(&guest) else { return Ok(()) };
+        // What is seen may change beside the turn, so the entry is changed where it lies.
+        found.entry.generation = generation;
+        let entry = found.entry.clone();
+        drop(guests);
+        self.ledger.save(guest, &entry)
+    }
+
+    pub fn forget(&self, guest: GuestId) -> Result<(), LedgerError> {
+        self.ledger.forget(guest)?;
+        self.lock().remove(&guest);
+        self.changed();
+        Ok(())
+    }
+
+    /// The file that a launcher notes its shim in.
+    pub fn launch_note(&self, guest: GuestId) -> PathBuf {
+        self.ledger.beside(guest, "launch")
+    }
+
+    /// What a shim says of its run. Only in memory: a restarted agent asks the shim again.
+    pub fn saw(&self, guest: GuestId, run: &Run, seen: Seen) {
+        let mut guests = self.lock();
+        let Some(found) = guests.get_mut(&guest).filter(|g| g.entry.run.as_ref() == Some(run)) else { return };
+        if found.entry.seen != seen {
+            found.entry.seen = seen;
+            drop(guests);
+            self.changed();
+        }
+    }
+
+    /// From now on an end of this run without a word is a kill.
+    pub fn kill_asked(&self, guest: GuestId) {
+        if let Some(guest) = self.lock().get_mut(&guest) {
+            guest.kill_asked = true;
+        }
+    }
+
+    /// No process of the guest is left. `word` is what its shim left behind, if anything.
+    pub fn ended(&self, guest: GuestId, word: Option<(i64, Exit)>, otherwise: Exit) {
+        let mut guests = self.lock();
+        let Some(found) = guests.get_mut(&guest) else { return };
+        let otherwise = if found.kill_asked { Exit::Killed } else { otherwise };
+        let (at, exit) = word.unwrap_or_else(|| (now(), otherwise));
+        found.kill_asked = false;
+        found.entry.run = None;
+        found.entry.seen = Seen::Ended { at, exit };
+        let entry = found.entry.clone();
+        drop(guests);
+        tracing::info!(%guest, seen = ?entry.seen, "a guest ended");
+        if let Err(error) = self.ledger.save(guest, &entry) {
+            // A restarted agent will find that the process is gone and come here again.
+            tracing::error!(%guest, cause = in_full(&error), "an end could not be written down");
+        }
+        self.changed();
+    }
+
+    /// Answers when the version is another than `after`, or when told to.
+    pub async fn inventory_after(&self, after: u64, wait: std::time::Duration) -> Inventory {
+        let mut version = self.version.subscribe();
+        // Late or cut off: either way what is there now is the answer.
+        let _ = tokio::time::timeout(wait, version.wait_for(|v| *v != after)).await;
+        self.inventory()
+    }
+
+    pub fn inventory(&self) -> Inventory {
+        // The version first: what changes in between is told once more.
+        let version = *self.version.borrow();
+        let facts = |(guest, entry): (GuestId, Entry)| GuestFacts {
+            guest,
+            generation: entry.seen_generation,
+            seen: entry.seen,
+            has_disk: self.layout.disk(guest).exists(),
+        };
+        Inventory { version, guests: self.entries().into_iter().map(facts).collect() }
+    }
+
+    /// Something in the inventory is new.
+    pub fn changed(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<GuestId, Guest>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An entry for a guest that was never heard of.
+pub fn new_entry(generation: Generation, uid: u32) -> Entry {
+    Entry { generation, uid, run: None, seen: Seen::Gone, seen_generation: Generation::default() }
+}
+
+/// A refusal that names the step.
+pub fn failed(step: &str) -> impl Fn(&dyn std::error::Error) -> Refusal {
+    move |error| Refusal::Failed { step: step.to_owned(), error: in_full(error) }
+}
+
+/// A refusal that names the step and the path.
+pub fn failed_at(step: &str, path: &Path) -> impl Fn(std::io::Error) -> Refusal {
+    move |error| Refusal::Failed { step: format!("{step} {}", path.display()), error: error.to_string() }
+}

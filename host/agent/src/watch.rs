@@ -1,0 +1,151 @@
+//! How the agent learns what becomes of a guest: a connection to its shim tells every change, a pidfd
+//! tells the end, the note in the console ring tells how it ended. Shims outlive the agent and are
+//! found again by pid, start time and boot.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
+use umbel_guest::{Exit, GuestId, Phase, Seen};
+use umbel_wire::frame;
+use umbel_wire::ring::RingReader;
+use umbel_wire::shim::{Control, FromShim, ShimState, ToShim, VERSION, Word};
+
+use crate::launch::{noted, take_away};
+use crate::ledger::{Entry, Run};
+use crate::process::{self, boot_id};
+use crate::state::State;
+use crate::{in_full, now};
+
+/// Between two connections to a shim that closed one.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Follows a run to its end, in the background.
+pub fn follow(state: &Arc<State>, guest: GuestId, run: Run) {
+    let state = Arc::clone(state);
+    match process::open(&run) {
+        Some(pidfd) => drop(tokio::spawn(watch(state, guest, run, pidfd))),
+        None => drop(tokio::task::spawn_blocking(move || conclude(&state, guest, &run))),
+    }
+}
+
+/// Finds the runs of an earlier agent again, before anybody is heard.
+pub fn recover(state: &Arc<State>) {
+    for (guest, entry) in state.entries() {
+        if let Some(run) = run_of(state, guest, &entry) {
+            follow(state, guest, run);
+        } else if entry.seen.is_alive() {
+            // The agent was killed before its launcher had a shim.
+            clean_up(state, guest);
+            let reason = "the agent ended while the guest was being started".into();
+            state.ended(guest, None, Exit::NotStarted { reason });
+        }
+    }
+}
+
+fn run_of(state: &State, guest: GuestId, entry: &Entry) -> Option<Run> {
+    if entry.run.is_some() || !entry.seen.is_alive() {
+        return entry.run.clone();
+    }
+    let run = noted(state, guest, entry.seen_generation)?;
+    let entry = Entry { run: Some(run.clone()), ..entry.clone() };
+    if let Err(error) = state.put(guest, entry) {
+        tracing::error!(%guest, cause = in_full(&error), "a run that was found could not be written down");
+    }
+    Some(run)
+}
+
+async fn watch(state: Arc<State>, guest: GuestId, run: Run, pidfd: OwnedFd) {
+    match readable(pidfd) {
+        Ok(pidfd) => {
+            tokio::select! {
+                // Readable once the process has ended (pidfd_open(2)).
+                _ = pidfd.readable() => {}
+                () = listen(&state, guest, &run) => {}
+            }
+        }
+        Err(error) => tracing::error!(%guest, cause = in_full(&error), "a guest can't be watched"),
+    }
+    let done = tokio::task::spawn_blocking(move || conclude(&state, guest, &run)).await;
+    if let Err(error) = done {
+        tracing::error!(%guest, cause = in_full(&error), "a guest's end could not be told");
+    }
+}
+
+#[expect(unsafe_code, reason = "registering a descriptor with the runtime")]
+fn readable(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the AsyncFd owns the descriptor, which stays the same until it is dropped.
+    let registered = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
+    registered.map_err(|error| error.into_parts().1)
+}
+
+/// Passes on what the shim says, for as long as it lives.
+async fn listen(state: &State, guest: GuestId, run: &Run) {
+    loop {
+        if let Err(error) = hear(state, guest, run).await {
+            tracing::debug!(%guest, cause = in_full(&error), "a shim is not heard");
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn hear(state: &State, guest: GuestId, run: &Run) -> Result<(), frame::FrameError> {
+    let mut stream = UnixStream::connect(state.layout.shim_socket(guest)).await?;
+    let hello = ToShim::Control(Control::Hello { version: VERSION });
+    frame::aio::write(&mut stream, &hello.encode()?).await?;
+    loop {
+        let word = FromShim::decode(&frame::aio::read(&mut stream).await?)?;
+        if let FromShim::Word(Word::State(ShimState::Alive { phase, since })) = word {
+            state.saw(guest, run, seen(phase, since));
+        }
+    }
+}
+
+pub fn seen(phase: Phase, since: i64) -> Seen {
+    match phase {
+        Phase::Booting => Seen::Starting,
+        Phase::Running => Seen::Running { since },
+        Phase::Stopping => Seen::Stopping,
+    }
+}
+
+/// The shim is gone. Ends whatever it left, takes the guest's things off the host and says how it
+/// ended.
+pub fn conclude(state: &State, guest: GuestId, run: &Run) {
+    let turn = state.turn(guest);
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    if state.entry(guest).is_none_or(|entry| entry.run.as_ref() != Some(run)) {
+        return;
+    }
+    process::reap(run.pid);
+    clean_up(state, guest);
+    let rebooted = boot_id().is_ok_and(|id| id != run.boot_id);
+    let otherwise = if rebooted { Exit::HostRestarted } else { Exit::ShimLost };
+    state.ended(guest, last_word(state, guest, run), otherwise);
+}
+
+fn clean_up(state: &State, guest: GuestId) {
+    if let Err(error) = take_away(state, guest) {
+        tracing::error!(%guest, cause = in_full(&error), "something of a guest stays on the host");
+    }
+}
+
+/// What the ring says of the end of exactly this run. The ring is the guest's word too, so a time
+/// from the future is not believed.
+fn last_word(state: &State, guest: GuestId, run: &Run) -> Option<(i64, Exit)> {
+    let read = |file: File| RingReader::new(file).note().map_err(io::Error::other);
+    let note = File::open(state.layout.ring(guest)).and_then(read);
+    match note.unwrap_or_default()? {
+        umbel_wire::ring::RunNote { generation, state: ShimState::Ended { at, exit } }
+            if generation == run.generation =>
+        {
+            Some((at.min(now()), exit))
+        }
+        _ => None,
+    }
+}
