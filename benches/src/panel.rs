@@ -147,13 +147,22 @@ impl Panel {
 
 impl Drop for Panel {
     fn drop(&mut self) {
-        let mut command = Command::new(self.deploy.join("stop"));
-        environment(&mut command, self.place.path(), &self.bin, &self.listen);
-        match command.output() {
-            Ok(output) if output.status.success() => {}
-            other => eprintln!("umbel-benches: deploy/stop: {other:?}"),
-        }
+        let place = self.place.path();
+        let mut stop = Command::new(self.deploy.join("stop"));
+        environment(&mut stop, place, &self.bin, &self.listen);
+        said("deploy/stop", &mut stop);
         let _ = self.supervisor.wait();
+        // What an instance keeps on the host for its next start: nobody will start this one again.
+        let mut clean = Command::new(self.bin.join("umbel-agent"));
+        clean.arg("clean").arg("--data").arg(place.join("data")).arg("--run").arg(place.join("run"));
+        said("umbel-agent clean", &mut clean);
+    }
+}
+
+fn said(what: &str, command: &mut Command) {
+    match command.output() {
+        Ok(output) if output.status.success() => {}
+        other => eprintln!("umbel-benches: {what}: {other:?}"),
     }
 }
 
