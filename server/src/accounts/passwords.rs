@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash};
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -23,7 +24,8 @@ const LEAST_CHARACTERS: usize = 10;
 
 /// Of the same cost as every other and matched by no password: what unknown names are checked
 /// against, so that they take as long as known ones.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGhlIG5ib2R5IHNhbHQhIQ$Y2Fubm90IGJlIHRoZSBoYXNoIG9mIGFueXRoaW5nIQ";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEhIQ$dGhpcyBpcyBubyBoYXNoIG9mIGFueSBwYXNzd29yZCE";
 
 /// Letters and digits that can't be taken for one another, 5 bits each.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -98,6 +100,7 @@ pub struct Passwords {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
     argon2: Argon2<'static>,
+    computed: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Passwords {
@@ -115,7 +118,13 @@ impl Passwords {
             running: Arc::new(Semaphore::new(at_once)),
             admitted: Arc::new(Semaphore::new(at_once + QUEUE)),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            computed: Arc::default(),
         }
+    }
+
+    /// How many hashes have been computed, all of the same cost.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// The password's hash in PHC string format, with a salt of its own.
@@ -145,8 +154,10 @@ impl Passwords {
             TryAcquireError::Closed => HashError::Gone,
         })?;
         let turn = self.running.clone().acquire_owned().await.map_err(|_| HashError::Gone)?;
+        let computed = self.computed.clone();
         let done = tokio::task::spawn_blocking(move || {
             let out = work();
+            computed.fetch_add(1, Ordering::Relaxed);
             // Held by the work itself: whoever stops waiting does not make room for more.
             drop((turn, admitted));
             out

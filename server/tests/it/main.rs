@@ -1,8 +1,10 @@
 //! Integration tests in one binary, a module per noun; `harness` is what they stand on.
 
+mod accounts;
 mod faults;
 mod guests;
 mod harness;
 mod host;
 mod reconciler;
+mod sessions;
 mod store;
