@@ -1,19 +1,26 @@
 //! What is decided: the http edge, rules by noun, operations, the reconciler, the store.
 //!
-//! Reading order: [`config`], [`panel`] (every long-lived part), [`http`] (all routes in one list),
-//! then a noun: [`guests`] or [`accounts`]; then [`operations`], [`reconciler`], [`store`].
+//! Reading order: [`cli`] (the commands), [`config`], [`serve`] (the panel's life), [`panel`] (every
+//! long-lived part), [`http`] (all routes in one list), then a noun: [`guests`] or [`accounts`]; then
+//! [`operations`], [`reconciler`], [`store`].
 
 pub mod accounts;
 pub mod backend;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod console;
 pub mod error;
 pub mod events;
 pub mod guests;
 pub mod host;
 pub mod http;
+pub mod identity;
+pub mod inherited;
+pub mod logs;
 pub mod operations;
 pub mod panel;
 pub mod parts;
 pub mod reconciler;
+pub mod serve;
 pub mod store;

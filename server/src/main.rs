@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `umbel`.
+
+fn main() -> std::process::ExitCode {
+    umbel_server::cli::run()
+}

@@ -5,6 +5,8 @@ mod faults;
 mod guests;
 mod harness;
 mod host;
+mod program;
 mod reconciler;
+mod serve;
 mod sessions;
 mod store;

@@ -3,3 +3,4 @@
 pub(crate) mod db;
 pub(crate) mod panel;
 pub(crate) mod postgres;
+pub(crate) mod program;

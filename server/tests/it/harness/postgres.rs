@@ -142,7 +142,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL refuses root, so root lends it to another user.
-fn owner() -> Option<User> {
+pub(crate) fn owner() -> Option<User> {
     if !Uid::effective().is_root() {
         return None;
     }

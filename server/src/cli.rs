@@ -1,0 +1,207 @@
+//! The program's commands.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::runtime;
+use umbel_app::AppError;
+use umbel_guest::{AccountName, FieldError};
+
+use crate::accounts::passwords::Passwords;
+use crate::accounts::{first_run_token, reset_password};
+use crate::config::{Config, ConfigErrors, Flags, LogFormat, Machine};
+use crate::identity::{self, IdentityError};
+use crate::logs;
+use crate::serve::{StartError, first_run_link, serve};
+use crate::store::accounts::{Account, account_fetch_by_name, account_list};
+use crate::store::db::Address;
+use crate::store::{Db, OpenError, StoreError};
+
+/// A hosting panel for User-Mode Linux.
+#[derive(Debug, Parser)]
+#[command(name = "umbel", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the panel in the foreground
+    Serve(#[command(flatten)] Flags),
+    /// About the settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Helps administrators who can't sign in; works beside a running panel
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Prints what holds and who said it, or everything that is wrong
+    Check(#[command(flatten)] Flags),
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Gives an account a first password, prints it, and ends the account's sign-ins
+    ResetPassword {
+        name: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Prints a link that makes the first administrator and works once
+    FirstRunLink(#[command(flatten)] Flags),
+    /// Lists all accounts
+    List(#[command(flatten)] Flags),
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("there is no database {}; start the panel first, or say where its data is with --data, --config or DATABASE_URL", path.display())]
+    NoDatabase { path: PathBuf },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("{0}")]
+    BadName(FieldError),
+    #[error("there is no account {0}; umbel admin list names them")]
+    NoAccount(AccountName),
+    #[error("there is an administrator already; umbel admin reset-password NAME gives one a new password")]
+    NotFirst,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What the program does.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match carry_out(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut err = io::stderr().lock();
+            for line in error.to_string().lines() {
+                // Nobody is left to be told if this fails.
+                let _ = writeln!(err, "umbel: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Serve(flags) => {
+            let config = Config::load(&flags, &Machine::this())?;
+            logs::begin(&config.log, config.log_format);
+            Ok(serve(&config)?)
+        }
+        Command::Config { command: ConfigCommand::Check(flags) } => {
+            let config = Config::load(&flags, &Machine::this())?;
+            write!(io::stdout().lock(), "{config}")?;
+            Ok(())
+        }
+        Command::Admin { command } => admin(command),
+    }
+}
+
+fn admin(command: AdminCommand) -> Result<(), CommandError> {
+    let (AdminCommand::ResetPassword { flags, .. } | AdminCommand::FirstRunLink(flags) | AdminCommand::List(flags)) =
+        &command;
+    let config = Config::load(flags, &Machine::this())?;
+    logs::begin("error", LogFormat::Text);
+    // A new one would be somebody else's: that the panel's own is elsewhere must be said.
+    if let Address::Sqlite(path) = &config.database
+        && !path.exists()
+    {
+        return Err(CommandError::NoDatabase { path: path.clone() });
+    }
+    // SQLite's companion files belong to the panel's account too.
+    identity::settle(&config.data, &config.data.join("panel"), &config.user)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let db = Db::open(&config.database).await?;
+        let done = match command {
+            AdminCommand::ResetPassword { name, .. } => reset(&db, &name).await,
+            AdminCommand::FirstRunLink(_) => link(&db, &config).await,
+            AdminCommand::List(_) => list(&db).await,
+        };
+        db.close().await;
+        done
+    })
+}
+
+async fn reset(db: &Db, name: &str) -> Result<(), CommandError> {
+    let name: AccountName = name.parse().map_err(CommandError::BadName)?;
+    let account = account_fetch_by_name(db, &name).await?.ok_or(CommandError::NoAccount(name))?;
+    let (first, ended) = reset_password(db, &Passwords::new(1), account.id).await?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", first.reveal())?;
+    let mut err = io::stderr().lock();
+    writeln!(
+        err,
+        "This is the first password of {}; it must be changed. Sign-ins ended: {}.",
+        account.name,
+        ended.len()
+    )?;
+    if !account.enabled {
+        writeln!(err, "The account is disabled: an administrator can enable it.")?;
+    }
+    Ok(())
+}
+
+async fn link(db: &Db, config: &Config) -> Result<(), CommandError> {
+    let token = first_run_token(db).await?.ok_or(CommandError::NotFirst)?;
+    writeln!(io::stdout().lock(), "{}", first_run_link(&config.origins(config.listen).shown(), &token))?;
+    Ok(())
+}
+
+async fn list(db: &Db) -> Result<(), CommandError> {
+    let accounts = account_list(db).await?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:<32}  {:<13}  {:<8}  {:>6}  last sign-in", "name", "role", "state", "guests")?;
+    for account in &accounts {
+        let state = if account.enabled { "enabled" } else { "disabled" };
+        let (name, role) = (account.name.as_str(), account.role.word());
+        writeln!(out, "{name:<32}  {role:<13}  {state:<8}  {:>6}  {}", account.guests, last_sign_in(account))?;
+    }
+    Ok(())
+}
+
+fn last_sign_in(account: &Account) -> String {
+    let Some(at) = account.last_sign_in_at else { return "never".into() };
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1000).ok();
+    time.and_then(|time| time.format(format).ok()).unwrap_or_else(|| "unknown".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,194 @@
+//! One value out of its text. An error says what would be right.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use http::Uri;
+use http::uri::Authority;
+use tracing_subscriber::EnvFilter;
+
+use crate::http::address::Network;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The origin that people's browsers see (RFC 6454): scheme, host, and a port that is not the
+/// scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    pub origin: String,
+    pub authority: Authority,
+    pub is_https: bool,
+}
+
+impl PublicUrl {
+    pub fn is_loopback(&self) -> bool {
+        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+/// Already made absolute where a relative one is welcome.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() { Ok(path) } else { Err("a path in a file begins with /".into()) }
+}
+
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").map(|port| format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    local
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
+    let right =
+        || "the address that people open, nothing behind the host or its port, as https://panel.example".to_owned();
+    let uri: Uri = text.parse().map_err(|_| right())?;
+    let is_https = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(format!("it begins with https:// or http://; {}", right())),
+    };
+    // A fragment is dropped by the parser, and an account before the host is none of an origin's.
+    if text.contains(['#', '@', '?']) || uri.path() != "/" {
+        return Err(right());
+    }
+    let authority = uri.authority().ok_or_else(right)?;
+    let host = authority.host().to_ascii_lowercase();
+    if host.is_empty() {
+        return Err(right());
+    }
+    let port = match (authority.port(), authority.port_u16()) {
+        (None, _) => None,
+        (Some(_), Some(port @ 1..)) => Some(port),
+        (Some(_), _) => return Err(right()),
+    };
+    let own = if is_https { 443 } else { 80 };
+    let authority = port.filter(|port| *port != own).map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    let origin = format!("{}://{authority}", if is_https { "https" } else { "http" });
+    Ok(PublicUrl { origin, authority: authority.parse().map_err(|_| right())?, is_https })
+}
+
+/// Separated by commas.
+pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
+    text.split(',').map(|network| network.trim().parse::<Network>().map_err(|bad| bad.to_string())).collect()
+}
+
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{error}; a filter is a level, as info, or a list, as info,umbel_server=debug")),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json".into()),
+    }
+}
+
+pub(super) fn seconds(text: &str, least: i64, most: i64) -> Result<i64, String> {
+    let right = || format!("seconds, from {least} to {most}");
+    let seconds = text.parse::<i64>().map_err(|_| right())?;
+    if (least..=most).contains(&seconds) { Ok(seconds) } else { Err(right()) }
+}
+
+/// The rules of useradd(8), so far as they keep other things out.
+pub(super) fn user(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_graphic() && !b"/:".contains(&b));
+    if is_name { Ok(text.to_owned()) } else { Err("the name of an account on this machine, as umbel".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for (text, origin) in [
+            ("https://panel.example", "https://panel.example"),
+            ("https://Panel.Example/", "https://panel.example"),
+            ("https://panel.example:443", "https://panel.example"),
+            ("https://panel.example:8443", "https://panel.example:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(public_url(text).expect(text).origin, origin);
+        }
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_an_origin_is_refused() {
+        for text in [
+            "",
+            "panel.example",
+            "ftp://panel.example",
+            "https://",
+            "https://panel.example/umbel",
+            "https://a@panel.example",
+            "https://panel.example?x",
+            "https://panel.example#x",
+            "https://panel.example:0",
+            "https://panel.example:99999",
+            "https://panel.example:",
+            "https:///x",
+        ] {
+            assert!(public_url(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (text, loopback) in [
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1", true),
+            ("http://[::1]:9", true),
+            ("http://localhost.example", false),
+            ("http://192.0.2.1", false),
+        ] {
+            assert_eq!(public_url(text).expect(text).is_loopback(), loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn listen_takes_an_address_and_a_port() {
+        assert_eq!(listen("localhost:80"), listen("127.0.0.1:80"));
+        for text in ["", "8080", "127.0.0.1", "panel.example:80", "127.0.0.1:99999", "::1:80:"] {
+            assert!(listen(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn times_are_bounded() {
+        assert_eq!(seconds("30", 1, 600), Ok(30));
+        for text in ["0", "601", "-1", "1.5", "30 s", ""] {
+            assert!(seconds(text, 1, 600).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_checked_before_it_is_used() {
+        assert!(filter("info,umbel_server=debug").is_ok());
+        assert!(filter("umbel_server=loud").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_taken_as_an_origin_stays_one(text in "https?://[a-zA-Z0-9.:/?#@\\[\\]-]{0,24}") {
+            if let Ok(url) = public_url(&text) {
+                prop_assert_eq!(public_url(&url.origin), Ok(url));
+            }
+        }
+    }
+}
