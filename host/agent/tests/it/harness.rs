@@ -1,0 +1,341 @@
+//! One agent on directories of its own. When a test is over its agent and guests are ended, and
+//! nothing of them may be left on the host: no process, cgroup, mount, socket or directory.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+use tempfile::TempDir;
+use umbel_agent::ledger::Entry;
+use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, Memory, Seen};
+use umbel_wire::agent::{GuestFacts, Inventory, Refusal, Reply, Request, StartOrder, StopHow, VERSION};
+use umbel_wire::{Layout, frame};
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+pub(crate) struct House {
+    pub(crate) layout: Layout,
+    run: PathBuf,
+    agent: Option<Child>,
+    /// Another user than ours, and where it finds the programs.
+    user: Option<(u32, PathBuf)>,
+    data: TempDir,
+    _run: TempDir,
+}
+
+impl House {
+    /// With its agent running.
+    pub(crate) fn new() -> Self {
+        Self::of_user(None)
+    }
+
+    pub(crate) fn of_user(user: Option<u32>) -> Self {
+        let data = temporary("/var/tmp", "umbel-data-");
+        // Sockets need a short path.
+        let run_dir = temporary("/tmp", "umbel-run-");
+        let run = run_dir.path().to_owned();
+        let programs = data.path().join("programs");
+        if let Some(user) = user {
+            // The build may lie where that user can't go.
+            fs::create_dir(&programs).expect("made");
+            for name in ["umbel-agent", "umbel-shim"] {
+                fs::copy(built(name), programs.join(name)).expect("copied");
+            }
+            for path in [data.path(), &run] {
+                chown(path, Some(user), Some(user)).expect("given");
+            }
+        }
+        let layout = Layout::new(data.path(), &run).expect("fine");
+        let user = user.map(|user| (user, programs));
+        let mut house = Self { layout, run, agent: None, user, data, _run: run_dir };
+        house.start_agent();
+        house
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = match &self.user {
+            Some((user, programs)) => {
+                let mut command = Command::new(programs.join("umbel-agent"));
+                command.uid(*user).gid(*user).env_clear().env("HOME", self.data.path()).current_dir("/");
+                command
+            }
+            None => Command::new(built("umbel-agent")),
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    pub(crate) fn places(&self) -> [&std::ffi::OsStr; 4] {
+        ["--data".as_ref(), self.data.path().as_os_str(), "--run".as_ref(), self.run.as_os_str()]
+    }
+
+    pub(crate) fn start_agent(&mut self) {
+        let mut command = self.command();
+        let log = fs::File::options().create(true).append(true).open(self.data.path().join("agent.log"));
+        command.arg("serve").args(self.places()).stderr(log.expect("a log"));
+        self.start(command);
+    }
+
+    pub(crate) fn start(&mut self, mut command: Command) {
+        assert!(
+            built("umbel-shim").exists(),
+            "umbel-shim is missing beside umbel-agent: run `cargo build --bins` first"
+        );
+        // Of an agent that was killed: a new one must make its own.
+        let _ = fs::remove_file(self.layout.agent_socket());
+        self.agent = Some(command.spawn().expect("starts"));
+        let came = soon(PATIENCE, || UnixStream::connect(self.layout.agent_socket()).is_ok());
+        assert!(came, "the agent did not come:\n{}", self.log());
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.data.path().join("agent.log")).unwrap_or_default()
+    }
+
+    pub(crate) fn kill_agent(&mut self) {
+        let mut agent = self.agent.take().expect("it runs");
+        agent.kill().expect("ours");
+        agent.wait().expect("ours");
+    }
+
+    /// A connection that has said hello.
+    pub(crate) fn connect(&self) -> Client {
+        let mut client = Client(UnixStream::connect(self.layout.agent_socket()).expect("the agent listens"));
+        client.0.set_read_timeout(Some(PATIENCE)).expect("set");
+        let reply = client.ask(&Request::Hello { version: VERSION });
+        assert!(matches!(reply, Reply::Hello { .. }), "{reply:?}");
+        client
+    }
+
+    pub(crate) fn done(&self, request: &Request) -> Result<(), Refusal> {
+        match self.connect().ask(request) {
+            Reply::Done => Ok(()),
+            Reply::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn prepare(&self) {
+        let image: ImageId = tiny();
+        let reply = self.connect().ask(&Request::ImagePrepare { image });
+        assert!(matches!(reply, Reply::Image(_)), "{reply:?}");
+    }
+
+    pub(crate) fn inventory(&self, after: u64, wait_ms: u32) -> Inventory {
+        match self.connect().ask(&Request::Inventory { after, wait_ms }) {
+            Reply::Inventory(inventory) => inventory,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn facts(&self, guest: GuestId) -> Option<GuestFacts> {
+        self.inventory(0, 0).guests.into_iter().find(|facts| facts.guest == guest)
+    }
+
+    pub(crate) fn seen(&self, guest: GuestId) -> Seen {
+        self.facts(guest).expect("known").seen
+    }
+
+    /// Waits until a guest is seen as wished.
+    pub(crate) fn until(&self, guest: GuestId, wished: impl Fn(&Seen) -> bool) -> Seen {
+        let (until, mut after) = (Instant::now() + PATIENCE, 0);
+        loop {
+            let inventory = self.inventory(after, 1000);
+            after = inventory.version;
+            let seen = inventory.guests.into_iter().find(|facts| facts.guest == guest).expect("known").seen;
+            if wished(&seen) {
+                return seen;
+            }
+            assert!(Instant::now() < until, "still {seen:?}:\n{}", self.log());
+        }
+    }
+
+    pub(crate) fn ended(&self, guest: GuestId) -> umbel_guest::Exit {
+        match self.until(guest, |seen| !seen.is_alive()) {
+            Seen::Ended { exit, .. } => exit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A guest with a disk.
+    pub(crate) fn new_guest(&self) -> GuestId {
+        let guest = GuestId(uuid::Uuid::now_v7());
+        self.disk(guest, DiskKind::Cow).expect("a disk");
+        guest
+    }
+
+    pub(crate) fn disk(&self, guest: GuestId, kind: DiskKind) -> Result<(), Refusal> {
+        let size = DiskSize::from_mib(64).expect("a size");
+        self.done(&Request::DiskCreate { guest, generation: Generation::FIRST, image: tiny(), size, kind })
+    }
+
+    pub(crate) fn boot(&self, guest: GuestId, number: u64) {
+        self.done(&Request::Start(order(guest, number))).expect("started");
+    }
+
+    pub(crate) fn stop(&self, guest: GuestId, number: u64, how: StopHow) -> Result<(), Refusal> {
+        self.done(&Request::Stop { guest, generation: generation(number), how })
+    }
+
+    pub(crate) fn purge(&self, guest: GuestId, number: u64) -> Result<(), Refusal> {
+        self.done(&Request::Purge { guest, generation: generation(number) })
+    }
+
+    /// The shim's pid, out of the agent's own ledger.
+    pub(crate) fn shim(&self, guest: GuestId) -> i32 {
+        let entry = fs::read(self.layout.ledger().join(format!("guests/{guest}.json"))).expect("known");
+        let entry: Entry = serde_json::from_slice(&entry).expect("a ledger");
+        entry.run.expect("it runs").pid
+    }
+
+    fn left_behind(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        let instance = format!("umbel-{}", self.layout.instance());
+        for (pid, line) in processes() {
+            if line.contains(&*self.data.path().to_string_lossy()) {
+                left.push(format!("process {pid} {line}"));
+            }
+        }
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().filter_map(Result::ok);
+        for hierarchy in hierarchies.map(|entry| entry.path()).chain(["/sys/fs/cgroup".into()]) {
+            let path = hierarchy.join(&instance);
+            left.extend(path.exists().then(|| format!("cgroup {}", path.display())));
+        }
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        left.extend(mounts.lines().filter(|line| line.contains(&*self.run.to_string_lossy())).map(str::to_owned));
+        for place in [self.layout.run().to_owned()].into_iter().chain(work_places(&instance)) {
+            left.extend(place.exists().then(|| format!("path {}", place.display())));
+        }
+        left
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut agent) = self.agent.take() {
+            let _ = kill(Pid::from_raw(agent.id().cast_signed()), Signal::SIGTERM);
+            let _ = agent.wait();
+        }
+        let cleaned = self.command().arg("clean").args(self.places()).status();
+        let left = self.left_behind();
+        if std::thread::panicking() {
+            eprintln!("the agent's log:\n{}\nleft behind: {left:?}", self.log());
+        } else {
+            assert!(cleaned.is_ok_and(|status| status.success()), "clean failed");
+            assert!(left.is_empty(), "left behind: {left:#?}");
+        }
+    }
+}
+
+pub(crate) struct Client(pub(crate) UnixStream);
+
+impl Client {
+    pub(crate) fn ask(&mut self, request: &Request) -> Reply {
+        self.tell(request);
+        frame::from_json(&frame::read(&mut self.0).expect("answered")).expect("a reply")
+    }
+
+    pub(crate) fn tell(&mut self, request: &Request) {
+        frame::write(&mut self.0, &frame::to_json(request).expect("plain data")).expect("said");
+    }
+}
+
+pub(crate) fn tiny() -> ImageId {
+    umbel_agent::image::TINY.parse().expect("a slug")
+}
+
+/// The distribution's kernel, as the agent names it.
+pub(crate) fn kernel() -> KernelId {
+    let path = umbel_uml::kernel::ON_THE_MACHINE.iter().map(Path::new).find(|path| path.exists());
+    let file = umbel_uml::kernel::probe(path.expect("the package user-mode-linux")).expect("a kernel");
+    let release = fs::read_to_string("/etc/os-release").expect("a distribution");
+    let name = release.lines().find_map(|line| line.strip_prefix("ID=")).expect("has an id").trim_matches('"');
+    format!("{name}-{}", file.version).parse().expect("a slug")
+}
+
+pub(crate) fn generation(number: u64) -> Generation {
+    Generation { epoch: 1, number }
+}
+
+pub(crate) fn order(guest: GuestId, number: u64) -> StartOrder {
+    StartOrder {
+        guest,
+        generation: generation(number),
+        name: "web-1".parse().expect("a name"),
+        kernel: kernel(),
+        image: tiny(),
+        disk: DiskSize::from_mib(64).expect("a size"),
+        disk_kind: DiskKind::Cow,
+        memory: Memory::from_mib(48).expect("in bounds"),
+    }
+}
+
+pub(crate) fn soon(patience: Duration, done: impl Fn() -> bool) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kernel processes of a guest: their command line names its disk.
+pub(crate) fn kernels_of(guest: GuestId) -> Vec<i32> {
+    let id = guest.to_string();
+    processes().into_iter().filter(|(_, line)| line.contains(&id)).map(|(pid, _)| pid).collect()
+}
+
+pub(crate) fn is_there(pid: i32) -> bool {
+    // A zombie is no process any more; it waits for somebody else's wait.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+pub(crate) fn parent_of(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let (_, fields) = stat.rsplit_once(") ").unwrap_or_default();
+    fields.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or_default()
+}
+
+/// Twice, or twenty times in the long matrices.
+pub(crate) fn rounds() -> usize {
+    if std::env::var_os("UMBEL_TEST_FULL").is_some() { 20 } else { 2 }
+}
+
+fn processes() -> Vec<(i32, String)> {
+    let all = fs::read_dir("/proc").expect("proc").filter_map(Result::ok);
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let line =
+        |pid| String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned();
+    pids.map(|pid| (pid, line(pid).replace('\0', " "))).collect()
+}
+
+fn work_places(instance: &str) -> Vec<PathBuf> {
+    let places = ["/dev/shm", "/tmp", "/var/tmp"].iter().filter_map(|place| fs::read_dir(place).ok());
+    let entries = places.flatten().filter_map(Result::ok).map(|entry| entry.path());
+    entries.filter(|path| path.to_string_lossy().contains(instance)).collect()
+}
+
+fn temporary(place: &str, prefix: &str) -> TempDir {
+    let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(place).expect("a directory");
+    if Uid::effective().is_root() {
+        // Guests run as users of their own and must pass.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("opened");
+    }
+    dir
+}
+
+fn built(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_umbel-agent")).with_file_name(name)
+}

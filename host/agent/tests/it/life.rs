@@ -1,0 +1,139 @@
+//! A guest's life as it should go.
+
+use std::time::{Duration, Instant};
+
+use umbel_guest::{DiskKind, Exit, GuestId, Seen};
+use umbel_wire::agent::{Reply, Request, StartOrder, StopHow};
+use umbel_wire::shim::Control;
+
+use crate::console::{Console, PROMPT, text_of};
+use crate::harness::{House, generation, kernel, kernels_of, order};
+
+#[test]
+fn a_guest_boots_answers_takes_the_window_and_switches_itself_off() {
+    let house = House::new();
+    house.prepare();
+    let guest = house.new_guest();
+    assert!(house.facts(guest).expect("known").has_disk);
+    house.boot(guest, 2);
+    let mut console = Console::of(&house, guest);
+    console.until(PROMPT);
+    house.until(guest, |seen| matches!(seen, Seen::Running { .. }));
+    assert_eq!(house.facts(guest).expect("known").generation, generation(2));
+    console.type_in("echo $((6*7))");
+    console.until("echo $((6*7))");
+    console.until("\n42\r\n");
+    console.say(Control::Resize { columns: 101, rows: 33 });
+    console.type_in("stty size; tty");
+    console.until("33 101\r\n/dev/tty0\r\n");
+    let began = Instant::now();
+    console.type_in("poweroff");
+    assert_eq!(house.ended(guest), Exit::PoweredOff);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "powering off took {took:?}");
+    assert!(kernels_of(guest).is_empty());
+
+    // What was written is still there in the next run, and what a reader is told of it too.
+    house.boot(guest, 3);
+    let mut console = Console::of(&house, guest);
+    console.until(PROMPT);
+    let kept = text_of(&house, guest);
+    assert!(kept.contains("\n42\r\n") && kept.matches("Enter 'help'").count() == 2, "{kept}");
+    assert_eq!(house.stop(guest, 4, StopHow::Kill), Ok(()));
+    assert!(!house.seen(guest).is_alive(), "a kill that is done is seen");
+    assert_eq!(house.ended(guest), Exit::Killed);
+    house.purge(guest, 5).expect("gone");
+    assert_eq!(house.facts(guest), None);
+    assert!(!house.layout.guest(guest).exists());
+    house.purge(guest, 5).expect("nothing to do");
+}
+
+#[test]
+fn what_is_written_to_a_disk_stays_and_ctrl_alt_del_shuts_down() {
+    let house = House::new();
+    house.prepare();
+    let plain = GuestId(uuid::Uuid::now_v7());
+    house.disk(plain, DiskKind::Plain).expect("a disk");
+    let cow = house.new_guest();
+    for (guest, kind) in [(plain, DiskKind::Plain), (cow, DiskKind::Cow)] {
+        let start = |number| Request::Start(StartOrder { disk_kind: kind, ..order(guest, number) });
+        house.done(&start(2)).expect("started");
+        let mut console = Console::of(&house, guest);
+        console.until(PROMPT);
+        console.type_in("echo kept >/root/file; echo do\"\"ne");
+        console.until("done\r\n");
+        house.stop(guest, 3, StopHow::ShutDown).expect("asked");
+        assert_eq!(house.ended(guest), Exit::PoweredOff, "{kind:?}");
+        house.done(&start(4)).expect("started again");
+        let mut console = Console::of(&house, guest);
+        console.until(PROMPT);
+        console.type_in("cat /root/file");
+        console.until("\nkept\r\n");
+        house.stop(guest, 5, StopHow::Kill).expect("killed");
+    }
+}
+
+#[test]
+fn every_end_of_a_guests_own_has_its_name() {
+    let house = House::new();
+    house.prepare();
+    let guest = house.new_guest();
+    for (number, line, exit) in [
+        (2, "reboot", Exit::Rebooted),
+        (3, "echo 42 >/proc/exitcode; poweroff -f", Exit::Failed { status: 42 }),
+        (4, "echo c >/proc/sysrq-trigger", Exit::Crashed { signal: 6 }),
+    ] {
+        house.boot(guest, number);
+        let mut console = Console::of(&house, guest);
+        console.until(PROMPT);
+        console.type_in(line);
+        assert_eq!(house.ended(guest), exit, "{line}");
+        assert!(kernels_of(guest).is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn two_instances_side_by_side_never_meet() {
+    let (one, other) = (House::new(), House::new());
+    one.prepare();
+    other.prepare();
+    let guest = one.new_guest();
+    // The very same guest, as after a copy of the data directory.
+    other.disk(guest, DiskKind::Cow).expect("a disk");
+    one.boot(guest, 2);
+    other.boot(guest, 2);
+    assert_ne!(one.shim(guest), other.shim(guest));
+    Console::of(&one, guest).until(PROMPT);
+    drop(one);
+    let mut console = Console::of(&other, guest);
+    console.until(PROMPT);
+    console.type_in("echo st\"\"ill here");
+    console.until("still here\r\n");
+    other.stop(guest, 3, StopHow::Kill).expect("killed");
+}
+
+#[test]
+fn a_waiting_inventory_answers_at_a_change_and_the_facts_are_those_of_the_machine() {
+    let house = House::new();
+    house.prepare();
+    let version = house.inventory(0, 0).version;
+    let (began, guest) = (Instant::now(), GuestId(uuid::Uuid::now_v7()));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| house.inventory(version, 30_000));
+        std::thread::sleep(Duration::from_millis(50));
+        house.disk(guest, DiskKind::Cow).expect("a disk");
+        let inventory = waiting.join().expect("answered");
+        assert!(inventory.version > version && began.elapsed() < Duration::from_secs(10));
+    });
+    match house.connect().ask(&Request::Host {}) {
+        Reply::Host(facts) => {
+            assert!(facts.cores >= 1 && facts.memory_total_mib > facts.memory_available_mib);
+            assert!(facts.walls.iter().any(|wall| wall.name == "pid namespace"));
+        }
+        other => panic!("{other:?}"),
+    }
+    match house.connect().ask(&Request::Kernels {}) {
+        Reply::Kernels { kernels } => assert!(kernels.iter().any(|found| found.id == kernel())),
+        other => panic!("{other:?}"),
+    }
+}
