@@ -45,6 +45,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Hierarchy {
     /// Finds the host's cgroups and makes the instance's own below them.
+    ///
+    /// Under systemd too it is beside the agent's unit, not inside of it: a delegated unit that has
+    /// handed controllers on can't be started again while a cgroup below it lives (219/CGROUP, see
+    /// systemd's issue 24064), and guests live on while their agent is started again.
     pub fn prepare(instance: &InstanceId) -> Result<Self, CgroupError> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(CgroupError::Find)?;
         let name = format!("umbel-{instance}");

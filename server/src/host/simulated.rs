@@ -214,6 +214,9 @@ impl Host for Simulated {
         kind: DiskKind,
     ) -> Result<(), HostError> {
         let inner = self.begin("disk_create", &guest.to_string())?;
+        if let Some(found) = inner.guests.get(&guest) {
+            check(found.heard, generation)?;
+        }
         if u64::from(size.mib()) > inner.disk_free_mib {
             return Err(Refusal::DiskFull { free_mib: inner.disk_free_mib }.into());
         }

@@ -60,8 +60,14 @@ exec /bin/busybox "$what" -f
 
 const PROFILE: &str = r#"export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-linux}
 [ "$TERM" != dumb ] || TERM=linux
-export PS1='\u@\h:\w\$ '
+export PS1='\u@\h:\w\$ ' ENV=/etc/shrc
 cd
+"#;
+
+/// The shell takes its own word for these before any file's.
+const SHRC: &str = r#"poweroff() { /sbin/poweroff "$@"; }
+reboot() { /sbin/reboot "$@"; }
+halt() { /sbin/halt "$@"; }
 "#;
 
 /// Makes the tree. What must still be corrected in the file system made of it, in debugfs' words:
@@ -84,6 +90,7 @@ pub(super) fn make(tree: &Path) -> Result<String, ImageError> {
         ("etc/fstab", 0o644, FSTAB),
         ("etc/rc", 0o755, RC),
         ("etc/profile", 0o644, PROFILE),
+        ("etc/shrc", 0o644, SHRC),
         // Nobody signs in with a password: the console is root's.
         ("etc/passwd", 0o644, "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n"),
         ("etc/group", 0o644, "root:*:0:\nnogroup:*:65534:\n"),

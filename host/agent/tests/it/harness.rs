@@ -78,8 +78,7 @@ impl House {
 
     pub(crate) fn start_agent(&mut self) {
         let mut command = self.command();
-        let log = fs::File::options().create(true).append(true).open(self.data.path().join("agent.log"));
-        command.arg("serve").args(self.places()).stderr(log.expect("a log"));
+        command.arg("serve").args(self.places()).stderr(self.log_file());
         self.start(command);
     }
 
@@ -93,6 +92,11 @@ impl House {
         self.agent = Some(command.spawn().expect("starts"));
         let came = soon(PATIENCE, || UnixStream::connect(self.layout.agent_socket()).is_ok());
         assert!(came, "the agent did not come:\n{}", self.log());
+    }
+
+    pub(crate) fn log_file(&self) -> fs::File {
+        let log = fs::File::options().create(true).append(true).open(self.data.path().join("agent.log"));
+        log.expect("a log")
     }
 
     pub(crate) fn log(&self) -> String {
@@ -190,9 +194,21 @@ impl House {
 
     /// The shim's pid, out of the agent's own ledger.
     pub(crate) fn shim(&self, guest: GuestId) -> i32 {
-        let entry = fs::read(self.layout.ledger().join(format!("guests/{guest}.json"))).expect("known");
+        let entry = fs::read(self.ledger(guest)).expect("known");
         let entry: Entry = serde_json::from_slice(&entry).expect("a ledger");
         entry.run.expect("it runs").pid
+    }
+
+    /// While no agent is there.
+    pub(crate) fn edit_ledger(&self, guest: GuestId, edit: impl FnOnce(&mut Entry)) {
+        let entry = fs::read(self.ledger(guest)).expect("known");
+        let mut entry: Entry = serde_json::from_slice(&entry).expect("a ledger");
+        edit(&mut entry);
+        fs::write(self.ledger(guest), serde_json::to_vec(&entry).expect("plain data")).expect("written");
+    }
+
+    fn ledger(&self, guest: GuestId) -> PathBuf {
+        self.layout.ledger().join(format!("guests/{guest}.json"))
     }
 
     fn left_behind(&self) -> Vec<String> {
@@ -273,7 +289,7 @@ pub(crate) fn order(guest: GuestId, number: u64) -> StartOrder {
         image: tiny(),
         disk: DiskSize::from_mib(64).expect("a size"),
         disk_kind: DiskKind::Cow,
-        memory: Memory::from_mib(48).expect("in bounds"),
+        memory: Memory::DEFAULT,
     }
 }
 

@@ -146,6 +146,22 @@ fn whoever_does_not_greet_or_speaks_another_version_is_not_served() {
 }
 
 #[test]
+fn a_data_directory_that_guests_could_not_enter_is_named() {
+    if !nix::unistd::Uid::effective().is_root() {
+        // Guests of an ordinary user are that user: every directory of theirs is open to them.
+        return assert!(House::new().inventory(0, 0).guests.is_empty());
+    }
+    let mut house = House::new();
+    house.kill_agent();
+    let close = |mode| fs::set_permissions(house.layout.data(), fs::Permissions::from_mode(mode)).expect("set");
+    close(0o700);
+    let refused = house.command().arg("serve").args(house.places()).output().expect("runs");
+    close(0o755);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("chmod o+x"), "{said}");
+}
+
+#[test]
 fn one_data_directory_has_one_agent() {
     let house = House::new();
     let second = house.command().arg("serve").args(house.places()).output().expect("runs");
