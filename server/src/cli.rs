@@ -14,6 +14,7 @@ use umbel_guest::{AccountName, FieldError};
 use crate::accounts::passwords::Passwords;
 use crate::accounts::{first_run_token, reset_password};
 use crate::config::{Config, ConfigErrors, Flags, LogFormat, Machine};
+use crate::error::chain;
 use crate::identity::{self, IdentityError};
 use crate::logs;
 use crate::serve::{StartError, first_run_link, serve};
@@ -99,7 +100,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut err = io::stderr().lock();
-            for line in error.to_string().lines() {
+            for line in chain(&error).lines() {
                 // Nobody is left to be told if this fails.
                 let _ = writeln!(err, "umbel: {line}");
             }

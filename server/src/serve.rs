@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use axum_server::tls_rustls::RustlsConfig;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::runtime;
@@ -33,7 +34,6 @@ use crate::inherited;
 use crate::panel::Panel;
 use crate::parts::Parts;
 use crate::store::{Db, OpenError, StoreError};
-use axum_server::tls_rustls::RustlsConfig;
 
 /// How long WebSockets may take to say goodbye once everything else is finished.
 const GOODBYE: Duration = Duration::from_secs(1);

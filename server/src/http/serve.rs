@@ -2,7 +2,7 @@
 //! finishes what is under way.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,8 +97,17 @@ struct Door {
     is_plain: bool,
 }
 
-/// Tells the rest who asks. Plain HTTP from elsewhere than this machine or a trusted proxy has crossed
-/// a network in the clear, and is told so before anybody types a password.
+impl Door {
+    /// Plain HTTP from elsewhere than this machine or a trusted proxy has crossed a network in the
+    /// clear, and is turned away before anybody types a password.
+    fn admits(&self, peer: IpAddr, path: &str) -> bool {
+        // A supervisor asks from where it is, and is told nothing of anybody.
+        let is_probe = matches!(path, "/healthz" | "/readyz");
+        !self.is_plain || peer.is_loopback() || self.proxies.trust(peer) || is_probe
+    }
+}
+
+/// Turns away, or tells the rest who asks.
 async fn let_in(
     State(door): State<Door>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -106,12 +115,26 @@ async fn let_in(
     next: Next,
 ) -> Response {
     let peer = peer.ip().to_canonical();
-    // A supervisor asks from where it is, and is told nothing of anybody.
-    let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if door.is_plain && !peer.is_loopback() && !door.proxies.trust(peer) && !is_probe {
+    if !door.admits(peer, request.uri().path()) {
         return (StatusCode::FORBIDDEN, "This panel is reached through its proxy only.\n").into_response();
     }
     let client = door.proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_its_proxies() {
+        let plain = Door { proxies: Proxies(vec!["10.0.0.0/8".parse().expect("a block")]), is_plain: true };
+        for (peer, admitted) in [("127.0.0.1", true), ("::1", true), ("10.1.2.3", true), ("192.0.2.9", false)] {
+            let peer = peer.parse().expect("an address");
+            assert_eq!(plain.admits(peer, "/sign-in"), admitted, "{peer}");
+            assert!(plain.admits(peer, "/healthz"), "{peer}");
+            assert!(Door { is_plain: false, ..plain.clone() }.admits(peer, "/sign-in"), "{peer}");
+        }
+    }
 }
