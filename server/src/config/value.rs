@@ -64,10 +64,14 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
     if host.is_empty() {
         return Err(right());
     }
-    let port = match (authority.port(), authority.port_u16()) {
-        (None, _) => None,
-        (Some(_), Some(port @ 1..)) => Some(port),
-        (Some(_), _) => return Err(right()),
+    // The parser passes over a port that is none.
+    let port = match authority.as_str().split_at_checked(host.len()).map(|(_, rest)| rest) {
+        Some("") => None,
+        Some(rest) => {
+            let port = rest.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
+            Some(port.ok_or_else(right)?)
+        }
+        None => return Err(right()),
     };
     let own = if is_https { 443 } else { 80 };
     let authority = port.filter(|port| *port != own).map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
