@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::unistd::{Gid, Uid};
 use umbel_wire::Layout;
@@ -33,7 +34,7 @@ pub enum CleanError {
 /// Kills every guest. An agent that serves notices by itself; where none does, nothing is left on the
 /// host but the claim on uids.
 pub fn stop_guests(layout: &Layout) -> Result<(), CleanError> {
-    match serve::lock(layout) {
+    match serve::lock(layout, Duration::ZERO) {
         Ok(_alone) => {
             let state = open(layout)?;
             end_guests(&state)?;
@@ -46,7 +47,7 @@ pub fn stop_guests(layout: &Layout) -> Result<(), CleanError> {
 
 /// The same, and gives the uids back. Refused while an agent serves. Data stays.
 pub fn clean(layout: &Layout) -> Result<(), CleanError> {
-    let _alone = serve::lock(layout)?;
+    let _alone = serve::lock(layout, Duration::ZERO)?;
     let state = open(layout)?;
     end_guests(&state)?;
     tidy(&state)?;

@@ -137,7 +137,7 @@ pub fn try_namespaces(work: &Path) -> Result<(), String> {
     let tried = File::options().write(true).open("/dev/null").map_err(|e| e.to_string());
     let tried = tried.and_then(|null| run_launcher(&order, null, &[]).map_err(|e| e.to_string()));
     let _ = fs::remove_dir(work);
-    tried.map(|(pid, _)| process::reap(pid))
+    tried.map(|(pid, _)| process::wait_for(pid))
 }
 
 /// What a launcher that outlived its agent has noted; waits until it is done.
@@ -264,14 +264,23 @@ fn run_launcher(order: &LaunchOrder, log: File, inherited: &[&OwnedFd]) -> Resul
     let ended = child.wait().map_err(|e| at(&e))?;
     spoken.map_err(|e| at(&e))?;
     let replies = replies.lines().map(serde_json::from_str).collect::<Result<Vec<LaunchReply>, _>>();
-    let mut started = None;
+    let (mut started, mut refused) = (None, None);
     for reply in replies.map_err(|e| at(&e))? {
         match reply {
-            LaunchReply::Failed { step, error } => return Err(Refusal::Failed { step, error }),
+            LaunchReply::Failed { step, error } => refused = Some(Refusal::Failed { step, error }),
             LaunchReply::Started { pid, start_time } => started = Some((pid, start_time)),
         }
     }
-    started.ok_or_else(|| at(&io::Error::other(format!("it said nothing and ended with {ended}"))))
+    match (started, refused) {
+        (Some((pid, _)), Some(refusal)) => {
+            // It came as far as its namespace and has ended there.
+            process::wait_for(pid);
+            Err(refusal)
+        }
+        (_, Some(refusal)) => Err(refusal),
+        (Some(started), None) => Ok(started),
+        (None, None) => Err(at(&io::Error::other(format!("it said nothing and ended with {ended}")))),
+    }
 }
 
 #[expect(unsafe_code, reason = "code between fork(2) and execve(2)")]

@@ -46,6 +46,12 @@ pub fn reap(pid: i32) {
     let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
 }
 
+/// The same of a child that is on its way out.
+pub fn wait_for(pid: i32) {
+    // ECHILD: it is not ours.
+    let _ = waitpid(Pid::from_raw(pid), None);
+}
+
 /// Kills every process whose working directory is `work`: where there is neither cgroup nor PID
 /// namespace that is what a guest's processes have in common.
 pub fn end_all_in(work: &Path) -> io::Result<()> {

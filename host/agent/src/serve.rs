@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::unistd::Uid;
@@ -21,6 +22,9 @@ use crate::ledger::LedgerError;
 use crate::state::{PanelIds, State, Walls};
 use crate::uid::{Range, UidError};
 use crate::{in_full, launch, request, watch};
+
+/// How long another agent's lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -50,7 +54,7 @@ pub fn run(layout: Layout, panel: PanelIds) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("UMBEL_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     make_directories(&layout)?;
-    let _alone = lock(&layout)?;
+    let _alone = lock(&layout, PATIENCE)?;
     // Launchers end before their shims: those come to us, and their end is ours to take off the table.
     prctl::set_child_subreaper(true).map_err(ServeError::Subreaper)?;
     let walls = walls(&layout)?;
@@ -81,7 +85,7 @@ async fn serve(state: &Arc<State>) -> Result<(), ServeError> {
                 // Out of descriptors, for example: better soon than never.
                 Err(error) => {
                     tracing::error!(cause = in_full(&error), "accepting a connection");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
             _ = term.recv() => break,
@@ -170,17 +174,24 @@ pub struct Lock {
     _file: fs::File,
 }
 
-/// One agent per data directory.
-pub fn lock(layout: &Layout) -> Result<Lock, ServeError> {
+/// One agent per data directory. What an agent that was just killed had forked and not yet turned
+/// into a program still holds its lock: that takes moments, and is waited for so long.
+pub fn lock(layout: &Layout, patience: Duration) -> Result<Lock, ServeError> {
     let path = layout.ledger().join("lock");
     let failed = |source| ServeError::Lock { path: path.clone(), source };
     fs::create_dir_all(layout.ledger()).map_err(failed)?;
     fs::set_permissions(layout.ledger(), fs::Permissions::from_mode(0o700)).map_err(failed)?;
     let file = fs::File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(ServeError::Taken { data: layout.data().to_owned() }),
-        Err(error) => Err(failed(error.into())),
+    let until = Instant::now() + patience;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ServeError::Taken { data: layout.data().to_owned() }),
+            Err(error) => return Err(failed(error.into())),
+        }
     }
 }
 

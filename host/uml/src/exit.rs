@@ -23,6 +23,15 @@ pub enum EndedBy {
 pub fn meaning(ended: Ended, by: EndedBy, tail: &[u8]) -> Exit {
     match (ended, by) {
         (Ended::Signalled(_), EndedBy::Us) => Exit::Killed,
+        // Seen of 6.1 on a busy machine, once in some dozens: the kernel says its last line and then
+        // aborts instead of exiting. Nothing of the guest was running any more.
+        (Ended::Signalled(signal), EndedBy::Itself) if signal == nix::libc::SIGABRT && has_halted(tail) => {
+            if says_reboot(tail) {
+                Exit::Rebooted
+            } else {
+                Exit::PoweredOff
+            }
+        }
         (Ended::Signalled(signal), EndedBy::Itself) => Exit::Crashed { signal },
         (Ended::Exited(0), _) if says_reboot(tail) => Exit::Rebooted,
         (Ended::Exited(0), _) => Exit::PoweredOff,
@@ -33,6 +42,13 @@ pub fn meaning(ended: Ended, by: EndedBy, tail: &[u8]) -> Exit {
         (Ended::Exited(_), EndedBy::Us) => Exit::Killed,
         (Ended::Exited(status), EndedBy::Itself) => Exit::Failed { status },
     }
+}
+
+/// Whether the very last line is the one that a kernel ends with.
+fn has_halted(tail: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(tail);
+    let ends = ["reboot: Restarting system", "reboot: System halted", "reboot: Power down"];
+    ends.iter().any(|end| text.trim_end().ends_with(end))
 }
 
 fn says_reboot(tail: &[u8]) -> bool {
@@ -58,6 +74,10 @@ mod tests {
             (Exited(0), Us, off, Exit::PoweredOff),
             (Exited(42), Itself, off, Exit::Failed { status: 42 }),
             (Signalled(6), Itself, b"Kernel panic".as_slice(), Exit::Crashed { signal: 6 }),
+            (Signalled(6), Itself, off, Exit::PoweredOff),
+            (Signalled(6), Itself, again, Exit::Rebooted),
+            (Signalled(6), Itself, b"reboot: System halted\r\nKernel panic".as_slice(), Exit::Crashed { signal: 6 }),
+            (Signalled(9), Itself, off, Exit::Crashed { signal: 9 }),
             (Exited(134), Itself, b"".as_slice(), Exit::Crashed { signal: 6 }),
             (Signalled(9), Us, b"".as_slice(), Exit::Killed),
             (Signalled(9), Itself, b"".as_slice(), Exit::Crashed { signal: 9 }),

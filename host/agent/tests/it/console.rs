@@ -5,13 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use umbel_guest::GuestId;
+use umbel_wire::agent::{Request, StartOrder};
 use umbel_wire::frame;
 use umbel_wire::ring::{Kept, RingReader};
 use umbel_wire::shim::{Control, FromShim, ToShim, VERSION};
 
 use crate::harness::{House, PATIENCE};
 
-pub(crate) const PROMPT: &str = "root@web-1:~# ";
+const PROMPT: &str = "root@web-1:~# ";
 
 pub(crate) struct Console {
     stream: UnixStream,
@@ -42,6 +43,37 @@ impl Console {
     pub(crate) fn type_in(&mut self, line: &str) {
         let content = ToShim::Input(format!("{line}\n").into_bytes()).encode().expect("small");
         frame::write(&mut self.stream, &content).expect("heard");
+    }
+
+    /// Boots a guest to its prompt. On a busy machine the distribution's kernel panics by itself in one
+    /// boot of some hundred, by hand too: that is said, and the guest is started again.
+    pub(crate) fn boot(house: &House, start: &StartOrder) -> Self {
+        for _ in 0..3 {
+            house.done(&Request::Start(start.clone())).expect("started");
+            let mut console = Self::of(house, start.guest);
+            if console.comes_to(PROMPT, "Kernel panic") {
+                return console;
+            }
+            eprintln!("the kernel panicked by itself: {}", console.text);
+            house.ended(start.guest);
+        }
+        panic!("three kernels panicked");
+    }
+
+    /// Whether the one or the other comes first.
+    fn comes_to(&mut self, words: &str, others: &str) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if self.text[self.looked..].contains(words) {
+                self.until(words);
+                return true;
+            }
+            if self.text[self.looked..].contains(others) {
+                return false;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && self.read(left), "no {words:?} in:\n{}", self.text);
+        }
     }
 
     /// Reads on until these words come, and gives what came before them since the last call.

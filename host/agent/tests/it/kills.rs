@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use umbel_guest::{Exit, GuestId, Seen};
 use umbel_wire::agent::{Request, StopHow};
 
-use crate::console::{COUNT, Console, PROMPT, numbers, text_of};
+use crate::console::{COUNT, Console, numbers, text_of};
 use crate::harness::{House, PATIENCE, is_there, kernels_of, order, parent_of, rounds, soon};
 
 /// How soon the last process of a guest must be gone.
@@ -29,14 +29,13 @@ fn kill_9(pid: i32) {
 
 /// Starts a guest and brings it so far; the next free number of an order.
 fn bring(house: &House, guest: GuestId, number: u64, when: When) -> u64 {
-    house.boot(guest, number);
     if when == When::Booting {
+        house.boot(guest, number);
         assert!(soon(PATIENCE, || !kernels_of(guest).is_empty()), "no kernel");
         return number + 1;
     }
+    let mut console = Console::boot(house, &order(guest, number));
     house.until(guest, |seen| matches!(seen, Seen::Running { .. }));
-    let mut console = Console::of(house, guest);
-    console.until(PROMPT);
     console.type_in("echo be\"\"gun");
     console.until("begun\r\n");
     if when == When::Stopping {
@@ -60,8 +59,7 @@ fn only_its_own_guest_ends(victim: impl Fn(&House, GuestId) -> i32, expected: &E
     let house = House::new();
     house.prepare();
     let (guest, bystander) = (house.new_guest(), house.new_guest());
-    house.boot(bystander, 2);
-    Console::of(&house, bystander).until(PROMPT);
+    drop(Console::boot(&house, &order(bystander, 2)));
     let mut number = 2;
     for round in 0..rounds() {
         for when in WHEN {
@@ -122,9 +120,7 @@ fn no_byte_is_lost_or_doubled_while_the_agent_is_killed_and_started() {
     let mut house = House::new();
     house.prepare();
     let guest = house.new_guest();
-    house.boot(guest, 2);
-    let mut console = Console::of(&house, guest);
-    console.until(PROMPT);
+    let mut console = Console::boot(&house, &order(guest, 2));
     console.type_in(COUNT);
     console.until("n=5\r\n");
     for _ in 0..rounds() {

@@ -6,7 +6,7 @@ use umbel_guest::{DiskKind, Exit, GuestId, Seen};
 use umbel_wire::agent::{Reply, Request, StartOrder, StopHow};
 use umbel_wire::shim::Control;
 
-use crate::console::{Console, PROMPT, text_of};
+use crate::console::{Console, text_of};
 use crate::harness::{House, generation, kernel, kernels_of, order};
 
 #[test]
@@ -15,9 +15,7 @@ fn a_guest_boots_answers_takes_the_window_and_switches_itself_off() {
     house.prepare();
     let guest = house.new_guest();
     assert!(house.facts(guest).expect("known").has_disk);
-    house.boot(guest, 2);
-    let mut console = Console::of(&house, guest);
-    console.until(PROMPT);
+    let mut console = Console::boot(&house, &order(guest, 2));
     house.until(guest, |seen| matches!(seen, Seen::Running { .. }));
     assert_eq!(house.facts(guest).expect("known").generation, generation(2));
     console.type_in("echo $((6*7))");
@@ -34,9 +32,7 @@ fn a_guest_boots_answers_takes_the_window_and_switches_itself_off() {
     assert!(kernels_of(guest).is_empty());
 
     // What was written is still there in the next run, and what a reader is told of it too.
-    house.boot(guest, 3);
-    let mut console = Console::of(&house, guest);
-    console.until(PROMPT);
+    drop(Console::boot(&house, &order(guest, 3)));
     let kept = text_of(&house, guest);
     assert!(kept.contains("\n42\r\n") && kept.matches("Enter 'help'").count() == 2, "{kept}");
     assert_eq!(house.stop(guest, 4, StopHow::Kill), Ok(()));
@@ -56,17 +52,13 @@ fn what_is_written_to_a_disk_stays_and_ctrl_alt_del_shuts_down() {
     house.disk(plain, DiskKind::Plain).expect("a disk");
     let cow = house.new_guest();
     for (guest, kind) in [(plain, DiskKind::Plain), (cow, DiskKind::Cow)] {
-        let start = |number| Request::Start(StartOrder { disk_kind: kind, ..order(guest, number) });
-        house.done(&start(2)).expect("started");
-        let mut console = Console::of(&house, guest);
-        console.until(PROMPT);
+        let start = |number| StartOrder { disk_kind: kind, ..order(guest, number) };
+        let mut console = Console::boot(&house, &start(2));
         console.type_in("echo kept >/root/file; echo do\"\"ne");
         console.until("done\r\n");
         house.stop(guest, 3, StopHow::ShutDown).expect("asked");
         assert_eq!(house.ended(guest), Exit::PoweredOff, "{kind:?}");
-        house.done(&start(4)).expect("started again");
-        let mut console = Console::of(&house, guest);
-        console.until(PROMPT);
+        let mut console = Console::boot(&house, &start(4));
         console.type_in("cat /root/file");
         console.until("\nkept\r\n");
         house.stop(guest, 5, StopHow::Kill).expect("killed");
@@ -83,9 +75,7 @@ fn every_end_of_a_guests_own_has_its_name() {
         (3, "echo 42 >/proc/exitcode; poweroff -f", Exit::Failed { status: 42 }),
         (4, "echo c >/proc/sysrq-trigger", Exit::Crashed { signal: 6 }),
     ] {
-        house.boot(guest, number);
-        let mut console = Console::of(&house, guest);
-        console.until(PROMPT);
+        let mut console = Console::boot(&house, &order(guest, number));
         console.type_in(line);
         assert_eq!(house.ended(guest), exit, "{line}");
         assert!(kernels_of(guest).is_empty(), "{line}");
@@ -100,13 +90,10 @@ fn two_instances_side_by_side_never_meet() {
     let guest = one.new_guest();
     // The very same guest, as after a copy of the data directory.
     other.disk(guest, DiskKind::Cow).expect("a disk");
-    one.boot(guest, 2);
-    other.boot(guest, 2);
+    drop(Console::boot(&one, &order(guest, 2)));
+    let mut console = Console::boot(&other, &order(guest, 2));
     assert_ne!(one.shim(guest), other.shim(guest));
-    Console::of(&one, guest).until(PROMPT);
     drop(one);
-    let mut console = Console::of(&other, guest);
-    console.until(PROMPT);
     console.type_in("echo st\"\"ill here");
     console.until("still here\r\n");
     other.stop(guest, 3, StopHow::Kill).expect("killed");

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
+use nix::unistd::{Gid, Uid};
 use umbel_guest::{DiskKind, DiskSize, GuestId, KernelId, Memory};
 use umbel_wire::agent::{Refusal, Reply, Request, StartOrder, StopHow, VERSION};
 use umbel_wire::frame;
@@ -103,8 +104,14 @@ fn a_full_disk_is_said_and_nothing_half_done_stays() {
     let mount = "mount -t tmpfs -o size=$1,mode=755 tmpfs \"$2\" && shift 2 && exec \"$@\"";
     for (size, fits) in [("9m", false), ("40m", true)] {
         let mut command = Command::new("unshare");
-        let namespaces: &[&str] = if nix::unistd::Uid::effective().is_root() { &["-m"] } else { &["-rm"] };
-        command.args(namespaces).args(["sh", "-c", mount, "sh", size]).arg(house.layout.data());
+        let (uid, gid) = (Uid::effective(), Gid::effective());
+        command.arg(if uid.is_root() { "-m" } else { "-rm" });
+        command.args(["sh", "-c", mount, "sh", size]).arg(house.layout.data());
+        if !uid.is_root() {
+            // Root only for the mount; the agent is the user again.
+            let ids = [format!("--map-user={uid}"), format!("--map-group={gid}")];
+            command.args(["unshare", "--user"]).args(ids);
+        }
         command.arg(env!("CARGO_BIN_EXE_umbel-agent")).arg("serve").args(house.places());
         command.stderr(std::process::Stdio::null());
         house.start(command);
@@ -147,7 +154,7 @@ fn whoever_does_not_greet_or_speaks_another_version_is_not_served() {
 
 #[test]
 fn a_data_directory_that_guests_could_not_enter_is_named() {
-    if !nix::unistd::Uid::effective().is_root() {
+    if !Uid::effective().is_root() {
         // Guests of an ordinary user are that user: every directory of theirs is open to them.
         return assert!(House::new().inventory(0, 0).guests.is_empty());
     }

@@ -9,8 +9,8 @@ use umbel_guest::Exit;
 use umbel_wire::agent::{Profile, Reply, Request, StopHow, VERSION};
 use umbel_wire::frame;
 
-use crate::console::{Console, PROMPT};
-use crate::harness::{Client, House, is_there, kernels_of, soon};
+use crate::console::Console;
+use crate::harness::{Client, House, is_there, kernels_of, order, soon};
 
 const NOBODYS: u32 = 1_500_000_001;
 /// What a user that a user namespace doesn't know is called in it (user_namespaces(7)).
@@ -71,9 +71,7 @@ fn lives(house: &House, namespaces: bool) {
     }
     house.prepare();
     let guest = house.new_guest();
-    house.boot(guest, 2);
-    let mut console = Console::of(house, guest);
-    console.until(PROMPT);
+    let mut console = Console::boot(house, &order(guest, 2));
     console.type_in("ls -ld /bin /root; id -u; echo $((6*7))");
     assert!(!console.until("\n0\r\n").contains("150000000"), "every file is root's");
     console.until("42\r\n");
