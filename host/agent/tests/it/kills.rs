@@ -166,6 +166,8 @@ fn a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() {
     house.boot(guest, 2);
     house.kill_agent();
     kill_9(house.shim(guest));
+    // Start times are told in hundredths of a second.
+    std::thread::sleep(Duration::from_millis(50));
     let mut other = std::process::Command::new("sleep").arg("60").spawn().expect("sleeps");
     let pid = other.id().cast_signed();
     house.edit_ledger(guest, |entry| entry.run.as_mut().expect("a run").pid = pid);
