@@ -2,7 +2,7 @@
 //! directories of its own, on a bare terminal.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
@@ -10,15 +10,20 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::Failure;
 use crate::machine::Process;
+
+/// A terminal that held so much may have been full.
+const FULL: usize = 512;
+/// The most that is read at once.
+const DRAIN: usize = 256 * 1024;
 
 /// How a guest was started.
 #[derive(Clone, Debug)]
@@ -61,24 +66,34 @@ impl Recipe {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let terminal = openpty(&size, None)?;
         fcntl(&terminal.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        fcntl(&terminal.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let mut command = Command::new(&self.program);
         command.arg0("linux").args(self.arguments_in(place.path())).env_clear().env("TERM", "linux");
         // Memory where the agent puts it too: in a tmpfs.
         command.env("TMPDIR", "/dev/shm").env("HOME", place.path()).process_group(0);
         let end = || terminal.slave.try_clone().map(Stdio::from);
         let kernel = command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?;
-        Ok(Bare { kernel, terminal: File::from(terminal.master), unread: Vec::new(), _notify: notify, _place: place })
+        Ok(Bare {
+            kernel,
+            terminal: File::from(terminal.master),
+            unread: Vec::new(),
+            has_booted: false,
+            _notify: notify,
+            place,
+        })
     }
 }
 
-/// A kernel on a bare terminal; dropped, every process of its group ends.
+/// A kernel on a bare terminal; dropped, every process of it ends.
 #[derive(Debug)]
 pub(crate) struct Bare {
     kernel: Child,
     terminal: File,
     unread: Vec<u8>,
+    /// Something that was waited for has come, so signals no longer end it.
+    has_booted: bool,
     _notify: UnixDatagram,
-    _place: TempDir,
+    place: TempDir,
 }
 
 impl Bare {
@@ -91,6 +106,7 @@ impl Bare {
         loop {
             if let Some(at) = self.unread.windows(wanted.len()).position(|window| window == wanted) {
                 self.unread.drain(..at + wanted.len());
+                self.has_booted = true;
                 return Ok(gone + at + wanted.len());
             }
             let settled = self.unread.len().saturating_sub(wanted.len());
@@ -109,9 +125,19 @@ impl Bare {
         if poll(&mut fds, left)? == 0 {
             return Err("nothing came in time".into());
         }
-        let mut bytes = vec![0; 64 * 1024];
-        let length = self.terminal.read(&mut bytes)?;
-        bytes.truncate(length);
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        while bytes.len() < DRAIN {
+            match self.terminal.read(&mut buffer) {
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.has_booted && bytes.len() >= FULL {
+            // On a bare terminal a flood stops for ever otherwise, see the shim's say_there_is_room.
+            kill(Pid::from_raw(self.kernel.id().cast_signed()), Signal::SIGIO)?;
+        }
         Ok(bytes)
     }
 
@@ -122,9 +148,19 @@ impl Bare {
 
 impl Drop for Bare {
     fn drop(&mut self) {
-        // Killing the kernel alone would leave the guest's programs running natively, without it.
-        let _ = killpg(Pid::from_raw(self.kernel.id().cast_signed()), Signal::SIGKILL);
-        let _ = self.kernel.wait();
+        // Killing the kernel alone would leave the guest's programs running natively, without it, and
+        // some of them are in groups of their own. All have its command line.
+        let place = self.place.path().display().to_string();
+        for _ in 0..100 {
+            let all = Process::all().unwrap_or_default();
+            let ours = all.into_iter().filter(|p| p.arguments().iter().any(|argument| argument.contains(&place)));
+            let killed = ours.filter(|process| kill(Pid::from_raw(process.0), Signal::SIGKILL).is_ok()).count();
+            // Reaped, so that it is not found again.
+            let _ = self.kernel.wait();
+            if killed == 0 {
+                break;
+            }
+        }
     }
 }
 

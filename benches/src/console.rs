@@ -67,7 +67,13 @@ async fn panel_round(console: &mut Console) -> Result<f64, Failure> {
     console.until(BEGIN, PATIENCE).await?;
     let (began, mut received, mut tail) = (Instant::now(), 0, Vec::new());
     while !ends(&tail) {
-        match tokio::time::timeout(PATIENCE, console.next()).await?? {
+        let Ok(heard) = tokio::time::timeout(PATIENCE, console.next()).await else {
+            let (offset, tail) = (console.offset(), String::from_utf8_lossy(&tail));
+            return Err(
+                format!("nothing came for {PATIENCE:?} behind {offset}, after {received} bytes: {tail:?}").into()
+            );
+        };
+        match heard? {
             Heard::Bytes { bytes, .. } => {
                 received += bytes.len() as u64;
                 keep_tail(&mut tail, &bytes);

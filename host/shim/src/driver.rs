@@ -25,6 +25,8 @@ use crate::run::Run;
 const TYPED_MAX: usize = 64 * 1024;
 /// The most that is drained from the terminal before others are looked at.
 const DRAIN: usize = 256 * 1024;
+/// A terminal that held so much may have been full.
+const FULL: usize = 512;
 /// How long readers may take the last bytes after the end.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 /// How long the management console may take to answer.
@@ -92,8 +94,8 @@ impl Driver {
             }
             let timeout = if leave_at.is_some() { PollTimeout::from(50u8) } else { PollTimeout::NONE };
             let (terminal, others, ready) = self.wait(signals, timeout)?;
-            if terminal.contains(PollFlags::POLLIN) {
-                self.drain_terminal(DRAIN);
+            if terminal.contains(PollFlags::POLLIN) && self.drain_terminal(DRAIN) >= FULL {
+                self.say_there_is_room();
             }
             if others[0] {
                 self.take_notices();
@@ -138,7 +140,8 @@ impl Driver {
         Ok((flags[0], others, flags[4..].to_vec()))
     }
 
-    fn drain_terminal(&mut self, most: usize) {
+    /// How much there was.
+    fn drain_terminal(&mut self, most: usize) -> usize {
         let mut buffer = [0; 16 * 1024];
         let mut drained = 0;
         while drained < most {
@@ -147,8 +150,19 @@ impl Driver {
                     self.outfit.ring.append(&buffer[..length]);
                     drained += length;
                 }
-                _ => return,
+                _ => break,
             }
+        }
+        drained
+    }
+
+    /// A kernel that found its terminal full waits for SIGIO and then asks epoll, edge-triggered, once.
+    /// The host sends that signal a moment before it tells epoll (tty_wakeup), so the kernel may ask too
+    /// early and would wait for ever. A second signal, now that both are done, makes it ask again.
+    fn say_there_is_room(&self) {
+        if self.run.takes_signals() {
+            // A process that is gone has no more to write.
+            let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGIO);
         }
     }
 

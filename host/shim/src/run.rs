@@ -28,6 +28,11 @@ impl Run {
         matches!(self.state, ShimState::Ended { .. })
     }
 
+    /// Whether the kernel has come so far that SIGIO is a word to it. Before, it would be its end.
+    pub fn takes_signals(&self) -> bool {
+        matches!(self.state, ShimState::Alive { phase: Phase::Running | Phase::Stopping, .. })
+    }
+
     /// The management console listens. Tells whether anything changed.
     pub fn ready(&mut self, now: i64) -> bool {
         self.advance(Phase::Booting, Phase::Running, now)
@@ -76,6 +81,16 @@ mod tests {
         assert_eq!(run.state(), &ShimState::Ended { at: 6, exit: Exit::PoweredOff });
         run.ended(Ended::Signalled(9), b"", 7);
         assert_eq!(run.state(), &ShimState::Ended { at: 6, exit: Exit::PoweredOff }, "an end is final");
+    }
+
+    #[test]
+    fn a_kernel_that_has_not_answered_is_sent_no_signal() {
+        let mut run = Run::new(1);
+        assert!(!run.takes_signals());
+        run.ready(2);
+        assert!(run.takes_signals());
+        run.ended(Ended::Exited(0), b"", 3);
+        assert!(!run.takes_signals());
     }
 
     #[test]
