@@ -21,7 +21,7 @@ use crate::launch::{self, Kernel, LaunchError, Outfit, is_init};
 use crate::reader::{Reader, Wish};
 use crate::run::Run;
 
-/// What may be typed and not yet taken by the guest; beyond it, connections are not heard.
+/// What may be typed and not yet taken by the guest; beyond it, connections that type are not heard.
 const TYPED_MAX: usize = 64 * 1024;
 /// The most that is drained from the terminal before others are looked at.
 const DRAIN: usize = 256 * 1024;
@@ -119,8 +119,9 @@ impl Driver {
         timeout: PollTimeout,
     ) -> Result<(PollFlags, [bool; 3], Vec<PollFlags>), LaunchError> {
         let terminal = if self.typed.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
-        // Back-pressure: while the guest takes no input, nobody is heard who would bring more.
-        let hears = if self.typed.len() < TYPED_MAX { PollFlags::POLLIN } else { PollFlags::empty() };
+        // Back-pressure: while the guest takes no input, nobody is heard who has brought some. The others
+        // acknowledge what they read and may end the guest.
+        let is_full = self.typed.len() >= TYPED_MAX;
         let mut fds = vec![
             PollFd::new(self.kernel.master.as_fd(), terminal),
             PollFd::new(self.kernel.notices.as_fd(), PollFlags::POLLIN),
@@ -128,6 +129,7 @@ impl Driver {
             PollFd::new(self.outfit.listener.as_fd(), PollFlags::POLLIN),
         ];
         for reader in &self.readers {
+            let hears = if is_full && reader.types() { PollFlags::empty() } else { PollFlags::POLLIN };
             let wants = if reader.has_unsent() { hears | PollFlags::POLLOUT } else { hears };
             fds.push(PollFd::new(reader.as_fd(), wants));
         }

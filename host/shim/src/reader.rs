@@ -45,6 +45,7 @@ pub struct Reader<S> {
     sent: usize,
     stage: Stage,
     awaits_greeting: bool,
+    types: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,13 @@ enum Stage {
 impl<S: Read + Write> Reader<S> {
     /// `stream` must not block.
     pub fn new(stream: S) -> Self {
-        Self { stream, inbox: Vec::new(), outbox: Vec::new(), sent: 0, stage: Stage::New, awaits_greeting: false }
+        let (inbox, outbox) = (Vec::new(), Vec::new());
+        Self { stream, inbox, outbox, sent: 0, stage: Stage::New, awaits_greeting: false, types: false }
+    }
+
+    /// Whether keys come from here: while the guest takes none it need not be heard.
+    pub fn types(&self) -> bool {
+        self.types
     }
 
     /// Whether it waits for our greeting; asked once.
@@ -116,7 +123,10 @@ impl<S: Read + Write> Reader<S> {
             return Ok(Some(Wish::Hello { version }));
         }
         match said {
-            ToShim::Input(bytes) => Ok(Some(Wish::Type(bytes))),
+            ToShim::Input(bytes) => {
+                self.types = true;
+                Ok(Some(Wish::Type(bytes)))
+            }
             ToShim::Control(Control::Resize { columns, rows }) => Ok(Some(Wish::Resize { columns, rows })),
             ToShim::Control(Control::CtrlAltDel) => Ok(Some(Wish::CtrlAltDel)),
             ToShim::Control(Control::Kill) => Ok(Some(Wish::Kill)),
@@ -312,6 +322,15 @@ mod tests {
         say(&mut reader, &ring, Control::Attach { from: Some(1) });
         assert!(reader.serve(&ring).is_err());
         assert!(matches!(heard(&mut reader.stream)[..], [FromShim::Word(Word::Refused { .. })]));
+    }
+
+    #[test]
+    fn whoever_types_is_known_by_it() {
+        let (ring, mut reader) = attached();
+        assert!(!reader.types(), "a reader that only acknowledges is always heard");
+        reader.stream.incoming = frame::encode(&ToShim::Input(b"ls".to_vec()).encode().expect("small")).expect("small");
+        assert_eq!(reader.hear(&ring).expect("well said"), [Wish::Type(b"ls".to_vec())]);
+        assert!(reader.types());
     }
 
     #[test]

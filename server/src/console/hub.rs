@@ -57,8 +57,9 @@ impl Consoles {
         hub.next += 1;
         hub.readers.push(Present { id, name: name.to_owned(), may_type });
         hub.settle();
-        let changed = hub.changed.subscribe();
         hub.changed.send_replace(());
+        // Afterwards: whoever comes looks for themself first.
+        let changed = hub.changed.subscribe();
         Attachment { consoles: self.clone(), guest, id, changed }
     }
 

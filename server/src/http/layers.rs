@@ -6,17 +6,17 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, UPGRADE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, UPGRADE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use leptos::nonce::Nonce;
 use rand::Rng as _;
 use tokio::time::timeout;
@@ -30,6 +30,8 @@ use crate::panel::Panel;
 
 /// The largest body: forms and JSON of a few fields. Nothing is uploaded yet.
 pub const BODY_MOST: usize = 64 * 1024;
+/// So much of a body that is too large is read and thrown away, so that its sender hears why.
+const DISCARD_MOST: usize = 1 << 20;
 /// Within so long a body must have come, and an answer gone; sockets live on after theirs.
 const BODY_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -172,17 +174,30 @@ async fn with_whole_body(request: Request) -> Result<Request, StatusCode> {
     if is_safe(request.method()) || request.method() == Method::CONNECT {
         return Ok(request);
     }
-    let told = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    if told.is_some_and(|length: u64| length > BODY_MOST as u64) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
     let (parts, body) = request.into_parts();
-    match timeout(BODY_TIME, to_bytes(body, BODY_MOST)).await {
-        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        // Too long, or cut off by somebody who hears no answer anyway.
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+    match timeout(BODY_TIME, whole(body)).await {
+        Ok(Some(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(None) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
+}
+
+/// `None` where it is too long, or cut off by somebody who hears no answer anyway. What is a little too
+/// long is read to its end: a connection that is closed on unread bytes loses the answer too.
+async fn whole(body: Body) -> Option<Vec<u8>> {
+    let mut stream = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(some) = stream.next().await {
+        let some = some.ok()?;
+        length += some.len();
+        if length > DISCARD_MOST {
+            return None;
+        }
+        if length <= BODY_MOST {
+            bytes.extend_from_slice(&some);
+        }
+    }
+    (length <= BODY_MOST).then_some(bytes)
 }
 
 #[cfg(test)]

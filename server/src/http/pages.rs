@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -12,7 +12,8 @@ use tower_sessions::Session;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::{App, AppError, paths, shell};
 
-use super::error::Reader;
+use super::error::{Reader, status_of};
+use super::layers::BODY_MOST;
 use super::{assets, caller};
 use crate::panel::Panel;
 
@@ -86,7 +87,21 @@ pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Re
         };
     }
     let context = context(panel, caller, &nonce(&request));
-    leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
+    with_own_status(leptos_axum::handle_server_fns_with_context(context, request).await.into_response()).await
+}
+
+/// Leptos answers 500 to arguments that can't be read; the error in the body knows better.
+async fn with_own_status(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // An error is a few sentences.
+    let body = to_bytes(body, BODY_MOST).await.unwrap_or_default();
+    if let Ok(error) = serde_json::from_slice::<AppError>(&body) {
+        parts.status = status_of(&error);
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 async fn render(panel: Panel, caller: Caller, request: Request) -> Response<Body> {

@@ -1,12 +1,18 @@
 //! Integration tests in one binary, a module per noun; `harness` is what they stand on.
 
 mod accounts;
+mod api;
+mod console;
 mod faults;
 mod guests;
 mod harness;
 mod host;
+mod http;
+mod live;
 mod program;
 mod reconciler;
 mod serve;
 mod sessions;
+mod sign_in;
 mod store;
+mod walk;

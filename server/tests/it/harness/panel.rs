@@ -13,6 +13,7 @@ use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
 use umbel_server::store::accounts::{Account, account_insert};
 use umbel_server::store::{Db, guests, operations};
+use umbel_wire::Layout;
 use uuid::Uuid;
 
 /// A panel without its http edge. Dropped, its tasks end, as if it was killed.
@@ -66,11 +67,21 @@ impl TestPanel {
         Self::again(db, Simulated::new(Clock::System), anna, Drill::default()).await
     }
 
+    /// The same with a place for rings and shims' sockets.
+    pub(crate) async fn start_in(db: &Db, layout: Option<Layout>) -> Self {
+        let anna = account(db, "anna", Role::User).await;
+        Self::begin(db, Simulated::new(Clock::System), anna, Drill::default(), layout).await
+    }
+
     /// Another life of the panel on the same database and host.
     pub(crate) async fn again(db: &Db, host: Simulated, anna: Caller, drill: Drill) -> Self {
+        Self::begin(db, host, anna, drill, None).await
+    }
+
+    async fn begin(db: &Db, host: Simulated, anna: Caller, drill: Drill, layout: Option<Layout>) -> Self {
         let patience = Patience { shut_down: SECOND / 5, boot: 2 * SECOND, undelete: HOUR };
-        let parts =
-            Parts::new(db.clone(), Events::default(), std::sync::Arc::new(host.clone()), Clock::System, patience, None);
+        let host_of = std::sync::Arc::new(host.clone());
+        let parts = Parts::new(db.clone(), Events::default(), host_of, Clock::System, patience, layout);
         let mut guests = Guests::new(parts.await.expect("an open database"));
         guests.operations = guests.operations.with_drill(drill);
         let running = guests.run().await.expect("an open database");

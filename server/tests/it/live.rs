@@ -1,0 +1,125 @@
+//! What open tabs are told, and how they end.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use reqwest::Method;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use umbel_app::paths;
+use umbel_app::shown::{LiveEvent, Topic};
+use umbel_client::Socket;
+
+use crate::harness::db::both;
+use crate::harness::edge::{Edge, PASSWORD, closed_with};
+
+const SOON: Duration = Duration::from_secs(2);
+
+/// What is told until nothing comes for a while.
+async fn told(socket: &mut Socket) -> Vec<LiveEvent> {
+    let (mut events, began) = (Vec::new(), Instant::now());
+    while let Ok(Some(Ok(message))) = timeout(Duration::from_millis(500), socket.next()).await
+        && began.elapsed() < 2 * SOON
+    {
+        if let Message::Text(text) = message {
+            events.push(serde_json::from_str(&text).expect("an event"));
+        }
+    }
+    events
+}
+
+fn topics(events: &[LiveEvent]) -> Vec<Topic> {
+    events.iter().map(|event| event.topic).collect()
+}
+
+both! {
+    async fn everybody_is_told_of_what_they_may_see(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let mut root = edge.signed_in("root").await.socket(paths::EVENTS).await.expect("a socket");
+        let mut anna = edge.signed_in("anna").await.socket(paths::EVENTS).await.expect("a socket");
+        let mut berta = edge.signed_in("berta").await.socket(paths::EVENTS).await.expect("a socket");
+        let guest = edge.test.made("web").await;
+        let purge = edge.test.guests.act(&edge.test.anna, guest, umbel_guest::Action::Purge).await.expect("always");
+        let purge = purge.expect("an operation");
+        edge.test.over(purge).await;
+        edge.panel.events.publish(Topic::People);
+        let (root, anna, berta) = (told(&mut root).await, told(&mut anna).await, told(&mut berta).await);
+        for events in [&root, &anna, &berta] {
+            let numbers: Vec<u64> = events.iter().map(|event| event.number).collect();
+            assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
+        }
+        assert!(topics(&root).contains(&Topic::People));
+        for topic in [Topic::Guest(guest), Topic::Operation(purge)] {
+            assert!(topics(&root).contains(&topic) && topics(&anna).contains(&topic), "{topic:?}");
+        }
+        let last = anna.iter().rev().find(|event| matches!(event.topic, Topic::Guest(_)));
+        assert!(last.is_some_and(|event| event.topic == Topic::Guest(guest)), "also that it is gone");
+        for topic in topics(&berta) {
+            assert!(matches!(topic, Topic::Host | Topic::Everything), "{topic:?} is not hers to know");
+        }
+        assert!(!topics(&anna).contains(&Topic::People));
+    }
+
+    async fn a_disabled_account_is_out_within_two_seconds(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let guest = edge.test.made("web").await;
+        let anna = edge.signed_in("anna").await;
+        let mut events = anna.socket(paths::EVENTS).await.expect("a socket");
+        let mut console = anna.socket(&paths::console_socket(guest)).await.expect("a socket");
+        let root = edge.signed_in("root").await;
+        let disable = root.request(Method::PATCH, &format!("/api/v1/people/{}", edge.test.anna.account.id));
+        let began = Instant::now();
+        let answer = disable.json(&serde_json::json!({"enabled": false})).send().await.expect("an answer");
+        assert_eq!(answer.status(), 204);
+        assert_eq!(timeout(SOON, closed_with(&mut events)).await, Ok(Some(4401)));
+        assert_eq!(timeout(SOON, closed_with(&mut console)).await, Ok(Some(1000)));
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        assert_eq!(anna.request(Method::GET, "/api/v1/session").send().await.expect("an answer").status(), 401);
+        assert!(edge.client().sign_in("anna", PASSWORD).await.is_err());
+    }
+
+    async fn signing_out_ends_its_own_tabs_only_and_a_drain_all(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let (one, other) = (edge.signed_in("anna").await, edge.signed_in("anna").await);
+        let mut ends = one.socket(paths::EVENTS).await.expect("a socket");
+        let mut stays = other.socket(paths::EVENTS).await.expect("a socket");
+        one.sign_out().await.expect("signed in");
+        assert_eq!(timeout(SOON, closed_with(&mut ends)).await, Ok(Some(4401)));
+        edge.panel.events.publish(Topic::Host);
+        assert!(topics(&told(&mut stays).await).contains(&Topic::Host));
+        edge.panel.drain.cancel();
+        assert_eq!(timeout(SOON, closed_with(&mut stays)).await, Ok(Some(1012)));
+    }
+
+    async fn foreign_pages_open_no_socket(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let guest = edge.test.made("web").await;
+        let anna = edge.signed_in("anna").await;
+        let session = anna.request(Method::GET, "/api/v1/session").send().await.expect("an answer");
+        assert_eq!(session.status(), 200);
+        for path in [paths::EVENTS.to_owned(), paths::console_socket(guest)] {
+            for origin in [None, Some("null"), Some("http://evil.example"), Some("http://127.0.0.1:1")] {
+                let request = edge.bare(Method::GET, &path).headers(upgrade());
+                let request = match origin {
+                    Some(origin) => request.header("origin", origin),
+                    None => request,
+                };
+                let status = request.send().await.expect("an answer").status();
+                assert_eq!(status, 403, "{origin:?} at {path}");
+            }
+        }
+    }
+}
+
+fn upgrade() -> reqwest::header::HeaderMap {
+    let headers = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let pair = |(name, value): (&'static str, &'static str)| {
+        (reqwest::header::HeaderName::from_static(name), reqwest::header::HeaderValue::from_static(value))
+    };
+    headers.into_iter().map(pair).collect()
+}
