@@ -95,7 +95,7 @@ fn table() -> Vec<Row> {
         (
             POST,
             "/_sf/guest_reconfigure",
-            Form("guest={guest}&kernel=debian-6.1&memory_mib=64&restart_policy=never"),
+            Form("guest={guest}&kernel=debian-6.1&memory_mib=128&restart_policy=never"),
             [401, 404, 409, 409],
         ),
         (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 409, 409]),
@@ -114,8 +114,8 @@ fn table() -> Vec<Row> {
     rows
 }
 
-#[test]
-fn every_route_is_in_the_table() {
+#[tokio::test]
+async fn every_route_is_in_the_table() {
     let walked: BTreeSet<String> = table().iter().map(|(method, path, ..)| format!("{method} {path}")).collect();
     let there: BTreeSet<String> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(there.difference(&walked).collect::<Vec<_>>(), Vec::<&String>::new(), "not walked");
