@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    fn with(name: axum::http::HeaderName, value: &str) -> HeaderMap {
+    fn with(name: http::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).expect("a header"))])
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, unix};
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use umbel_guest::console::{CHUNK, WINDOW};
@@ -105,7 +105,7 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
 }
 
 async fn converse(stream: UnixStream, shared: Arc<Shared>) {
-    let (read, mut write): (OwnedReadHalf, unix::OwnedWriteHalf) = stream.into_split();
+    let (read, mut write): (OwnedReadHalf, OwnedWriteHalf) = stream.into_split();
     let (say, mut said) = mpsc::channel(8);
     let mut listening = JoinSet::new();
     listening.spawn(listen(read, say, Arc::clone(&shared)));
