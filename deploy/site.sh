@@ -20,8 +20,8 @@ digest() {
         sha256sum | cut -d' ' -f1
 }
 
-assets=$(digest style public package.json package-lock.json frontend)
-wasm=$(digest app frontend host/guest Cargo.toml Cargo.lock)
+assets=$(digest style public package.json package-lock.json frontend/build.mjs frontend/scripts)
+wasm=$(digest app/src app/Cargo.toml frontend/src frontend/Cargo.toml host/guest Cargo.toml Cargo.lock)
 stamp=$CARGO_TARGET_DIR/.site-stamp
 [ "${1:-}" != --force ] || rm -f "$stamp"
 [ "$assets $wasm" != "$(cat "$stamp" 2>/dev/null)" ] || exit 0
@@ -37,7 +37,9 @@ if [ "$wasm" != "$old_wasm" ] || [ ! -d "$CARGO_TARGET_DIR/wasm-site/pkg" ]; the
 fi
 rm -rf "$site/pkg"
 mkdir "$site/pkg"
-find "$CARGO_TARGET_DIR/wasm-site/pkg" -maxdepth 1 \( -name '*.js' -o -name '*.wasm' -o -name '*.json' \) -exec cp -t "$site/pkg" {} +
+find "$CARGO_TARGET_DIR/wasm-site/pkg" -maxdepth 1 \( -name '*.js' -o -name '*.wasm' \) -exec cp -t "$site/pkg" {} +
+# Pages of a server that cargo-leptos did not build ask for it under wasm-bindgen's own name.
+mv "$site/pkg/umbel.wasm" "$site/pkg/umbel_bg.wasm"
 
 node frontend/build.mjs compress
 printf '%s %s\n' "$assets" "$wasm" >"$stamp"

@@ -4,7 +4,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
-use leptos_router::{SsrMode, path};
+use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
 use crate::live::Live;
 use crate::pages::account::AccountPage;
@@ -24,6 +24,38 @@ use crate::parts::me::Me;
 
 /// What `/pkg/*.js` and `*.wasm` are called; also in the workspace's Leptos metadata.
 pub const OUTPUT_NAME: &str = "umbel";
+
+/// All pages but the list of guests and a guest's head: each is a part of the wasm of its own, fetched when it is.
+macro_rules! parts {
+    ($($part:ident: $page:ident),+ $(,)?) => {$(
+        #[derive(Debug)]
+        struct $part;
+
+        #[lazy_route]
+        impl LazyRoute for $part {
+            fn data() -> Self {
+                Self
+            }
+
+            fn view(_part: Self) -> AnyView {
+                $page().into_any()
+            }
+        }
+    )+};
+}
+
+parts! {
+    OverviewPart: OverviewPage,
+    NewPart: GuestNewPage,
+    GuestPart: GuestOverviewPage,
+    ConsolePart: GuestConsolePage,
+    ActivityPart: GuestActivityPage,
+    SettingsPart: GuestSettingsPage,
+    OperationsPart: OperationListPage,
+    OperationPart: OperationPage,
+    PeoplePart: PeoplePage,
+    AccountPart: AccountPage,
+}
 
 /// The document around every page.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -62,19 +94,19 @@ pub fn App() -> impl IntoView {
         <Router>
             <Frame>
                 <Routes fallback=NotFoundPage>
-                    <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view={Lazy::<OverviewPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/guests") view=GuestListPage ssr=SsrMode::Async />
-                    <Route path=path!("/guests/new") view=GuestNewPage ssr=SsrMode::Async />
+                    <Route path=path!("/guests/new") view={Lazy::<NewPart>::new()} ssr=SsrMode::Async />
                     <ParentRoute path=path!("/guests/:guest") view=GuestPage ssr=SsrMode::Async>
-                        <Route path=path!("") view=GuestOverviewPage ssr=SsrMode::Async />
-                        <Route path=path!("console") view=GuestConsolePage ssr=SsrMode::Async />
-                        <Route path=path!("activity") view=GuestActivityPage ssr=SsrMode::Async />
-                        <Route path=path!("settings") view=GuestSettingsPage ssr=SsrMode::Async />
+                        <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("settings") view={Lazy::<SettingsPart>::new()} ssr=SsrMode::Async />
                     </ParentRoute>
-                    <Route path=path!("/operations") view=OperationListPage ssr=SsrMode::Async />
-                    <Route path=path!("/operations/:operation") view=OperationPage ssr=SsrMode::Async />
-                    <Route path=path!("/people") view=PeoplePage ssr=SsrMode::Async />
-                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/operations") view={Lazy::<OperationsPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/operations/:operation") view={Lazy::<OperationPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>
             </Frame>
         </Router>

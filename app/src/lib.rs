@@ -10,6 +10,9 @@
 //! Into the context of every page and server function it puts an `Arc<dyn Backend>` and an
 //! `Option<Caller>`; who is not signed in never gets as far as a page.
 
+// A page's type holds that of everything on it.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod app;
 #[cfg(feature = "ssr")]

@@ -20,6 +20,15 @@ pub enum Wire {
 }
 
 impl Wire {
+    /// For the style and for tests.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "",
+            Self::Open => "open",
+            Self::Lost { .. } | Self::SignedOut => "cut",
+        }
+    }
+
     /// What to tell the person, if anything.
     pub fn words(self) -> Option<&'static str> {
         match self {

@@ -7,13 +7,17 @@ use super::guests::list::{GuestTable, NoGuests};
 use crate::api::guests::GuestAct;
 use crate::api::host::overview;
 use crate::live::Live;
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::badge::Mark;
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationTable;
-use crate::parts::table::{Fact, PageHead};
-use crate::parts::time::When;
+use crate::parts::table::{Fact, PageHead, Used};
+use crate::parts::time::{Said, When};
 use crate::paths;
-use crate::shown::{AgentLink, GuestShown, HostShown};
+use crate::shown::{AgentLink, GuestShown, HostShown, OverviewShown, WallShown};
+
+/// Operations listed here; the rest is on the page of activity.
+const RECENT: usize = 8;
 
 #[component]
 pub fn OverviewPage() -> impl IntoView {
@@ -24,25 +28,14 @@ pub fn OverviewPage() -> impl IntoView {
     view! {
         <Title text="Overview" />
         <PageHead title="Overview">
-            <a class="button primary" href=paths::GUEST_NEW>"New guest"</a>
+            <a class="button primary" href=paths::GUEST_NEW data-shortcut="n">"New guest"</a>
         </PageHead>
         <Failure error=failure(act) />
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let administrator = me.is_administrator().await;
                 match shown.await {
-                    Ok(shown) => view! {
-                        <HostFacts host=shown.host />
-                        <GuestCounts guests=shown.guests.clone() />
-                        {if shown.guests.is_empty() {
-                            view! { <NoGuests /> }.into_any()
-                        } else {
-                            view! { <GuestTable guests=shown.guests act=act administrator=administrator /> }.into_any()
-                        }}
-                        <h2>"Activity"</h2>
-                        <OperationTable operations=shown.operations />
-                    }
-                    .into_any(),
+                    Ok(shown) => view! { <Shown shown=shown act=act administrator=administrator /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
@@ -51,54 +44,107 @@ pub fn OverviewPage() -> impl IntoView {
 }
 
 #[component]
-fn GuestCounts(guests: Vec<GuestShown>) -> impl IntoView {
-    let of = |badge: Badge| guests.iter().filter(|g| g.badge() == badge).count().to_string();
-    let (all, running, crashed) = (guests.len().to_string(), of(Badge::Running), of(Badge::Crashed));
+fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, administrator: bool) -> impl IntoView {
+    let OverviewShown { guests, mut operations, host } = shown;
+    let more = operations.len() > RECENT;
+    operations.truncate(RECENT);
     view! {
-        <dl class="facts">
-            <Fact label="Guests">{all}</Fact>
-            <Fact label="Running">{running}</Fact>
-            <Fact label="Crashed">{crashed}</Fact>
-        </dl>
+        <AgentNotice link=host.agent />
+        <Numbers guests=guests.clone() host=host.clone() />
+        <Walls walls=host.walls />
+        {if guests.is_empty() {
+            view! { <NoGuests /> }.into_any()
+        } else {
+            view! { <GuestTable guests=guests act=act administrator=administrator /> }.into_any()
+        }}
+        <h2>"Activity"</h2>
+        <OperationTable operations=operations />
+        {more.then(|| view! { <p class="meta more"><a href=paths::OPERATIONS>"All activity"</a></p> })}
     }
+    .into_any()
 }
 
 #[component]
-fn HostFacts(host: HostShown) -> impl IntoView {
-    let free_gib = |mib: u64| format!("{} GiB", mib / 1024);
+fn AgentNotice(link: AgentLink) -> impl IntoView {
+    match link {
+        AgentLink::Here => None,
+        AgentLink::Away { since } => Some(view! {
+            <p class="notice attention" role="status">
+                "The agent has been away " <When at=since said=Said::Since />
+                ". What is asked for meanwhile is carried out once it is back."
+            </p>
+        }),
+    }
+}
+
+/// How many, how much is left.
+#[component]
+fn Numbers(guests: Vec<GuestShown>, host: HostShown) -> impl IntoView {
+    let of = |badge: Badge| guests.iter().filter(|g| g.badge() == badge).count();
+    let (all, running, crashed) = (guests.len(), of(Badge::Running), of(Badge::Crashed));
+    let memory = (u64::from(host.memory_total_mib), u64::from(host.memory_available_mib));
+    let disk = (host.disk_total_mib, host.disk_free_mib);
     view! {
-        {match host.agent {
-            AgentLink::Here => None,
-            AgentLink::Away { since } => Some(view! {
-                <p class="notice attention" role="status">
-                    "The agent has been away since " <When at=since />
-                    ". What is asked for meanwhile is carried out once it is back."
-                </p>
-            }),
-        }}
         <dl class="facts">
-            <Fact label="Host">{host.profile}</Fact>
+            <Fact label="Guests">{all.to_string()}</Fact>
+            <Fact label="Running">{running.to_string()}</Fact>
+            {(crashed > 0).then(|| view! {
+                <Fact label="Crashed"><Mark shape="▲" class="badge failed" words="" />{crashed.to_string()}</Fact>
+            })}
             <Fact label="Memory free">
                 {format!("{} of {}", in_words(host.memory_available_mib), in_words(host.memory_total_mib))}
+                <Used label="Memory used" used=memory.0.saturating_sub(memory.1) total=memory.0 />
             </Fact>
-            <Fact label="Disk free">{format!("{} of {}", free_gib(host.disk_free_mib), free_gib(host.disk_total_mib))}</Fact>
+            <Fact label="Disk free">
+                {format!("{} of {}", gib(disk.1), gib(disk.0))}
+                <Used label="Disk used" used=disk.0.saturating_sub(disk.1) total=disk.0 />
+            </Fact>
             <Fact label="Cores">{host.cores.to_string()}</Fact>
+            <Fact label="Profile">{host.profile}</Fact>
         </dl>
-        {(!host.walls.is_empty()).then(|| view! {
+    }
+    .into_any()
+}
+
+/// `5.2 GiB`.
+fn gib(mib: u64) -> String {
+    format!("{}.{} GiB", mib / 1024, mib % 1024 * 10 / 1024)
+}
+
+#[component]
+fn Walls(walls: Vec<WallShown>) -> impl IntoView {
+    let (all, standing) = (walls.len(), walls.iter().filter(|w| w.stands).count());
+    (all > 0).then(|| {
+        view! {
             <details class="walls">
-                <summary>"Walls around guests"</summary>
+                <summary>{format!("Walls around guests: {standing} of {all} stand")}</summary>
                 <ul>
-                    {host.walls.into_iter().map(|wall| view! {
-                        <li>
-                            <span class=if wall.stands { "badge running" } else { "badge attention" }>
-                                <span class="shape" aria-hidden="true">{if wall.stands { "●" } else { "◌" }}</span>
-                                {if wall.stands { "stands" } else { "missing" }}
-                            </span>
-                            " " {wall.name} " " <span class="meta">{wall.detail}</span>
-                        </li>
-                    }).collect_view()}
+                    {walls
+                        .into_iter()
+                        .map(|wall| view! {
+                            <li>
+                                {if wall.stands {
+                                    view! { <Mark shape="●" class="badge running" words="stands" /> }
+                                } else {
+                                    view! { <Mark shape="◌" class="badge attention" words="missing" /> }
+                                }}
+                                <span>{wall.name}</span>
+                                <span class="meta">{wall.detail}</span>
+                            </li>
+                        })
+                        .collect_view()}
                 </ul>
             </details>
-        })}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gib;
+
+    #[test]
+    fn a_disk_is_told_to_a_tenth() {
+        assert_eq!((gib(5120), gib(79_565)), ("5.0 GiB".into(), "77.7 GiB".into()));
     }
 }

@@ -4,8 +4,9 @@ use leptos_meta::Title;
 
 use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, account_list};
 use crate::live::Live;
+use crate::parts::badge::Mark;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::shown::{AccountShown, FirstPassword, Role};
@@ -29,7 +30,7 @@ pub fn PeoplePage() -> impl IntoView {
         <Failure error=failure(reset) />
         {move || created.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
         {move || renewed.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match accounts.await {
                     Ok(accounts) => view! { <AccountTable accounts=accounts enable=enable reset=reset /> }.into_any(),
@@ -46,8 +47,10 @@ pub fn PeoplePage() -> impl IntoView {
 fn ShownOnce(first: FirstPassword) -> impl IntoView {
     view! {
         <p class="notice attention" role="status">
-            "First password of " <strong>{first.name}</strong> ": " <code>{first.password}</code>
-            ". It is shown only now, and has to be changed at the first sign-in."
+            "First password of " <strong>{first.name}</strong> ": " <code>{first.password.clone()}</code>
+            " "
+            <button class="button needs-scripts" type="button" data-copy=first.password.clone()>"Copy"</button>
+            " It is shown only now, and has to be changed at the first sign-in."
         </p>
     }
 }
@@ -60,9 +63,9 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
         <section class="card">
             <h2>"New account"</h2>
             // A plain form answers with a redirect, which can't carry a secret.
-            <noscript>
-                <p class="notice attention">"Turn scripts on first: the first password is shown on this page, and only once."</p>
-            </noscript>
+            <p class="notice attention without-scripts">
+                "Turn scripts on first: the first password is shown on this page, and only once."
+            </p>
             <Failure error=error fields=&["name", "role"] />
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="2 to 32 of a–z, 0–9, -, _ and the dot." />
@@ -71,6 +74,7 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
             </ActionForm>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -84,7 +88,7 @@ fn AccountTable(
             <thead>
                 <tr>
                     <th>"Name"</th><th>"Role"</th><th>"State"</th><th class="number">"Guests"</th>
-                    <th>"Last sign-in"</th><th></th>
+                    <th>"Last sign-in"</th><th><span class="visually-hidden">"Actions"</span></th>
                 </tr>
             </thead>
             <tbody>
@@ -95,6 +99,7 @@ fn AccountTable(
             </tbody>
         </table>
     }
+    .into_any()
 }
 
 #[component]
@@ -120,7 +125,7 @@ fn AccountRow(
             <td data-label="Name">{account.name.clone()}</td>
             <td data-label="Role">{account.role.word()}</td>
             <td data-label="State">
-                <span class=class><span class="shape" aria-hidden="true">{shape}</span>{word}</span>
+                <Mark shape=shape class=class words=word />
             </td>
             <td data-label="Guests" class="number">{account.guests.to_string()}</td>
             <td data-label="Last sign-in">
@@ -146,4 +151,5 @@ fn AccountRow(
             </td>
         </tr>
     }
+    .into_any()
 }

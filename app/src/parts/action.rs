@@ -5,6 +5,7 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::Action;
 
+use super::icon::{Drawn, Icon};
 use crate::api::guests::GuestAct;
 use crate::shown::GuestShown;
 
@@ -17,12 +18,15 @@ pub fn ActionButton(
     #[prop(default = "button")] class: &'static str,
     /// Other words than the action's own.
     #[prop(optional)]
-    words: Option<&'static str>,
+    words: Option<String>,
+    /// Before the words; in a table's row instead of them.
+    #[prop(optional)]
+    icon: Option<Icon>,
 ) -> impl IntoView {
     let refused = guest.may(action).err().map(|why| why.to_string());
     let id = guest.id.to_string();
     let reason_id = format!("why-{}-{}", word(action), guest.id.short());
-    let title = refused.clone();
+    let title = refused.clone().or_else(|| icon.is_some().then(|| action.word().to_owned()));
     let described = refused.is_some().then(|| reason_id.clone());
     let pending = act.pending();
     let disabled = refused.is_some();
@@ -37,12 +41,20 @@ pub fn ActionButton(
                 aria-describedby=described
                 disabled=move || disabled || pending.get()
             >
-                {words.unwrap_or(action.word())}
-                <span class="visually-hidden">{format!(" {}", guest.name)}</span>
+                {icon.map(|icon| view! { <Drawn icon=icon /> })}
+                {match words {
+                    Some(words) => view! { <span class="label">{words}</span> }.into_any(),
+                    None => view! {
+                        <span class="label">{action.word()}</span>
+                        <span class="visually-hidden">{format!(" {}", guest.name)}</span>
+                    }
+                    .into_any(),
+                }}
             </button>
             {refused.map(|why| view! { <span class="visually-hidden" id=reason_id>{why}</span> })}
         </ActionForm>
     }
+    .into_any()
 }
 
 /// As the wire spells it.

@@ -13,47 +13,69 @@ fn class(badge: Badge) -> &'static str {
     }
 }
 
+/// How style/states.css draws a sign.
+fn drawn(shape: &str) -> &'static str {
+    match shape {
+        "◐" => "shape half-left",
+        "◑" => "shape half-right",
+        "◌" => "shape ring",
+        "▲" => "shape triangle",
+        "✕" => "shape cross",
+        "↶" => "shape back",
+        _ => "shape disc",
+    }
+}
+
 /// Word, shape and colour: none of them alone.
 #[component]
-pub fn StateBadge(badge: Badge) -> impl IntoView {
+pub fn Mark(shape: &'static str, class: &'static str, words: &'static str) -> impl IntoView {
     view! {
-        <span class=class(badge) data-state=badge.word().to_lowercase()>
-            <span class="shape" aria-hidden="true">{badge.shape()}</span>
-            {badge.word()}
+        <span class=class data-state=words.to_lowercase()>
+            // The sign is for those without the style sheet, which draws it alike with every font.
+            <span class=drawn(shape) aria-hidden="true">{shape}</span>
+            {words}
         </span>
     }
+    .into_any()
+}
+
+#[component]
+pub fn StateBadge(badge: Badge) -> impl IntoView {
+    view! { <Mark shape=badge.shape() class=class(badge) words=badge.word() /> }
 }
 
 #[component]
 pub fn OperationBadge(state: OperationState) -> impl IntoView {
-    let (shape, class, word) = match state {
+    let (shape, class, words) = match state {
         OperationState::Running => ("◐", "badge changing", "Running"),
-        OperationState::Undoing { .. } => ("◐", "badge attention", "Undoing"),
+        OperationState::Undoing { .. } => ("↶", "badge attention", "Undoing"),
         OperationState::Done => ("●", "badge running", "Done"),
         OperationState::Failed { .. } => ("▲", "badge failed", "Failed"),
         OperationState::Cancelled => ("◌", "badge stopped", "Cancelled"),
     };
-    view! {
-        <span class=class>
-            <span class="shape" aria-hidden="true">{shape}</span>
-            {word}
-        </span>
-    }
+    view! { <Mark shape=shape class=class words=words /> }
 }
 
 #[component]
 pub fn StepBadge(state: StepState) -> impl IntoView {
-    let (shape, class, word) = match state {
+    let (shape, class, words) = match state {
         StepState::Waiting => ("◌", "badge stopped", "waiting"),
         StepState::Running => ("◐", "badge changing", "running"),
         StepState::Done => ("●", "badge running", "done"),
         StepState::Failed => ("▲", "badge failed", "failed"),
         StepState::Undone => ("↶", "badge attention", "undone"),
     };
-    view! {
-        <span class=class>
-            <span class="shape" aria-hidden="true">{shape}</span>
-            {word}
-        </span>
+    view! { <Mark shape=shape class=class words=words /> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_shape_of_its_own() {
+        let all = [Badge::Running, Badge::Starting, Badge::Stopping, Badge::Stopped, Badge::Crashed, Badge::Deleted];
+        let shapes: std::collections::HashSet<_> = all.iter().map(|badge| drawn(badge.shape())).collect();
+        assert_eq!(shapes.len(), all.len());
     }
 }

@@ -18,9 +18,11 @@ pub fn wrong(error: Option<&AppError>, field: &str) -> Vec<String> {
 pub fn FieldError(field: &'static str, #[prop(into)] error: Signal<Option<AppError>>) -> impl IntoView {
     view! {
         <p class="field-error" id=format!("{field}-error") aria-live="polite">
-            {move || error.with(|e| wrong(e.as_ref(), field).join(" "))}
+            // Nothing rather than an empty text, which would count as one.
+            {move || Some(error.with(|e| wrong(e.as_ref(), field).join(" "))).filter(|text| !text.is_empty())}
         </p>
     }
+    .into_any()
 }
 
 /// A line of text.
@@ -50,10 +52,11 @@ pub fn TextField(
                 aria-invalid=invalid
                 aria-describedby=format!("{name}-hint {name}-error")
             />
-            <p class="hint" id=format!("{name}-hint")>{hint}</p>
+            <p class="hint" id=format!("{name}-hint")>{(!hint.is_empty()).then_some(hint)}</p>
             <FieldError field=name error=error />
         </div>
     }
+    .into_any()
 }
 
 /// One of several; the chosen one is marked in the HTML, so that it is right before scripts arrive.
@@ -81,4 +84,5 @@ pub fn Choice(
             <FieldError field=name error=error />
         </div>
     }
+    .into_any()
 }

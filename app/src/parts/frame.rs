@@ -3,24 +3,31 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
+use super::dialog::Dialog;
+use super::icon::{Drawn, Icon};
 use super::me::Me;
 use crate::live::{Live, Wire};
 use crate::paths;
-use crate::shown::Role;
 
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
     view! {
-        <a class="skip-link" href="#content">"Skip to content"</a>
+        <a class="skip-link" href="#content" rel="external">"Skip to content"</a>
         <div class="frame">
             <nav class="sidebar" aria-label="Main">
-                <a class="brand" href=paths::OVERVIEW>"Umbel"</a>
+                <div class="sidebar-head">
+                    <a class="brand" href=paths::OVERVIEW><Drawn icon=Icon::Umbel />"Umbel"</a>
+                    <button class="button quiet fold needs-scripts" type="button" data-folds="" title="Fold the sidebar">
+                        <Drawn icon=Icon::Fold />
+                        <span class="visually-hidden">"Fold the sidebar"</span>
+                    </button>
+                </div>
                 <ul>
-                    <li><A href=paths::OVERVIEW exact=true attr:class="nav-overview"><span>"Overview"</span></A></li>
-                    <li><A href=paths::GUESTS attr:class="nav-guests"><span>"Guests"</span></A></li>
-                    <li><A href=paths::OPERATIONS attr:class="nav-activity"><span>"Activity"</span></A></li>
+                    <Place href=paths::OVERVIEW go="o" icon=Icon::Overview words="Overview" exact=true />
+                    <Place href=paths::GUESTS go="g" icon=Icon::Guests words="Guests" />
+                    <Place href=paths::OPERATIONS go="a" icon=Icon::Activity words="Activity" />
                     <Administration />
-                    <li><A href=paths::ACCOUNT attr:class="nav-account"><span>"Account"</span></A></li>
+                    <Place href=paths::ACCOUNT go="m" icon=Icon::Account words="Account" />
                 </ul>
                 <WhoAmI />
             </nav>
@@ -29,7 +36,28 @@ pub fn Frame(children: Children) -> impl IntoView {
                 {children()}
             </main>
         </div>
+        <Help />
     }
+}
+
+/// Somewhere to go; `go` is its key after g.
+#[component]
+fn Place(
+    href: &'static str,
+    go: &'static str,
+    icon: Icon,
+    words: &'static str,
+    #[prop(optional)] exact: bool,
+) -> impl IntoView {
+    view! {
+        <li>
+            <A href=href exact=exact attr:class="nav-link" attr:data-go=go attr:title=words>
+                <Drawn icon=icon />
+                <span>{words}</span>
+            </A>
+        </li>
+    }
+    .into_any()
 }
 
 /// What only administrators have.
@@ -41,10 +69,11 @@ fn Administration() -> impl IntoView {
             {move || Suspend::new(async move {
                 me.is_administrator()
                     .await
-                    .then(|| view! { <li><A href=paths::PEOPLE attr:class="nav-people"><span>"People"</span></A></li> })
+                    .then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -54,20 +83,25 @@ fn WhoAmI() -> impl IntoView {
         <div class="sidebar-foot">
             <Transition>
                 {move || Suspend::new(async move {
-                    me.0.await.ok().map(|me| {
-                        let role = match me.role {
-                            Role::Administrator => "administrator",
-                            Role::User => "user",
-                        };
-                        view! { <p class="who">{me.name} <span class="meta">{role}</span></p> }
+                    me.0.await.ok().map(|me| view! {
+                        <p class="who"><span class="who-name">{me.name}</span> <span class="meta">{me.role.word()}</span></p>
                     })
                 })}
             </Transition>
-            <form method="post" action=paths::SIGN_OUT>
-                <button class="button quiet" type="submit">"Sign out"</button>
-            </form>
+            <SignOut class="button quiet" />
         </div>
     }
+    .into_any()
+}
+
+#[component]
+pub fn SignOut(class: &'static str) -> impl IntoView {
+    view! {
+        <form method="post" action=paths::SIGN_OUT>
+            <button class=class type="submit" title="Sign out"><Drawn icon=Icon::SignOut /><span>"Sign out"</span></button>
+        </form>
+    }
+    .into_any()
 }
 
 /// Says in words when the page isn't live any more. It has its own place, so nothing jumps.
@@ -75,7 +109,7 @@ fn WhoAmI() -> impl IntoView {
 fn LiveNotice() -> impl IntoView {
     let live = Live::expect();
     view! {
-        <p class="live-notice" role="status" data-live=move || if live.wire() == Wire::Open { "open" } else { "" }>
+        <p class="live-notice" role="status" data-live=move || live.wire().word()>
             {move || live.wire().words()}
             {move || {
                 (live.wire() == Wire::SignedOut)
@@ -83,4 +117,46 @@ fn LiveNotice() -> impl IntoView {
             }}
         </p>
     }
+    .into_any()
+}
+
+/// Keys on every page; pages.js has their meaning.
+const KEYS: [(&str, &str); 8] = [
+    ("/", "Filter the list"),
+    ("n", "New guest"),
+    ("g g", "Guests"),
+    ("g o", "Overview"),
+    ("g a", "Activity"),
+    ("g m", "Account"),
+    ("?", "These keys"),
+    ("Esc", "Close what is open"),
+];
+
+/// Keys in a console, where all others are the guest's.
+const CONSOLE_KEYS: [(&str, &str); 4] = [
+    ("Ctrl Shift C", "Copy the selection"),
+    ("Ctrl Shift V", "Paste"),
+    ("Ctrl Shift F", "Search"),
+    ("Ctrl Shift ↑", "Leave the console for its bar"),
+];
+
+#[component]
+fn Help() -> impl IntoView {
+    let keys = |keys: &'static [(&'static str, &'static str)]| {
+        keys.iter()
+            .map(|(key, words)| {
+                let keys = key.split(' ').map(|key| view! { <kbd>{key}</kbd> " " }).collect_view();
+                view! { <dt>{keys}</dt><dd>{*words}</dd> }
+            })
+            .collect_view()
+    };
+    view! {
+        <Dialog id="help" title="Keys">
+            <dl class="keys">{keys(&KEYS)}</dl>
+            <h3>"In a console every key is the guest's, but"</h3>
+            <dl class="keys">{keys(&CONSOLE_KEYS)}</dl>
+            <div class="dialog-actions"><button class="button" type="button" data-closes="">"Close"</button></div>
+        </Dialog>
+    }
+    .into_any()
 }

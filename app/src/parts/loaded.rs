@@ -5,6 +5,12 @@ use leptos::server_fn::ServerFn;
 
 use crate::{AppError, paths};
 
+/// Where something is about to be; seen only when it takes long enough to be noticed.
+#[component]
+pub fn Skeleton() -> impl IntoView {
+    view! { <div class="skeleton" role="status"><span class="visually-hidden">"Loading"</span></div> }.into_any()
+}
+
 /// An error in a page's place.
 #[component]
 pub fn Problem(error: AppError) -> impl IntoView {
@@ -29,6 +35,7 @@ pub fn Problem(error: AppError) -> impl IntoView {
             {link.map(|(href, words)| view! { <a class="button" rel="external" href=href>{words}</a> })}
         </section>
     }
+    .into_any()
 }
 
 /// What a form or button answered, if it failed: a sentence above the content. Errors of fields stand

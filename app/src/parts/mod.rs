@@ -4,8 +4,10 @@ pub mod action;
 pub mod badge;
 #[cfg(feature = "hydrate")]
 pub mod browser;
+pub mod dialog;
 pub mod form;
 pub mod frame;
+pub mod icon;
 pub mod loaded;
 pub mod me;
 pub mod operation;

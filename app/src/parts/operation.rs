@@ -15,12 +15,35 @@ fn reason(state: &OperationState) -> Option<String> {
     }
 }
 
+fn bar(state: &OperationState) -> &'static str {
+    match state {
+        OperationState::Running => "bar changing",
+        OperationState::Undoing { .. } => "bar attention",
+        OperationState::Failed { .. } => "bar failed",
+        OperationState::Done | OperationState::Cancelled => "bar",
+    }
+}
+
+/// What is under way for a guest, in the room that a table's cell has.
+#[component]
+pub fn OperationDoing(operation: OperationShown) -> impl IntoView {
+    let (done, all) = operation.progress();
+    view! {
+        <a class="doing meta" href=paths::operation(operation.id)>
+            {format!("{}, {done} of {all}", operation.kind.title())}
+            <progress class=bar(&operation.state) max=all.to_string() value=done.to_string() aria-hidden="true"></progress>
+        </a>
+    }
+    .into_any()
+}
+
 /// `Create web-1`, linked.
 #[component]
 pub fn OperationLink(operation: OperationShown) -> impl IntoView {
     view! {
         <a href=paths::operation(operation.id)>{operation.kind.title()} " " {operation.guest_name}</a>
     }
+    .into_any()
 }
 
 #[component]
@@ -33,14 +56,17 @@ pub fn OperationRows(operations: Vec<OperationShown>) -> impl IntoView {
                 <tr>
                     <td data-label="What"><OperationLink operation=operation.clone() /></td>
                     <td data-label="State">
-                        <OperationBadge state=operation.state.clone() />
-                        <span class="meta">{reason(&operation.state)}</span>
+                        <span class="state-cell">
+                            <OperationBadge state=operation.state.clone() />
+                            {reason(&operation.state).map(|why| view! { <span class="meta">{why}</span> })}
+                        </span>
                     </td>
                     <td data-label="Steps" class="number">{format!("{done} of {all}")}</td>
                     <td data-label="By">{operation.requester.clone()}</td>
                     <td data-label="Begun"><When at=operation.created_at /></td>
                 </tr>
             }
+            .into_any()
         })
         .collect_view()
 }
@@ -48,7 +74,13 @@ pub fn OperationRows(operations: Vec<OperationShown>) -> impl IntoView {
 #[component]
 pub fn OperationTable(operations: Vec<OperationShown>) -> impl IntoView {
     if operations.is_empty() {
-        return view! { <p class="meta">"Nothing has been done yet."</p> }.into_any();
+        return view! {
+            <section class="empty small">
+                <p>"Nothing has been done yet."</p>
+                <p class="meta">"Whatever takes more than a moment is listed here, step by step, also after a restart of the panel."</p>
+            </section>
+        }
+        .into_any();
     }
     view! {
         <table class="table cards">
@@ -68,20 +100,21 @@ pub fn OperationSteps(operation: OperationShown) -> impl IntoView {
     let reason = reason(&operation.state);
     view! {
         <div class="steps-panel">
-            <p>
-                <OperationLink operation=operation.clone() /> " "
+            <p class="steps-head">
+                <OperationLink operation=operation.clone() />
                 <OperationBadge state=operation.state.clone() />
-                <span class="meta">{format!(" {done} of {all}")}</span>
+                <span class="meta">{format!("{done} of {all} steps")}</span>
             </p>
-            <progress max=all.to_string() value=done.to_string() aria-label="Steps done"></progress>
+            <progress class=bar(&operation.state) max=all.to_string() value=done.to_string() aria-label="Steps done"></progress>
             {reason.map(|why| view! { <p class="notice failed">{why}</p> })}
             <ol class="steps">
                 {operation
                     .steps
                     .into_iter()
-                    .map(|step| view! { <li>{step.name} " " <StepBadge state=step.state /></li> })
+                    .map(|step| view! { <li><span>{step.name}</span> <StepBadge state=step.state /></li> })
                     .collect_view()}
             </ol>
         </div>
     }
+    .into_any()
 }

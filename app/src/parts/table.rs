@@ -3,7 +3,15 @@ use leptos::prelude::*;
 /// A name and what it is.
 #[component]
 pub fn Fact(label: &'static str, children: Children) -> impl IntoView {
-    view! { <div class="fact"><dt>{label}</dt><dd>{children()}</dd></div> }
+    view! { <div class="fact"><dt>{label}</dt><dd>{children()}</dd></div> }.into_any()
+}
+
+/// How much of something is used, as a bar under its numbers.
+#[component]
+pub fn Used(label: &'static str, used: u64, total: u64) -> impl IntoView {
+    // What is nearly full stands out.
+    let class = if used.saturating_mul(10) > total.saturating_mul(9) { "bar attention" } else { "bar" };
+    view! { <progress class=class max=total.to_string() value=used.to_string() aria-label=label></progress> }.into_any()
 }
 
 /// The page's title with what can be done here.
@@ -15,4 +23,5 @@ pub fn PageHead(#[prop(into)] title: String, #[prop(optional)] children: Option<
             <div class="page-actions">{children.map(|c| c())}</div>
         </header>
     }
+    .into_any()
 }

@@ -3,10 +3,34 @@
 
 use leptos::prelude::*;
 
+/// How a time stands in its sentence: what is written, what pages.js makes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Said {
+    /// `2026-11-24 15:02 UTC`, `3 h ago`.
+    #[default]
+    Alone,
+    /// `since 2026-11-24 15:02 UTC`, `for 3 h`.
+    Since,
+    /// `at 2026-11-24 15:02 UTC`, `in 58 min`.
+    At,
+}
+
+impl Said {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Alone => "",
+            Self::Since => "since",
+            Self::At => "at",
+        }
+    }
+}
+
 /// A point in time, µs since the epoch.
 #[component]
-pub fn When(at: i64) -> impl IntoView {
-    view! { <time datetime=iso(at) data-rel="" title=utc(at)>{utc(at)}</time> }
+pub fn When(at: i64, #[prop(optional)] said: Said) -> impl IntoView {
+    // One text, whose node pages.js writes into.
+    let text = format!("{} {}", said.word(), utc(at)).trim_start().to_owned();
+    view! { <time datetime=iso(at) data-rel=said.word() title=utc(at)>{text}</time> }.into_any()
 }
 
 /// `2026-11-24 15:02 UTC`.

@@ -12,6 +12,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, HtmlElement, MessageEvent, ResizeObserver, WebSocket};
 
+use super::keys::with_control;
 use super::link::{Event, Link, Order};
 use super::shown::Shown;
 use super::xterm::{self, Xterm};
@@ -93,12 +94,21 @@ impl Session {
         self.shown.tell(&self.link.borrow());
     }
 
-    pub(super) fn search(&self, text: &str) -> bool {
-        self.term.search(text)
+    pub(super) fn search(&self, text: &str, backwards: bool) -> bool {
+        self.term.search(text, backwards)
     }
 
+    /// What is selected; without a selection everything.
     pub(super) fn selection(&self) -> String {
-        self.term.selection()
+        Some(self.term.selection()).filter(|text| !text.is_empty()).unwrap_or_else(|| self.term.text())
+    }
+
+    pub(super) fn paste(&self, text: &str) {
+        self.term.paste(text);
+    }
+
+    pub(super) fn set_screen_reader(&self, on: bool) {
+        self.term.set_screen_reader(on);
     }
 
     pub(super) fn focus(&self) {
@@ -121,14 +131,23 @@ impl Session {
         let weak = Rc::downgrade(self);
         let data = Closure::<dyn FnMut(String)>::new(move |text: String| {
             if let Some(session) = weak.upgrade() {
-                session.on(Event::Typed(text.into_bytes()));
+                let held = session.shown.control.get_untracked();
+                let typed =
+                    held.then(|| with_control(&text)).flatten().map_or_else(|| text.into_bytes(), |key| vec![key]);
+                if held {
+                    session.shown.control.set(false);
+                }
+                session.on(Event::Typed(typed));
             }
         });
         self.term.on_data(data.as_ref().unchecked_ref());
-        let paste = Closure::<dyn FnMut(String) -> bool>::new(|text: String| {
-            let lines = text.lines().count();
-            let ask = format!("Paste {lines} lines? Each but the last is run as it arrives.");
-            lines < 2 || window().confirm_with_message(&ask).unwrap_or(false)
+        let asked = self.shown.paste;
+        let paste = Closure::<dyn FnMut(String) -> bool>::new(move |text: String| {
+            let one = text.trim_end_matches(['\r', '\n']).lines().count() < 2 && !text.ends_with(['\r', '\n']);
+            if !one {
+                asked.set(Some(text));
+            }
+            one
         });
         self.term.on_paste(paste.as_ref().unchecked_ref());
         let weak = Rc::downgrade(self);

@@ -11,6 +11,10 @@ pub(super) struct Shown {
     pub(super) words: RwSignal<String>,
     pub(super) state: RwSignal<Option<ConsoleState>>,
     pub(super) open: RwSignal<bool>,
+    /// Several lines that wait for a yes before they are pasted.
+    pub(super) paste: RwSignal<Option<String>>,
+    /// Whether the next key is one with Ctrl.
+    pub(super) control: RwSignal<bool>,
 }
 
 impl Shown {
@@ -19,6 +23,8 @@ impl Shown {
             words: RwSignal::new("Loading the terminal".into()),
             state: RwSignal::new(None),
             open: RwSignal::new(false),
+            paste: RwSignal::new(None),
+            control: RwSignal::new(false),
         }
     }
 

@@ -16,6 +16,10 @@ extern "C" {
     #[derive(Debug)]
     pub(super) type Xterm;
 
+    /// A promise of the font, so that the first terminal measures the right one.
+    #[wasm_bindgen(static_method_of = Xterm, js_class = "UmbelTerminal")]
+    fn ready() -> Promise;
+
     /// Opens a terminal in an element.
     #[wasm_bindgen(constructor, js_class = "UmbelTerminal")]
     pub(super) fn new(element: &HtmlElement) -> Xterm;
@@ -43,16 +47,27 @@ extern "C" {
     #[wasm_bindgen(method, js_name = onData)]
     pub(super) fn on_data(this: &Xterm, told: &Function);
 
-    /// Asked before more than one line is pasted; pastes if it returns true.
+    /// Asked with the text before it is pasted, which it is if the answer is true.
     #[wasm_bindgen(method, js_name = onPaste)]
     pub(super) fn on_paste(this: &Xterm, ask: &Function);
 
+    #[wasm_bindgen(method)]
+    pub(super) fn paste(this: &Xterm, text: &str);
+
     /// Whether the text was found; looks on from the last hit.
     #[wasm_bindgen(method)]
-    pub(super) fn search(this: &Xterm, text: &str) -> bool;
+    pub(super) fn search(this: &Xterm, text: &str, backwards: bool) -> bool;
 
     #[wasm_bindgen(method)]
     pub(super) fn selection(this: &Xterm) -> String;
+
+    /// All the text that the terminal keeps.
+    #[wasm_bindgen(method)]
+    pub(super) fn text(this: &Xterm) -> String;
+
+    /// Lines are kept as elements too, which a screen reader finds.
+    #[wasm_bindgen(method, js_name = setScreenReader)]
+    pub(super) fn set_screen_reader(this: &Xterm, on: bool);
 
     #[wasm_bindgen(method)]
     pub(super) fn focus(this: &Xterm);
@@ -72,7 +87,8 @@ pub(super) async fn load() -> Result<(), JsValue> {
     if came.is_err() {
         LOADED.set(None);
     }
-    came
+    came?;
+    JsFuture::from(Xterm::ready()).await.map(|_| ())
 }
 
 /// A script element rather than an `import()`: that is syntax, which only generated JavaScript could hold.

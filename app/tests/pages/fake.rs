@@ -3,7 +3,7 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AgentLink, ConsoleTail, Created, FirstPassword, GuestChange, GuestForm, GuestShown, HostShown,
-    ImageShown, KernelShown, OperationShown, OverviewShown, Role, SessionShown,
+    ImageShown, KernelShown, OperationShown, OverviewShown, Role, SessionShown, WallShown,
 };
 use umbel_guest::{
     AccountId, Action, DiskKind, DiskSize, Generation, GuestDraft, GuestId, Memory, Note, OperationId, RestartPolicy,
@@ -11,10 +11,14 @@ use umbel_guest::{
 };
 use uuid::Uuid;
 
-/// A panel that knows these guests.
+/// A panel that knows these things.
 #[derive(Clone, Default)]
 pub(crate) struct Fake {
     pub(crate) guests: Vec<GuestShown>,
+    pub(crate) operations: Vec<OperationShown>,
+    pub(crate) people: Vec<AccountShown>,
+    pub(crate) sessions: Vec<SessionShown>,
+    pub(crate) walls: Vec<WallShown>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -53,27 +57,29 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
     }
 }
 
-fn host() -> HostShown {
-    HostShown {
-        agent: AgentLink::Here,
-        profile: "hosting".into(),
-        memory_total_mib: 4096,
-        memory_available_mib: 2048,
-        cores: 2,
-        disk_total_mib: 10_240,
-        disk_free_mib: 5120,
-        walls: Vec::new(),
+impl Fake {
+    fn machine(&self) -> HostShown {
+        HostShown {
+            agent: AgentLink::Here,
+            profile: "hosting".into(),
+            memory_total_mib: 4096,
+            memory_available_mib: 2048,
+            cores: 2,
+            disk_total_mib: 10_240,
+            disk_free_mib: 5120,
+            walls: self.walls.clone(),
+        }
     }
 }
 
 #[async_trait]
 impl Backend for Fake {
     async fn overview(&self, _: &Caller) -> Result<OverviewShown, AppError> {
-        Ok(OverviewShown { guests: self.guests.clone(), operations: Vec::new(), host: host() })
+        Ok(OverviewShown { guests: self.guests.clone(), operations: self.operations.clone(), host: self.machine() })
     }
 
     async fn host(&self, _: &Caller) -> Result<HostShown, AppError> {
-        Ok(host())
+        Ok(self.machine())
     }
 
     async fn guest_list(&self, _: &Caller) -> Result<Vec<GuestShown>, AppError> {
@@ -105,8 +111,9 @@ impl Backend for Fake {
         })
     }
 
-    async fn guest_create(&self, _: &Caller, _: GuestDraft) -> Result<Created, AppError> {
-        Err(AppError::not_found("guest"))
+    async fn guest_create(&self, _: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
+        umbel_guest::GuestSpec::check(&draft).map_err(AppError::Invalid)?;
+        Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
     }
 
     async fn guest_change(&self, caller: &Caller, guest: GuestId, _: GuestChange) -> Result<GuestShown, AppError> {
@@ -122,12 +129,12 @@ impl Backend for Fake {
         Ok(ConsoleTail { end: 16, text: "Kernel panic <b>".into() })
     }
 
-    async fn operation_list(&self, _: &Caller, _: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
-        Ok(Vec::new())
+    async fn operation_list(&self, _: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
+        Ok(self.operations.iter().filter(|o| guest.is_none() || o.guest == guest).cloned().collect())
     }
 
-    async fn operation_fetch(&self, _: &Caller, _: OperationId) -> Result<OperationShown, AppError> {
-        Err(AppError::not_found("operation"))
+    async fn operation_fetch(&self, _: &Caller, id: OperationId) -> Result<OperationShown, AppError> {
+        self.operations.iter().find(|o| o.id == id).cloned().ok_or_else(|| AppError::not_found("operation"))
     }
 
     async fn operation_cancel(&self, _: &Caller, _: OperationId) -> Result<(), AppError> {
@@ -135,11 +142,11 @@ impl Backend for Fake {
     }
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
-        Ok(vec![caller.account.clone()])
+        Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
     }
 
-    async fn account_create(&self, _: &Caller, _: String, _: String) -> Result<FirstPassword, AppError> {
-        Err(AppError::not_found("account"))
+    async fn account_create(&self, _: &Caller, name: String, _: String) -> Result<FirstPassword, AppError> {
+        Ok(FirstPassword { account: AccountId(Uuid::from_u128(9)), name, password: "fern-mild-otter-41".into() })
     }
 
     async fn account_set_enabled(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {
@@ -151,7 +158,7 @@ impl Backend for Fake {
     }
 
     async fn session_list(&self, _: &Caller) -> Result<Vec<SessionShown>, AppError> {
-        Ok(Vec::new())
+        Ok(self.sessions.clone())
     }
 
     async fn session_end(&self, _: &Caller, _: String) -> Result<(), AppError> {

@@ -47,7 +47,7 @@ async fn no_guests_is_one_sentence_and_one_button() {
 
 #[tokio::test]
 async fn a_list_has_everything_without_scripts() {
-    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })] };
+    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })], ..Fake::default() };
     let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::GUESTS).await;
     for part in ["web-1", "Running", "●", "64 MiB", "Console", "/_sf/guest_act", "Owner", "People"] {
         assert!(html.contains(part), "{part} in {html}");
@@ -57,7 +57,7 @@ async fn a_list_has_everything_without_scripts() {
 
 #[tokio::test]
 async fn what_only_administrators_have_is_not_shown_to_others() {
-    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })] };
+    let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })], ..Fake::default() };
     let (_, html) = page(backend, Some(caller(Role::User)), paths::GUESTS).await;
     assert!(!html.contains(">People<") && !html.contains(">Owner<"), "{html}");
 }
@@ -66,7 +66,7 @@ async fn what_only_administrators_have_is_not_shown_to_others() {
 async fn a_crash_is_explained() {
     let crashed = guest("db-old", Wanted::Stopped, Seen::Ended { at: 0, exit: Exit::Crashed { signal: 6 } });
     let path = paths::guest(crashed.id);
-    let (status, html) = page(Fake { guests: vec![crashed] }, Some(caller(Role::User)), &path).await;
+    let (status, html) = page(Fake { guests: vec![crashed], ..Fake::default() }, Some(caller(Role::User)), &path).await;
     assert_eq!(status, StatusCode::OK);
     for part in ["Crashed", "crashed (134)", "Kernel panic &lt;b&gt;"] {
         assert!(html.contains(part), "{part} in {html}");
@@ -77,7 +77,8 @@ async fn a_crash_is_explained() {
 async fn every_tab_of_a_guest_is_a_page() {
     let one = guest("web-1", Wanted::Stopped, Seen::Gone);
     for path in [paths::guest_console(one.id), paths::guest_activity(one.id), paths::guest_settings(one.id)] {
-        let (status, html) = page(Fake { guests: vec![one.clone()] }, Some(caller(Role::User)), &path).await;
+        let (status, html) =
+            page(Fake { guests: vec![one.clone()], ..Fake::default() }, Some(caller(Role::User)), &path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert!(html.contains("<h1>web-1</h1>"), "{path}: {html}");
     }

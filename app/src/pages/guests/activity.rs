@@ -5,7 +5,7 @@ use crate::AppError;
 use crate::api::missing;
 use crate::api::operations::operation_list;
 use crate::live::Live;
-use crate::parts::loaded::Problem;
+use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::operation::OperationTable;
 
 #[component]
@@ -17,7 +17,7 @@ pub fn GuestActivityPage() -> impl IntoView {
         |(id, ..)| async move { operation_list(Some(id.ok_or_else(|| missing("guest"))?)).await },
     );
     view! {
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 // A guest that isn't there has said so in its header.
                 match operations.await {

@@ -1,9 +1,8 @@
 use leptos::prelude::*;
 
 use super::show::GuestContext;
-use crate::AppError;
-use crate::api::missing;
 use crate::api::guests::guest_console_tail;
+use crate::api::missing;
 use crate::paths;
 use crate::terminal::Terminal;
 
@@ -21,11 +20,11 @@ pub fn GuestConsolePage() -> impl IntoView {
                 let text = tail.await.map(|tail| tail.text);
                 context.id.get().filter(|_| text.is_ok()).map(|id| view! {
                     <Terminal guest=id />
-                    <noscript>
+                    <section class="without-scripts">
                         <p>"A live console needs scripts. These are its last lines; "
-                            <a href=paths::console_log(id)>"the whole log"</a> "."</p>
-                        <pre>{text.unwrap_or_default()}</pre>
-                    </noscript>
+                            <a href=paths::console_log(id) rel="external">"the whole log"</a> "."</p>
+                        <pre class="console-text" tabindex="0">{text.unwrap_or_default()}</pre>
+                    </section>
                 })
             })}
         </Transition>

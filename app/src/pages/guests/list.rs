@@ -1,5 +1,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::query_signal_with_options;
 use umbel_guest::Action;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
@@ -8,8 +10,10 @@ use crate::api::guests::{GuestAct, guest_list};
 use crate::live::Live;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::StateBadge;
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::icon::{Drawn, Icon};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
+use crate::parts::operation::OperationDoing;
 use crate::parts::table::PageHead;
 use crate::paths;
 use crate::shown::GuestShown;
@@ -19,31 +23,42 @@ pub fn GuestListPage() -> impl IntoView {
     let changed = Live::expect().guests();
     let act = ServerAction::<GuestAct>::new();
     let guests = Resource::new(move || (changed.get(), act.version().get()), |_| guest_list());
-    let filter = RwSignal::new(String::new());
+    // In the address, so that it outlives a reload and works without scripts.
+    let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+    let (query, set_query) = query_signal_with_options::<String>("q", options);
+    let filter = Signal::derive(move || query.get().unwrap_or_default());
     let me = Me::expect();
     view! {
         <Title text="Guests" />
         <PageHead title="Guests">
-            // pages.js brings the focus here on `/`.
-            <input
-                class="search"
-                type="search"
-                aria-label="Filter guests"
-                placeholder="/ filter"
-                data-shortcut="/"
-                prop:value=move || filter.get()
-                on:input:target=move |event| filter.set(event.target().value())
-            />
-            <a class="button primary" href=paths::GUEST_NEW>"New guest"</a>
+            <form role="search" method="get" action=paths::GUESTS on:submit=move |event| event.prevent_default()>
+                <input
+                    class="search"
+                    type="search"
+                    name="q"
+                    aria-label="Filter guests"
+                    placeholder="Filter  /"
+                    data-shortcut="/"
+                    value=filter.get_untracked()
+                    prop:value=move || filter.get()
+                    on:input:target=move |event| {
+                        set_query.set(Some(event.target().value()).filter(|text| !text.is_empty()));
+                    }
+                />
+            </form>
+            <a class="button primary" href=paths::GUEST_NEW data-shortcut="n">"New guest"</a>
         </PageHead>
         <Failure error=failure(act) />
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let administrator = me.is_administrator().await;
                 match guests.await {
                     Ok(guests) if guests.is_empty() => view! { <NoGuests /> }.into_any(),
                     Ok(guests) => {
-                        view! { <GuestTable guests=guests act=act administrator=administrator filter=filter /> }.into_any()
+                        view! {
+                            <NoMatch guests=guests.clone() filter=filter />
+                            <GuestTable guests=guests act=act administrator=administrator filter=filter />
+                        }.into_any()
                     }
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
@@ -58,7 +73,24 @@ pub fn NoGuests() -> impl IntoView {
         <section class="empty">
             <p>"A guest is a Linux of your own, ready in a second."</p>
             <a class="button primary" href=paths::GUEST_NEW>"New guest"</a>
+            <p class="meta">"Name, image and size are filled in; its console opens by itself."</p>
         </section>
+    }
+    .into_any()
+}
+
+/// Another emptiness than having none.
+#[component]
+fn NoMatch(guests: Vec<GuestShown>, filter: Signal<String>) -> impl IntoView {
+    move || {
+        filter.with(|filter| !guests.iter().any(|guest| fits(guest, filter))).then(|| {
+            view! {
+                <section class="empty">
+                    <p>{format!("None of {} guests fits “{}”.", guests.len(), filter.get())}</p>
+                    <a class="button" href=paths::GUESTS>"Clear the filter"</a>
+                </section>
+            }
+        })
     }
 }
 
@@ -71,13 +103,14 @@ pub fn GuestTable(
     #[prop(into, optional)] filter: Signal<String>,
 ) -> impl IntoView {
     view! {
-        <table class="table cards">
+        <table class="table cards guests">
             <thead>
                 <tr>
                     <th>"Name"</th>
                     <th>"State"</th>
                     <th>"Image"</th>
                     <th class="number">"Memory"</th>
+                    <th class="number">"Disk"</th>
                     {administrator.then(|| view! { <th>"Owner"</th> })}
                     <th><span class="visually-hidden">"Actions"</span></th>
                 </tr>
@@ -90,6 +123,7 @@ pub fn GuestTable(
             </tbody>
         </table>
     }
+    .into_any()
 }
 
 /// Whether a row stays when `filter` was typed: part of its name, state, image, owner or note.
@@ -111,36 +145,44 @@ fn GuestRow(
         let guest = guest.clone();
         move || filter.with(|filter| !fits(&guest, filter))
     };
-    let doing = guest.waiting.clone().or_else(|| {
-        guest.operation.as_ref().filter(|o| !o.state.is_over()).map(|o| {
-            let (done, all) = o.progress();
-            format!("{}: {done} of {all}", o.kind.title())
-        })
-    });
+    let doing = guest.operation.clone().filter(|o| !o.state.is_over() && guest.waiting.is_none());
     let badge = guest.badge();
     view! {
         <tr hidden=hidden data-guest=guest.id.to_string()>
             <td data-label="Name"><a href=paths::guest(guest.id)>{guest.name.to_string()}</a></td>
-            <td data-label="State"><StateBadge badge=badge /> <span class="meta">{doing}</span></td>
+            <td data-label="State">
+                <span class="state-cell">
+                    <StateBadge badge=badge />
+                    {guest.waiting.clone().map(|why| view! { <span class="meta">{why}</span> })}
+                    {doing.map(|operation| view! { <OperationDoing operation=operation /> })}
+                </span>
+            </td>
             <td data-label="Image">{guest.image.to_string()}</td>
             <td data-label="Memory" class="number">{in_words(guest.memory.mib())}</td>
+            <td data-label="Disk" class="number">{in_words(guest.disk.mib())}</td>
             {administrator.then(|| view! { <td data-label="Owner">{guest.owner_name.clone()}</td> })}
             <td class="row-actions">
                 {match badge {
-                    Badge::Deleted => {
-                        view! { <ActionButton guest=guest.clone() action=Action::Undelete act=act /> }.into_any()
+                    Badge::Deleted => view! {
+                        <ActionButton guest=guest.clone() action=Action::Undelete act=act icon=Icon::Undo />
                     }
+                    .into_any(),
                     _ => view! {
                         <a class="button" href=paths::guest_console(guest.id)>
+                            <Drawn icon=Icon::Console />
                             "Console" <span class="visually-hidden">{format!(" of {}", guest.name)}</span>
                         </a>
-                        <ActionButton guest=guest.clone() action=Action::Start act=act />
-                        <ActionButton guest=guest.clone() action=Action::ShutDown act=act />
-                        <ActionButton guest=guest.clone() action=Action::Restart act=act />
+                        {[(Action::Start, Icon::Start), (Action::ShutDown, Icon::ShutDown), (Action::Restart, Icon::Restart)]
+                            .into_iter()
+                            .map(|(action, icon)| view! {
+                                <ActionButton guest=guest.clone() action=action act=act icon=icon class="button symbol" />
+                            })
+                            .collect_view()}
                     }
                     .into_any(),
                 }}
             </td>
         </tr>
     }
+    .into_any()
 }

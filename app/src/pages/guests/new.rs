@@ -7,7 +7,7 @@ use umbel_guest::{DiskKind, DiskSize, RestartPolicy};
 use crate::AppError;
 use crate::api::guests::{GuestCreate, guest_choices};
 use crate::parts::form::{Choice, FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
 use crate::paths;
 use crate::shown::{GuestForm, ImageShown};
@@ -28,7 +28,7 @@ pub fn GuestNewPage() -> impl IntoView {
         <Title text="New guest" />
         <PageHead title="New guest" />
         <Failure error=error fields=FIELDS />
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match form.await {
                     Ok(form) => view! { <NewForm form=form create=create error=error /> }.into_any(),
@@ -43,7 +43,10 @@ pub fn GuestNewPage() -> impl IntoView {
 fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Option<AppError>>) -> impl IntoView {
     if form.images.is_empty() {
         return view! {
-            <section class="empty"><p>"There is no image yet. An administrator has to add one first."</p></section>
+            <section class="empty">
+                <p>"There is no image to make a guest of yet. The first one is prepared when the panel and its agent start."</p>
+                <a class="button" href=paths::GUEST_NEW rel="external">"Look again"</a>
+            </section>
         }
         .into_any();
     }
@@ -54,8 +57,18 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
     let disks = form.disks.iter().map(|d| (d.mib().to_string(), in_words(d.mib()))).collect();
     let disk = form.disks.iter().find(|d| **d >= DiskSize::DEFAULT).or(form.disks.last());
     let disk = disk.map(|d| d.mib().to_string()).unwrap_or_default();
+    let chosen = RwSignal::new(Chosen {
+        name: form.suggested_name.clone(),
+        image: form.images[0].id.to_string(),
+        kernel: kernel.clone(),
+        memory_mib: suggested.to_string(),
+        memory_exact: String::new(),
+        disk_mib: disk.clone(),
+    });
+    let available = form.memory_available_mib;
     view! {
-        <ActionForm action=create attr:class="form">
+        <div class="with-summary">
+        <ActionForm action=create attr:class="form" on:input=move |event| chosen.update(|c| c.hear(&event))>
             <TextField
                 name="name"
                 label="Name"
@@ -65,7 +78,7 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                 focus=true
             />
             <ImageCards images=form.images error=error />
-            <SizeCards suggested=suggested available=form.memory_available_mib error=error />
+            <SizeCards suggested=suggested available=available error=error />
             <details class="advanced">
                 <summary>"Advanced"</summary>
                 <Choice name="kernel" label="Kernel" options=kernels chosen=kernel error=error />
@@ -96,6 +109,92 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                 <a class="button" href=paths::GUESTS>"Cancel"</a>
             </div>
         </ActionForm>
+        <Summary chosen=chosen available=available />
+        </div>
+    }
+    .into_any()
+}
+
+/// What the form holds now, for the summary beside it; the form itself is what is sent.
+#[derive(Clone, Debug)]
+struct Chosen {
+    name: String,
+    image: String,
+    kernel: String,
+    memory_mib: String,
+    memory_exact: String,
+    disk_mib: String,
+}
+
+impl Chosen {
+    /// Something was typed or chosen in the form.
+    fn hear(&mut self, event: &leptos::ev::Event) {
+        #[cfg(feature = "hydrate")]
+        {
+            use wasm_bindgen::JsCast as _;
+
+            let Some(field) = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok()) else { return };
+            let value = event_target_value(event);
+            match field.get_attribute("name").as_deref() {
+                Some("name") => self.name = value,
+                Some("image") => self.image = value,
+                Some("kernel") => self.kernel = value,
+                Some("memory_mib") => self.memory_mib = value,
+                Some("memory_exact") => self.memory_exact = value,
+                Some("disk_mib") => self.disk_mib = value,
+                _ => {}
+            }
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (self, event);
+    }
+
+    fn memory(&self) -> Option<u32> {
+        let exact = self.memory_exact.trim();
+        if exact.is_empty() { self.memory_mib.parse().ok() } else { exact.parse().ok() }
+    }
+
+    /// The same as a call.
+    fn call(&self) -> String {
+        let body = serde_json::json!({
+            "name": self.name,
+            "image": self.image,
+            "kernel": self.kernel,
+            "memory_mib": self.memory(),
+            "disk_mib": self.disk_mib.parse::<u32>().ok(),
+        });
+        format!("POST {}/guests\n{body:#}", paths::API)
+    }
+}
+
+/// What will be made, and what is left after it.
+#[component]
+fn Summary(chosen: RwSignal<Chosen>, available: u32) -> impl IntoView {
+    let memory = move || chosen.with(|c| c.memory().map_or_else(|| "–".to_owned(), in_words));
+    let left = move || {
+        chosen.with(|c| match c.memory() {
+            Some(mib) if mib <= available => in_words(available - mib),
+            Some(_) => "not enough".to_owned(),
+            None => "–".to_owned(),
+        })
+    };
+    let disk = move || chosen.with(|c| c.disk_mib.parse().map_or_else(|_| "–".to_owned(), in_words));
+    view! {
+        <aside class="summary needs-scripts" aria-label="Summary">
+            <h2>"Summary"</h2>
+            <dl>
+                <dt>"Name"</dt><dd>{move || chosen.with(|c| c.name.clone())}</dd>
+                <dt>"Image"</dt><dd>{move || chosen.with(|c| c.image.clone())}</dd>
+                <dt>"Kernel"</dt><dd>{move || chosen.with(|c| c.kernel.clone())}</dd>
+                <dt>"Memory"</dt><dd>{memory}</dd>
+                <dt>"Disk"</dt><dd>{disk}</dd>
+                <dt>"Memory left on the host"</dt><dd>{left}</dd>
+            </dl>
+            <details>
+                <summary>"The same as a call"</summary>
+                <pre tabindex="0">{move || chosen.with(Chosen::call)}</pre>
+            </details>
+        </aside>
     }
     .into_any()
 }
@@ -148,6 +247,7 @@ fn ImageCards(images: Vec<ImageShown>, error: Signal<Option<AppError>>) -> impl 
             <FieldError field="image" error=error />
         </fieldset>
     }
+    .into_any()
 }
 
 /// Sizes that the host has no room for can't be chosen, and say so.
@@ -167,9 +267,9 @@ fn SizeCards(suggested: u32, available: u32, error: Signal<Option<AppError>>) ->
                     .map(|mib| {
                         let fits = mib <= available;
                         let left = if fits {
-                            format!("{} MiB left after it", available - mib)
+                            format!("{} left after it", in_words(available - mib))
                         } else {
-                            format!("more than the host has free ({available} MiB)")
+                            format!("more than the {} that are free", in_words(available))
                         };
                         view! {
                             <label class="choice-card">
@@ -190,4 +290,5 @@ fn SizeCards(suggested: u32, available: u32, error: Signal<Option<AppError>>) ->
             <FieldError field="memory_mib" error=error />
         </fieldset>
     }
+    .into_any()
 }

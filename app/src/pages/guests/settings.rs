@@ -3,13 +3,12 @@ use leptos::prelude::*;
 use umbel_guest::{Action, Wanted};
 
 use super::new::RestartChoice;
-use super::show::GuestContext;
-use crate::AppError;
-use crate::api::missing;
+use super::show::{GuestContext, deletion};
 use crate::api::guests::{GuestPurge, GuestReconfigure, GuestRename, guest_choices, guest_fetch};
+use crate::api::missing;
 use crate::parts::action::ActionButton;
 use crate::parts::form::{Choice, FieldError, TextField};
-use crate::parts::loaded::{Failure, failure};
+use crate::parts::loaded::{Failure, Skeleton, failure};
 use crate::shown::{GuestShown, KernelShown};
 
 #[component]
@@ -24,7 +23,7 @@ pub fn GuestSettingsPage() -> impl IntoView {
         |(.., id)| async move { guest_fetch(id.ok_or_else(|| missing("guest"))?).await },
     );
     view! {
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let kernels = form.await.map(|f| f.kernels).unwrap_or_default();
                 guest.await.ok().map(|guest| view! {
@@ -44,7 +43,7 @@ fn RenameForm(guest: GuestShown, rename: ServerAction<GuestRename>) -> impl Into
     let disabled = refused.is_some();
     view! {
         <section class="card">
-            <h2>"Name"</h2>
+            <h2>"Name and note"</h2>
             <Failure error=error fields=&["name", "note"] />
             <ActionForm action=rename attr:class="form">
                 <input type="hidden" name="guest" value=guest.id.to_string() />
@@ -64,6 +63,7 @@ fn RenameForm(guest: GuestShown, rename: ServerAction<GuestRename>) -> impl Into
             </ActionForm>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -99,6 +99,7 @@ fn ChangeForm(guest: GuestShown, kernels: Vec<KernelShown>, change: ServerAction
             </ActionForm>
         </section>
     }
+    .into_any()
 }
 
 /// Deleting, which can be undone for an hour, and purging, which can't.
@@ -109,7 +110,7 @@ fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
     let name = guest.name.to_string();
     let deleted = matches!(guest.wanted, Wanted::Deleted { .. });
     view! {
-        <section class="card danger">
+        <section class="card danger" id="delete">
             <h2>"Delete"</h2>
             {if deleted {
                 view! {
@@ -119,8 +120,14 @@ fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
                 .into_any()
             } else {
                 view! {
-                    <p>{format!("Deleting {name} stops it. Its disk is kept for an hour, in which you can undo this.")}</p>
-                    <ActionButton guest=guest.clone() action=Action::Delete act=act class="button danger" />
+                    <p>{deletion(&guest)}</p>
+                    <ActionButton
+                        guest=guest.clone()
+                        action=Action::Delete
+                        act=act
+                        class="button danger"
+                        words=format!("Delete {name}")
+                    />
                 }
                 .into_any()
             }}
@@ -136,9 +143,10 @@ fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
                         <input id="purge_name" name="name" autocomplete="off" required aria-describedby="purge_name-error" />
                         <FieldError field="purge_name" error=error />
                     </div>
-                    <button class="button danger" type="submit">{format!("Purge {name}")}</button>
+                    <button class="button danger final" type="submit">{format!("Purge {name}")}</button>
                 </ActionForm>
             </details>
         </section>
     }
+    .into_any()
 }

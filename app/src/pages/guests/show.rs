@@ -10,15 +10,17 @@ use umbel_guest::{Action, DiskKind, GuestId, Seen, Wanted};
 
 use super::new::policy_words;
 use crate::AppError;
-use crate::api::missing;
 use crate::api::guests::{GuestAct, guest_console_tail, guest_fetch};
+use crate::api::missing;
 use crate::live::Live;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::StateBadge;
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::dialog::{Cancel, Dialog};
+use crate::parts::icon::Icon;
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::operation::OperationSteps;
 use crate::parts::table::Fact;
-use crate::parts::time::When;
+use crate::parts::time::{Said, When};
 use crate::paths;
 use crate::shown::GuestShown;
 
@@ -57,7 +59,7 @@ pub fn GuestPage() -> impl IntoView {
     );
     provide_context(GuestContext { id, guest, act, changed });
     view! {
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match guest.await {
                     Ok(guest) => view! { <GuestHead guest=guest act=act /> }.into_any(),
@@ -74,7 +76,7 @@ pub fn GuestPage() -> impl IntoView {
 fn GuestHead(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
     let id = guest.id;
     let since = match guest.seen {
-        Seen::Running { since } => Some(view! { " since " <When at=since /> }),
+        Seen::Running { since } => Some(view! { <When at=since said=Said::Since /> }),
         _ => None,
     };
     view! {
@@ -91,6 +93,7 @@ fn GuestHead(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
             <A href=paths::guest_settings(id)>"Settings"</A>
         </nav>
     }
+    .into_any()
 }
 
 /// The primary action of the state first, the rest beside it.
@@ -101,18 +104,62 @@ fn GuestActions(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView
         Badge::Stopped | Badge::Crashed => Action::Start,
         Badge::Deleted => Action::Undelete,
     };
-    let rest: &[Action] = match first {
-        Action::Undelete => &[],
-        Action::Start => &[Action::Kill],
-        _ => &[Action::Restart, Action::Kill],
+    let icon = match first {
+        Action::Start => Icon::Start,
+        Action::Undelete => Icon::Undo,
+        _ => Icon::ShutDown,
     };
+    let (lives, deleted) = (first == Action::ShutDown, first == Action::Undelete);
     view! {
-        <ActionButton guest=guest.clone() action=first act=act class="button primary" />
-        {rest
-            .iter()
-            .map(|action| view! { <ActionButton guest=guest.clone() action=*action act=act /> })
-            .collect_view()}
+        <ActionButton guest=guest.clone() action=first act=act icon=icon class="button primary" />
+        {lives.then(|| view! { <ActionButton guest=guest.clone() action=Action::Restart act=act /> <Kill guest=guest.clone() act=act /> })}
+        {(!deleted).then(|| view! { <Delete guest=guest act=act /> })}
     }
+    .into_any()
+}
+
+/// Asks first, since the guest can't finish what it is at.
+#[component]
+fn Kill(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
+    let name = guest.name.to_string();
+    view! {
+        <button class="button needs-scripts" type="button" data-opens="kill">"Kill…"</button>
+        <span class="without-scripts"><ActionButton guest=guest.clone() action=Action::Kill act=act /></span>
+        <Dialog id="kill" title=format!("Kill {name}")>
+            <p>{format!("Ends {name} at once, as if its power were cut. What it has not written to its disk is lost.")}</p>
+            <div class="dialog-actions">
+                <Cancel />
+                <ActionButton guest=guest action=Action::Kill act=act class="button danger final" words=format!("Kill {name}") />
+            </div>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// Without scripts the way leads to the settings, where the same is said.
+#[component]
+fn Delete(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
+    let name = guest.name.to_string();
+    view! {
+        <a class="button danger" href=format!("{}#delete", paths::guest_settings(guest.id)) data-opens="delete-guest">"Delete…"</a>
+        <Dialog id="delete-guest" title=format!("Delete {name}")>
+            <p>{deletion(&guest)}</p>
+            <div class="dialog-actions">
+                <Cancel />
+                <ActionButton guest=guest action=Action::Delete act=act class="button danger final" words=format!("Delete {name}") />
+            </div>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// What deleting does, in words.
+pub(super) fn deletion(guest: &GuestShown) -> String {
+    format!(
+        "Stops {name}. Its disk ({size}) and its console are kept for an hour, in which you can undo this; then they are gone for ever.",
+        name = guest.name,
+        size = in_words(guest.disk.mib())
+    )
 }
 
 #[component]
@@ -142,14 +189,25 @@ fn Why(guest: GuestShown) -> impl IntoView {
     let operation = guest.operation.clone().filter(|o| !o.state.is_over());
     view! {
         {purge_at.map(|at| view! {
-            <p class="notice attention">"Deleted. It is purged with its disk at " <When at=at /> " unless you undo that."</p>
+            <p class="notice attention">"Deleted. It is purged with its disk " <When at=at said=Said::At /> " unless you undo that."</p>
         })}
         {guest.waiting.clone().map(|why| view! { <p class="notice changing" role="status">{why}</p> })}
         {ended.map(|(at, how, failed)| view! {
-            <p class=if failed { "notice failed" } else { "notice" }>"It " {how} ", " <When at=at /> "."</p>
+            <p class=if failed { "notice failed" } else { "notice" }>{sentence(&how)} ", " <When at=at /> "."</p>
         })}
         {operation.map(|operation| view! { <OperationSteps operation=operation /> })}
     }
+    .into_any()
+}
+
+/// How it ended, as a sentence begins: `It crashed (134)`, `Its shim was lost`, `The host was restarted`.
+fn sentence(how: &str) -> String {
+    let own = ["its ", "the host "].iter().any(|own| how.starts_with(own));
+    if !own {
+        return format!("It {how}");
+    }
+    let mut rest = how.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 #[component]
@@ -159,7 +217,7 @@ fn Facts(guest: GuestShown) -> impl IntoView {
         DiskKind::Plain => "full copy",
     };
     view! {
-        <dl class="facts">
+        <dl class="facts four">
             <Fact label="Image">{guest.image.to_string()}</Fact>
             <Fact label="Kernel">{guest.kernel.to_string()}</Fact>
             <Fact label="Memory">{in_words(guest.memory.mib())}</Fact>
@@ -167,10 +225,16 @@ fn Facts(guest: GuestShown) -> impl IntoView {
             <Fact label="Restart">{policy_words(guest.restart_policy)}</Fact>
             <Fact label="Owner">{guest.owner_name.clone()}</Fact>
             <Fact label="Created"><When at=guest.created_at /></Fact>
-            <Fact label="Id"><code>{guest.id.to_string()}</code></Fact>
+            <Fact label="Id">
+                <span class="id">
+                    <code title=guest.id.to_string()>{guest.id.short()}</code>
+                    <button class="button quiet needs-scripts" type="button" data-copy=guest.id.to_string()>"Copy"</button>
+                </span>
+            </Fact>
         </dl>
         {(!guest.note.as_str().is_empty()).then(|| view! { <p class="note">{guest.note.to_string()}</p> })}
     }
+    .into_any()
 }
 
 /// The end of its console, a way into it.
@@ -188,11 +252,31 @@ fn LastLines() -> impl IntoView {
                 let id = context.id.get_untracked();
                 tail.await.ok().zip(id).filter(|(tail, _)| !tail.text.trim().is_empty()).map(|(tail, id)| view! {
                     <section class="last-lines">
-                        <h2><a href=paths::guest_console(id)>"Last lines of the console"</a></h2>
+                        <h2>"Last lines of the console" <a href=paths::guest_console(id)>"Open it"</a></h2>
                         <pre tabindex="0">{tail.text}</pre>
                     </section>
                 })
             })}
         </Transition>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use umbel_guest::Exit;
+
+    use super::sentence;
+
+    #[test]
+    fn every_end_is_a_sentence() {
+        for (exit, said) in [
+            (Exit::Crashed { signal: 6 }, "It crashed (134)"),
+            (Exit::ShimLost, "Its shim was lost"),
+            (Exit::HostRestarted, "The host was restarted"),
+            (Exit::NotStarted { reason: "no kernel".into() }, "It could not start: no kernel"),
+        ] {
+            assert_eq!(sentence(&exit.to_string()), said);
+        }
     }
 }

@@ -3,7 +3,7 @@ use leptos_meta::Title;
 
 use crate::api::operations::operation_list;
 use crate::live::Live;
-use crate::parts::loaded::Problem;
+use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::operation::OperationTable;
 use crate::parts::table::PageHead;
 
@@ -14,7 +14,7 @@ pub fn OperationListPage() -> impl IntoView {
     view! {
         <Title text="Activity" />
         <PageHead title="Activity" />
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match operations.await {
                     Ok(operations) => view! { <OperationTable operations=operations /> }.into_any(),

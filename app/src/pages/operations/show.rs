@@ -4,11 +4,10 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use umbel_guest::OperationId;
 
-use crate::AppError;
 use crate::api::missing;
 use crate::api::operations::{OperationCancel, operation_fetch};
 use crate::live::Live;
-use crate::parts::loaded::{Failure, Problem, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::operation::OperationSteps;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
@@ -27,7 +26,7 @@ pub fn OperationPage() -> impl IntoView {
     );
     view! {
         <Failure error=failure(cancel) />
-        <Transition>
+        <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match operation.await {
                     Ok(operation) => view! { <Shown operation=operation cancel=cancel /> }.into_any(),
@@ -61,7 +60,7 @@ fn Shown(operation: OperationShown, cancel: ServerAction<OperationCancel>) -> im
                 {why_not.map(|why| view! { <span class="visually-hidden" id="why-not-cancel">{why}</span> })}
             </ActionForm>
         </PageHead>
-        <p class="meta">
+        <p class="note meta">
             "Asked by " {operation.requester.clone()} ", " <When at=operation.created_at />
             {operation.ended_at.map(|at| view! { "; over " <When at=at /> })}
         </p>
@@ -77,4 +76,5 @@ fn Shown(operation: OperationShown, cancel: ServerAction<OperationCancel>) -> im
             </tbody>
         </table>
     }
+    .into_any()
 }

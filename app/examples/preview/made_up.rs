@@ -1,0 +1,163 @@
+//! A panel with a guest in every state, operations and people.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use umbel_app::shown::{
+    AccountShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SessionShown, StepShown,
+    StepState, WallShown,
+};
+use umbel_guest::{AccountId, DiskSize, Exit, GuestId, Memory, OperationId, Seen, Wanted};
+use uuid::Uuid;
+
+use crate::fake::{Fake, guest};
+
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+
+pub(crate) const BOOTED: &str = "\
+[    0.000000] Linux version 6.1.176 (debian-kernel@lists.debian.org) (gcc 12.2.0)
+[    0.000000] Kernel command line: mem=64M ubd0=root.cow,base.img root=/dev/ubda ro con=null con0=fd:3,fd:4
+[    0.000000] Memory: 51416K/65536K available (6094K kernel code, 1242K rwdata, 1880K rodata, 220K init)
+[    0.240000] EXT4-fs (ubda): mounted filesystem with ordered data mode. Quota mode: none.
+[    0.260000] Run /sbin/init as init process
+
+\x1b[1;32mWelcome to web-1\x1b[0m, a Tiny guest. Type \x1b[1mpoweroff\x1b[0m to end it.
+
+web-1:~# uname -r
+6.1.176
+web-1:~# ls --color / 
+\x1b[1;34mbin\x1b[0m   \x1b[1;34mdev\x1b[0m   \x1b[1;34metc\x1b[0m   \x1b[1;36minit\x1b[0m  \x1b[1;34mproc\x1b[0m  \x1b[1;34mroot\x1b[0m  \x1b[1;34msys\x1b[0m   \x1b[1;34mtmp\x1b[0m   \x1b[1;34musr\x1b[0m
+web-1:~# ";
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn operation(
+    number: u128,
+    kind: OperationKind,
+    of: &GuestShown,
+    state: OperationState,
+    steps: &[(&str, StepState)],
+) -> OperationShown {
+    let begun = now() - i64::try_from(number).unwrap_or_default() * 7 * MINUTE;
+    let line = |at, text: &str| LogLine { at, text: text.into() };
+    OperationShown {
+        id: OperationId(Uuid::from_u128(0x0190_b6f0_0000_7000_8000_0000_0000_0000 + number)),
+        kind,
+        guest: Some(of.id),
+        guest_name: of.name.to_string(),
+        requester: "ada".into(),
+        ended_at: state.is_over().then_some(begun + 900_000),
+        can_cancel: !state.is_over(),
+        state,
+        steps: steps.iter().map(|(name, state)| StepShown { name: (*name).into(), state: *state }).collect(),
+        log: vec![line(begun, "asked for by ada"), line(begun + 200_000, "the disk is a child of tiny-1 at 256 MiB")],
+        created_at: begun,
+    }
+}
+
+fn named(number: u128, name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
+    let id = GuestId(Uuid::from_u128(0x0190_b6f0_1111_7000_8000_0000_0000_0000 + number));
+    GuestShown { id, created_at: now() - 50 * HOUR, ..guest(name, wanted, seen) }
+}
+
+fn person(number: u128, name: &str, role: Role, enabled: bool, must_change_password: bool) -> AccountShown {
+    AccountShown {
+        id: AccountId(Uuid::from_u128(number)),
+        name: name.into(),
+        role,
+        enabled,
+        must_change_password,
+        created_at: now() - 300 * HOUR,
+        last_sign_in_at: (!must_change_password).then(|| now() - 20 * HOUR),
+        guests: 3,
+    }
+}
+
+pub(crate) fn panel() -> Fake {
+    use StepState::{Done, Failed, Running, Undone, Waiting};
+
+    let since = now() - 3 * HOUR;
+    let crashed = Seen::Ended { at: now() - 20 * MINUTE, exit: Exit::Crashed { signal: 6 } };
+    let off = Seen::Ended { at: now() - 70 * MINUTE, exit: Exit::PoweredOff };
+    let mut web = named(1, "web-1", Wanted::Running, Seen::Running { since });
+    web.note = "The shop's front.\nAsk Bob before it is restarted.".parse().unwrap_or_default();
+    let mut starting = named(2, "lab-07", Wanted::Running, Seen::Starting);
+    let stopping = named(3, "mail", Wanted::Stopped, Seen::Stopping);
+    let stopped = named(4, "build-box-with-a-long-name", Wanted::Stopped, off);
+    let broken = named(5, "db-old", Wanted::Stopped, crashed);
+    let deleted = named(6, "scratch", Wanted::Deleted { purge_at: now() + 41 * MINUTE }, Seen::Gone);
+    let mut waiting = named(7, "big", Wanted::Running, Seen::Gone);
+    waiting.waiting = Some("Waiting for memory: 4 GiB wanted, 2 GiB free.".into());
+    (waiting.memory, waiting.disk) = sizes(4096, 16_384);
+    let create = [("Reserve the name", Done), ("Make the disk", Done), ("Start", Running)];
+    let under_way = operation(1, OperationKind::GuestCreate, &starting, OperationState::Running, &create);
+    starting.operation = Some(under_way.clone());
+    let failed = OperationState::Failed { reason: "The disk is full: 0 of 256 MiB could be written.".into() };
+    let operations = vec![
+        under_way,
+        operation(
+            2,
+            OperationKind::GuestShutDown,
+            &stopping,
+            OperationState::Running,
+            &[("Ask the guest", Running), ("Wait for its end", Waiting)],
+        ),
+        operation(
+            3,
+            OperationKind::GuestCreate,
+            &deleted,
+            failed,
+            &[("Reserve the name", Undone), ("Make the disk", Failed), ("Start", Waiting)],
+        ),
+        operation(4, OperationKind::GuestStart, &web, OperationState::Done, &[("Start", Done)]),
+        operation(
+            5,
+            OperationKind::GuestDelete,
+            &deleted,
+            OperationState::Cancelled,
+            &[("Stop", Done), ("Keep for an hour", Undone)],
+        ),
+    ];
+    let session = |number: u8, agent: &str, current| SessionShown {
+        id: format!("hash{number}"),
+        created_at: now() - i64::from(number) * 26 * HOUR,
+        last_seen_at: now() - i64::from(number) * 2 * HOUR,
+        address: format!("10.20.0.{number}"),
+        user_agent: agent.into(),
+        current,
+    };
+    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    Fake {
+        guests: vec![web, starting, waiting, stopping, stopped, broken, deleted],
+        operations,
+        people: vec![
+            person(2, "bob", Role::User, true, false),
+            person(3, "carol", Role::User, true, true),
+            person(4, "mallory", Role::User, false, false),
+        ],
+        sessions: vec![
+            session(
+                0,
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+                true,
+            ),
+            session(
+                1,
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+                false,
+            ),
+        ],
+        walls: vec![
+            wall("own uid", true, "each guest runs as a user of its own"),
+            wall("process namespace", true, "the shim is its first process"),
+            wall("memory limit", true, "cgroup v1"),
+            wall("system call filter", false, "comes with the next release"),
+        ],
+    }
+}
+
+fn sizes(memory: u32, disk: u32) -> (Memory, DiskSize) {
+    (Memory::from_mib(memory).unwrap_or(Memory::DEFAULT), DiskSize::from_mib(disk).unwrap_or(DiskSize::DEFAULT))
+}

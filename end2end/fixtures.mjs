@@ -1,0 +1,53 @@
+// What all tests share: the panel, and that an error in the browser's console fails a test.
+
+import { expect, test as base } from "@playwright/test";
+
+export { expect };
+
+export const NAME = "ada";
+export const PASSWORD = "fennel-grows-by-the-sea";
+
+export const test = base.extend({
+  panel: async ({}, use) => use(JSON.parse(process.env.UMBEL_E2E)),
+  baseURL: async ({ panel }, use) => use(panel.origin),
+
+  /** Patterns of errors that a test itself brings about. */
+  expected: [[], { option: true }],
+
+  /** Listens to all pages of a context; the test's own is listened to already. */
+  listen: async ({ expected }, use) => {
+    const errors = [];
+    const hear = (text) => {
+      if (!expected.some((pattern) => pattern.test(text))) errors.push(text);
+    };
+    await use((context) => {
+      context.on("weberror", (error) => hear(`page error: ${error.error().stack ?? error.error()}`));
+      context.on("console", (message) => {
+        if (message.type() === "error") hear(`console: ${message.text()} (${message.location().url})`);
+      });
+      return context;
+    });
+    expect(errors, "errors in the browser").toEqual([]);
+  },
+  context: async ({ context, listen }, use) => use(listen(context)),
+});
+
+/** Until the wasm has taken the page over and its socket is open. */
+export async function live(page) {
+  await expect(page.locator(".live-notice")).toHaveAttribute("data-live", "open");
+}
+
+/** Text of the terminal, as far as it has been drawn. */
+export function screen(page) {
+  return page.evaluate(() => document.querySelector(".terminal")?.terminal?.text() ?? "");
+}
+
+export async function type(page, text) {
+  await page.locator(".terminal textarea").focus();
+  await page.keyboard.type(text);
+}
+
+/** The id of the guest whose page is shown. */
+export function guestOf(page) {
+  return new URL(page.url()).pathname.split("/")[2];
+}

@@ -1,0 +1,58 @@
+// Every form without scripts.
+
+import { NAME, PASSWORD, expect, guestOf, test } from "./fixtures.mjs";
+import { leftOf, until } from "./panel.mjs";
+
+test.use({ javaScriptEnabled: false, storageState: undefined });
+
+/** The page as it is once the panel has done what was asked. */
+async function soon(page, text) {
+  await until(text, 20, async () => {
+    await page.reload();
+    return (await page.locator(".guest-state").innerText()).includes(text);
+  });
+}
+
+test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel }, info) => {
+  await page.goto("/guests");
+  await page.getByLabel("Name").fill(NAME);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("heading", { name: "Guests" })).toBeVisible();
+
+  await page.goto("/guests/new");
+  await page.getByLabel("Name", { exact: true }).fill("no way");
+  await page.getByRole("button", { name: "Create guest" }).click();
+  await expect(page.locator("#name-error")).not.toBeEmpty();
+  const name = `plain-${info.project.name}`;
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Create guest" }).click();
+  await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
+  const guest = guestOf(page);
+  await soon(page, "Running");
+
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("Name", { exact: true }).fill(`${name}-2`);
+  await page.getByLabel("Note").fill("made without scripts");
+  await page.getByRole("button", { name: "Save" }).first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(`${name}-2`);
+
+  await page.getByRole("button", { name: `Shut down ${name}-2` }).click();
+  await soon(page, "Stopped");
+  await page.getByRole("link", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: `Delete ${name}-2` }).click();
+  await soon(page, "Deleted");
+  await page.getByRole("button", { name: `Undo delete ${name}-2` }).first().click();
+  await soon(page, "Stopped");
+
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByText("Purge at once").click();
+  await page.getByLabel(/^Purging/).fill("another");
+  await page.getByRole("button", { name: `Purge ${name}-2` }).click();
+  await expect(page.locator("#purge_name-error")).toContainText(`Type ${name}-2`);
+  await page.getByText("Purge at once").click();
+  await page.getByLabel(/^Purging/).fill(`${name}-2`);
+  await page.getByRole("button", { name: `Purge ${name}-2` }).click();
+  await page.waitForURL("**/guests");
+  await until(`nothing is left of ${name}`, 10, () => leftOf(panel, guest).length === 0);
+});

@@ -1,0 +1,70 @@
+// Every page: no error in the console, and axe finds nothing, in both themes.
+
+import { AxeBuilder } from "@axe-core/playwright";
+
+import { expect, live, test } from "./fixtures.mjs";
+
+const PAGES = ["/", "/guests", "/guests/new", "/operations", "/people", "/account"];
+const PLAIN = ["/sign-in", "/account/password"];
+
+async function findings(page) {
+  // What a guest prints has the guest's colours.
+  const { violations } = await new AxeBuilder({ page }).exclude(".terminal").analyze();
+  return violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html}`).join("\n")}`);
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test.describe(`${colorScheme} theme`, () => {
+    test.use({ colorScheme });
+
+    for (const path of [...PAGES, ...PLAIN]) {
+      test(`${path} can be used by everybody`, async ({ page }) => {
+        await page.goto(path);
+        if (PAGES.includes(path)) await live(page);
+        expect(await findings(page)).toEqual([]);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect(wider, "nothing sticks out").toBeLessThanOrEqual(0);
+      });
+    }
+  });
+}
+
+test.describe("what isn't there", () => {
+  test.use({ expected: [/404/] });
+
+  test("says so", async ({ page }) => {
+    const answer = await page.goto("/nowhere");
+    expect(answer.status()).toBe(404);
+    await expect(page.getByRole("heading", { name: "Not found" })).toBeVisible();
+    expect(await findings(page)).toEqual([]);
+  });
+});
+
+test("keys lead everywhere", async ({ page, viewport }) => {
+  test.skip(viewport.width < 641, "a phone has no keyboard");
+  await page.goto("/");
+  await live(page);
+  await page.keyboard.press("g");
+  await page.keyboard.press("g");
+  await page.waitForURL("**/guests");
+  await page.keyboard.press("/");
+  await expect(page.getByLabel("Filter guests")).toBeFocused();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { level: 1 }).click();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("n");
+  await page.waitForURL("**/guests/new");
+  await expect(page.getByLabel("Name", { exact: true })).toBeVisible();
+});
+
+test("the theme is chosen on the account page and kept", async ({ page }) => {
+  await page.goto("/account");
+  await live(page);
+  await page.getByRole("button", { name: "Dark" }).click();
+  await page.reload();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await expect(page.getByRole("button", { name: "Dark" })).toHaveAttribute("aria-pressed", "true");
+  await page.getByRole("button", { name: "System" }).click();
+});

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { meaning } from "./scripts/keys.js";
+import { said, span } from "./scripts/times.js";
+
+test("a time is said in its largest whole unit", () => {
+  assert.equal(span(59), "59 s");
+  assert.equal(span(60), "1 min");
+  assert.equal(span(3 * 3600 + 1), "3 h");
+  assert.equal(span(-90_000), "1 d");
+});
+
+test("a time is said as its sentence wants it", () => {
+  assert.equal(said("", 3), "just now");
+  assert.equal(said("", 7200), "2 h ago");
+  assert.equal(said("since", 7200), "for 2 h");
+  assert.equal(said("since", 3), "for 3 s");
+  assert.equal(said("at", -3480), "in 58 min");
+  // A browser's clock may be behind the panel's.
+  assert.equal(said("since", -2), "in a moment");
+});
+
+test("keys mean something, but never with Ctrl", () => {
+  assert.deepEqual(meaning({ key: "/" }, false), { focus: "/" });
+  assert.deepEqual(meaning({ key: "n" }, false), { press: "n" });
+  assert.deepEqual(meaning({ key: "g" }, false), { wait: true });
+  assert.deepEqual(meaning({ key: "g" }, true), { go: "g" });
+  assert.deepEqual(meaning({ key: "n" }, true), { go: "n" });
+  assert.equal(meaning({ key: "n", ctrlKey: true }, false), null);
+  assert.equal(meaning({ key: "x" }, false), null);
+});
