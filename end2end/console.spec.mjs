@@ -31,7 +31,7 @@ async function end(page, panel, guest, name) {
 
 test.describe("a guest", () => {
   // A panel that is killed closes its sockets, and the browser says so.
-  test.use({ expected: [/WebSocket/, /ERR_CONNECTION_REFUSED/, /Failed to load resource/] });
+  test.use({ expected: /WebSocket|ERR_CONNECTION_REFUSED|Failed to (load resource|fetch)/ });
 
   test("is created, used by two, survives its panel, is stopped and purged", async ({ page, panel, browser, listen }) => {
     test.setTimeout(120_000);

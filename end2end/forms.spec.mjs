@@ -3,7 +3,7 @@
 import { NAME, PASSWORD, expect, guestOf, test } from "./fixtures.mjs";
 import { leftOf, until } from "./panel.mjs";
 
-test.use({ javaScriptEnabled: false, storageState: undefined });
+test.use({ javaScriptEnabled: false, storageState: { cookies: [], origins: [] } });
 
 /** The page as it is once the panel has done what was asked. */
 async function soon(page, text) {

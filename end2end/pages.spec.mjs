@@ -30,7 +30,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 test.describe("what isn't there", () => {
-  test.use({ expected: [/404/] });
+  test.use({ expected: /404/ });
 
   test("says so", async ({ page }) => {
     const answer = await page.goto("/nowhere");
