@@ -8,8 +8,9 @@ use crate::field::FieldError;
 /// of that size share; the file system fills it and is never resized on the host.
 pub const DISK_LADDER_MIB: [u32; 9] = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 
-/// The least memory a guest boots with and the most that one may ask for, in MiB.
-pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 32..=65536;
+/// The least memory a guest boots with and the most that one may ask for, in MiB. Debian's 6.1 kernel
+/// never came to a prompt with 32, and panicked now and then with 48.
+pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 64..=65536;
 
 /// Memory of a guest in MiB, within [`MEMORY_MIB`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -126,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_typed_the_keys_stay_the_same(path in "\\PC{0,40}", name in "[a-z0-9][a-z0-9-]{0,10}[a-z0-9]", mib in 32u32..=65536) {
+        fn whatever_is_typed_the_keys_stay_the_same(path in "\\PC{0,40}", name in "[a-z0-9][a-z0-9-]{0,10}[a-z0-9]", mib in 64u32..=65536) {
             let mut line = line(&format!("/{path}"), &name);
             line.memory = Memory::from_mib(mib).expect("in bounds");
             if let Ok(arguments) = line.arguments() {

@@ -23,8 +23,8 @@ pub enum EndedBy {
 pub fn meaning(ended: Ended, by: EndedBy, tail: &[u8]) -> Exit {
     match (ended, by) {
         (Ended::Signalled(_), EndedBy::Us) => Exit::Killed,
-        // Seen of 6.1 on a busy machine, once in some dozens: the kernel says its last line and then
-        // aborts instead of exiting. Nothing of the guest was running any more.
+        // Seen of 6.1 on a busy machine, once in 66 boots by hand: the kernel says its last line and
+        // then aborts instead of exiting. Nothing of the guest was running any more.
         (Ended::Signalled(signal), EndedBy::Itself) if signal == nix::libc::SIGABRT && has_halted(tail) => {
             if says_reboot(tail) {
                 Exit::Rebooted

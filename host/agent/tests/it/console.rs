@@ -45,8 +45,9 @@ impl Console {
         frame::write(&mut self.stream, &content).expect("heard");
     }
 
-    /// Boots a guest to its prompt. On a busy machine the distribution's kernel panics by itself in one
-    /// boot of some hundred, by hand too: that is said, and the guest is started again.
+    /// Boots a guest to its prompt. On a busy machine the distribution's kernel was seen to panic before
+    /// it, twice in a few hundred boots and for a reason that is not known: that is said, and the guest
+    /// is started again.
     pub(crate) fn boot(house: &House, start: &StartOrder) -> Self {
         for _ in 0..3 {
             house.done(&Request::Start(start.clone())).expect("started");

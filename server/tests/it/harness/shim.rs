@@ -5,9 +5,9 @@ use std::fs::OpenOptions;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use tokio::net::UnixListener;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use umbel_guest::console::{CHUNK, WINDOW};
