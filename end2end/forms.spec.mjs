@@ -5,6 +5,14 @@ import { leftOf, until } from "./panel.mjs";
 
 test.use({ javaScriptEnabled: false, storageState: { cookies: [], origins: [] } });
 
+/** Sends a form and waits for the page that the answer leads to. */
+async function send(page, button) {
+  const led = page.waitForResponse((answer) => answer.request().isNavigationRequest() && answer.status() === 200);
+  await button.click();
+  await led;
+  await page.waitForLoadState();
+}
+
 /** The page as it is once the panel has done what was asked. */
 async function soon(page, text) {
   await until(text, 20, async () => {
@@ -17,16 +25,16 @@ test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel 
   await page.goto("/guests");
   await page.getByLabel("Name").fill(NAME);
   await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await send(page, page.getByRole("button", { name: "Sign in" }));
   await expect(page.getByRole("heading", { name: "Guests" })).toBeVisible();
 
   await page.goto("/guests/new");
   await page.getByLabel("Name", { exact: true }).fill("no way");
-  await page.getByRole("button", { name: "Create guest" }).click();
+  await send(page, page.getByRole("button", { name: "Create guest" }));
   await expect(page.locator("#name-error")).not.toBeEmpty();
   const name = `plain-${info.project.name}`;
   await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByRole("button", { name: "Create guest" }).click();
+  await send(page, page.getByRole("button", { name: "Create guest" }));
   await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
   const guest = guestOf(page);
   await soon(page, "Running");
@@ -34,25 +42,25 @@ test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel 
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByLabel("Name", { exact: true }).fill(`${name}-2`);
   await page.getByLabel("Note").fill("made without scripts");
-  await page.getByRole("button", { name: "Save" }).first().click();
+  await send(page, page.getByRole("button", { name: "Save" }).first());
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(`${name}-2`);
 
-  await page.getByRole("button", { name: `Shut down ${name}-2` }).click();
+  await send(page, page.getByRole("button", { name: `Shut down ${name}-2` }));
   await soon(page, "Stopped");
   await page.getByRole("link", { name: "Delete…" }).click();
-  await page.getByRole("button", { name: `Delete ${name}-2` }).click();
+  await send(page, page.getByRole("button", { name: `Delete ${name}-2` }));
   await soon(page, "Deleted");
-  await page.getByRole("button", { name: `Undo delete ${name}-2` }).first().click();
+  await send(page, page.getByRole("button", { name: `Undo delete ${name}-2` }).first());
   await soon(page, "Stopped");
 
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByText("Purge at once").click();
   await page.getByLabel(/^Purging/).fill("another");
-  await page.getByRole("button", { name: `Purge ${name}-2` }).click();
+  await send(page, page.getByRole("button", { name: `Purge ${name}-2` }));
   await expect(page.locator("#purge_name-error")).toContainText(`Type ${name}-2`);
   await page.getByText("Purge at once").click();
   await page.getByLabel(/^Purging/).fill(`${name}-2`);
-  await page.getByRole("button", { name: `Purge ${name}-2` }).click();
+  await send(page, page.getByRole("button", { name: `Purge ${name}-2` }));
   await page.waitForURL("**/guests");
   await until(`nothing is left of ${name}`, 10, () => leftOf(panel, guest).length === 0);
 });

@@ -10,6 +10,12 @@ import { promisify } from "node:util";
 const root = path.join(import.meta.dirname, "..");
 const run = promisify(execFile);
 
+/** Ours without the tests' own variables: the panel refuses settings that it doesn't know. */
+function environment(more) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("UMBEL_"));
+  return { ...Object.fromEntries(own), ...more };
+}
+
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((listening) => server.once("listening", listening));
@@ -39,7 +45,7 @@ export async function start() {
   const [out, err] = ["out", "err"].map((name) => path.join(home, name));
   const supervisor = spawn(path.join(root, "deploy/run"), {
     cwd: root,
-    env: { ...process.env, ...place },
+    env: environment(place),
     stdio: ["ignore", openSync(out, "w"), openSync(err, "w")],
   });
   const panel = { ...place, home, err };
@@ -59,7 +65,7 @@ export async function start() {
 
 /** Ends all of it and looks whether it is gone. */
 export async function stop(panel) {
-  const env = { ...process.env, DATA: panel.DATA, RUN: panel.RUN };
+  const env = environment({ DATA: panel.DATA, RUN: panel.RUN });
   const bin = env.BIN ?? path.join(env.CARGO_TARGET_DIR ?? path.join(root, "target"), "debug");
   try {
     await run(path.join(root, "deploy/stop"), { cwd: root, env });
