@@ -16,7 +16,7 @@ pub(super) const KEYS: [(&str, &str, &str); 10] = [
 
 /// What a key is together with Ctrl (ECMA-48: columns 4 and 5 of the code table, less 64); nothing for
 /// a key that has no such meaning.
-#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a browser has keys"))]
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only a browser has keys"))]
 pub(super) fn with_control(typed: &str) -> Option<u8> {
     match typed.as_bytes() {
         [b' '] => Some(0),
