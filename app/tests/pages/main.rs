@@ -2,7 +2,7 @@
 
 mod fake;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -18,8 +18,9 @@ use fake::{Fake, caller, guest};
 
 /// Status and HTML of a page.
 async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (StatusCode, String) {
-    // Sets up the executor too, as in the server.
-    leptos_axum::generate_route_list(App);
+    // Sets up the executor too; once and before any page, as in the server.
+    static ROUTES: Once = Once::new();
+    ROUTES.call_once(|| drop(leptos_axum::generate_route_list(App)));
     let options = LeptosOptions::builder().output_name(OUTPUT_NAME).build();
     let backend: Arc<dyn Backend> = Arc::new(backend);
     let handler = leptos_axum::render_app_async_with_context(

@@ -41,6 +41,8 @@ struct Driver {
     run: Run,
     readers: Vec<Reader<UnixStream>>,
     typed: Vec<u8>,
+    /// The window has a size that the kernel could not be told of yet.
+    size_untold: bool,
 }
 
 /// Runs the guest to its end.
@@ -64,7 +66,8 @@ pub fn drive(outfit: Outfit) -> Result<(), LaunchError> {
             return Err(error);
         }
     };
-    let mut driver = Driver { outfit, kernel, run: Run::new(now()), readers: Vec::new(), typed: Vec::new() };
+    let mut driver =
+        Driver { outfit, kernel, run: Run::new(now()), readers: Vec::new(), typed: Vec::new(), size_untold: false };
     driver.note();
     driver.until_the_end(&signals)?;
     end_descendants();
@@ -94,8 +97,19 @@ impl Driver {
             }
             let timeout = if leave_at.is_some() { PollTimeout::from(50u8) } else { PollTimeout::NONE };
             let (terminal, others, ready) = self.wait(signals, timeout)?;
-            if terminal.contains(PollFlags::POLLIN) && self.drain_terminal(DRAIN) >= FULL {
-                self.say_there_is_room();
+            if terminal.contains(PollFlags::POLLIN) {
+                let drained = self.drain_terminal(DRAIN);
+                if drained > 0 && !self.run.has_terminal() {
+                    // What was written after the kernel's answer may be here before it.
+                    self.take_notices();
+                    self.run.wrote();
+                    if self.size_untold && self.run.has_terminal() {
+                        self.tell_size();
+                    }
+                }
+                if drained >= FULL {
+                    self.say_there_is_room();
+                }
             }
             if others[0] {
                 self.take_notices();
@@ -263,11 +277,21 @@ impl Driver {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: the master is open and `size` lives through the call, which only reads it.
         let set = unsafe { set_window_size(self.kernel.master.as_raw_fd(), &size) };
-        // The kernel process has no controlling terminal, so the signal has to be sent by hand.
-        let told = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGWINCH);
-        if let Err(error) = set.map(drop).and(told) {
+        if let Err(error) = set {
             eprintln!("setting the window size: {error}");
         }
+        if self.run.has_terminal() {
+            self.tell_size();
+        } else {
+            self.size_untold = true;
+        }
+    }
+
+    /// The kernel process has no controlling terminal, so the signal has to be sent by hand.
+    fn tell_size(&mut self) {
+        self.size_untold = false;
+        // A process that is gone needs no size.
+        let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGWINCH);
     }
 
     fn ctrl_alt_del(&mut self) {

@@ -13,11 +13,13 @@ use umbel_wire::shim::ShimState;
 pub struct Run {
     state: ShimState,
     ended_by: EndedBy,
+    terminal_is_open: bool,
 }
 
 impl Run {
     pub fn new(now: i64) -> Self {
-        Self { state: ShimState::Alive { phase: Phase::Booting, since: now }, ended_by: EndedBy::Itself }
+        let state = ShimState::Alive { phase: Phase::Booting, since: now };
+        Self { state, ended_by: EndedBy::Itself, terminal_is_open: false }
     }
 
     pub fn state(&self) -> &ShimState {
@@ -31,6 +33,18 @@ impl Run {
     /// Whether the kernel has come so far that SIGIO is a word to it. Before, it would be its end.
     pub fn takes_signals(&self) -> bool {
         matches!(self.state, ShimState::Alive { phase: Phase::Running | Phase::Stopping, .. })
+    }
+
+    /// Something was written to the terminal. With `quiet`, a kernel that answers is silent, so from then
+    /// on it was a program and the terminal is open.
+    pub fn wrote(&mut self) {
+        self.terminal_is_open |= self.takes_signals();
+    }
+
+    /// Whether a change of the window's size may be told: the kernel panics over a signal for a terminal
+    /// that it has not opened.
+    pub fn has_terminal(&self) -> bool {
+        self.takes_signals() && self.terminal_is_open
     }
 
     /// The management console listens. Tells whether anything changed.
@@ -86,9 +100,12 @@ mod tests {
     #[test]
     fn a_kernel_that_has_not_answered_is_sent_no_signal() {
         let mut run = Run::new(1);
-        assert!(!run.takes_signals());
+        run.wrote();
+        assert!(!run.takes_signals() && !run.has_terminal(), "what a booting kernel says is no terminal");
         run.ready(2);
-        assert!(run.takes_signals());
+        assert!(run.takes_signals() && !run.has_terminal());
+        run.wrote();
+        assert!(run.has_terminal());
         run.ended(Ended::Exited(0), b"", 3);
         assert!(!run.takes_signals());
     }

@@ -1,6 +1,6 @@
 //! Pages and their server functions, rendered by Leptos for whoever is signed in.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -17,12 +17,16 @@ use super::layers::BODY_MOST;
 use super::{assets, caller};
 use crate::panel::Panel;
 
-/// Paths of all pages, as the router spells them.
+/// Paths of all pages, as the router spells them. Found once: Leptos runs the whole app for it.
 pub fn paths() -> Vec<String> {
-    let mut paths: Vec<String> = leptos_axum::generate_route_list(App).iter().map(|r| r.path().to_owned()).collect();
-    paths.sort();
-    paths.dedup();
-    paths
+    static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let routes = leptos_axum::generate_route_list(App);
+        let mut paths: Vec<String> = routes.iter().map(|r| r.path().to_owned()).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    });
+    PATHS.clone()
 }
 
 /// Paths of all server functions; each is a POST.
