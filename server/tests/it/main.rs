@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod live;
 mod program;
+mod real_host;
 mod reconciler;
 mod serve;
 mod sessions;

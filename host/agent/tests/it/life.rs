@@ -7,7 +7,7 @@ use umbel_wire::agent::{Reply, Request, StartOrder, StopHow};
 use umbel_wire::shim::Control;
 
 use crate::console::{Console, text_of};
-use crate::harness::{House, generation, kernel, kernels_of, order};
+use crate::harness::{House, PATIENCE, generation, kernel, kernels_of, order};
 
 #[test]
 fn a_guest_boots_answers_takes_the_window_and_switches_itself_off() {
@@ -123,4 +123,40 @@ fn a_waiting_inventory_answers_at_a_change_and_the_facts_are_those_of_the_machin
         Reply::Kernels { kernels } => assert!(kernels.iter().any(|found| found.id == kernel())),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_flood_comes_whole_and_the_console_goes_on() {
+    let house = House::new();
+    house.prepare();
+    let guest = house.new_guest();
+    let mut console = Console::boot(&house, &order(guest, 2));
+    // More than every buffer on the way holds, less than what the history keeps.
+    console.type_in("seq 1 100000; echo ov''er");
+    let said = console.until("over\r\n");
+    let all: String = (1..=100_000).map(|n| format!("{n}\r\n")).collect();
+    assert!(said.ends_with(&all), "{} bytes, not {}", said.len(), all.len());
+    console.type_in("echo $((6*7))");
+    console.until("\n42\r\n");
+}
+
+#[test]
+fn a_window_that_changes_while_it_boots_is_no_harm() {
+    let house = House::new();
+    house.prepare();
+    let guest = house.new_guest();
+    house.done(&Request::Start(order(guest, 2))).expect("started");
+    let mut console = Console::of(&house, guest);
+    let until = Instant::now() + PATIENCE;
+    for columns in (90..100).cycle() {
+        console.say(Control::Resize { columns, rows: 33 });
+        console.read_for(Duration::from_millis(10));
+        if console.text.contains("root@web-1:~# ") {
+            break;
+        }
+        assert!(Instant::now() < until, "no prompt in:\n{}", console.text);
+    }
+    console.say(Control::Resize { columns: 101, rows: 33 });
+    console.type_in("stty size");
+    console.until("33 101\r\n");
 }

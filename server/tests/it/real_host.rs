@@ -1,0 +1,211 @@
+//! Operations on a real host: the agent as a program, real shims, real kernels. What `faults` proves of
+//! every kind on a simulated host is proved here of what there is on a machine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{OperationShown, OperationState, Role};
+use umbel_guest::{Action, Exit, GuestDraft, GuestId, OperationId, Seen};
+use umbel_server::clock::{Clock, HOUR, SECOND};
+use umbel_server::events::Events;
+use umbel_server::guests::{Guests, Running};
+use umbel_server::host::{Agent, Host};
+use umbel_server::operations::{Drill, table};
+use umbel_server::parts::{Parts, Patience};
+use umbel_server::store::Db;
+use umbel_server::store::guests::{guest_fetch, guest_list};
+use umbel_wire::Layout;
+
+use crate::harness::db::on_sqlite;
+use crate::harness::panel::{account, draft};
+
+/// An agent on directories of its own. Dropped, all that it made is taken off the host.
+struct Machine {
+    layout: Layout,
+    agent: Child,
+    data: TempDir,
+    run: TempDir,
+}
+
+impl Machine {
+    fn start() -> Self {
+        let place = |under: &str| {
+            let dir = tempfile::Builder::new().prefix("umbel-it-").tempdir_in(under).expect("a directory");
+            // Guests run as users of their own and must pass.
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("opened");
+            dir
+        };
+        // Sockets need a short path.
+        let (data, run) = (place("/var/tmp"), place("/tmp"));
+        let layout = Layout::new(data.path(), run.path()).expect("a short path");
+        let log = fs::File::create(data.path().join("log")).expect("made");
+        let mut serve = agent_command("serve", data.path(), run.path());
+        let agent = serve.stdin(Stdio::null()).stderr(log).spawn().expect("built by cargo build --bins");
+        Self { layout, agent, data, run }
+    }
+
+    fn host(&self) -> Arc<dyn Host> {
+        Arc::new(Agent::new(self.layout.agent_socket()))
+    }
+
+    /// Everything of guests that is there: files, sockets, cgroups, processes.
+    fn dump(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let cgroups = format!("umbel-{}", self.layout.instance());
+        let places = [self.layout.guests(), self.layout.ledger().join("guests"), self.layout.shim_sockets()];
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().filter_map(Result::ok);
+        let hierarchies = hierarchies.map(|entry| entry.path().join(&cgroups));
+        for place in places.into_iter().chain([self.layout.run().join("w")]).chain(hierarchies) {
+            let entries = fs::read_dir(&place).into_iter().flatten().filter_map(Result::ok);
+            // A cgroup's own files are not of a guest.
+            let of_guests = entries.filter(|e| !place.ends_with(&cgroups) || e.path().is_dir());
+            found.extend(of_guests.map(|entry| entry.path().display().to_string()));
+        }
+        for process in fs::read_dir("/proc").expect("mounted").filter_map(Result::ok) {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.starts_with("linux ") && line.contains(&*self.data.path().to_string_lossy()) {
+                found.push(line);
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // A panel that still runs would start what it wants again; it is gone by now.
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+        let cleaned = agent_command("clean", self.data.path(), self.run.path()).status();
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.data.path().join("log")).unwrap_or_default());
+        } else {
+            assert!(cleaned.is_ok_and(|status| status.success()), "umbel-agent clean failed");
+        }
+    }
+}
+
+fn agent_command(verb: &str, data: &Path, run: &Path) -> Command {
+    let program: PathBuf = Path::new(env!("CARGO_BIN_EXE_umbel")).with_file_name("umbel-agent");
+    let mut command = Command::new(program);
+    command.arg(verb).arg("--data").arg(data).arg("--run").arg(run);
+    command
+}
+
+/// One life of a panel on that machine.
+struct Panel {
+    guests: Guests,
+    anna: Caller,
+    _running: Running,
+}
+
+impl Panel {
+    async fn start(db: &Db, machine: &Machine, anna: Caller, drill: Drill) -> Self {
+        let patience = Patience { shut_down: 20 * SECOND, boot: 30 * SECOND, undelete: HOUR };
+        let layout = Some(machine.layout.clone());
+        let parts = Parts::new(db.clone(), Events::default(), machine.host(), Clock::System, patience, layout);
+        let mut guests = Guests::new(parts.await.expect("an open database"));
+        guests.operations = guests.operations.with_drill(drill);
+        let running = guests.run().await.expect("an open database");
+        let panel = Self { guests, anna, _running: running };
+        panel.eventually("there is an image", async |panel| panel.draft().await.is_some()).await;
+        panel
+    }
+
+    /// Once kernel and image are there.
+    async fn draft(&self) -> Option<GuestDraft> {
+        let form = self.guests.form(&self.anna).await.ok()?;
+        let (kernel, image) = (form.kernels.first()?.id.to_string(), form.images.first()?.id.to_string());
+        Some(GuestDraft { kernel, image, disk_mib: 64, ..draft("web") })
+    }
+
+    async fn eventually(&self, what: &str, done: impl AsyncFn(&Self) -> bool) {
+        for _ in 0..1200 {
+            if done(self).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not within a minute: {what}");
+    }
+
+    async fn over(&self, id: OperationId) -> OperationShown {
+        let fetch = async |panel: &Self| panel.guests.operation_fetch(&panel.anna, id).await.expect("ours");
+        self.eventually("the operation is over", async |panel| fetch(panel).await.state.is_over()).await;
+        fetch(self).await
+    }
+
+    async fn create(&self) -> (GuestId, OperationShown) {
+        let draft = self.draft().await.expect("it was there at the start");
+        let made = self.guests.create(&self.anna, draft).await.expect("a good draft");
+        (made.guest, self.over(made.operation).await)
+    }
+
+    async fn act(&self, guest: GuestId, action: Action) {
+        let operation = self.guests.act(&self.anna, guest, action).await.expect("possible");
+        if let Some(operation) = operation {
+            let over = self.over(operation).await;
+            assert_eq!(over.state, OperationState::Done, "{action}: {over:#?}");
+        }
+    }
+
+    async fn seen(&self, guest: GuestId) -> Seen {
+        guest_fetch(&self.guests.parts.db, guest).await.expect("a read").expect("a row").seen
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_fails_at_any_step_leaves_nothing_on_the_machine() {
+    on_sqlite(async |fresh| {
+        let machine = Machine::start();
+        let anna = account(&fresh.db, "anna", Role::User).await;
+        let kind = umbel_app::shown::OperationKind::GuestCreate;
+        for at in 0..table(kind).len() {
+            let drill = Drill { fail_at: Some(at), twice: at % 2 == 1 };
+            let panel = Panel::start(&fresh.db, &machine, anna.clone(), drill).await;
+            let before = machine.dump();
+            let (_, over) = panel.create().await;
+            assert_eq!(over.state, OperationState::Failed { reason: format!("drilled at {at}") }, "{over:#?}");
+            assert_eq!(machine.dump(), before, "{over:#?}");
+            assert_eq!(guest_list(&fresh.db).await.expect("a list"), []);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_guest_goes_through_every_action_with_each_step_done_twice() {
+    on_sqlite(async |fresh| {
+        let machine = Machine::start();
+        let anna = account(&fresh.db, "anna", Role::User).await;
+        let twice = Drill { fail_at: None, twice: true };
+        let panel = Panel::start(&fresh.db, &machine, anna, twice).await;
+        let before = machine.dump();
+        let (guest, over) = panel.create().await;
+        assert_eq!(over.state, OperationState::Done, "{over:#?}");
+        assert!(matches!(panel.seen(guest).await, Seen::Running { .. }));
+        panel.act(guest, Action::Restart).await;
+        assert!(matches!(panel.seen(guest).await, Seen::Running { .. }));
+        panel.act(guest, Action::ShutDown).await;
+        assert!(matches!(panel.seen(guest).await, Seen::Ended { exit: Exit::PoweredOff, .. }));
+        panel.act(guest, Action::Start).await;
+        panel.act(guest, Action::Kill).await;
+        assert!(matches!(panel.seen(guest).await, Seen::Ended { exit: Exit::Killed, .. }));
+        panel.act(guest, Action::Delete).await;
+        panel.act(guest, Action::Undelete).await;
+        panel.act(guest, Action::Start).await;
+        assert!(matches!(panel.seen(guest).await, Seen::Running { .. }));
+        panel.act(guest, Action::Purge).await;
+        assert_eq!(machine.dump(), before);
+        assert_eq!(guest_list(&fresh.db).await.expect("a list"), []);
+    })
+    .await;
+}
