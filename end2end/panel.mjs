@@ -66,7 +66,8 @@ export async function start() {
 /** Ends all of it and looks whether it is gone. */
 export async function stop(panel) {
   const env = environment({ DATA: panel.DATA, RUN: panel.RUN });
-  const bin = env.BIN ?? path.join(env.CARGO_TARGET_DIR ?? path.join(root, "target"), "debug");
+  // An empty variable is none: make exports what it was not given.
+  const bin = env.BIN || path.join(env.CARGO_TARGET_DIR || path.join(root, "target"), "debug");
   try {
     await run(path.join(root, "deploy/stop"), { cwd: root, env });
     await run(path.join(bin, "umbel-agent"), ["clean", "--data", panel.DATA, "--run", panel.RUN]);
