@@ -19,7 +19,7 @@ list() {
                 ;;
         esac
     done
-    for at in /run/umbel/* /run/user/*/umbel/* /run/uml/* "$HOME"/.uml/* \
+    for at in /run/umbel/* /run/umbel-uids/* /run/user/*/umbel/* /run/uml/* "$HOME"/.uml/* \
         "${TMPDIR:-/tmp}"/umbel* "${TMPDIR:-/tmp}"/uml* /dev/shm/*umbel* /dev/shm/*uml*; do
         [ ! -e "$at" ] || printf 'path %s\n' "$at"
     done
