@@ -13,6 +13,12 @@ async function send(page, button) {
   await page.waitForLoadState();
 }
 
+async function signIn(page, name, password) {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await send(page, page.getByRole("button", { name: "Sign in" }));
+}
+
 /** The page as it is once the panel has done what was asked. */
 async function soon(page, text) {
   await until(text, 20, async () => {
@@ -23,9 +29,7 @@ async function soon(page, text) {
 
 test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel }, info) => {
   await page.goto("/guests");
-  await page.getByLabel("Name").fill(NAME);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await send(page, page.getByRole("button", { name: "Sign in" }));
+  await signIn(page, NAME, PASSWORD);
   await expect(page.getByRole("heading", { name: "Guests" })).toBeVisible();
 
   await page.goto("/guests/new");
@@ -63,4 +67,30 @@ test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel 
   await send(page, page.getByRole("button", { name: `Purge ${name}-2` }));
   await page.waitForURL("**/guests");
   await until(`nothing is left of ${name}`, 10, () => leftOf(panel, guest).length === 0);
+});
+
+test("an account is made, gets a password of its own, is disabled", async ({ page, panel, browser, listen }, info) => {
+  await page.goto("/people");
+  await signIn(page, NAME, PASSWORD);
+  const name = `eve-${info.project.name}`;
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await send(page, page.getByRole("button", { name: "Create account" }));
+  await expect(page.getByRole("heading", { name: "First password" })).toBeVisible();
+  const first = await page.locator("code").innerText();
+
+  const other = listen(await browser.newContext({ javaScriptEnabled: false }));
+  const second = await other.newPage();
+  await second.goto(`${panel.origin}/guests`);
+  await signIn(second, name, first);
+  await second.getByLabel("Present password").fill(first);
+  await second.getByLabel("New password", { exact: true }).fill(PASSWORD);
+  await second.getByLabel("New password again").fill(PASSWORD);
+  await send(second, second.getByRole("button", { name: "Change password" }));
+  await expect(second.getByRole("heading", { name: "Overview" })).toBeVisible();
+
+  await page.getByRole("link", { name: "Back to people" }).click();
+  await send(page, page.getByRole("button", { name: `Disable ${name}` }));
+  await second.reload();
+  await expect(second.getByRole("heading", { name: "Sign in" })).toBeVisible();
+  await other.close();
 });

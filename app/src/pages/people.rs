@@ -62,10 +62,6 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
     view! {
         <section class="card">
             <h2>"New account"</h2>
-            // A plain form answers with a redirect, which can't carry a secret.
-            <p class="notice attention without-scripts">
-                "Turn scripts on first: the first password is shown on this page, and only once."
-            </p>
             <Failure error=error fields=&["name", "role"] />
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="2 to 32 of a–z, 0–9, -, _ and the dot." />

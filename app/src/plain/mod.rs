@@ -4,12 +4,14 @@
 //! All text goes through [`escape`]; a view holds what was typed except passwords.
 
 mod document;
+mod first_password;
 mod first_run;
 mod message;
 mod new_password;
 mod sign_in;
 
 pub use document::escape;
+pub use first_password::first_password_page;
 pub use first_run::{FirstRunView, first_run_page};
 pub use message::{MessageView, message_page};
 pub use new_password::{NewPasswordView, Why, new_password_page};

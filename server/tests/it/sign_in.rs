@@ -1,7 +1,7 @@
 //! Coming in and going out, as plain forms do it.
 
 use reqwest::header::{LOCATION, SET_COOKIE};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use umbel_client::Client;
 
 use crate::harness::db::both;
@@ -169,5 +169,32 @@ both! {
         let (status, to) = leads(&again);
         assert!(status == 302 && to.contains("/guests/new?") && to.contains("__err="), "{status} {to}");
         assert_eq!(leads(&form(&edge.client(), "/_sf/guest_create", "name=x").await), (303, "/sign-in"));
+    }
+
+    async fn a_first_password_is_shown_once_without_scripts(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let root = edge.signed_in("root").await;
+        let form = async |path: &str, body: String| {
+            let request = root.request(Method::POST, path).header("accept", "text/html,*/*;q=0.8");
+            let request = request.header("referer", format!("{}/people", edge.address));
+            let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+            request.send().await.expect("an answer")
+        };
+        let password = async |answer: Response| {
+            assert_eq!((answer.status(), answer.headers().get("location")), (StatusCode::OK, None));
+            assert_eq!(answer.headers()["cache-control"], "no-store");
+            let page = answer.text().await.expect("a page");
+            page.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).expect(&page).to_owned()
+        };
+        let first = password(form("/_sf/account_create", "name=carl&role=user".into()).await).await;
+        assert!(edge.client().sign_in("carl", &first).await.is_ok());
+        let people = edge.panel.accounts.people_list(&edge.root).await.expect("a list");
+        let carl = people.iter().find(|account| account.name == "carl").expect("made").id;
+        let second = password(form("/_sf/account_reset_password", format!("account={carl}")).await).await;
+        assert!(edge.client().sign_in("carl", &first).await.is_err());
+        assert!(edge.client().sign_in("carl", &second).await.is_ok());
+        let again = form("/_sf/account_create", "name=carl&role=user".into()).await;
+        let (status, to) = leads(&again);
+        assert!(status == 302 && to.contains("/people?") && to.contains("__err="), "{status} {to}");
     }
 }
