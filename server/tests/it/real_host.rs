@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationShown, OperationState, Role};
+use umbel_client::Client;
 use umbel_guest::{Action, Exit, GuestDraft, GuestId, OperationId, Seen};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
@@ -24,6 +25,8 @@ use umbel_wire::Layout;
 
 use crate::harness::db::on_sqlite;
 use crate::harness::panel::{account, draft};
+use crate::harness::postgres;
+use crate::harness::program::Running as Program;
 
 /// An agent on directories of its own. Dropped, all that it made is taken off the host.
 struct Machine {
@@ -46,12 +49,30 @@ impl Machine {
         let layout = Layout::new(data.path(), run.path()).expect("a short path");
         let log = fs::File::create(data.path().join("log")).expect("made");
         let mut serve = agent_command("serve", data.path(), run.path());
+        if let Some(user) = postgres::owner() {
+            serve.args(["--panel-uid", &user.uid.to_string(), "--panel-gid", &user.gid.to_string()]);
+        }
         let agent = serve.stdin(Stdio::null()).stderr(log).spawn().expect("built by cargo build --bins");
         Self { layout, agent, data, run }
     }
 
     fn host(&self) -> Arc<dyn Host> {
         Arc::new(Agent::new(self.layout.agent_socket()))
+    }
+
+    /// The program `umbel` on this machine.
+    fn panel(&self) -> Program {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_umbel"));
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().stdin(Stdio::null());
+        serve.env("UMBEL_DATA", self.data.path()).env("UMBEL_RUN", self.run.path());
+        if let Some(user) = postgres::owner() {
+            serve.env("UMBEL_USER", user.name);
+        }
+        Program::start(serve)
+    }
+
+    fn shims(&self) -> usize {
+        fs::read_dir(self.layout.shim_sockets()).into_iter().flatten().count()
     }
 
     /// Everything of guests that is there: files, sockets, cgroups, processes.
@@ -195,7 +216,7 @@ async fn a_real_guest_goes_through_every_action_with_each_step_done_twice() {
         panel.act(guest, Action::Restart).await;
         assert!(matches!(panel.seen(guest).await, Seen::Running { .. }));
         panel.act(guest, Action::ShutDown).await;
-        assert!(matches!(panel.seen(guest).await, Seen::Ended { exit: Exit::PoweredOff, .. }));
+        assert!(went_down(&panel.seen(guest).await));
         panel.act(guest, Action::Start).await;
         panel.act(guest, Action::Kill).await;
         assert!(matches!(panel.seen(guest).await, Seen::Ended { exit: Exit::Killed, .. }));
@@ -208,4 +229,68 @@ async fn a_real_guest_goes_through_every_action_with_each_step_done_twice() {
         assert_eq!(guest_list(&fresh.db).await.expect("a list"), []);
     })
     .await;
+}
+
+/// As it was asked to. Before its init listens, the kernel answers Ctrl-Alt-Del itself, by a reboot, which
+/// `noreboot` makes an end.
+fn went_down(seen: &Seen) -> bool {
+    matches!(seen, Seen::Ended { exit: Exit::PoweredOff | Exit::Rebooted, .. })
+}
+
+const PASSWORD: &str = "fennel by the sea";
+
+/// How long a state may be wrong after a panel's new life began.
+const WRONG_AT_MOST: Duration = Duration::from_secs(5);
+/// How long a boot or a shut-down takes on a busy machine.
+const TAKES: Duration = Duration::from_secs(60);
+
+/// A panel's next life after SIGKILL, and somebody signed in to it.
+async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client) {
+    // Dropped, it is killed by SIGKILL.
+    drop(panel);
+    let panel = machine.panel();
+    let client = Client::new(panel.origin()).expect("an address");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    (panel, client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_that_is_killed_while_its_guest_boots_runs_or_stops_finds_it_again() {
+    let machine = Machine::start();
+    let mut panel = machine.panel();
+    let mut client = Client::new(panel.origin()).expect("an address");
+    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
+    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    while client.guest_form().await.expect("a form").images.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let draft = GuestDraft { disk_mib: 64, ..client.guest_form().await.expect("a form").suggested() };
+    let made = client.guest_create(&draft).await.expect("a good draft").guest;
+    let rounds = if std::env::var_os("UMBEL_TEST_FULL").is_some() { 20 } else { 2 };
+    for round in 0..rounds {
+        let place = format!("round {round}");
+        if round > 0 {
+            client.guest_act(made, Action::Start).await.expect("it is stopped");
+        }
+        client.guest_until(made, &place, TAKES, |guest| guest.seen.is_alive()).await.expect("it boots");
+        (panel, client) = killed_and_back(&machine, panel).await;
+        let booted = client.guest_until(made, &place, TAKES, |guest| guest.is_running()).await.expect("it has booted");
+
+        (panel, client) = killed_and_back(&machine, panel).await;
+        let same = client.guest_until(made, &place, WRONG_AT_MOST, |guest| guest.seen == booted.seen).await;
+        assert_eq!(same.expect("it runs on").generation, booted.generation);
+        assert_eq!(machine.shims(), 1, "{place}");
+
+        let stop = client.guest_act(made, Action::ShutDown).await.expect("it runs").expect("an operation");
+        (panel, client) = killed_and_back(&machine, panel).await;
+        let down = client.guest_until(made, &place, TAKES, |guest| went_down(&guest.seen)).await;
+        down.expect("it was asked to shut down");
+        client.operation_over(stop, TAKES).await.expect("it goes on in the next life");
+        assert_eq!(machine.shims(), 0, "{place}");
+    }
+    let purge = client.guest_act(made, Action::Purge).await.expect("always").expect("an operation");
+    client.operation_over(purge, TAKES).await.expect("it is over");
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
 }
