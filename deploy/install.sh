@@ -43,7 +43,7 @@ do_install() {
         cargo build --release --locked -p umbel-server -p umbel-agent -p umbel-shim --bins
         BIN=${CARGO_TARGET_DIR:-$PWD/target}/release
     fi
-    local name
+    local name kernel
     for name in "${programs[@]}"; do
         [ -x "$BIN/$name" ] || { echo "install: $BIN/$name is missing" >&2; exit 1; }
     done
@@ -57,6 +57,9 @@ do_install() {
     [ -d "$dest/" ] || mkdir -p "$dest"
     put_dir "$(dirname "$manifest")"
     for name in "${programs[@]}"; do put 0755 "$BIN/$name" "$prefix/bin/$name"; done
+    if kernel=$(deploy/kernel/build.sh cached); then
+        put 0755 "$kernel" "$prefix/lib/umbel/kernels/$(basename "$(dirname "$kernel")")/linux"
+    fi
     put_filled deploy/systemd/umbel.service "$units/umbel.service"
     put_filled deploy/systemd/umbel-agent.service "$units/umbel-agent.service"
     put 0644 deploy/systemd/umbel.sysusers "$lib/sysusers.d/umbel.conf"

@@ -14,12 +14,12 @@ list() {
     for at in /proc/[0-9]*; do
         # Kernel threads and zombies have no program; a zombie waits for somebody else's wait.
         case $(readlink "$at/exe" 2>/dev/null) in
-            */linux.uml* | */umbel | */umbel-agent | */umbel-shim | */postgres | */chromium | */kernels/*)
+            */linux.uml* | */umbel | */umbel-agent | */umbel-shim | */vde_switch | */postgres | */chromium | */kernels/*)
                 printf 'process %s %s\n' "${at#/proc/}" "$(tr '\0' ' ' <"$at/cmdline" 2>/dev/null | cut -c1-120)"
                 ;;
         esac
     done
-    for at in /run/umbel/* /run/umbel-uids/* /run/user/*/umbel/* /run/uml/* "$HOME"/.uml/* \
+    for at in /run/umbel/* /run/umbel-uids/* /run/umbel-subnets/* /run/umbel-ports/* /run/user/*/umbel/* /run/uml/* "$HOME"/.uml/* \
         "${TMPDIR:-/tmp}"/umbel* "${TMPDIR:-/tmp}"/uml* /dev/shm/*umbel* /dev/shm/*uml*; do
         [ ! -e "$at" ] || printf 'path %s\n' "$at"
     done

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what is missing for `make run` (run) or, on top of that, for `make test` (test).
+# Installs what is missing for `make run` (run), for our own kernel (kernel), or, on top of both, for
+# `make test` (test).
 # Quick when nothing is missing: one look at each thing, and no list of packages is fetched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-want=${1:?usage: deploy/setup.sh run|test}
-case $want in run | test) ;; *) echo "deploy/setup.sh: run or test, not $want" >&2; exit 2 ;; esac
+want=${1:?usage: deploy/setup.sh run|kernel|test}
+case $want in run | kernel | test) ;; *) echo "deploy/setup.sh: run, kernel or test, not $want" >&2; exit 2 ;; esac
 
 # package:file, where the file shows that the package is there (also when it came in another way).
 # The distribution's kernel lies at one path, whichever version it is.
@@ -19,11 +20,24 @@ debian_run=(
     e2fsprogs:/sbin/mke2fs
     util-linux:/usr/bin/setsid
     procps:/bin/ps
+    iproute2:/bin/ip
+    nftables:/usr/sbin/nft
+    vde2:/usr/bin/vde_switch
+)
+# What linux-source asks for to become a kernel.
+debian_kernel=(
+    gcc:/usr/bin/gcc
+    libc6-dev:/usr/include/stdio.h
+    make:/usr/bin/make
+    bc:/usr/bin/bc
+    bison:/usr/bin/bison
+    flex:/usr/bin/flex
+    xz-utils:/usr/bin/xz
+    debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg
 )
 debian_test=(
     postgresql:/usr/share/doc/postgresql
     chromium:/usr/bin/chromium
-    iproute2:/bin/ip
     shellcheck:/usr/bin/shellcheck
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
 )
@@ -46,8 +60,9 @@ look() {
         [ -e "${entry#*:}" ] || missing+=("${entry%%:*}")
     done
 }
-look "${debian_run[@]}"
-[ "$want" = run ] || look "${debian_test[@]}"
+[ "$want" = kernel ] || look "${debian_run[@]}"
+[ "$want" = run ] || look "${debian_kernel[@]}"
+[ "$want" != test ] || look "${debian_test[@]}"
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
         echo "setup: these are missing and there is no apt-get to install them: ${missing[*]}" >&2
@@ -55,8 +70,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     say "Debian packages: ${missing[*]}"
     as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "${missing[@]}"
 fi
+[ "$want" != kernel ] || exit 0
 
 command -v cargo >/dev/null || { echo "setup: no cargo; install Rust with rustup first" >&2; exit 1; }
 command -v npm >/dev/null || { echo "setup: no npm; install Node 20 or newer first" >&2; exit 1; }

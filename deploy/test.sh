@@ -70,7 +70,7 @@ needed() { run_step "$@" || finish; }
 
 lint_scripts() {
     command -v shellcheck >/dev/null || { echo "shellcheck is missing"; return 1; }
-    shellcheck -x deploy/*.sh deploy/run deploy/stop .ci/run
+    shellcheck -x deploy/*.sh deploy/kernel/*.sh deploy/run deploy/stop .ci/run
 }
 # The profile and directory of the wasm's own build, whose macros are there already.
 lint_wasm() {
@@ -96,6 +96,7 @@ needed site deploy/site.sh
 step format cargo fmt --all --check
 step scripts lint_scripts
 needed build cargo build --locked --bins
+needed kernel deploy/kernel/build.sh
 step clippy cargo clippy --locked --all-targets -- -D warnings
 step clippy-wasm lint_wasm
 step rust timeout -k 10 2400 cargo test --locked --no-fail-fast -- "${rust_args[@]}"

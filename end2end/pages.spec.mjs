@@ -4,7 +4,20 @@ import { AxeBuilder } from "@axe-core/playwright";
 
 import { expect, live, test } from "./fixtures.mjs";
 
-const PAGES = ["/", "/guests", "/guests/new", "/operations", "/people", "/account"];
+const PAGES = [
+  "/",
+  "/guests",
+  "/guests/new",
+  "/guests/adopt",
+  "/guests/adopt?line=./linux%20mem%3D128M%20con%3Dpty",
+  "/networks",
+  "/operations",
+  "/people",
+  "/kernels",
+  "/host",
+  "/doctor",
+  "/account",
+];
 const PLAIN = ["/sign-in", "/account/password"];
 
 async function findings(page) {
@@ -28,6 +41,14 @@ for (const colorScheme of ["light", "dark"]) {
     }
   });
 }
+
+test("a new guest's advanced part can be used by everybody", async ({ page }) => {
+  await page.goto("/guests/new");
+  await live(page);
+  await page.getByText("Advanced").click();
+  await expect(page.getByRole("radio", { name: /^Strict/ })).toBeChecked();
+  expect(await findings(page)).toEqual([]);
+});
 
 test.describe("what isn't there", () => {
   test.use({ expected: /404/ });

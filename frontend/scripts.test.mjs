@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { meaning } from "./scripts/keys.js";
 import { said, span } from "./scripts/times.js";
+import { fileName } from "./scripts/uploads.js";
 
 test("a time is said in its largest whole unit", () => {
   assert.equal(span(59), "59 s");
@@ -29,4 +30,11 @@ test("keys mean something, but never with Ctrl", () => {
   assert.deepEqual(meaning({ key: "n" }, true), { go: "n" });
   assert.equal(meaning({ key: "n", ctrlKey: true }, false), null);
   assert.equal(meaning({ key: "x" }, false), null);
+});
+
+test("a file is sent under a name that the panel takes", () => {
+  assert.equal(fileName("user-mode-linux_7.2um1~rc1_amd64.deb"), "user-mode-linux_7.2um1~rc1_amd64.deb");
+  assert.equal(fileName("C:\\kernels\\my linux"), "my-linux");
+  assert.equal(fileName("..ü"), "-");
+  assert.equal(fileName("..."), "file");
 });

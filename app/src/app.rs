@@ -8,12 +8,19 @@ use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
 use crate::live::Live;
 use crate::pages::account::AccountPage;
+use crate::pages::adopt::AdoptPage;
+use crate::pages::doctor::DoctorPage;
 use crate::pages::guests::activity::GuestActivityPage;
 use crate::pages::guests::console::GuestConsolePage;
 use crate::pages::guests::list::GuestListPage;
+use crate::pages::guests::network::GuestNetworkPage;
 use crate::pages::guests::new::GuestNewPage;
+use crate::pages::guests::overview::GuestOverviewPage;
 use crate::pages::guests::settings::GuestSettingsPage;
-use crate::pages::guests::show::{GuestOverviewPage, GuestPage};
+use crate::pages::guests::show::GuestPage;
+use crate::pages::host::HostPage;
+use crate::pages::kernels::list::KernelListPage;
+use crate::pages::networks::list::NetworkListPage;
 use crate::pages::not_found::NotFoundPage;
 use crate::pages::operations::list::OperationListPage;
 use crate::pages::operations::show::OperationPage;
@@ -53,6 +60,12 @@ parts! {
     SettingsPart: GuestSettingsPage,
     OperationsPart: OperationListPage,
     OperationPart: OperationPage,
+    GuestNetworkPart: GuestNetworkPage,
+    AdoptPart: AdoptPage,
+    NetworksPart: NetworkListPage,
+    KernelsPart: KernelListPage,
+    HostPart: HostPage,
+    DoctorPart: DoctorPage,
     PeoplePart: PeoplePage,
     AccountPart: AccountPage,
 }
@@ -97,14 +110,20 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view={Lazy::<OverviewPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/guests") view=GuestListPage ssr=SsrMode::Async />
                     <Route path=path!("/guests/new") view={Lazy::<NewPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/guests/adopt") view={Lazy::<AdoptPart>::new()} ssr=SsrMode::Async />
                     <ParentRoute path=path!("/guests/:guest") view=GuestPage ssr=SsrMode::Async>
                         <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("settings") view={Lazy::<SettingsPart>::new()} ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("/operations") view={Lazy::<OperationsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/operations/:operation") view={Lazy::<OperationPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/networks") view={Lazy::<NetworksPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/kernels") view={Lazy::<KernelsPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/host") view={Lazy::<HostPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>

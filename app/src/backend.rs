@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use leptos::prelude::use_context;
-use umbel_guest::{AccountId, Action, GuestDraft, GuestId, OperationId};
+use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
 use crate::error::AppError;
 use crate::shown::{
-    AccountShown, ConsoleTail, Created, FirstPassword, GuestChange, GuestForm, GuestShown, HostShown, OperationShown,
-    OverviewShown, SessionShown,
+    AccountShown, AdoptShown, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm,
+    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
+    OperationShown, OverviewShown, SessionShown, StrayShown,
 };
 
 /// Who asks.
@@ -33,13 +34,48 @@ pub trait Backend: Send + Sync + 'static {
     async fn guest_fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError>;
     async fn guest_form(&self, caller: &Caller) -> Result<GuestForm, AppError>;
     async fn guest_create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError>;
-    /// Name and note may change at any time, the rest of a stopped guest.
+    /// Name, note, autostart and limits may change at any time, the rest of a stopped guest.
     async fn guest_change(&self, caller: &Caller, guest: GuestId, change: GuestChange) -> Result<GuestShown, AppError>;
-    /// Start, shut down, kill, restart, delete, undelete, purge.
+    /// Start, shut down, kill, restart, pause, resume, start into a shell, delete, undelete, purge. `None`
+    /// where it was done at once.
     async fn guest_act(&self, caller: &Caller, guest: GuestId, action: Action)
     -> Result<Option<OperationId>, AppError>;
     /// The last `lines` lines of its console, as plain text.
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError>;
+
+    /// Presses a key of the magic SysRq; what it answers stands on the console.
+    async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError>;
+    async fn guest_metrics(&self, caller: &Caller, guest: GuestId, span: Span) -> Result<MetricsShown, AppError>;
+    /// Wakes the guest's kernel, so it is asked only while somebody looks.
+    async fn guest_memory_inside(&self, caller: &Caller, guest: GuestId) -> Result<MemoryInsideShown, AppError>;
+    /// The classic example: two guests, C1 and C2, of the host's own files on one switch.
+    async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError>;
+
+    /// Of all guests together.
+    async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError>;
+    /// Root images that lie ready for adoption; for administrators.
+    async fn stray_list(&self, caller: &Caller) -> Result<Vec<StrayShown>, AppError>;
+    /// What the command line of a kernel that was run by hand means here.
+    async fn adopt_read(&self, caller: &Caller, command_line: String) -> Result<AdoptShown, AppError>;
+    /// The draft's image and size of disk are the stray's own to say.
+    async fn guest_adopt(&self, caller: &Caller, stray: StrayName, draft: GuestDraft) -> Result<Created, AppError>;
+
+    /// One's own; all of them for administrators.
+    async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError>;
+    async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError>;
+    async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError>;
+
+    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError>;
+    /// Takes over what was uploaded.
+    async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError>;
+    async fn kernel_set_retired(&self, caller: &Caller, kernel: KernelId, retired: bool) -> Result<(), AppError>;
+    async fn kernel_set_note(&self, caller: &Caller, kernel: KernelId, note: String) -> Result<(), AppError>;
+    /// Refused while any guest has it, running or not.
+    async fn kernel_remove(&self, caller: &Caller, kernel: KernelId) -> Result<(), AppError>;
+    async fn kernel_set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError>;
+    /// A place for the files of a kernel, for a while.
+    async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError>;
+    async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError>;
 
     /// The newest first, at most 100; of one guest if it is given.
     async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError>;

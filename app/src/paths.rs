@@ -5,6 +5,12 @@ use umbel_guest::{GuestId, OperationId};
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
 pub const GUEST_NEW: &str = "/guests/new";
+pub const NETWORKS: &str = "/networks";
+pub const KERNELS: &str = "/kernels";
+pub const HOST: &str = "/host";
+pub const DOCTOR: &str = "/doctor";
+/// `?line=…` is the command line that is read.
+pub const ADOPT: &str = "/guests/adopt";
 pub const OPERATIONS: &str = "/operations";
 pub const PEOPLE: &str = "/people";
 pub const ACCOUNT: &str = "/account";
@@ -27,6 +33,10 @@ pub fn guest(id: GuestId) -> String {
 
 pub fn guest_console(id: GuestId) -> String {
     format!("{GUESTS}/{id}/console")
+}
+
+pub fn guest_network(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/network")
 }
 
 pub fn guest_activity(id: GuestId) -> String {

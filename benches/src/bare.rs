@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
@@ -16,6 +17,7 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use umbel_guest::KernelMode;
 
 use crate::Failure;
 use crate::machine::Process;
@@ -31,18 +33,62 @@ pub(crate) struct Recipe {
     program: PathBuf,
     arguments: Vec<String>,
     scratch: PathBuf,
+    /// The network namespace that it is started in, where that is another (ip-netns(8)).
+    namespace: Option<String>,
 }
 
 impl Recipe {
     /// Reads it off a kernel that runs.
     pub(crate) fn of(kernel: &Process, scratch: PathBuf) -> Result<Self, Failure> {
-        let program = kernel.program().ok_or("the kernel has no program")?;
+        let program = kernel.outside("/linux").ok_or("the kernel has no program")?;
         let mut arguments = kernel.arguments();
         if arguments.len() < 2 {
             return Err(format!("the command line of a kernel can't be read: {arguments:?}").into());
         }
         arguments.remove(0);
-        Ok(Self { program, arguments, scratch })
+        if let Some(base) = kernel.outside("/base") {
+            for argument in arguments.iter_mut().filter(|argument| argument.starts_with("ubd0=")) {
+                *argument = argument.replace(",/base", &format!(",{}", base.display()));
+            }
+        }
+        Ok(Self { program, arguments, scratch, namespace: None })
+    }
+
+    /// The same guest with another kernel.
+    pub(crate) fn with_kernel(&self, program: &std::path::Path, mode: KernelMode) -> Self {
+        let mut arguments = self.arguments.clone();
+        arguments.retain(|argument| argument != "seccomp=on");
+        if mode == KernelMode::Fast {
+            arguments.push("seccomp=on".into());
+        }
+        Self { program: program.to_owned(), arguments, ..self.clone() }
+    }
+
+    /// The same guest with its card on another tap, in the network namespace of this name.
+    pub(crate) fn plugged(&self, namespace: &str, tap: &str, address: &str, gateway: &str) -> Self {
+        let other = |argument: &String| match argument.split_once('=') {
+            Some(("vec0:transport", card)) => {
+                let part = |part: &str| if part.starts_with("ifname=") { format!("ifname={tap}") } else { part.into() };
+                let parts: Vec<String> = card.split(',').map(part).collect();
+                format!("vec0:transport={}", parts.join(","))
+            }
+            Some(("eth0", card)) => {
+                format!("eth0=tuntap,{tap},{}", card.rsplit(',').next().unwrap_or_default())
+            }
+            // <client>:<server>:<gateway>:<mask>:… (kernel: admin-guide/nfs/nfsroot).
+            Some(("ip", place)) => {
+                let rest: Vec<&str> = place.split(':').skip(3).collect();
+                format!("ip={address}::{gateway}:{}", rest.join(":"))
+            }
+            _ => argument.clone(),
+        };
+        let namespace = Some(namespace.to_owned());
+        Self { arguments: self.arguments.iter().map(other).collect(), namespace, ..self.clone() }
+    }
+
+    /// Of the guest's card.
+    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
+        self.arguments.iter().find_map(|argument| argument.strip_prefix("ip=")?.split(':').next()?.parse().ok())
     }
 
     /// The same arguments with a disk and directories in `place`.
@@ -67,8 +113,20 @@ impl Recipe {
         let terminal = openpty(&size, None)?;
         fcntl(&terminal.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         fcntl(&terminal.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let mut command = Command::new(&self.program);
-        command.arg0("linux").args(self.arguments_in(place.path())).env_clear().env("TERM", "linux");
+        let mut command = match &self.namespace {
+            // It becomes the kernel, so the process stays the same.
+            Some(namespace) => {
+                let mut command = Command::new("/usr/bin/nsenter");
+                command.arg(format!("--net=/run/netns/{namespace}")).arg("--").arg(&self.program);
+                command
+            }
+            None => {
+                let mut command = Command::new(&self.program);
+                command.arg0("linux");
+                command
+            }
+        };
+        command.args(self.arguments_in(place.path())).env_clear().env("TERM", "linux");
         // Memory where the agent puts it too: in a tmpfs.
         command.env("TMPDIR", "/dev/shm").env("HOME", place.path()).process_group(0);
         let end = || terminal.slave.try_clone().map(Stdio::from);
@@ -117,6 +175,23 @@ impl Bare {
         }
     }
 
+    /// The same, and what came; for words, not for floods.
+    pub(crate) fn said_until(&mut self, text: &str, patience: Duration) -> Result<String, Failure> {
+        let end = Instant::now() + patience;
+        let wanted = text.as_bytes();
+        loop {
+            if let Some(at) = self.unread.windows(wanted.len()).position(|window| window == wanted) {
+                let said: Vec<u8> = self.unread.drain(..at + wanted.len()).collect();
+                return Ok(String::from_utf8_lossy(&said).into_owned());
+            }
+            let bytes = self.read(end).map_err(|error| {
+                let tail = String::from_utf8_lossy(&self.unread);
+                format!("waiting for {text:?}: {error}; it said {tail:?}")
+            })?;
+            self.unread.extend_from_slice(&bytes);
+        }
+    }
+
     /// Whatever comes next from the terminal.
     pub(crate) fn read(&mut self, end: Instant) -> Result<Vec<u8>, Failure> {
         let left = end.saturating_duration_since(Instant::now());
@@ -141,20 +216,45 @@ impl Bare {
         Ok(bytes)
     }
 
+    /// Processor time of the kernel and all that it started, by the one directory that they all name.
+    pub(crate) fn processor(&self) -> Result<Duration, Failure> {
+        Ok(self.processes()?.iter().map(Process::processor).sum())
+    }
+
+    fn processes(&self) -> Result<Vec<Process>, Failure> {
+        let place = self.place.path().display().to_string();
+        let all = Process::all()?.into_iter();
+        Ok(all.filter(|p| p.arguments().iter().any(|argument| argument.contains(&place))).collect())
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         Ok(self.terminal.write_all(bytes)?)
     }
+}
+
+impl Bare {
+    /// Ends all of them: one look at the processes of the machine for all, not one for each.
+    pub(crate) fn end_all(bares: Vec<Self>) {
+        let places: Vec<String> = bares.iter().map(|bare| bare.place.path().display().to_string()).collect();
+        kill_all(&places);
+        drop(bares);
+    }
+}
+
+/// Kills every process whose command line names one of the places; how many those were.
+fn kill_all(places: &[String]) -> usize {
+    let names = |argument: &String| places.iter().any(|place| argument.contains(place));
+    let ours = Process::all().unwrap_or_default().into_iter().filter(|p| p.arguments().iter().any(names));
+    ours.filter(|process| kill(Pid::from_raw(process.0), Signal::SIGKILL).is_ok()).count()
 }
 
 impl Drop for Bare {
     fn drop(&mut self) {
         // Killing the kernel alone would leave the guest's programs running natively, without it, and
         // some of them are in groups of their own. All have its command line.
-        let place = self.place.path().display().to_string();
+        let place = [self.place.path().display().to_string()];
         for _ in 0..100 {
-            let all = Process::all().unwrap_or_default();
-            let ours = all.into_iter().filter(|p| p.arguments().iter().any(|argument| argument.contains(&place)));
-            let killed = ours.filter(|process| kill(Pid::from_raw(process.0), Signal::SIGKILL).is_ok()).count();
+            let killed = kill_all(&place);
             // Reaped, so that it is not found again.
             let _ = self.kernel.wait();
             if killed == 0 {
@@ -179,9 +279,23 @@ mod tests {
             "rw",
         ];
         let arguments = arguments.map(str::to_owned).to_vec();
-        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into() };
+        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into(), namespace: None };
         let other =
             ["mem=64M", "ubd0=/p/disk,/i/base.ext4", "uml_dir=/p", "mconsole=notify:/p/notify", "hostname=a", "rw"];
         assert_eq!(recipe.arguments_in("/p".as_ref()), other);
+    }
+
+    #[test]
+    fn another_mode_tap_and_place() {
+        let arguments = ["mem=64M", "seccomp=on", "vec0:transport=tap,ifname=t0,mac=02:00:00:00:00:01,depth=128,gro=1"];
+        let place = "ip=10.64.0.2::10.64.0.1:255.255.255.0:a:vec0:off:10.64.0.1";
+        let arguments = arguments.iter().chain([&place]).map(|argument| (*argument).to_owned()).collect();
+        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into(), namespace: None };
+        let other = recipe.plugged("ns", "mine", "198.18.0.2", "198.18.0.1");
+        assert_eq!(other.arguments[2], "vec0:transport=tap,ifname=mine,mac=02:00:00:00:00:01,depth=128,gro=1");
+        assert_eq!(other.arguments[3], "ip=198.18.0.2::198.18.0.1:255.255.255.0:a:vec0:off:10.64.0.1");
+        let strict = recipe.with_kernel("/other".as_ref(), KernelMode::Strict);
+        assert!(!strict.arguments.contains(&"seccomp=on".to_owned()) && strict.program.ends_with("other"));
+        assert!(strict.with_kernel("/k".as_ref(), KernelMode::Fast).arguments.contains(&"seccomp=on".to_owned()));
     }
 }

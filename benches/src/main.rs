@@ -3,6 +3,12 @@
 //!
 //! ```text
 //! cargo build --release --bins && target/release/umbel-benches all
+//! target/release/umbel-benches boot --mode fast
+//! target/release/umbel-benches kernels
+//! target/release/umbel-benches walls --mode fast
+//! target/release/umbel-benches network --mode fast
+//! target/release/umbel-benches many --mode fast
+//! target/release/umbel-benches crowd --mode fast --guests 1000
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -10,21 +16,28 @@
 mod bare;
 mod boot;
 mod console;
+mod crowd;
 mod figures;
 mod idle;
+mod inside;
+mod kernels;
 mod machine;
+mod many;
+mod network;
 mod pages;
 mod panel;
 mod site;
+mod walls;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use umbel_guest::KernelMode;
 
 use figures::Report;
-use panel::Panel;
+use panel::{Panel, Setup};
 
 /// Whatever goes wrong is shown and ends the measuring.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -40,12 +53,27 @@ struct Options {
     /// Pairs of boots.
     #[arg(long, global = true, default_value_t = 10)]
     pairs: u32,
-    /// Guests that are idle.
-    #[arg(long, global = true, default_value_t = 20)]
-    guests: u32,
+    /// How many guests: 20 that are idle, 100 asked for at once, 1000 in a crowd, unless it is said.
+    #[arg(long, global = true)]
+    guests: Option<u32>,
     /// For how long the idle panel is watched.
     #[arg(long, global = true, default_value_t = 60)]
     seconds: u64,
+    /// A kernel of the panel's by its id; the one that the panel suggests unless it is said.
+    #[arg(long, global = true)]
+    kernel: Option<String>,
+    /// strict or fast.
+    #[arg(long, global = true, default_value = "strict", value_parser = mode)]
+    mode: KernelMode,
+    /// One more word for `umbel-agent serve`, as `--agent=--without-wall=seccomp`. May be given several times.
+    #[arg(long, global = true, value_name = "WORD", allow_hyphen_values = true)]
+    agent: Vec<String>,
+    /// One more kernel to measure. May be given several times.
+    #[arg(long, global = true, value_name = "FILE")]
+    kernel_file: Vec<PathBuf>,
+    /// A wall to measure; all that stand unless one is said. May be given several times.
+    #[arg(long, global = true, value_name = "NAME")]
+    wall: Vec<String>,
     /// Writes the figures to this file as JSON; without it they are printed.
     #[arg(long, global = true)]
     json: Option<PathBuf>,
@@ -61,7 +89,17 @@ enum What {
     Idle,
     /// Answers of the first pages, and what a browser loads for them.
     Pages,
-    /// All of these.
+    /// The machine's kernels in all their modes by hand: boot, system calls, processor at rest.
+    Kernels,
+    /// Boot and system calls with and without each wall.
+    Walls,
+    /// Throughput between guest and host, beside the same kernel by hand on such a tap.
+    Network,
+    /// Many guests at once, beside as many by hand.
+    Many,
+    /// As many guests as the machine holds: time, memory, and what happens at rest.
+    Crowd,
+    /// Boot, console, idle and pages.
     All,
 }
 
@@ -84,7 +122,25 @@ async fn main() -> ExitCode {
 
 async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let wants = |what| options.what == what || options.what == What::All;
-    let panel = Panel::start(options.bin.as_deref()).await?;
+    let crowd = options.guests.unwrap_or(1000);
+    let setup = Setup {
+        memory_percent: (options.what == What::Crowd).then(|| crowd::memory_percent(crowd)).flatten(),
+        bin: options.bin.clone(),
+        agent: options.agent.clone(),
+        kernel: options.kernel.clone(),
+        mode: options.mode,
+    };
+    let panel = Panel::start(&setup).await?;
+    match options.what {
+        What::Kernels => return kernels::measure(&panel, options.pairs, &options.kernel_file, report).await,
+        What::Walls => return walls::measure(&setup, &panel, &options.wall, options.pairs, report).await,
+        What::Network => return network::measure(&panel, report).await,
+        What::Many => return many::measure(&panel, options.guests.unwrap_or(100), report).await,
+        What::Crowd => {
+            return crowd::measure(&panel, crowd, options.seconds, report).await;
+        }
+        What::Boot | What::Console | What::Idle | What::Pages | What::All => {}
+    }
     if wants(What::Pages) {
         pages::measure(&panel, report).await?;
     }
@@ -95,9 +151,13 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         console::measure(&panel, report).await?;
     }
     if wants(What::Idle) {
-        idle::measure(&panel, options.guests, options.seconds, report).await?;
+        idle::measure(&panel, options.guests.unwrap_or(20), options.seconds, report).await?;
     }
     Ok(())
+}
+
+fn mode(word: &str) -> Result<KernelMode, String> {
+    word.parse().map_err(|error: umbel_guest::FieldError| error.to_string())
 }
 
 fn in_full(error: &dyn Error) -> String {

@@ -9,17 +9,32 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use umbel_client::{Client, Guest};
-use umbel_guest::{Action, GuestDraft, GuestId};
+use umbel_guest::{Action, GuestDraft, GuestId, ImageKind, KernelMode};
 
 use crate::Failure;
 use crate::machine::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How a panel is started, and what guests it makes unless somebody says otherwise.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    /// Directory of the programs; this one's own unless it is said.
+    pub(crate) bin: Option<PathBuf>,
+    /// More words for `umbel-agent serve`.
+    pub(crate) agent: Vec<String>,
+    /// How much of the machine's memory may be promised, where that is not what is usual.
+    pub(crate) memory_percent: Option<u32>,
+    /// A kernel of the panel's; the one that it suggests unless it is said.
+    pub(crate) kernel: Option<String>,
+    pub(crate) mode: KernelMode,
+}
+
 /// Dropped, it ends panel, agent and guests and removes all they made.
 #[derive(Debug)]
 pub(crate) struct Panel {
     pub(crate) client: Client,
+    setup: Setup,
     deploy: PathBuf,
     place: TempDir,
     bin: PathBuf,
@@ -28,8 +43,8 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    pub(crate) async fn start(bin: Option<&Path>) -> Result<Self, Failure> {
-        let bin = match bin {
+    pub(crate) async fn start(setup: &Setup) -> Result<Self, Failure> {
+        let bin = match &setup.bin {
             Some(bin) => bin.canonicalize()?,
             None => std::env::current_exe()?.parent().ok_or("a program lies in a directory")?.to_owned(),
         };
@@ -40,22 +55,23 @@ impl Panel {
         // Free now; nobody else asks for ports between this line and the next.
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
 
+        let bin = if setup.agent.is_empty() { bin } else { told(&bin, &place.path().join("bin"), &setup.agent)? };
+
         let mut command = Command::new(deploy.join("run"));
         environment(&mut command, place.path(), &bin, &listen);
+        if let Some(percent) = setup.memory_percent {
+            command.env("UMBEL_MEMORY_PERCENT", percent.to_string());
+        }
         let out = std::fs::File::create(place.path().join("out"))?;
         let err = std::fs::File::create(place.path().join("err"))?;
         let supervisor = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn()?;
         let client = Client::new(&format!("http://{listen}"))?;
-        let mut panel = Self { client, deploy, place, bin, listen, supervisor };
+        let mut panel = Self { client, setup: setup.clone(), deploy, place, bin, listen, supervisor };
         let link = panel.first_link().await?;
         let token = link.rsplit_once("token=").ok_or_else(|| format!("no token in {link}"))?.1;
         panel.client.first_run(token, "bench", "a password for an hour").await?;
         panel.until_image().await?;
         Ok(panel)
-    }
-
-    pub(crate) fn run(&self) -> PathBuf {
-        self.place.path().join("run")
     }
 
     /// A directory for what we make ourselves.
@@ -86,7 +102,7 @@ impl Panel {
         let end = Instant::now() + PATIENCE;
         loop {
             let form = self.client.guest_form().await?;
-            if !form.images.is_empty() && !form.kernels.is_empty() {
+            if form.images.iter().any(|image| image.kind == ImageKind::Disk) && !form.kernels.is_empty() {
                 return Ok(());
             }
             if Instant::now() > end {
@@ -96,9 +112,15 @@ impl Panel {
         }
     }
 
-    /// A draft as the page suggests it, with another name.
+    /// A draft as the page suggests it, with another name and what was set up.
     pub(crate) async fn draft(&self, name: &str) -> Result<GuestDraft, Failure> {
-        Ok(GuestDraft { name: name.to_owned(), ..self.client.guest_form().await?.suggested() })
+        let form = self.client.guest_form().await?;
+        let suggested = form.suggested();
+        // The host's own files may be offered too; what is measured has a disk.
+        let image = form.images.iter().find(|image| image.kind == ImageKind::Disk).ok_or("there is no image")?;
+        let kernel = self.setup.kernel.clone().unwrap_or_else(|| suggested.kernel.clone());
+        let (image, memory_mib) = (image.id.to_string(), image.suggested_memory.mib());
+        Ok(GuestDraft { name: name.to_owned(), image, memory_mib, kernel, mode: self.setup.mode, ..suggested })
     }
 
     pub(crate) async fn until_running(&self, guest: GuestId) -> Result<Guest, Failure> {
@@ -127,17 +149,18 @@ impl Panel {
         if found.len() == 2 { Ok(found) } else { Err(format!("panel and agent, not {found:?}").into()) }
     }
 
-    /// Kernels of guests of this panel with their shims: whoever has a directory of ours on its
-    /// command line and a shim for a parent.
+    /// Kernels of guests of this panel with their shims: whoever has a disk of ours in its jail and a shim
+    /// for a parent.
     pub(crate) fn kernels(&self) -> Result<Vec<(Process, Process)>, Failure> {
-        let run = self.run().display().to_string();
+        let data = self.place.path().join("data").canonicalize()?;
         let mut found = Vec::new();
         for process in Process::all()? {
-            if !process.arguments().iter().any(|argument| argument.starts_with("uml_dir=") && argument.contains(&run)) {
+            let Some(parent) = process.parent() else { continue };
+            if parent.program().is_none_or(|program| !program.ends_with("shim")) {
                 continue;
             }
-            let Some(parent) = process.parent() else { continue };
-            if parent.program().is_some_and(|program| program.ends_with("umbel-shim")) {
+            // Read last: with a thousand guests it is the dear part.
+            if process.outside("/disk0").is_some_and(|disk| disk.starts_with(&data)) {
                 found.push((process, parent));
             }
         }
@@ -157,6 +180,23 @@ impl Drop for Panel {
         clean.arg("clean").arg("--data").arg(place.join("data")).arg("--run").arg(place.join("run"));
         said("umbel-agent clean", &mut clean);
     }
+}
+
+/// The programs once more, with an agent that is told more than the supervisor tells it.
+fn told(bin: &Path, place: &Path, words: &[String]) -> Result<PathBuf, Failure> {
+    std::fs::create_dir(place)?;
+    for program in ["umbel", "umbel-shim"] {
+        std::os::unix::fs::symlink(bin.join(program), place.join(program))?;
+    }
+    let quoted = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let agent = quoted(&bin.join("umbel-agent").display().to_string());
+    let more = words.join(" ");
+    let script = format!("#!/bin/sh\n[ \"$1\" != serve ] || set -- \"$@\" {more}\nexec {agent} \"$@\"\n");
+    let file = place.join("umbel-agent");
+    std::fs::write(&file, script)?;
+    std::fs::set_permissions(&file, Permissions::from_mode(0o755))?;
+    Ok(place.to_owned())
 }
 
 fn said(what: &str, command: &mut Command) {

@@ -9,9 +9,11 @@
 //   data-folds         folds the sidebar
 //   data-shortcut=KEY  focused or pressed by that key
 //   data-go=KEY        followed by g and that key
+//   data-uploads       see uploads.js
 
 import { SEQUENCE_MS, isTaken, meaning } from "./keys.js";
 import { said } from "./times.js";
+import { listen as listenForUploads } from "./uploads.js";
 
 const root = document.documentElement;
 const by = (attribute, value) => document.querySelector(`[${attribute}="${CSS.escape(value)}"]`);
@@ -94,6 +96,8 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => event.target.closest("dialog")?.close());
+
+listenForUploads();
 
 let lastG = -Infinity;
 document.addEventListener("keydown", (event) => {

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, ConsoleTail, Created, FirstPassword, GuestChange, GuestForm, GuestShown, HostShown, OperationShown,
-    OverviewShown, SessionShown,
+    AccountShown, AdoptShown, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm,
+    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
+    OperationShown, OverviewShown, SessionShown, StrayShown,
 };
-use umbel_guest::{AccountId, Action, GuestDraft, GuestId, OperationId};
+use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
 use crate::panel::Panel;
 
@@ -52,6 +53,82 @@ impl Backend for Panel {
 
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
         self.guests.console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
+        self.guests.sysrq(caller, guest, key).await
+    }
+
+    async fn guest_metrics(&self, caller: &Caller, guest: GuestId, span: Span) -> Result<MetricsShown, AppError> {
+        self.guests.metrics(caller, guest, span).await
+    }
+
+    async fn guest_memory_inside(&self, caller: &Caller, guest: GuestId) -> Result<MemoryInsideShown, AppError> {
+        self.guests.memory_inside(caller, guest).await
+    }
+
+    async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
+        self.guests.example_create(caller).await
+    }
+
+    async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+        self.guests.host_metrics(caller, span).await
+    }
+
+    async fn stray_list(&self, caller: &Caller) -> Result<Vec<StrayShown>, AppError> {
+        self.guests.stray_list(caller).await
+    }
+
+    async fn adopt_read(&self, caller: &Caller, command_line: String) -> Result<AdoptShown, AppError> {
+        self.guests.adopt_read(caller, command_line).await
+    }
+
+    async fn guest_adopt(&self, caller: &Caller, stray: StrayName, draft: GuestDraft) -> Result<Created, AppError> {
+        self.guests.adopt(caller, stray, draft).await
+    }
+
+    async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
+        self.networks.list(caller).await
+    }
+
+    async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError> {
+        self.networks.forward_add(caller, draft).await
+    }
+
+    async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError> {
+        self.networks.forward_remove(caller, host_port).await
+    }
+
+    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
+        self.kernels.list(caller).await
+    }
+
+    async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
+        self.kernels.add(caller, draft).await
+    }
+
+    async fn kernel_set_retired(&self, caller: &Caller, kernel: KernelId, retired: bool) -> Result<(), AppError> {
+        self.kernels.set_retired(caller, kernel, retired).await
+    }
+
+    async fn kernel_set_note(&self, caller: &Caller, kernel: KernelId, note: String) -> Result<(), AppError> {
+        self.kernels.set_note(caller, kernel, note).await
+    }
+
+    async fn kernel_remove(&self, caller: &Caller, kernel: KernelId) -> Result<(), AppError> {
+        self.kernels.remove(caller, kernel).await
+    }
+
+    async fn kernel_set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError> {
+        self.kernels.set_settings(caller, settings).await
+    }
+
+    async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
+        self.kernels.upload_begin(caller).await
+    }
+
+    async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
+        self.kernels.upload_remove(caller, upload).await
     }
 
     async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {

@@ -6,8 +6,13 @@ pub mod link;
 pub mod simulated;
 
 use async_trait::async_trait;
-use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId};
-use umbel_wire::agent::{HostFacts, ImageFacts, Inventory, KernelFacts, Refusal, StartOrder, StopHow};
+use umbel_guest::{
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Span, StrayName,
+    SysRqKey, UploadId,
+};
+use umbel_wire::agent::{
+    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder, StopHow, StrayFacts,
+};
 use umbel_wire::frame::FrameError;
 
 pub use agent::Agent;
@@ -38,6 +43,8 @@ impl HostError {
 pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn facts(&self) -> Result<HostFacts, HostError>;
     async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError>;
+    async fn kernel_add(&self, kernel: KernelId, upload: UploadId) -> Result<(), HostError>;
+    async fn kernel_remove(&self, kernel: KernelId) -> Result<(), HostError>;
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError>;
     async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError>;
     async fn disk_create(
@@ -54,4 +61,17 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     /// Answers when the inventory is past the version `after`, or after `wait_ms`. An agent that was
     /// started anew answers at once, whatever `after` says.
     async fn inventory(&self, after: u64, wait_ms: u32) -> Result<Inventory, HostError>;
+    async fn limit(&self, guest: GuestId, generation: Generation, limits: Limits) -> Result<(), HostError>;
+    async fn pause(&self, guest: GuestId, generation: Generation, paused: bool) -> Result<(), HostError>;
+    async fn sysrq(&self, guest: GuestId, generation: Generation, key: SysRqKey) -> Result<(), HostError>;
+    /// Of all guests together where none is named.
+    async fn metrics(&self, guest: Option<GuestId>, span: Span) -> Result<Series, HostError>;
+    async fn memory_inside(&self, guest: GuestId) -> Result<MemoryInside, HostError>;
+    async fn network_ensure(&self, network: NetworkId) -> Result<NetworkFacts, HostError>;
+    async fn networks(&self) -> Result<Vec<NetworkFacts>, HostError>;
+    /// All ports that lead into the network; others lead nowhere afterwards.
+    async fn network_forwards(&self, network: NetworkId, forwards: Vec<Forward>) -> Result<(), HostError>;
+    async fn network_remove(&self, network: NetworkId) -> Result<(), HostError>;
+    async fn strays(&self) -> Result<Vec<StrayFacts>, HostError>;
+    async fn disk_adopt(&self, guest: GuestId, generation: Generation, stray: StrayName) -> Result<(), HostError>;
 }

@@ -1,7 +1,8 @@
 //! What is decided: the http edge, rules by noun, operations, the reconciler, the store.
 //!
 //! Reading order: [`cli`] (the commands), [`config`], [`serve`] (the panel's life), [`panel`] (every
-//! long-lived part), [`http`] (all routes in one list), then a noun: [`guests`] or [`accounts`]; then
+//! long-lived part), [`http`] (all routes in one list), then a noun: [`guests`], [`networks`], [`kernels`] or
+//! [`accounts`]; then
 //! [`operations`], [`reconciler`], [`store`].
 
 pub mod accounts;
@@ -17,7 +18,9 @@ pub mod host;
 pub mod http;
 pub mod identity;
 pub mod inherited;
+pub mod kernels;
 pub mod logs;
+pub mod networks;
 pub mod operations;
 pub mod panel;
 pub mod parts;

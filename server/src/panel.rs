@@ -15,6 +15,8 @@ use crate::events::Events;
 use crate::guests::Guests;
 use crate::http::cookies::Cookies;
 use crate::http::origin::Origins;
+use crate::kernels::Kernels;
+use crate::networks::Networks;
 use crate::store::Db;
 
 /// WebSockets open at once, events and consoles together: each holds a descriptor or three.
@@ -26,6 +28,8 @@ const REQUESTS: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Panel {
     pub guests: Guests,
+    pub networks: Networks,
+    pub kernels: Kernels,
     pub accounts: Accounts,
     pub consoles: Consoles,
     pub store: Db,
@@ -49,6 +53,8 @@ impl Panel {
             events: guests.parts.events.clone(),
             clock: guests.parts.clock.clone(),
             layout: guests.parts.layout.clone(),
+            networks: Networks::new(guests.clone()),
+            kernels: Kernels::new(guests.clone()),
             guests,
             accounts,
             consoles: Consoles::default(),

@@ -39,6 +39,8 @@ pub struct Parts {
     pub link: Link,
     pub clock: Clock,
     pub patience: Patience,
+    /// Of the host's memory, how much may be promised to guests that run.
+    pub memory_percent: u32,
     /// First part of every generation.
     pub epoch: u32,
     pub host: HostId,
@@ -46,6 +48,8 @@ pub struct Parts {
     pub layout: Option<Layout>,
     /// The end of every task that brings an operation on.
     pub ended: CancellationToken,
+    /// Held while a network's ports are told to the host.
+    pub telling: Arc<tokio::sync::Mutex<()>>,
     woken: Arc<watch::Sender<u64>>,
 }
 
@@ -68,10 +72,12 @@ impl Parts {
             link,
             clock,
             patience,
+            memory_percent: 100,
             epoch,
             host: local,
             layout,
             ended: CancellationToken::new(),
+            telling: Arc::default(),
             woken: Arc::default(),
         })
     }

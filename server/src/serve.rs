@@ -90,7 +90,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let db = Db::open(&config.database).await?;
     let (events, clock) = (Events::default(), Clock::System);
     let agent = Arc::new(Agent::new(layout.agent_socket()));
-    let parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
+    let mut parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
+    parts.memory_percent = config.memory_percent;
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
     let accounts = Accounts::new(db.clone(), events, clock, passwords);

@@ -3,13 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SessionShown, StepShown,
-    StepState, WallShown,
+    AccountShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SaidShown, SessionShown,
+    StepShown, StepState,
 };
-use umbel_guest::{AccountId, DiskSize, Exit, GuestId, Memory, OperationId, Seen, Wanted};
+use umbel_guest::{AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, Seen, Wanted};
 use uuid::Uuid;
 
 use crate::fake::{Fake, guest};
+use crate::hardware;
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -83,6 +84,13 @@ pub(crate) fn panel() -> Fake {
     let off = Seen::Ended { at: now() - 70 * MINUTE, exit: Exit::PoweredOff };
     let mut web = named(1, "web-1", Wanted::Running, Seen::Running { since });
     web.note = "The shop's front.\nAsk Bob before it is restarted.".parse().unwrap_or_default();
+    web.kernel = "umbel-7.2.13".parse().expect("an id");
+    (web.mode, web.network) = (KernelMode::Fast, Attachment::Bridge);
+    web.address = Some(std::net::Ipv4Addr::new(10, 77, 3, 2));
+    let said = |minutes: i64, text: &str, missed| SaidShown { at: now() - minutes * MINUTE, text: text.into(), missed };
+    web.said = vec![said(178, "nightly backup: done, 3 files <b>changed</b>", 0), said(12, "certificate renewed", 4)];
+    let mut paused = named(8, "frozen", Wanted::Running, Seen::Paused { since: now() - 4 * MINUTE });
+    paused.network = Attachment::Switch;
     let mut starting = named(2, "lab-07", Wanted::Running, Seen::Starting);
     let stopping = named(3, "mail", Wanted::Stopped, Seen::Stopping);
     let stopped = named(4, "build-box-with-a-long-name", Wanted::Stopped, off);
@@ -128,9 +136,14 @@ pub(crate) fn panel() -> Fake {
         user_agent: agent.into(),
         current,
     };
-    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    let guests = vec![web, paused, starting, waiting, stopping, stopped, broken, deleted];
     Fake {
-        guests: vec![web, starting, waiting, stopping, stopped, broken, deleted],
+        networks: hardware::networks(&guests),
+        kernels: hardware::kernels(),
+        checks: hardware::checks(),
+        series: Some(hardware::series()),
+        strays: hardware::strays(),
+        guests,
         operations,
         people: vec![
             person(2, "bob", Role::User, true, false),
@@ -149,12 +162,7 @@ pub(crate) fn panel() -> Fake {
                 false,
             ),
         ],
-        walls: vec![
-            wall("own uid", true, "each guest runs as a user of its own"),
-            wall("process namespace", true, "the shim is its first process"),
-            wall("memory limit", true, "cgroup v1"),
-            wall("system call filter", false, "comes with the next release"),
-        ],
+        walls: hardware::walls(),
     }
 }
 

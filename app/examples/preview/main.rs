@@ -8,6 +8,7 @@
 
 #[path = "../../tests/pages/fake.rs"]
 mod fake;
+mod hardware;
 mod made_up;
 mod plain;
 

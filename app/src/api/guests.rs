@@ -1,11 +1,14 @@
 use leptos::prelude::*;
-use umbel_guest::{Action, DiskKind, GuestId, OperationId, RestartPolicy};
+use umbel_guest::{
+    Action, Attachment, Clock, DiskKind, GuestId, KernelMode, OperationId, RestartPolicy, Span, SysRqKey,
+};
 
 use crate::AppError;
-use crate::shown::{ConsoleTail, GuestForm, GuestShown};
+use crate::shown::{ConsoleTail, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
+    api::limits::limits,
     backend::{backend, caller},
     paths,
     shown::GuestChange,
@@ -29,7 +32,7 @@ pub async fn guest_choices() -> Result<GuestForm, AppError> {
     told(backend()?.guest_form(&caller).await)
 }
 
-/// `memory_exact` is the advanced field; empty, the chosen size counts.
+/// `memory_exact` is the advanced field; empty, the chosen size counts. An empty limit is none.
 #[server(prefix = "/_sf", endpoint = "guest_create")]
 pub async fn guest_create(
     name: String,
@@ -41,10 +44,34 @@ pub async fn guest_create(
     #[server(default)] disk_kind: DiskKind,
     #[server(default)] restart_policy: RestartPolicy,
     #[server(default)] note: String,
+    #[server(default)] autostart: Option<bool>,
+    #[server(default)] mode: KernelMode,
+    #[server(default)] clock: Clock,
+    #[server(default)] network: Attachment,
+    #[server(default)] cpu_weight: String,
+    #[server(default)] cpu_percent: String,
+    #[server(default)] processes: String,
+    #[server(default)] net_mbit: String,
+    #[server(default)] disk_mib_s: String,
 ) -> Result<(), AppError> {
     let caller = told(caller())?;
     let memory_mib = told(memory(memory_mib, &memory_exact))?;
-    let draft = umbel_guest::GuestDraft { name, note, image, kernel, memory_mib, disk_mib, disk_kind, restart_policy };
+    let limits = told(limits([&cpu_weight, &cpu_percent, &processes, &net_mbit, &disk_mib_s]))?;
+    let draft = umbel_guest::GuestDraft {
+        name,
+        note,
+        image,
+        kernel,
+        memory_mib,
+        disk_mib,
+        disk_kind,
+        restart_policy,
+        autostart: autostart.unwrap_or(true),
+        mode,
+        clock,
+        network,
+        limits,
+    };
     let created = told(backend()?.guest_create(&caller, draft).await)?;
     leptos_axum::redirect(&paths::guest_console(created.guest));
     Ok(())
@@ -73,15 +100,74 @@ pub async fn guest_reconfigure(
     kernel: String,
     memory_mib: u32,
     restart_policy: RestartPolicy,
+    #[server(default)] mode: Option<KernelMode>,
+    #[server(default)] clock: Option<Clock>,
+    #[server(default)] network: Option<Attachment>,
 ) -> Result<(), AppError> {
     let caller = told(caller())?;
     let change = GuestChange {
         kernel: Some(kernel),
         memory_mib: Some(memory_mib),
         restart_policy: Some(restart_policy),
+        mode,
+        clock,
+        network,
         ..GuestChange::default()
     };
     told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
+}
+
+/// Whether it is started again with the host; at any time.
+#[server(prefix = "/_sf", endpoint = "guest_set_autostart")]
+pub async fn guest_set_autostart(guest: GuestId, autostart: bool) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let change = GuestChange { autostart: Some(autostart), ..GuestChange::default() };
+    told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
+}
+
+/// All limits at once, also of a guest that runs. An empty one is none.
+#[server(prefix = "/_sf", endpoint = "guest_limit")]
+pub async fn guest_limit(
+    guest: GuestId,
+    #[server(default)] cpu_weight: String,
+    #[server(default)] cpu_percent: String,
+    #[server(default)] processes: String,
+    #[server(default)] net_mbit: String,
+    #[server(default)] disk_mib_s: String,
+) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let limits = told(limits([&cpu_weight, &cpu_percent, &processes, &net_mbit, &disk_mib_s]))?;
+    let change = GuestChange { limits: Some(limits), ..GuestChange::default() };
+    told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
+}
+
+#[server(prefix = "/_sf", endpoint = "guest_sysrq")]
+pub async fn guest_sysrq(guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.guest_sysrq(&caller, guest, key).await)
+}
+
+/// Without them the page is still the guest's, so an error is no status of the page.
+#[server(prefix = "/_sf", endpoint = "guest_metrics")]
+pub async fn guest_metrics(guest: GuestId, span: Span) -> Result<MetricsShown, AppError> {
+    let caller = told(caller())?;
+    backend()?.guest_metrics(&caller, guest, span).await
+}
+
+/// Wakes the guest: to be asked while somebody looks, and not more often than every few seconds.
+#[server(prefix = "/_sf", endpoint = "guest_memory_inside")]
+pub async fn guest_memory_inside(guest: GuestId) -> Result<MemoryInsideShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.guest_memory_inside(&caller, guest).await)
+}
+
+/// C1 and C2 on one switch.
+#[server(prefix = "/_sf", endpoint = "example_create")]
+pub async fn example_create() -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.example_create(&caller).await)?;
+    leptos_axum::redirect(paths::GUESTS);
+    Ok(())
 }
 
 #[server(prefix = "/_sf", endpoint = "guest_act")]

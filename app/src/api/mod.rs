@@ -4,7 +4,12 @@
 pub mod accounts;
 pub mod guests;
 pub mod host;
+pub mod kernels;
+#[cfg(feature = "ssr")]
+mod limits;
+pub mod networks;
 pub mod operations;
+pub mod strays;
 
 /// What an address that names nothing is answered with; its status goes out with the page.
 pub fn missing(what: &str) -> crate::AppError {
@@ -58,6 +63,9 @@ mod tests {
             operations::OperationFetch::PATH,
             accounts::AccountMe::PATH,
             host::Overview::PATH,
+            kernels::KernelList::PATH,
+            networks::ForwardAdd::PATH,
+            strays::AdoptRead::PATH,
         ] {
             assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");
         }

@@ -49,6 +49,11 @@ impl Live {
         Memo::new(move |_| self.versions.with(Versions::operations))
     }
 
+    /// Grows when the host, its kernels or its networks have changed.
+    pub fn host(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::host))
+    }
+
     pub fn people(self) -> Memo<u64> {
         Memo::new(move |_| self.versions.with(Versions::people))
     }

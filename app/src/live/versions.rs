@@ -81,6 +81,11 @@ impl Versions {
         self.all + self.operations
     }
 
+    /// The host, its kernels, its networks.
+    pub fn host(&self) -> u64 {
+        self.all + self.host
+    }
+
     pub fn people(&self) -> u64 {
         self.all + self.people
     }

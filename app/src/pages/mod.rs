@@ -1,7 +1,12 @@
 //! A folder per noun, a file per verb, as in the addresses.
 
 pub mod account;
+pub mod adopt;
+pub mod doctor;
 pub mod guests;
+pub mod host;
+pub mod kernels;
+pub mod networks;
 pub mod not_found;
 pub mod operations;
 pub mod overview;

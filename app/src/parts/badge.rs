@@ -6,6 +6,7 @@ use crate::shown::{OperationState, StepState};
 fn class(badge: Badge) -> &'static str {
     match badge {
         Badge::Running => "badge running",
+        Badge::Paused => "badge attention",
         Badge::Starting | Badge::Stopping => "badge changing",
         Badge::Stopped => "badge stopped",
         Badge::Crashed => "badge failed",
@@ -20,6 +21,7 @@ fn drawn(shape: &str) -> &'static str {
         "◑" => "shape half-right",
         "◌" => "shape ring",
         "▲" => "shape triangle",
+        "◼" => "shape square",
         "✕" => "shape cross",
         "↶" => "shape back",
         _ => "shape disc",
@@ -74,7 +76,15 @@ mod tests {
 
     #[test]
     fn every_state_has_a_shape_of_its_own() {
-        let all = [Badge::Running, Badge::Starting, Badge::Stopping, Badge::Stopped, Badge::Crashed, Badge::Deleted];
+        let all = [
+            Badge::Running,
+            Badge::Paused,
+            Badge::Starting,
+            Badge::Stopping,
+            Badge::Stopped,
+            Badge::Crashed,
+            Badge::Deleted,
+        ];
         let shapes: std::collections::HashSet<_> = all.iter().map(|badge| drawn(badge.shape())).collect();
         assert_eq!(shapes.len(), all.len());
     }

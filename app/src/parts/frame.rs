@@ -25,6 +25,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                 <ul>
                     <Place href=paths::OVERVIEW go="o" icon=Icon::Overview words="Overview" exact=true />
                     <Place href=paths::GUESTS go="g" icon=Icon::Guests words="Guests" />
+                    <Place href=paths::NETWORKS go="w" icon=Icon::Networks words="Networks" />
                     <Place href=paths::OPERATIONS go="a" icon=Icon::Activity words="Activity" />
                     <Administration />
                     <Place href=paths::ACCOUNT go="m" icon=Icon::Account words="Account" />
@@ -69,7 +70,12 @@ fn Administration() -> impl IntoView {
             {move || Suspend::new(async move {
                 me.is_administrator()
                     .await
-                    .then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })
+                    .then(|| view! {
+                        <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" />
+                        <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" />
+                        <Place href=paths::HOST go="h" icon=Icon::Host words="Host" />
+                        <Place href=paths::DOCTOR go="d" icon=Icon::Doctor words="Doctor" />
+                    })
             })}
         </Transition>
     }
@@ -121,11 +127,12 @@ fn LiveNotice() -> impl IntoView {
 }
 
 /// Keys on every page; pages.js has their meaning.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("/", "Filter the list"),
     ("n", "New guest"),
     ("g g", "Guests"),
     ("g o", "Overview"),
+    ("g w", "Networks"),
     ("g a", "Activity"),
     ("g m", "Account"),
     ("?", "These keys"),

@@ -4,9 +4,14 @@ pub mod action;
 pub mod badge;
 #[cfg(feature = "hydrate")]
 pub mod browser;
+pub mod cards;
+pub mod copied;
+pub mod curve;
 pub mod dialog;
 pub mod form;
 pub mod frame;
+pub mod graph;
+pub mod here;
 pub mod icon;
 pub mod loaded;
 pub mod me;

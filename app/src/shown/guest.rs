@@ -1,11 +1,13 @@
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    AccountId, Action, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId, KernelId, Memory, Note,
-    OperationId, Refused, RestartPolicy, Seen, Wanted,
+    AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId, KernelId,
+    KernelMode, Limits, Memory, Note, OperationId, Refused, RestartPolicy, Seen, Wanted,
 };
 
-use super::{ImageShown, KernelShown, OperationShown};
+use super::{ImageShown, KernelChoice, OperationShown};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestShown {
@@ -20,6 +22,18 @@ pub struct GuestShown {
     pub disk: DiskSize,
     pub disk_kind: DiskKind,
     pub restart_policy: RestartPolicy,
+    /// Started again with the host, if it ran.
+    pub autostart: bool,
+    pub mode: KernelMode,
+    pub clock: Clock,
+    pub network: Attachment,
+    pub limits: Limits,
+    /// In its owner's network, once that is known; only of a guest that is plugged in.
+    pub address: Option<Ipv4Addr>,
+    /// Of its network card.
+    pub mac: String,
+    /// What the next start boots into.
+    pub boot: Boot,
     pub wanted: Wanted,
     pub seen: Seen,
     pub generation: Generation,
@@ -28,6 +42,18 @@ pub struct GuestShown {
     pub created_at: i64,
     /// What is under way for it now.
     pub operation: Option<OperationShown>,
+    /// The last lines that root in it wrote to its management console, the oldest first: hostile text,
+    /// without control characters. Empty in lists.
+    pub said: Vec<SaidShown>,
+}
+
+/// A line that a guest said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaidShown {
+    pub at: i64,
+    pub text: String,
+    /// How many lines before this one came too fast and were not kept.
+    pub missed: u32,
 }
 
 impl GuestShown {
@@ -45,13 +71,15 @@ impl GuestShown {
 pub struct GuestForm {
     pub suggested_name: String,
     pub images: Vec<ImageShown>,
-    pub kernels: Vec<KernelShown>,
+    /// The default first. Retired ones aren't there.
+    pub kernels: Vec<KernelChoice>,
     pub disks: Vec<DiskSize>,
     pub memory_available_mib: u32,
     pub disk_free_mib: u64,
 }
 
-/// A change of a stopped guest; `None` leaves a field as it is. Names of fields as in the form.
+/// A change; `None` leaves a field as it is. Names of fields as in the form. Name, note, autostart and
+/// limits may change at any time, the rest of a stopped guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestChange {
@@ -65,6 +93,17 @@ pub struct GuestChange {
     pub memory_mib: Option<u32>,
     #[serde(default)]
     pub restart_policy: Option<RestartPolicy>,
+    #[serde(default)]
+    pub autostart: Option<bool>,
+    #[serde(default)]
+    pub mode: Option<KernelMode>,
+    #[serde(default)]
+    pub clock: Option<Clock>,
+    #[serde(default)]
+    pub network: Option<Attachment>,
+    /// All of them at once.
+    #[serde(default)]
+    pub limits: Option<Limits>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskSize, ImageId, KernelId, Memory};
+use umbel_guest::{DiskSize, ImageId, ImageKind, Memory};
 
 use super::{GuestShown, OperationShown};
 
@@ -25,6 +25,22 @@ pub struct HostShown {
     pub disk_total_mib: u64,
     pub disk_free_mib: u64,
     pub walls: Vec<WallShown>,
+    /// Memory of all guests that run or are wanted to, in MiB: as much as they may come to use.
+    pub memory_promised_mib: u64,
+    pub guests_running: u32,
+    /// Limits of the host that many guests would meet.
+    pub checks: Vec<CheckShown>,
+}
+
+/// A limit of the host, whether it is high enough for many guests, and what to do if it isn't.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckShown {
+    /// As sysctl(8) spells it, for example `vm.max_map_count`.
+    pub name: String,
+    pub ok: bool,
+    pub detail: String,
+    /// A command for the host's administrator.
+    pub fix: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,15 +55,10 @@ pub struct ImageShown {
     pub id: ImageId,
     pub title: String,
     pub description: String,
+    /// A host tree takes a disk in memory, a disk image any other.
+    pub kind: ImageKind,
     pub sizes: Vec<DiskSize>,
     pub suggested_memory: Memory,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KernelShown {
-    pub id: KernelId,
-    pub version: String,
-    pub origin: String,
 }
 
 /// The first page after signing in.

@@ -3,11 +3,19 @@
 mod account;
 mod guest;
 mod host;
+mod kernel;
 mod live;
+mod metrics;
+mod network;
 mod operation;
+mod stray;
 
 pub use account::{AccountShown, FirstPassword, Role, SessionShown};
-pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown};
-pub use host::{AgentLink, HostShown, ImageShown, KernelShown, OverviewShown, WallShown};
+pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
+pub use host::{AgentLink, CheckShown, HostShown, ImageShown, OverviewShown, WallShown};
+pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
 pub use live::{LiveEvent, Topic};
+pub use metrics::{MemoryInsideShown, MetricsShown};
+pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
 pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
+pub use stray::{AdoptShown, StrayShown};

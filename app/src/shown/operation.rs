@@ -12,10 +12,14 @@ pub enum OperationKind {
     GuestRestart,
     GuestDelete,
     GuestPurge,
+    GuestStartShell,
+    /// As a creation, its disk out of an image that was run by hand.
+    GuestAdopt,
+    KernelAdd,
 }
 
 impl OperationKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::GuestCreate,
         Self::GuestStart,
         Self::GuestShutDown,
@@ -23,6 +27,9 @@ impl OperationKind {
         Self::GuestRestart,
         Self::GuestDelete,
         Self::GuestPurge,
+        Self::GuestStartShell,
+        Self::GuestAdopt,
+        Self::KernelAdd,
     ];
 
     /// As rows and the API spell it.
@@ -35,6 +42,9 @@ impl OperationKind {
             Self::GuestRestart => "guest_restart",
             Self::GuestDelete => "guest_delete",
             Self::GuestPurge => "guest_purge",
+            Self::GuestStartShell => "guest_start_shell",
+            Self::GuestAdopt => "guest_adopt",
+            Self::KernelAdd => "kernel_add",
         }
     }
 
@@ -48,6 +58,9 @@ impl OperationKind {
             Self::GuestRestart => "Restart",
             Self::GuestDelete => "Delete",
             Self::GuestPurge => "Purge",
+            Self::GuestStartShell => "Start into a shell",
+            Self::GuestAdopt => "Adopt",
+            Self::KernelAdd => "Add kernel",
         }
     }
 }
@@ -101,6 +114,7 @@ pub struct OperationShown {
     pub id: OperationId,
     pub kind: OperationKind,
     pub guest: Option<GuestId>,
+    /// The guest's name, or that of whatever else it is about.
     pub guest_name: String,
     pub requester: String,
     pub state: OperationState,

@@ -2,12 +2,15 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AgentLink, ConsoleTail, Created, FirstPassword, GuestChange, GuestForm, GuestShown, HostShown,
-    ImageShown, KernelShown, OperationShown, OverviewShown, Role, SessionShown, WallShown,
+    AccountShown, AdoptShown, AgentLink, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft,
+    ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings,
+    KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, Role,
+    SessionShown, StrayShown, WallShown,
 };
 use umbel_guest::{
-    AccountId, Action, DiskKind, DiskSize, Generation, GuestDraft, GuestId, Memory, Note, OperationId, RestartPolicy,
-    Seen, Wanted,
+    AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
+    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, RestartPolicy, Seen, Series, Span,
+    StrayName, SysRqKey, UploadId, Wanted,
 };
 use uuid::Uuid;
 
@@ -19,6 +22,11 @@ pub(crate) struct Fake {
     pub(crate) people: Vec<AccountShown>,
     pub(crate) sessions: Vec<SessionShown>,
     pub(crate) walls: Vec<WallShown>,
+    pub(crate) checks: Vec<CheckShown>,
+    pub(crate) networks: Vec<NetworkShown>,
+    pub(crate) kernels: Vec<KernelShown>,
+    pub(crate) strays: Vec<StrayShown>,
+    pub(crate) series: Option<Series>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -36,8 +44,9 @@ pub(crate) fn caller(role: Role) -> Caller {
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
+    let id = GuestId(Uuid::from_u128(7));
     GuestShown {
-        id: GuestId(Uuid::from_u128(7)),
+        id,
         name: name.parse().expect("a name"),
         note: Note::default(),
         owner: AccountId(Uuid::from_u128(1)),
@@ -48,12 +57,52 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
         disk: DiskSize::DEFAULT,
         disk_kind: DiskKind::Cow,
         restart_policy: RestartPolicy::Never,
+        autostart: true,
+        mode: KernelMode::Strict,
+        clock: Clock::Real,
+        network: Attachment::None,
+        limits: Limits::default(),
+        address: None,
+        mac: Mac::of(id).to_string(),
+        boot: Boot::Normal,
         wanted,
         seen,
         generation: Generation::FIRST,
         waiting: None,
         created_at: 0,
         operation: None,
+        said: Vec::new(),
+    }
+}
+
+fn image(id: &str, title: &str, description: &str, kind: ImageKind) -> ImageShown {
+    ImageShown {
+        id: id.parse().expect("an image"),
+        title: title.into(),
+        description: description.into(),
+        kind,
+        sizes: vec![DiskSize::DEFAULT],
+        suggested_memory: Memory::DEFAULT,
+    }
+}
+
+/// The distribution's: no fast mode.
+fn kernel_choice() -> KernelChoice {
+    fn choices<T: Copy>(all: &[T], why: impl Fn(T) -> Option<&'static str>) -> Vec<Choice<T>> {
+        all.iter().map(|&value| Choice { value, refused: why(value).map(str::to_owned) }).collect()
+    }
+
+    let no_fast = |mode| (mode == KernelMode::Fast).then_some("This kernel has no fast mode. Choose strict.");
+    KernelChoice {
+        id: "debian-6.1.176".parse().expect("a kernel"),
+        version: "6.1.176".into(),
+        origin: "the distribution's package".into(),
+        is_default: true,
+        refused: None,
+        features: KernelFeatures { modes: vec![KernelMode::Strict], ..KernelFeatures::default() },
+        modes: choices(KernelMode::ALL, no_fast),
+        clocks: choices(Clock::ALL, |_| None),
+        networks: choices(Attachment::ALL, |_| None),
     }
 }
 
@@ -68,7 +117,14 @@ impl Fake {
             disk_total_mib: 10_240,
             disk_free_mib: 5120,
             walls: self.walls.clone(),
+            memory_promised_mib: self.guests.iter().map(|g| u64::from(g.memory.mib())).sum(),
+            guests_running: 1,
+            checks: self.checks.clone(),
         }
+    }
+
+    fn metrics(&self, span: Span) -> MetricsShown {
+        self.series.clone().unwrap_or(Series { span, end: 0, samples: vec![None; span.length()] }).into()
     }
 }
 
@@ -93,18 +149,11 @@ impl Backend for Fake {
     async fn guest_form(&self, _: &Caller) -> Result<GuestForm, AppError> {
         Ok(GuestForm {
             suggested_name: "calm-fern".into(),
-            images: vec![ImageShown {
-                id: "tiny-1".parse().expect("an image"),
-                title: "Tiny".into(),
-                description: "busybox".into(),
-                sizes: vec![DiskSize::DEFAULT],
-                suggested_memory: Memory::DEFAULT,
-            }],
-            kernels: vec![KernelShown {
-                id: "debian-6.1.176".parse().expect("a kernel"),
-                version: "6.1.176".into(),
-                origin: "Debian".into(),
-            }],
+            images: vec![
+                image("tiny-1", "Tiny", "busybox, ready in a blink", ImageKind::Disk),
+                image("host-1", "This host's files", "read-only; what is written lies in memory", ImageKind::HostTree),
+            ],
+            kernels: vec![kernel_choice()],
             disks: DiskSize::ladder().collect(),
             memory_available_mib: 2048,
             disk_free_mib: 5120,
@@ -127,6 +176,85 @@ impl Backend for Fake {
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, _: usize) -> Result<ConsoleTail, AppError> {
         self.guest_fetch(caller, guest).await?;
         Ok(ConsoleTail { end: 16, text: "Kernel panic <b>".into() })
+    }
+
+    async fn guest_sysrq(&self, _: &Caller, _: GuestId, _: SysRqKey) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn guest_metrics(&self, _: &Caller, _: GuestId, span: Span) -> Result<MetricsShown, AppError> {
+        Ok(self.metrics(span))
+    }
+
+    async fn guest_memory_inside(&self, _: &Caller, _: GuestId) -> Result<MemoryInsideShown, AppError> {
+        Ok(MemoryInsideShown { total_kib: 60_000, available_kib: 40_000 })
+    }
+
+    async fn example_create(&self, _: &Caller) -> Result<Vec<Created>, AppError> {
+        Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
+    }
+
+    async fn host_metrics(&self, _: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+        Ok(self.metrics(span))
+    }
+
+    async fn stray_list(&self, _: &Caller) -> Result<Vec<StrayShown>, AppError> {
+        Ok(self.strays.clone())
+    }
+
+    async fn adopt_read(&self, _: &Caller, command_line: String) -> Result<AdoptShown, AppError> {
+        let draft = GuestDraft { name: "web".into(), memory_mib: 128, ..GuestDraft::default() };
+        let left_out = command_line.split_whitespace().map(|word| format!("{word}: it has no meaning here"));
+        Ok(AdoptShown { draft, left_out: left_out.collect() })
+    }
+
+    async fn guest_adopt(&self, _: &Caller, _: StrayName, _: GuestDraft) -> Result<Created, AppError> {
+        Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
+    }
+
+    async fn network_list(&self, _: &Caller) -> Result<Vec<NetworkShown>, AppError> {
+        Ok(self.networks.clone())
+    }
+
+    async fn forward_add(&self, _: &Caller, _: ForwardDraft) -> Result<ForwardShown, AppError> {
+        Err(AppError::not_found("guest"))
+    }
+
+    async fn forward_remove(&self, _: &Caller, _: u16) -> Result<(), AppError> {
+        Err(AppError::not_found("forwarded port"))
+    }
+
+    async fn kernel_list(&self, _: &Caller) -> Result<KernelsShown, AppError> {
+        let settings = KernelSettings { choice: Default::default(), upload: Default::default() };
+        Ok(KernelsShown { kernels: self.kernels.clone(), settings, may_upload: true })
+    }
+
+    async fn kernel_add(&self, _: &Caller, _: KernelDraft) -> Result<OperationId, AppError> {
+        Err(AppError::not_found("upload"))
+    }
+
+    async fn kernel_set_retired(&self, _: &Caller, _: KernelId, _: bool) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn kernel_set_note(&self, _: &Caller, _: KernelId, _: String) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn kernel_remove(&self, _: &Caller, _: KernelId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn kernel_set_settings(&self, _: &Caller, _: KernelSettings) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn upload_begin(&self, _: &Caller) -> Result<UploadId, AppError> {
+        Ok(UploadId(Uuid::from_u128(11)))
+    }
+
+    async fn upload_remove(&self, _: &Caller, _: UploadId) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn operation_list(&self, _: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {

@@ -1,6 +1,7 @@
 //! Pages as the server sends them, over a backend of a few lines: what is there without scripts.
 
 mod fake;
+mod machine;
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use umbel_guest::{Exit, Seen, Wanted};
 use fake::{Fake, caller, guest};
 
 /// Status and HTML of a page.
-async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (StatusCode, String) {
+pub(crate) async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (StatusCode, String) {
     // Sets up the executor too; once and before any page, as in the server.
     static ROUTES: Once = Once::new();
     ROUTES.call_once(|| drop(leptos_axum::generate_route_list(App)));
@@ -77,7 +78,12 @@ async fn a_crash_is_explained() {
 #[tokio::test]
 async fn every_tab_of_a_guest_is_a_page() {
     let one = guest("web-1", Wanted::Stopped, Seen::Gone);
-    for path in [paths::guest_console(one.id), paths::guest_activity(one.id), paths::guest_settings(one.id)] {
+    for path in [
+        paths::guest_console(one.id),
+        paths::guest_network(one.id),
+        paths::guest_activity(one.id),
+        paths::guest_settings(one.id),
+    ] {
         let (status, html) =
             page(Fake { guests: vec![one.clone()], ..Fake::default() }, Some(caller(Role::User)), &path).await;
         assert_eq!(status, StatusCode::OK, "{path}");

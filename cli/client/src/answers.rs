@@ -1,11 +1,14 @@
 //! What the panel answers, as far as a client needs it. Fields that a newer panel adds are ignored;
 //! words that are not decided upon here stay words. Times are µs since the epoch, UTC.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    AccountId, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, ImageId, KernelId, Memory, Note,
-    OperationId, RestartPolicy, Seen, Wanted,
+    AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
+    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
+    Span, StrayName, UploadId, Wanted,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,6 +24,13 @@ pub struct Guest {
     pub disk: DiskSize,
     pub disk_kind: DiskKind,
     pub restart_policy: RestartPolicy,
+    pub autostart: bool,
+    pub mode: KernelMode,
+    pub clock: Clock,
+    pub network: Attachment,
+    pub limits: Limits,
+    /// In its owner's network, once that is known.
+    pub address: Option<Ipv4Addr>,
     pub wanted: Wanted,
     pub seen: Seen,
     pub generation: Generation,
@@ -29,6 +39,17 @@ pub struct Guest {
     pub created_at: i64,
     /// What is under way for it now.
     pub operation: Option<Operation>,
+    /// The last lines that it wrote to its management console; empty in lists.
+    pub said: Vec<Said>,
+}
+
+/// A guest's own word: hostile text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Said {
+    pub at: i64,
+    pub text: String,
+    /// How many lines before this one were not kept.
+    pub missed: u32,
 }
 
 impl Guest {
@@ -45,7 +66,8 @@ impl Guest {
 pub struct GuestForm {
     pub suggested_name: String,
     pub images: Vec<Image>,
-    pub kernels: Vec<Kernel>,
+    /// The default first.
+    pub kernels: Vec<KernelChoice>,
     pub disks: Vec<DiskSize>,
     pub memory_available_mib: u32,
     pub disk_free_mib: u64,
@@ -73,15 +95,144 @@ pub struct Image {
     pub id: ImageId,
     pub title: String,
     pub description: String,
+    pub kind: ImageKind,
     pub sizes: Vec<DiskSize>,
     pub suggested_memory: Memory,
 }
 
+/// A kernel as the form for a guest offers it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct KernelChoice {
+    pub id: KernelId,
+    pub version: String,
+    pub origin: String,
+    pub is_default: bool,
+    /// Why it can't be had.
+    pub refused: Option<String>,
+    pub features: KernelFeatures,
+    pub modes: Vec<Choice<KernelMode>>,
+    pub clocks: Vec<Choice<Clock>>,
+    pub networks: Vec<Choice<Attachment>>,
+}
+
+/// A value, and why it can't be had, if it can't.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Choice<T> {
+    pub value: T,
+    pub refused: Option<String>,
+}
+
+/// A kernel of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Kernel {
     pub id: KernelId,
     pub version: String,
     pub origin: String,
+    pub uploaded: bool,
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub features: KernelFeatures,
+    pub is_default: bool,
+    pub retired: bool,
+    pub note: String,
+    pub used_by: Vec<String>,
+}
+
+/// Who may choose and put in kernels: `everyone` or `administrators`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelSettings {
+    pub choice: String,
+    pub upload: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Kernels {
+    pub kernels: Vec<Kernel>,
+    pub settings: KernelSettings,
+    pub may_upload: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) upload: UploadId,
+}
+
+/// A file that has come in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UploadedFile {
+    pub name: String,
+    pub size_bytes: u64,
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Network {
+    pub id: NetworkId,
+    pub owner: AccountId,
+    pub owner_name: String,
+    pub subnet: Option<String>,
+    pub gateway: Option<Ipv4Addr>,
+    pub has_bridge: bool,
+    pub guests: Vec<NetworkGuest>,
+    pub forwards: Vec<Forward>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NetworkGuest {
+    pub id: GuestId,
+    pub name: GuestName,
+    pub attachment: Attachment,
+    pub number: HostNumber,
+    pub address: Option<Ipv4Addr>,
+    pub mac: String,
+}
+
+/// A TCP port of the host that leads to a guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Forward {
+    pub host_port: u16,
+    pub guest: GuestId,
+    pub guest_name: GuestName,
+    pub guest_port: u16,
+    pub leads: bool,
+}
+
+/// Curves: the same length each, the oldest first, `None` where nothing was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Metrics {
+    pub span: Span,
+    pub step_s: u32,
+    pub end: i64,
+    pub cpu_permille: Vec<Option<u32>>,
+    pub memory_kib: Vec<Option<u32>>,
+    pub net_in_kib_s: Vec<Option<u32>>,
+    pub net_out_kib_s: Vec<Option<u32>>,
+    pub disk_read_kib_s: Vec<Option<u32>>,
+    pub disk_write_kib_s: Vec<Option<u32>>,
+    pub processes: Vec<Option<u32>>,
+}
+
+/// The guest's own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct MemoryInside {
+    pub total_kib: u32,
+    pub available_kib: u32,
+}
+
+/// A root image that lies ready for adoption.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Stray {
+    pub name: StrayName,
+    pub size_bytes: u64,
+    pub file_system: Option<String>,
+    pub refused: Option<String>,
+}
+
+/// What a command line means to the panel.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Adopt {
+    pub draft: GuestDraft,
+    pub left_out: Vec<String>,
 }
 
 /// A change of a guest; `None` leaves a field as it is.
@@ -97,6 +248,17 @@ pub struct GuestChange {
     pub memory_mib: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<RestartPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autostart: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<KernelMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Attachment>,
+    /// All of them at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -205,6 +367,18 @@ pub struct HostFacts {
     pub disk_total_mib: u64,
     pub disk_free_mib: u64,
     pub walls: Vec<Wall>,
+    pub memory_promised_mib: u64,
+    pub guests_running: u32,
+    pub checks: Vec<Check>,
+}
+
+/// A limit of the host, and whether it is high enough for many guests.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Check {
+    pub name: String,
+    pub ok: bool,
+    pub detail: String,
+    pub fix: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -248,6 +422,7 @@ mod tests {
     fn a_guest_of_a_newer_panel_is_still_a_guest() {
         let json = r#"{"id":"0190b6f0-0000-7000-8000-000000000001","name":"web-1","note":"","owner":"0190b6f0-0000-7000-8000-000000000002",
             "owner_name":"ada","image":"tiny-1","kernel":"debian-6.1.176","memory":64,"disk":256,"disk_kind":"cow","restart_policy":"never",
+            "autostart":true,"mode":"fast","clock":"real","network":"bridge","limits":{"cpu_weight":100},"address":"10.77.0.2","said":[],
             "wanted":{"wanted":"running"},"seen":{"seen":"running","since":5},"generation":{"epoch":1,"number":2},"waiting":null,
             "created_at":1,"operation":null,"colour":"green"}"#;
         let guest: Guest = serde_json::from_str(json).expect("a guest");
@@ -267,8 +442,9 @@ mod tests {
 
     #[test]
     fn an_untouched_form_is_a_draft() {
-        let json = r#"{"suggested_name":"guest-1","images":[{"id":"tiny-1","title":"Tiny","description":"","sizes":[64,256],"suggested_memory":64}],
-            "kernels":[{"id":"debian-6.1.176","version":"6.1","origin":"Debian"}],"disks":[64,128,256,512],"memory_available_mib":1,"disk_free_mib":1}"#;
+        let json = r#"{"suggested_name":"guest-1","images":[{"id":"tiny-1","title":"Tiny","description":"","kind":"disk","sizes":[64,256],"suggested_memory":64}],
+            "kernels":[{"id":"debian-6.1.176","version":"6.1","origin":"Debian","is_default":true,"refused":null,"features":{},
+            "modes":[{"value":"strict","refused":null}],"clocks":[],"networks":[]}],"disks":[64,128,256,512],"memory_available_mib":1,"disk_free_mib":1}"#;
         let form: GuestForm = serde_json::from_str(json).expect("a form");
         assert!(umbel_guest::GuestSpec::check(&form.suggested()).is_ok());
         assert_eq!(form.suggested().disk_mib, 256);

@@ -122,6 +122,10 @@ impl Asked {
         Self { request: self.request.json(body), ..self }
     }
 
+    pub(crate) fn body(self, bytes: impl Into<reqwest::Body>) -> Self {
+        Self { request: self.request.body(bytes), ..self }
+    }
+
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
         Self { request: self.request.form(fields), ..self }
     }

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 use tokio::time::{Instant, sleep};
-use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId, Span, SysRqKey};
 
-use crate::answers::{Acted, Created, Guest, GuestChange, GuestForm};
+use crate::answers::{Acted, Created, Guest, GuestChange, GuestForm, MemoryInside, Metrics};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -45,6 +45,28 @@ impl Client {
         self.guest_act(guest, Action::Delete).await
     }
 
+    pub async fn guest_sysrq(&self, guest: GuestId, key: SysRqKey) -> Result<(), Error> {
+        let key = serde_json::json!({ "key": key });
+        self.api(Method::POST, &format!("/guests/{guest}/sysrq")).json(&key).done().await.map(drop)
+    }
+
+    pub async fn guest_metrics(&self, guest: GuestId, span: Span) -> Result<Metrics, Error> {
+        let span = crate::host::word(span);
+        self.api(Method::GET, &format!("/guests/{guest}/metrics?span={span}")).read().await
+    }
+
+    /// Wakes the guest's kernel.
+    pub async fn guest_memory_inside(&self, guest: GuestId) -> Result<MemoryInside, Error> {
+        self.api(Method::GET, &format!("/guests/{guest}/memory")).read().await
+    }
+
+    /// The classic example: two guests of the host's own files on one switch. The same from a shell, with
+    /// the cookie of a sign-in: `curl -b jar -H 'origin: http://127.0.0.1:8080' -X POST
+    /// http://127.0.0.1:8080/api/v1/example`.
+    pub async fn example_create(&self) -> Result<Vec<Created>, Error> {
+        self.api(Method::POST, "/example").read().await
+    }
+
     /// Waits until a guest is as `is` wants it.
     pub async fn guest_until(
         &self,
@@ -75,6 +97,10 @@ fn word(action: Action) -> &'static str {
         Action::ShutDown => "shut-down",
         Action::Kill => "kill",
         Action::Restart => "restart",
+        Action::Pause => "pause",
+        Action::Resume => "resume",
+        Action::StartShell => "start-shell",
+        Action::Limit => "limit",
         Action::Change => "change",
         Action::Rename => "rename",
         Action::Delete => "delete",

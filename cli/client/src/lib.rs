@@ -28,13 +28,17 @@ mod error;
 mod events;
 mod guests;
 mod health;
+mod host;
+mod kernels;
+mod networks;
 mod operations;
 mod people;
 mod session;
 
 pub use answers::{
-    Account, AgentLink, Created, Event, FirstPassword, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel,
-    LogLine, Operation, OperationState, Step, StepState, Topic, Wall,
+    Account, Adopt, AgentLink, Check, Choice, Created, Event, FirstPassword, Forward, Guest, GuestChange, GuestForm,
+    HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network,
+    NetworkGuest, Operation, OperationState, Said, Step, StepState, Stray, Topic, UploadedFile, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

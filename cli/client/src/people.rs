@@ -1,9 +1,9 @@
-//! Accounts, for administrators, and the host for everybody.
+//! Accounts, for administrators.
 
 use reqwest::Method;
 use umbel_guest::AccountId;
 
-use crate::answers::{Account, FirstPassword, HostFacts};
+use crate::answers::{Account, FirstPassword};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -25,9 +25,5 @@ impl Client {
 
     pub async fn account_reset_password(&self, account: AccountId) -> Result<FirstPassword, Error> {
         self.api(Method::POST, &format!("/people/{account}/password")).read().await
-    }
-
-    pub async fn host(&self) -> Result<HostFacts, Error> {
-        self.api(Method::GET, "/host").read().await
     }
 }

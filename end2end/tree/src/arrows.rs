@@ -6,6 +6,7 @@
 //! guest ◀ wire ◀ server, agent, shim
 //! guest ◀ uml  ◀ agent, shim        what is done to the machine
 //! guest ◀ client ◀ server's tests, benches
+//! agent, guest, uml, wire ◀ tests of escape and fuzz
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,10 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("shim", &["guest", "uml", "wire"], &[]),
     ("client", &["guest"], &[]),
     ("benches", &["client", "guest"], &[]),
+    // Feeds what reads foreign bytes.
+    ("fuzz", &[], &["agent", "guest", "uml", "wire"]),
+    // Knows nothing of the house that it attacks; its tests start what it attacks.
+    ("escape", &[], &["agent", "guest", "uml", "wire"]),
     ("tree", &[], &[]),
 ];
 

@@ -3,9 +3,11 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use umbel_guest::{GuestId, InstanceId, Memory};
@@ -31,15 +33,17 @@ pub enum CgroupError {
 /// Where this instance's cgroups are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hierarchy {
-    /// One directory per controller: memory, pids, cpu, freezer, as far as there are any.
+    /// One directory per controller, as far as there are any.
     V1(Vec<PathBuf>),
     V2(PathBuf),
 }
 
-/// At most so many processes and threads of the host belong to one guest.
-const PIDS_MAX: u32 = 4096;
-/// Shares of a guest where the panel has 1024: consoles stay quick beside a busy guest.
-const CPU_SHARES: u32 = 256;
+/// What is used of the first version, as far as the host has it.
+const CONTROLLERS: [&str; 7] = ["memory", "pids", "cpu", "cpuacct", "freezer", "devices", "blkio"];
+/// Devices that a guest's processes may use: null, zero, urandom (kernel: admin-guide/devices). To make the
+/// nodes, the launcher is in the cgroup already.
+const DEVICES: [&str; 3] = ["c 1:3 rwm", "c 1:5 rwm", "c 1:9 rwm"];
+const TUN: &str = "c 10:200 rwm";
 /// How long killing may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,9 +63,10 @@ impl Hierarchy {
             Self::V2(root) => {
                 let path = root.join(&name);
                 // A cgroup without processes of its own may hand its controllers on (cgroups(7)).
-                set(&root.join("cgroup.subtree_control"), "+memory +pids +cpu")?;
+                let wanted = wanted(&fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default());
+                set(&root.join("cgroup.subtree_control"), &wanted)?;
                 make(&path)?;
-                set(&path.join("cgroup.subtree_control"), "+memory +pids +cpu")?;
+                set(&path.join("cgroup.subtree_control"), &wanted)?;
                 Self::V2(path)
             }
         };
@@ -76,10 +81,26 @@ impl Hierarchy {
         }
     }
 
+    /// Whether devices can be forbidden by a controller.
+    pub fn has_devices(&self) -> bool {
+        matches!(self, Self::V1(paths) if paths.iter().any(|path| path.join("devices.deny").exists()))
+    }
+
     pub fn version(&self) -> u8 {
         match self {
             Self::V1(_) => 1,
             Self::V2(_) => 2,
+        }
+    }
+
+    /// Whether disk bandwidth can be limited.
+    pub fn has_io(&self) -> bool {
+        match self {
+            Self::V1(paths) => paths.iter().any(|path| path.join("blkio.throttle.read_bps_device").exists()),
+            Self::V2(path) => {
+                let controllers = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+                controllers.split_whitespace().any(|c| c == "io")
+            }
         }
     }
 
@@ -123,6 +144,17 @@ impl Hierarchy {
     }
 }
 
+/// What is handed on of the second version's controllers.
+fn wanted(controllers: &str) -> String {
+    let mut wanted = "+memory +pids".to_owned();
+    for more in ["cpu", "io"] {
+        if controllers.split_whitespace().any(|c| c == more) {
+            wanted = format!("{wanted} +{more}");
+        }
+    }
+    wanted
+}
+
 /// Chooses: the second version where it has the controllers, else the first.
 fn find(mountinfo: &str, controllers_of: impl Fn(&Path) -> String) -> Option<Hierarchy> {
     let mut v1 = Vec::new();
@@ -139,7 +171,7 @@ fn find(mountinfo: &str, controllers_of: impl Fn(&Path) -> String) -> Option<Hie
                     return Some(Hierarchy::V2(place));
                 }
             }
-            "cgroup" if options.split(',').any(|o| ["memory", "pids", "cpu", "freezer"].contains(&o)) => v1.push(place),
+            "cgroup" if options.split(',').any(|o| CONTROLLERS.contains(&o)) => v1.push(place),
             _ => {}
         }
     }
@@ -152,28 +184,73 @@ fn find(mountinfo: &str, controllers_of: impl Fn(&Path) -> String) -> Option<Hie
 pub struct Cgroup(Hierarchy);
 
 impl Cgroup {
-    /// Makes it with its limits. Repeating it sets them again.
+    /// Makes it with its limit of memory. Repeating it sets that again.
     pub fn make(&self, memory: Memory) -> Result<(), CgroupError> {
-        self.0.directories().into_iter().try_for_each(make)?;
+        self.make_directories()?;
         // The guest's memory lies in a tmpfs that counts here, and the kernel process, its helpers
         // and their page tables come on top: an eighth and 64 MiB were enough for every guest tried.
         let limit = memory.bytes() + memory.bytes() / 8 + (64 << 20);
-        for path in self.0.directories() {
-            match &self.0 {
-                Hierarchy::V1(_) => {
-                    set_if_there(&path.join("memory.limit_in_bytes"), &limit.to_string())?;
-                    set_if_there(&path.join("cpu.shares"), &CPU_SHARES.to_string())?;
-                }
-                Hierarchy::V2(_) => {
-                    set_if_there(&path.join("memory.max"), &limit.to_string())?;
-                    // An out-of-memory kill of one helper would leave a wedged guest.
-                    set_if_there(&path.join("memory.oom.group"), "1")?;
-                    set_if_there(&path.join("cpu.weight"), &(CPU_SHARES * 100 / 1024).to_string())?;
-                }
+        match &self.0 {
+            Hierarchy::V1(_) => self.set("memory.limit_in_bytes", &limit.to_string()),
+            Hierarchy::V2(_) => {
+                self.set("memory.max", &limit.to_string())?;
+                // An out-of-memory kill of one helper would leave a wedged guest.
+                self.set("memory.oom.group", "1")
             }
-            set_if_there(&path.join("pids.max"), &PIDS_MAX.to_string())?;
         }
-        Ok(())
+    }
+
+    pub fn make_directories(&self) -> Result<(), CgroupError> {
+        self.0.directories().into_iter().try_for_each(make)
+    }
+
+    pub fn version(&self) -> u8 {
+        self.0.version()
+    }
+
+    /// Where a file of a controller is; `None` if the host hasn't got the controller.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        self.0.directories().into_iter().map(|path| path.join(name)).find(|path| path.exists())
+    }
+
+    /// Each hierarchy of the first version has its own controller's files only, and a host need not
+    /// have every controller: what it hasn't got is not set.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), CgroupError> {
+        self.file(name).map_or(Ok(()), |path| set(&path, value))
+    }
+
+    /// How many processes of it the host's kernel has killed for want of memory.
+    pub fn oom_kills(&self) -> u64 {
+        let file = match &self.0 {
+            Hierarchy::V1(_) => "memory.oom_control",
+            Hierarchy::V2(_) => "memory.events",
+        };
+        let text = self.file(file).and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+        count.unwrap_or_default()
+    }
+
+    /// Readable whenever it runs out of memory, in the first version (kernel: cgroup-v1/memory, 10).
+    /// `None` in the second, which ends a whole cgroup by itself.
+    pub fn oom_events(&self) -> io::Result<Option<OwnedFd>> {
+        let Hierarchy::V1(_) = &self.0 else { return Ok(None) };
+        let Some(control) = self.file("memory.oom_control") else { return Ok(None) };
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let file = fs::File::open(&control)?;
+        let registration = format!("{} {}", event.as_fd().as_raw_fd(), file.as_raw_fd());
+        fs::write(control.with_file_name("cgroup.event_control"), registration)?;
+        Ok(Some(event.into()))
+    }
+
+    /// Forbids every device that a guest has no use for, where the host has the controller. The second
+    /// version has none; there the jail alone keeps devices away.
+    pub fn allow_devices(&self, tun: bool) -> Result<(), CgroupError> {
+        let Some(path) = self.0.directories().into_iter().find(|path| path.join("devices.deny").exists()) else {
+            return Ok(());
+        };
+        set(&path.join("devices.deny"), "a")?;
+        let allowed = DEVICES.into_iter().chain(tun.then_some(TUN));
+        allowed.into_iter().try_for_each(|device| set(&path.join("devices.allow"), device))
     }
 
     /// Files that a process writes `0` to in order to join.
@@ -239,11 +316,6 @@ fn set(path: &Path, value: &str) -> Result<(), CgroupError> {
     fs::write(path, value).map_err(|source| CgroupError::Set { path: path.to_owned(), source })
 }
 
-/// Each hierarchy of the first version has its own controller's files only.
-fn set_if_there(path: &Path, value: &str) -> Result<(), CgroupError> {
-    if path.exists() { set(path, value) } else { Ok(()) }
-}
-
 fn remove(path: &Path) -> Result<(), CgroupError> {
     let until = Instant::now() + Duration::from_millis(500);
     loop {
@@ -272,8 +344,8 @@ mod tests {
     #[test]
     fn an_empty_second_version_gives_way_to_the_first() {
         let found = find(V1, |_| String::new());
-        let memory_and_pids = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"].map(PathBuf::from).to_vec();
-        assert_eq!(found, Some(Hierarchy::V1(memory_and_pids)));
+        let used = ["memory", "pids", "blkio"].map(|name| Path::new("/sys/fs/cgroup").join(name)).to_vec();
+        assert_eq!(found, Some(Hierarchy::V1(used)));
     }
 
     #[test]
@@ -289,13 +361,24 @@ mod tests {
         let dir = tempfile::tempdir().expect("tmp");
         let cgroup = Cgroup(Hierarchy::V2(dir.path().join("g")));
         make(&dir.path().join("g")).expect("made");
-        for file in ["memory.max", "memory.oom.group", "pids.max", "cpu.weight"] {
+        for file in ["memory.max", "memory.oom.group", "pids.max", "cpu.weight", "io.max"] {
             fs::write(dir.path().join("g").join(file), "").expect("written");
         }
         cgroup.make(Memory::DEFAULT).expect("set");
         let read = |file: &str| fs::read_to_string(dir.path().join("g").join(file)).expect("there");
         assert_eq!(read("memory.max"), ((64u64 << 20) + (8 << 20) + (64 << 20)).to_string());
-        assert_eq!((read("memory.oom.group"), read("cpu.weight")), ("1".into(), "25".into()));
+        assert_eq!(read("memory.oom.group"), "1");
+        for setting in crate::limits::settings(2, &umbel_guest::Limits::default(), None) {
+            cgroup.set(setting.file, &setting.value).expect("set or not there");
+        }
+        assert_eq!((read("cpu.weight"), read("pids.max"), read("io.max")), ("25".into(), "4096".into(), String::new()));
+        assert_eq!(cgroup.oom_kills(), 0);
+        fs::write(dir.path().join("g/memory.events"), "low 0\noom 2\noom_kill 1\noom_group_kill 1\n").expect("written");
+        assert_eq!(cgroup.oom_kills(), 1);
+        assert_eq!(
+            (wanted("cpu io memory pids"), wanted("memory pids")),
+            ("+memory +pids +cpu +io".into(), "+memory +pids".into())
+        );
         cgroup.end_all().expect("nobody is in it");
     }
 }

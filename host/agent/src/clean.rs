@@ -10,15 +10,16 @@ use nix::unistd::{Gid, Uid};
 use umbel_wire::Layout;
 
 use crate::cgroup::CgroupError;
-use crate::ledger::LedgerError;
+use crate::network::NetworkError;
 use crate::serve::{self, ServeError};
-use crate::state::{PanelIds, State, Walls};
+use crate::state::{OpenError, PanelIds, State, Walls};
+use crate::walls::Without;
 use crate::{launch, request, watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CleanError {
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Open(#[from] OpenError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("{0} guests could not be ended")]
@@ -27,6 +28,8 @@ pub enum CleanError {
     TakeAway(#[from] launch::TakeAwayError),
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error("removing {path}")]
     Remove { path: PathBuf, source: io::Error },
 }
@@ -86,6 +89,7 @@ fn tidy(state: &State) -> Result<(), CleanError> {
         }
         cgroups.remove()?;
     }
+    state.networks.take_down()?;
     let run = state.layout.run();
     match fs::remove_dir_all(run) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -100,5 +104,6 @@ fn tidy(state: &State) -> Result<(), CleanError> {
 
 fn open(layout: &Layout) -> Result<State, CleanError> {
     let panel = PanelIds { uid: Uid::effective(), gid: Gid::effective() };
-    Ok(State::open(layout.clone(), panel, serve::walls(layout)?)?)
+    let without = Without::default();
+    Ok(State::open(layout.clone(), panel, serve::walls(layout, &without)?, without, Vec::new())?)
 }

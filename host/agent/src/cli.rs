@@ -1,5 +1,6 @@
 //! The command line of the agent.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use nix::unistd::{Gid, Uid};
 use umbel_wire::Layout;
 
+use crate::kernels::ask;
 use crate::state::PanelIds;
+use crate::walls::{WallName, Without};
 use crate::{clean, in_full, launcher, serve};
 
 #[derive(Debug, Parser)]
@@ -29,6 +32,22 @@ enum Command {
         /// The panel's group: sockets and console histories are readable by it.
         #[arg(long)]
         panel_gid: Option<u32>,
+        /// Do not raise this wall around guests: for a host that can't have it, and for tests that show what
+        /// it holds. May be given several times. Guests may then reach what the wall kept from them.
+        #[arg(long, value_name = "NAME")]
+        without_wall: Vec<WallName>,
+        /// Where guests' questions for names are led; otherwise the first nameserver of /etc/resolv.conf that is
+        /// not on this host itself.
+        #[arg(long, value_name = "ADDRESS")]
+        dns: Option<Ipv4Addr>,
+        /// Directory of kernels of our own build, each in a directory of its own as `linux`. May be given
+        /// several times; without it, the one that an installation has.
+        #[arg(long, value_name = "DIRECTORY")]
+        kernels: Vec<PathBuf>,
+        /// Directory of this host that guests with the host's own files as their root see besides /usr, read-only.
+        /// May be given several times. /home, /root, passwords and Umbel's own data are never shown.
+        #[arg(long, value_name = "DIRECTORY")]
+        show_host: Vec<PathBuf>,
     },
     /// Print the short id that every name of this instance on the host carries.
     Instance {
@@ -48,6 +67,9 @@ enum Command {
     /// Started by the agent itself for each guest.
     #[command(hide = true)]
     Launch,
+    /// Started by the agent itself for each kernel that it meets.
+    #[command(hide = true)]
+    Ask,
 }
 
 #[derive(Debug, Args)]
@@ -84,21 +106,32 @@ fn default_run() -> PathBuf {
     std::env::var_os("XDG_RUNTIME_DIR").map_or_else(fallback, PathBuf::from).join("umbel")
 }
 
+/// Where an installation puts the kernels that it has: PREFIX/lib/umbel/kernels, seen from PREFIX/bin.
+fn installed_kernels() -> Vec<PathBuf> {
+    let program = std::env::current_exe().ok();
+    let prefix = program.as_deref().and_then(|program| program.parent()?.parent());
+    prefix.map(|prefix| prefix.join("lib/umbel/kernels")).into_iter().collect()
+}
+
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve { places, panel_uid, panel_gid } => places.layout().and_then(|layout| {
-            let panel = PanelIds {
-                uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
-                gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
-            };
-            serve::run(layout, panel).map_err(Into::into)
-        }),
+        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host } => {
+            places.layout().and_then(|layout| {
+                let panel = PanelIds {
+                    uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
+                    gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
+                };
+                let kernels = if kernels.is_empty() { installed_kernels() } else { kernels };
+                serve::run(layout, panel, Without::new(&without_wall), dns, kernels, &show_host).map_err(Into::into)
+            })
+        }
         Command::Instance { places } => places.layout().map(|layout| println!("{}", layout.instance())),
         Command::StopGuests { places } => {
             places.layout().and_then(|layout| clean::stop_guests(&layout).map_err(Into::into))
         }
         Command::Clean { places } => places.layout().and_then(|layout| clean::clean(&layout).map_err(Into::into)),
         Command::Launch => launcher::main().map_err(Into::into),
+        Command::Ask => return ask::main(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::unistd::{Whence, lseek64};
+use rustix::fs::OFlags;
 use umbel_guest::{DiskKind, DiskSize, GuestId, ImageId};
 use umbel_uml::cow::{self, CowError};
 use umbel_wire::Layout;
@@ -14,8 +16,8 @@ use umbel_wire::agent::Refusal;
 use umbel_wire::launch::RootDisk;
 
 use crate::host::free_mib;
-use crate::in_full;
 use crate::state::{State, failed_at};
+use crate::{beneath, in_full, jail, tree};
 
 /// Blocks of this size that hold nothing but zeros are not written.
 const BLOCK: usize = 4096;
@@ -45,22 +47,86 @@ pub fn create(
     size: DiskSize,
     kind: DiskKind,
 ) -> Result<(), Refusal> {
-    let base = base(&state.layout, image, size)?;
-    let directory = state.layout.guest(guest);
+    let made_of = made_of(state, image, size, kind)?;
     let disk = state.layout.disk(guest);
     if disk.exists() {
         return check(state, guest, image, size, kind).map(drop);
     }
+    let MadeOf::Base(base) = made_of else {
+        // Nothing is in it: it says that the guest was made, and that it has none.
+        return place(state, guest, |beside| finish(&begin(beside)?, beside, &disk, uid));
+    };
     let free_mib = free_mib(state.layout.data())?;
     if u64::from(size.mib()) > free_mib {
         return Err(Refusal::DiskFull { free_mib });
     }
+    place(state, guest, |beside| write_disk(&base, beside, &disk, uid, kind))
+}
+
+/// Makes the disk of an adopted file: what it holds, and a hole up to `size`. One that is there and of
+/// that size is taken for it.
+pub fn make_from(
+    state: &State,
+    guest: GuestId,
+    uid: u32,
+    from: &mut File,
+    size: DiskSize,
+    taken: u64,
+) -> Result<(), Refusal> {
+    let disk = state.layout.disk(guest);
+    if disk.exists() {
+        let mut file = File::open(&disk).map_err(failed_at("opening", &disk))?;
+        return check_plain(&mut file, &disk, size);
+    }
+    let free_mib = free_mib(state.layout.data())?;
+    if taken >> 20 > free_mib {
+        return Err(Refusal::DiskFull { free_mib });
+    }
+    place(state, guest, |beside| {
+        let file = begin(beside)?;
+        let copied = sparse_copy(from, &file).and_then(|()| file.set_len(size.bytes()));
+        copied.map_err(|source| DiskError::Copy { from: "the adopted file".into(), to: beside.to_owned(), source })?;
+        finish(&file, beside, &disk, uid)
+    })
+}
+
+/// Whether anything else uses the guest's disk, for whoever is about to write to it: a kernel holds a
+/// lock on the files of its disks, and so does the agent while it writes.
+pub fn check_unused(state: &State, guest: GuestId) -> Result<(), Refusal> {
+    let path = state.layout.disk(guest);
+    let file = match File::options().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(failed_at("opening", &path))?,
+    };
+    lock_or_refuse(&file)
+}
+
+fn lock_or_refuse(file: &File) -> Result<(), Refusal> {
+    lock(file).map_err(|error| Refusal::BadDisk { reason: format!("something else writes to it: {error}") })
+}
+
+/// The whole file, to write, until it is closed; never waits. An open file description lock (fcntl(2)):
+/// it and those of kernels, which are a process's, shut each other out.
+pub fn lock(file: &File) -> io::Result<()> {
+    let whole = libc::flock {
+        l_type: libc::c_short::try_from(libc::F_WRLCK).unwrap_or_default(),
+        l_whence: libc::c_short::try_from(libc::SEEK_SET).unwrap_or_default(),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&whole)).map(drop).map_err(Into::into)
+}
+
+/// Makes the guest's directory, and what is put `beside` its disk there; leaves nothing half done.
+fn place(state: &State, guest: GuestId, make: impl FnOnce(&Path) -> Result<(), DiskError>) -> Result<(), Refusal> {
+    let (directory, disk) = (state.layout.guest(guest), state.layout.disk(guest));
     let was_there = directory.exists();
     // Others may pass but not look: the guest opens its own disk and the panel its console by name.
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&directory);
     made.map_err(|e| refusal(&state.layout, &DiskError::Make { path: directory.clone(), source: e }))?;
     let beside = disk.with_extension("new");
-    write_disk(&base, &beside, &disk, uid, kind).map_err(|error| {
+    make(&beside).map_err(|error| {
         let refusal = refusal(&state.layout, &error);
         // Half a disk is none; what can't be removed now goes with the guest.
         let _ = fs::remove_file(&beside);
@@ -79,31 +145,74 @@ pub fn check(
     size: DiskSize,
     kind: DiskKind,
 ) -> Result<RootDisk, Refusal> {
-    let base = base(&state.layout, image, size)?;
     let path = state.layout.disk(guest);
-    let mut file = File::open(&path).map_err(|error| match error.kind() {
+    let flags = OFlags::RDWR;
+    let file = beneath::open(state.layout.data(), &path, flags, rustix::fs::Mode::empty()).map(File::from);
+    let mut file = file.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Refusal::NoDisk,
         _ => failed_at("opening", &path)(error),
     })?;
+    lock_or_refuse(&file)?;
     match kind {
         DiskKind::Cow => {
-            cow::check_child(&mut file, &base).map_err(|e| Refusal::BadDisk { reason: in_full(&e) })?;
+            let base = base(&state.layout, image, size)?;
+            let bad = |e: CowError| Refusal::BadDisk { reason: in_full(&e) };
+            // The kernel sees the base under a name of the jail, or under its own, and the header must have
+            // that one. It says nothing of where to look: both are the same file to us.
+            let other = if state.has_jail() { base.as_path() } else { Path::new(jail::BASE) };
+            let inside = if state.has_jail() { Path::new(jail::BASE) } else { base.as_path() };
+            cow::check_child(&mut file, &base, &[inside, other]).map_err(bad)?;
+            cow::name_base(&mut file, inside).map_err(bad)?;
             Ok(RootDisk::Cow { child: path, base })
         }
-        DiskKind::Plain => {
-            let mut first = [0; 4];
-            file.read_exact(&mut first).map_err(failed_at("reading", &path))?;
+        // Whatever image it was made of, it needs it no more.
+        DiskKind::Plain => check_plain(&mut file, &path, size).map(|()| RootDisk::Plain { file: path }),
+        DiskKind::Memory => {
+            let made_of = made_of(state, image, size, kind)?;
             let length = file.metadata().map_err(failed_at("reading the facts of", &path))?.len();
-            if cow::looks_like_cow(&first) {
-                return Err(Refusal::BadDisk { reason: "a plain disk begins like a copy-on-write one".into() });
+            match made_of {
+                MadeOf::Tree(root) if length == 0 => Ok(RootDisk::Tree { root }),
+                _ => {
+                    Err(Refusal::BadDisk { reason: format!("a root in memory has none, and here are {length} bytes") })
+                }
             }
-            if length != size.bytes() {
-                let reason = format!("it has {length} bytes, not {}", size.bytes());
-                return Err(Refusal::BadDisk { reason });
-            }
-            Ok(RootDisk::Plain { file: path })
         }
     }
+}
+
+/// What a guest's root is made of.
+enum MadeOf {
+    Base(PathBuf),
+    /// The host's own files, beginning with this directory.
+    Tree(PathBuf),
+}
+
+/// The host's own files are no disk, and nothing else does without one.
+fn made_of(state: &State, image: &ImageId, size: DiskSize, kind: DiskKind) -> Result<MadeOf, Refusal> {
+    let not_here = |what: &str| Refusal::NotHere { what: what.to_owned() };
+    match (kind, *image == tree::image()) {
+        (DiskKind::Memory, true) => {
+            let tree = state.tree.as_ref().ok_or_else(|| Refusal::UnknownImage { image: image.clone() })?;
+            Ok(MadeOf::Tree(tree.skeleton.clone()))
+        }
+        (DiskKind::Memory, false) => Err(not_here("only the host's own files can do without a disk")),
+        (DiskKind::Cow | DiskKind::Plain, true) => Err(not_here("the host's own files can't be made a disk")),
+        (DiskKind::Cow | DiskKind::Plain, false) => base(&state.layout, image, size).map(MadeOf::Base),
+    }
+}
+
+fn check_plain(file: &mut File, path: &Path, size: DiskSize) -> Result<(), Refusal> {
+    let mut first = [0; 4];
+    file.read_exact(&mut first).map_err(failed_at("reading", path))?;
+    let length = file.metadata().map_err(failed_at("reading the facts of", path))?.len();
+    if cow::looks_like_cow(&first) {
+        return Err(Refusal::BadDisk { reason: "a plain disk begins like a copy-on-write one".into() });
+    }
+    if length != size.bytes() {
+        let reason = format!("it has {length} bytes, not {}", size.bytes());
+        return Err(Refusal::BadDisk { reason });
+    }
+    Ok(())
 }
 
 fn base(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<PathBuf, Refusal> {
@@ -118,10 +227,7 @@ fn base(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<PathBuf, Ref
 }
 
 fn write_disk(base: &Path, beside: &Path, disk: &Path, uid: u32, kind: DiskKind) -> Result<(), DiskError> {
-    // Of an agent that was killed over it.
-    let _ = fs::remove_file(beside);
-    let make = |source| DiskError::Make { path: beside.to_owned(), source };
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(beside).map_err(make)?;
+    let mut file = begin(beside)?;
     match kind {
         DiskKind::Cow => {
             cow::write_child(&mut file, base).map_err(|source| DiskError::Cow { path: beside.to_owned(), source })?;
@@ -130,8 +236,23 @@ fn write_disk(base: &Path, beside: &Path, disk: &Path, uid: u32, kind: DiskKind)
             let copy = |source| DiskError::Copy { from: base.to_owned(), to: beside.to_owned(), source };
             File::open(base).and_then(|mut from| sparse_copy(&mut from, &file)).map_err(copy)?;
         }
+        DiskKind::Memory => {}
     }
-    fchown(&file, Some(uid), Some(uid).filter(|_| nix::unistd::Uid::effective().is_root()))
+    finish(&file, beside, disk, uid)
+}
+
+fn begin(beside: &Path) -> Result<File, DiskError> {
+    // Of an agent that was killed over it.
+    let _ = fs::remove_file(beside);
+    let make = |source| DiskError::Make { path: beside.to_owned(), source };
+    let file = File::options().write(true).create_new(true).mode(0o600).open(beside).map_err(make)?;
+    lock(&file).map_err(make)?;
+    Ok(file)
+}
+
+/// Gives it to the guest and its name.
+fn finish(file: &File, beside: &Path, disk: &Path, uid: u32) -> Result<(), DiskError> {
+    fchown(file, Some(uid), Some(uid).filter(|_| nix::unistd::Uid::effective().is_root()))
         .map_err(|source| DiskError::Own { path: beside.to_owned(), source })?;
     file.sync_all().map_err(|source| DiskError::Sync { path: beside.to_owned(), source })?;
     fs::rename(beside, disk).map_err(|source| DiskError::Rename { path: disk.to_owned(), source })

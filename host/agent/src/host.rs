@@ -5,9 +5,10 @@ use std::path::Path;
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 use umbel_guest::Memory;
-use umbel_wire::agent::{HostFacts, Refusal, Wall};
+use umbel_wire::agent::{HostFacts, Refusal};
 
-use crate::state::{State, Walls, failed};
+use crate::state::{State, failed};
+use crate::{doctor, limits};
 
 pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
     let meminfo = meminfo()?;
@@ -20,7 +21,7 @@ pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
         cores: u32::try_from(cores).unwrap_or(u32::MAX),
         disk_total_mib: (disk.blocks() * disk.fragment_size()) >> 20,
         disk_free_mib: (disk.blocks_available() * disk.fragment_size()) >> 20,
-        walls: walls(&state.walls),
+        walls: doctor::walls(&state.walls, &state.without).into_iter().chain([limits::wall(state)]).collect(),
     })
 }
 
@@ -51,52 +52,6 @@ fn mib_of(meminfo: &str, name: &str) -> u32 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let kib: u64 = line.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or_default();
     u32::try_from(kib / 1024).unwrap_or(u32::MAX)
-}
-
-fn walls(walls: &Walls) -> Vec<Wall> {
-    let wall = |name: &str, stands: bool, detail: &str| Wall { name: name.into(), stands, detail: detail.into() };
-    let later = "Not built yet.";
-    let mut all = match walls {
-        Walls::Hosting { cgroups, .. } => vec![
-            wall("uid", true, "Each guest has a host user of its own."),
-            wall("pid namespace", true, "Each guest sees its own processes only, and none outlives its shim."),
-            wall("mount namespace", true, "Each guest's memory lies in a tmpfs that nobody else sees."),
-            match cgroups {
-                Ok(cgroups) => {
-                    let detail =
-                        format!("Memory, processes and weight are limited, cgroup version {}.", cgroups.version());
-                    wall("cgroup", true, &detail)
-                }
-                Err(reason) => wall("cgroup", false, &format!("No guest can be started: {reason}.")),
-            },
-        ],
-        Walls::Personal { namespaces } => {
-            let (stands, detail) = match namespaces {
-                Ok(()) => (true, "In a user namespace: none of its processes outlives its shim.".to_owned()),
-                Err(reason) => (
-                    false,
-                    format!(
-                        "This host allows no user namespaces ({reason}); guests are ended by process instead. See the sysctl user.max_user_namespaces."
-                    ),
-                ),
-            };
-            vec![
-                wall(
-                    "uid",
-                    false,
-                    "Guests run as you: for guests that you trust. An agent run as root gives each its own.",
-                ),
-                wall("pid namespace", stands, &detail),
-                wall("mount namespace", stands, &detail),
-                wall("cgroup", false, "Limits need an agent that runs as root."),
-            ]
-        }
-    };
-    all.push(wall("no new privileges", true, "No set-uid program gives a guest anything."));
-    for name in ["root directory", "network namespace", "landlock", "seccomp"] {
-        all.push(wall(name, false, later));
-    }
-    all
 }
 
 #[cfg(test)]

@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use umbel_guest::{DiskSize, ImageId, Memory};
 use umbel_wire::Layout;
-use umbel_wire::agent::{ImageFacts, Refusal};
+use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
 use crate::disk::sparse_copy;
 use crate::host::free_mib;
 use crate::in_full;
 
-pub const TINY: &str = "tiny-1";
+pub const TINY: &str = "tiny-2";
 /// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
 const THEN: u64 = 946_684_800;
-const UUID: &str = "756d6265-6c00-4000-8000-74696e792d31";
+const UUID: &str = "756d6265-6c00-4000-8000-74696e792d32";
 /// What a base of any size takes at most.
 const ROOM_MIB: u64 = 16;
 
@@ -194,7 +194,7 @@ fn facts(layout: &Layout, image: &ImageId) -> Result<Option<ImageFacts>, ImageEr
 fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts {
     let Manifest { title, description, sha256, suggested_memory } = manifest;
     let sizes = DiskSize::ladder().filter(|size| layout.base(image, *size).exists()).collect();
-    ImageFacts { id: image.clone(), title, description, sha256, sizes, suggested_memory }
+    ImageFacts { id: image.clone(), title, description, sha256, kind: ImageKind::Disk, sizes, suggested_memory }
 }
 
 fn run(program: &'static str, package: &'static str, arguments: impl FnOnce(&mut Command)) -> Result<(), ImageError> {

@@ -4,89 +4,191 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, fchown, lchown};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use umbel_guest::{Generation, GuestId, Memory};
 use umbel_wire::agent::Refusal;
-use umbel_wire::launch::ShimOrder;
+use umbel_wire::launch::{RootDisk, ShimOrder};
 
-use crate::in_full;
-use crate::launcher::{LaunchOrder, LaunchReply, ShimFiles, Walls};
+use crate::cgroup::{Cgroup, CgroupError};
+use crate::jail::{self, Access, Bind, Jail};
+use crate::launcher::{LaunchOrder, LaunchReply, NetworkNamespace, ShimFiles, Walls};
 use crate::ledger::Run;
 use crate::process::{self, boot_id};
+use crate::rights::ProcessLimits;
 use crate::state::{self, State, failed, failed_at};
+use crate::tree::Tree;
+use crate::walls::{WallName, Without};
+use crate::{beneath, in_full, libraries};
 
 /// On top of the guest's memory its tmpfs holds sockets and the kernel's bookkeeping.
 const WORK_EXTRA: u64 = 16 << 20;
+/// A kernel's memory is a file with a hole as large as the gap that the host leaves behind a program by
+/// chance, which is up to 1 GiB (kernel: arch_randomize_brk). Ring and log are shorter.
+const GAP: u64 = 1 << 30;
 /// Descriptors for the launcher are numbered above everything it opens itself.
 const HIGH: RawFd = 128;
 
-/// Starts the shim of a guest whose spec and disk were checked. `order.work` is chosen here.
-pub fn launch(state: &State, order: &ShimOrder, uid: u32) -> Result<Run, Refusal> {
-    let launched = try_launch(state, order, uid);
+/// A guest whose spec and disk were checked, with paths as they are on the host.
+#[derive(Debug)]
+pub struct Start {
+    /// `work` is chosen here, and every path told as the shim will see it.
+    pub order: ShimOrder,
+    pub uid: u32,
+    pub plug: Plug,
+    /// Where the libraries lie that the kernel came with, if any.
+    pub kernel_libraries: Option<PathBuf>,
+    /// What of the host the guest has as its root, where it has that.
+    pub tree: Option<Tree>,
+}
+
+/// What a guest's card is plugged into, as far as the launcher is concerned.
+#[derive(Debug, Default)]
+pub struct Plug {
+    pub network: NetworkNamespace,
+    /// The owner's group.
+    pub group: Option<u32>,
+    /// Whether the kernel attaches to its tap by name.
+    pub tun: bool,
+    /// What else it is plugged into, as a descriptor.
+    pub card: Option<OwnedFd>,
+    /// What must stay open for as long as it is.
+    pub card_control: Option<OwnedFd>,
+}
+
+/// Starts the shim of a guest.
+pub fn launch(state: &State, start: &Start) -> Result<Run, Refusal> {
+    let launched = try_launch(state, start);
     if launched.is_err() {
-        take_away(state, order.guest).unwrap_or_else(|error| {
-            tracing::error!(guest = %order.guest, cause = in_full(&error), "a failed start left something behind");
+        let guest = start.order.guest;
+        take_away(state, guest).unwrap_or_else(|error| {
+            tracing::error!(%guest, cause = in_full(&error), "a failed start left something behind");
         });
     }
     launched
 }
 
-fn try_launch(state: &State, order: &ShimOrder, uid: u32) -> Result<Run, Refusal> {
-    let guest = order.guest;
-    let cgroup = match &state.walls {
-        state::Walls::Hosting { cgroups: Err(reason), .. } => {
-            return Err(Refusal::Wall { wall: "cgroup".into(), reason: reason.clone() });
-        }
-        _ => state.cgroup(guest),
-    };
-    if let Some(cgroup) = &cgroup {
-        let wall = |error| Refusal::Wall { wall: "cgroup".into(), reason: in_full(&error) };
-        // What an earlier run may have left must not count as this one's.
-        cgroup.end_all().map_err(wall)?;
-        cgroup.make(order.memory).map_err(wall)?;
-    }
+fn try_launch(state: &State, start: &Start) -> Result<Run, Refusal> {
+    let (guest, memory) = (start.order.guest, start.order.memory);
+    let cgroup = ready_cgroup(state, guest, memory, start.plug.tun)?;
     let walls = match &state.walls {
-        state::Walls::Hosting { .. } => Walls::Own { uid, gid: uid },
+        state::Walls::Hosting { .. } => Walls::Own { uid: start.uid },
         state::Walls::Personal { namespaces: Ok(()) } => Walls::UserNamespace,
         state::Walls::Personal { namespaces: Err(_) } => Walls::Bare,
     };
-    let work = make_work(state, guest, order.memory, walls)?;
-    let order = ShimOrder { work: work.clone(), ..order.clone() };
+    let work = make_work(state, guest, memory, start.uid)?;
+    let work_bytes = memory.bytes() + WORK_EXTRA;
+    let shim_program = shim_program().map_err(|e| failed("finding umbel-shim beside this program")(&e))?;
+    let limits = limits(&start.order, work_bytes)?;
+    let (order, program, files) = if state.has_jail() {
+        let files = jail_files(start, &shim_program)?;
+        (told_in_jail(&start.order), jail::SHIM.into(), files)
+    } else {
+        (ShimOrder { work: work.clone(), ..start.order.clone() }, shim_program, Vec::new())
+    };
 
     let listener = OwnedFd::from(listen(state, guest)?);
     let ring = OwnedFd::from(open_ring(state, guest)?);
     let told = tell(&order)?;
     let log_path = state.layout.shim_log(guest);
-    let log = File::options().create(true).write(true).truncate(true).mode(0o600).open(&log_path);
-    let log = log.map_err(failed_at("making the shim's log", &log_path))?;
+    let log = emptied(state, &log_path).map_err(failed_at("making the shim's log", &log_path))?;
     let note = note(state, guest)?;
 
     let high = |fd: &OwnedFd| -> Result<OwnedFd, Refusal> { lifted(fd).map_err(|e| failed("handing over")(&e)) };
     let (listener, ring, told, note) = (high(&listener)?, high(&ring)?, high(&told)?, high(&note)?);
+    let card = start.plug.card.as_ref().map(high).transpose()?;
+    let card_control = start.plug.card_control.as_ref().map(high).transpose()?;
     let shim = ShimFiles {
-        program: shim_program().map_err(|e| failed("finding umbel-shim beside this program")(&e))?,
+        program,
         listener: listener.as_raw_fd(),
         ring: ring.as_raw_fd(),
         order: told.as_raw_fd(),
+        card: card.as_ref().map(AsRawFd::as_raw_fd),
+        card_control: card_control.as_ref().map(AsRawFd::as_raw_fd),
         note: note.as_raw_fd(),
     };
     let launch_order = LaunchOrder {
         walls,
+        without: state.without.clone(),
         cgroup: cgroup.map(|c| c.join_files()).unwrap_or_default(),
-        work,
-        work_bytes: order.memory.bytes() + WORK_EXTRA,
+        network: start.plug.network.clone(),
+        group: start.plug.group,
+        jail: Jail { place: work, work_bytes, files, tree: start.tree.clone(), tun: start.plug.tun },
+        limits,
         shim: Some(shim),
     };
-    let (pid, start_time) = run_launcher(&launch_order, log, &[&listener, &ring, &told, &note])?;
+    let inherited: Vec<&OwnedFd> =
+        [&listener, &ring, &told, &note].into_iter().chain(&card).chain(&card_control).collect();
+    let (pid, start_time) = run_launcher(&launch_order, log, &inherited)?;
     let boot_id = boot_id().map_err(|e| failed("reading the id of this boot")(&e))?;
     Ok(Run { pid, start_time, boot_id, generation: order.generation })
+}
+
+/// The guest's cgroup with nobody in it, where one is wished.
+fn ready_cgroup(state: &State, guest: GuestId, memory: Memory, tun: bool) -> Result<Option<Cgroup>, Refusal> {
+    if !state.without.keeps(WallName::Cgroup) {
+        return Ok(None);
+    }
+    if let state::Walls::Hosting { cgroups: Err(reason), .. } = &state.walls {
+        return Err(Refusal::Wall { wall: WallName::Cgroup.to_string(), reason: reason.clone() });
+    }
+    let Some(cgroup) = state.cgroup(guest) else { return Ok(None) };
+    let wall =
+        |wall: WallName| move |error: CgroupError| Refusal::Wall { wall: wall.to_string(), reason: in_full(&error) };
+    // What an earlier run may have left must not count as this one's.
+    cgroup.end_all().map_err(wall(WallName::Cgroup))?;
+    cgroup.make(memory).map_err(wall(WallName::Cgroup))?;
+    if state.without.keeps(WallName::Devices) {
+        cgroup.allow_devices(tun).map_err(wall(WallName::Devices))?;
+    }
+    Ok(Some(cgroup))
+}
+
+/// The files that are put into the jail, each under its one name.
+fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
+    let resolved = |path: &Path| path.canonicalize().map_err(failed_at("finding", path));
+    let (kernel, shim) = (resolved(&start.order.kernel)?, resolved(shim)?);
+    let libraries = libraries::closure(&[&kernel, &shim], start.kernel_libraries.as_deref());
+    let libraries = libraries.map_err(|e| failed("finding the libraries of kernel and shim")(&e))?;
+    let mut files = vec![Bind::new(&kernel, jail::LINUX, Access::Run), Bind::new(&shim, jail::SHIM, Access::Run)];
+    files.extend(libraries.into_iter().map(Bind::from));
+    match &start.order.root_disk {
+        RootDisk::Cow { child, base } => {
+            files.push(Bind::new(child, jail::DISK, Access::Write));
+            files.push(Bind::new(base, jail::BASE, Access::Read));
+        }
+        RootDisk::Plain { file } => files.push(Bind::new(file, jail::DISK, Access::Write)),
+        // Mounted by itself: it is many.
+        RootDisk::Tree { .. } => {}
+    }
+    Ok(files)
+}
+
+/// The order with the names that things have in the jail.
+fn told_in_jail(order: &ShimOrder) -> ShimOrder {
+    let root_disk = match &order.root_disk {
+        RootDisk::Cow { .. } => RootDisk::Cow { child: jail::DISK.into(), base: jail::BASE.into() },
+        RootDisk::Plain { .. } => RootDisk::Plain { file: jail::DISK.into() },
+        RootDisk::Tree { .. } => RootDisk::Tree { root: jail::TREE.into() },
+    };
+    ShimOrder { kernel: jail::LINUX.into(), root_disk, work: jail::WORK.into(), ..order.clone() }
+}
+
+/// A file may become as long as the disk or the memory, whichever is longer.
+fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> {
+    let length = match &order.root_disk {
+        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => {
+            fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len()
+        }
+        RootDisk::Tree { .. } => 0,
+    };
+    Ok(ProcessLimits { file_size: length.max(work_bytes + GAP) })
 }
 
 /// Removes everything of a start that is not the guest's own data, and every process of it.
@@ -100,11 +202,13 @@ pub fn take_away(state: &State, guest: GuestId) -> Result<(), TakeAwayError> {
         if !work.exists() {
             continue;
         }
-        if matches!(state.walls, state::Walls::Personal { .. }) {
+        // Without a jail it is their working directory.
+        if !state.has_jail() {
             process::end_all_in(&work).map_err(gone)?;
         }
         fs::remove_dir_all(&work).map_err(gone)?;
     }
+    state.networks.unplug(guest)?;
     for path in [state.layout.shim_socket(guest), state.launch_note(guest)] {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -119,19 +223,27 @@ pub fn take_away(state: &State, guest: GuestId) -> Result<(), TakeAwayError> {
 #[derive(Debug, thiserror::Error)]
 pub enum TakeAwayError {
     #[error("ending what is left of a guest")]
-    Cgroup(#[from] crate::cgroup::CgroupError),
+    Cgroup(#[from] CgroupError),
+    #[error(transparent)]
+    Network(#[from] crate::network::NetworkError),
     #[error("removing {path}")]
     Remove { path: PathBuf, source: io::Error },
 }
 
 /// Whether an ordinary user may make namespaces here; why not.
-pub fn try_namespaces(work: &Path) -> Result<(), String> {
-    fs::create_dir_all(work).map_err(|e| format!("making {}: {e}", work.display()))?;
+pub fn try_namespaces(work: &Path, without: &Without) -> Result<(), String> {
+    let at = |e: io::Error| format!("making {}: {e}", work.display());
+    fs::create_dir_all(work).map_err(at)?;
+    let work = &work.canonicalize().map_err(at)?;
+    let jail = Jail { place: work.to_owned(), work_bytes: 1 << 20, files: Vec::new(), tree: None, tun: false };
     let order = LaunchOrder {
         walls: Walls::UserNamespace,
+        without: without.clone(),
         cgroup: Vec::new(),
-        work: work.to_owned(),
-        work_bytes: 1 << 20,
+        network: NetworkNamespace::Own,
+        group: None,
+        jail,
+        limits: ProcessLimits { file_size: GAP },
         shim: None,
     };
     let tried = File::options().write(true).open("/dev/null").map_err(|e| e.to_string());
@@ -154,9 +266,15 @@ pub fn noted(state: &State, guest: GuestId, generation: Generation) -> Option<Ru
 fn note(state: &State, guest: GuestId) -> Result<OwnedFd, Refusal> {
     let path = state.launch_note(guest);
     let at = |e| failed_at("making the note of a start", &path)(e);
-    let file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(at)?;
+    let file = emptied(state, &path).map_err(at)?;
     flock(&file, FlockOperation::LockExclusive).map_err(|e| at(e.into()))?;
     Ok(file.into())
+}
+
+/// A file of the data directory with nothing in it, for writing; a link in its place is not followed.
+fn emptied(state: &State, path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    beneath::open(state.layout.data(), path, flags, rustix::fs::Mode::from_raw_mode(0o600)).map(File::from)
 }
 
 fn listen(state: &State, guest: GuestId) -> Result<UnixListener, Refusal> {
@@ -169,17 +287,17 @@ fn listen(state: &State, guest: GuestId) -> Result<UnixListener, Refusal> {
     let listener = UnixListener::bind(&path).map_err(at)?;
     // Connecting needs the right to write: the panel's group has it and nobody else.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).map_err(at)?;
-    chown(&path, None, Some(state.panel.gid.as_raw())).map_err(at)?;
+    lchown(&path, None, Some(state.panel.gid.as_raw())).map_err(at)?;
     Ok(listener)
 }
 
 fn open_ring(state: &State, guest: GuestId) -> Result<File, Refusal> {
     let path = state.layout.ring(guest);
     let at = |e| failed_at("making the console ring", &path)(e);
-    let file = File::options().create(true).truncate(false).read(true).write(true).mode(0o640).open(&path);
-    let file = file.map_err(at)?;
-    chown(&path, None, Some(state.panel.gid.as_raw())).map_err(at)?;
-    Ok(file)
+    let mode = rustix::fs::Mode::from_raw_mode(0o640);
+    let file = beneath::open(state.layout.data(), &path, OFlags::RDWR | OFlags::CREATE, mode).map_err(at)?;
+    fchown(&file, None, Some(state.panel.gid.as_raw())).map_err(at)?;
+    Ok(file.into())
 }
 
 /// The order as a file that only its descriptor leads to.
@@ -193,36 +311,41 @@ fn tell(order: &ShimOrder) -> Result<OwnedFd, Refusal> {
     Ok(file.into())
 }
 
-/// Where a guest's work directory may lie.
+/// Where a guest's work directory may lie: its mount point, and places that every user may write to, for
+/// where nothing can be mounted.
 fn work_places(state: &State, guest: GuestId) -> Vec<PathBuf> {
-    let mut places = vec![state.layout.work(guest)];
-    if matches!(state.walls, state::Walls::Personal { .. }) {
-        let name = format!("umbel-{}-{}", state.layout.instance(), guest.short());
-        places.extend(["/dev/shm", "/tmp", "/var/tmp"].map(|place| Path::new(place).join(&name)));
-    }
-    places
+    let name = format!("umbel-{}-{}", state.layout.instance(), guest.short());
+    let others = ["/dev/shm", "/tmp", "/var/tmp"].map(|place| Path::new(place).join(&name));
+    [state.layout.work(guest)].into_iter().chain(others).collect()
 }
 
-/// A mount point; without namespaces of its own, a directory that programs may be mapped from and
-/// that has room for the guest's memory.
-fn make_work(state: &State, guest: GuestId, memory: Memory, walls: Walls) -> Result<PathBuf, Refusal> {
+/// A mount point; without a mount namespace, a directory that programs may be mapped from and that has
+/// room for the guest's memory.
+fn make_work(state: &State, guest: GuestId, memory: Memory, uid: u32) -> Result<PathBuf, Refusal> {
     let wanted = memory.bytes() + WORK_EXTRA;
+    let mounts = state.has_mounts();
     let mut places = work_places(state, guest);
-    if walls != Walls::Bare {
+    if mounts {
         places.truncate(1);
     }
-    let fits = |place: &PathBuf| walls != Walls::Bare || place.parent().is_some_and(|dir| has_room(dir, wanted));
+    let fits = |place: &PathBuf| mounts || place.parent().is_some_and(|dir| has_room(dir, wanted));
     let Some(place) = places.iter().find(|place| fits(place)) else {
         let tried: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         let error = format!("none of {} has {} MiB and allows programs", tried.join(", "), wanted >> 20);
         return Err(Refusal::Failed { step: "finding a place for the guest's memory".into(), error });
     };
     let at = |e| failed_at("making the work directory", place)(e);
-    if place.exists() {
+    // Not followed where it is a link.
+    if fs::symlink_metadata(place).is_ok() {
         fs::remove_dir_all(place).map_err(at)?;
     }
     fs::DirBuilder::new().recursive(false).mode(0o700).create(place).map_err(at)?;
-    Ok(place.clone())
+    if !mounts {
+        lchown(place, Some(uid), None).map_err(at)?;
+    }
+    // The run directory is the administrator's choice and may lie behind links; nothing in it does.
+    let Ok(inside) = place.strip_prefix(state.layout.run()) else { return Ok(place.clone()) };
+    Ok(state.layout.run().canonicalize().map_err(at)?.join(inside))
 }
 
 fn has_room(directory: &Path, bytes: u64) -> bool {
@@ -267,7 +390,10 @@ fn run_launcher(order: &LaunchOrder, log: File, inherited: &[&OwnedFd]) -> Resul
     let (mut started, mut refused) = (None, None);
     for reply in replies.map_err(|e| at(&e))? {
         match reply {
-            LaunchReply::Failed { step, error } => refused = Some(Refusal::Failed { step, error }),
+            LaunchReply::Failed { wall: Some(wall), step, error } => {
+                refused = Some(Refusal::Wall { wall: wall.to_string(), reason: format!("{step}: {error}") });
+            }
+            LaunchReply::Failed { wall: None, step, error } => refused = Some(Refusal::Failed { step, error }),
             LaunchReply::Started { pid, start_time } => started = Some((pid, start_time)),
         }
     }

@@ -9,54 +9,70 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, FcntlArg, fcntl};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl};
+use nix::pty::{PtyMaster, grantpt, posix_openpt, unlockpt};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{
-    ForkResult, Gid, Uid, chdir, dup2_stdin, dup2_stdout, execve, execveat, fork, setgroups, setresgid, setresuid,
-    setsid,
-};
+use nix::unistd::{ForkResult, Gid, Uid, chdir, dup2_stdin, dup2_stdout, execve, execveat, fork, setsid};
 use serde::{Deserialize, Serialize};
-use umbel_wire::launch::{LISTENER_FD, ORDER_FD, RING_FD};
+use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, TERMINAL_FD};
 
 use crate::in_full;
+use crate::jail::{self, Inmate, Jail, JailError};
 use crate::process::start_time;
+use crate::rights::{self, Before, ProcessLimits, RightsError};
+use crate::walls::{WallName, Without};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LaunchOrder {
     pub walls: Walls,
+    pub without: Without,
     /// Files of the guest's cgroups that a process writes 0 to in order to join.
     pub cgroup: Vec<PathBuf>,
-    /// Where the guest's own tmpfs is mounted, and its size.
-    pub work: PathBuf,
-    pub work_bytes: u64,
+    pub network: NetworkNamespace,
+    /// The owner's group, the only one of the guest's processes; `None` is the number of its uid.
+    pub group: Option<u32>,
+    pub jail: Jail,
+    pub limits: ProcessLimits,
     /// `None` only tries whether the walls can be raised.
     pub shim: Option<ShimFiles>,
+}
+
+/// Where a guest's network cards look for what they are plugged into.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkNamespace {
+    /// A new one with nothing in it.
+    #[default]
+    Own,
+    /// The one that this file stands for (setns(2)), of the owner's network. Needs root.
+    Of(PathBuf),
 }
 
 /// The shim's program and the numbers of inherited descriptors, all above those of the contract.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ShimFiles {
+    /// As it is called in the jail, where there is one.
     pub program: PathBuf,
     pub listener: RawFd,
     pub ring: RawFd,
     pub order: RawFd,
+    /// What the guest's card is plugged into, where that is a descriptor.
+    pub card: Option<RawFd>,
+    /// What must stay open beside it.
+    pub card_control: Option<RawFd>,
     /// Gets `pid start-time` as soon as there is a shim; locked for as long as we are here.
     pub note: RawFd,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Walls {
-    /// Own uid and gid, and namespaces: the agent is root.
-    Own { uid: u32, gid: u32 },
+    /// The agent is root: own uid, and namespaces.
+    Own { uid: u32 },
     /// Namespaces inside of an unprivileged user namespace.
     UserNamespace,
     /// None that needs a right; the shim ends its descendants itself.
@@ -65,8 +81,16 @@ pub enum Walls {
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaunchReply {
-    Started { pid: i32, start_time: u64 },
-    Failed { step: String, error: String },
+    Started {
+        pid: i32,
+        start_time: u64,
+    },
+    /// `wall` where it is one that could not be raised.
+    Failed {
+        wall: Option<WallName>,
+        step: String,
+        error: String,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,38 +105,54 @@ pub enum LauncherError {
     Answer(#[source] io::Error),
     #[error("a session of its own")]
     Session(#[source] nix::Error),
+    #[error("opening a terminal")]
+    Terminal(#[source] nix::Error),
     #[error("joining the cgroup through {0}")]
     Cgroup(PathBuf, #[source] io::Error),
     #[error("a user namespace")]
     UserNamespace(#[source] nix::Error),
     #[error("the ids of the user namespace, {0}")]
     IdMap(&'static str, #[source] io::Error),
-    #[error("namespaces of its own")]
-    Namespaces(#[source] nix::Error),
+    #[error("a {0} of its own")]
+    Namespace(WallName, #[source] nix::Error),
+    #[error("opening the network namespace {0}")]
+    OwnersNetwork(PathBuf, #[source] io::Error),
+    #[error("entering the network namespace {0}")]
+    EnterNetwork(PathBuf, #[source] nix::Error),
     #[error("forking pid 1 of the namespace")]
     Fork(#[source] nix::Error),
     #[error("noting the shim's process")]
     Note(#[source] io::Error),
-    #[error("keeping mounts private")]
-    Private(#[source] nix::Error),
-    #[error("mounting the guest's tmpfs at {0}")]
-    Work(PathBuf, #[source] nix::Error),
-    #[error("mounting /proc of the namespace")]
-    Proc(#[source] nix::Error),
+    #[error(transparent)]
+    Jail(#[from] JailError),
     #[error("opening the shim {0}")]
     Program(PathBuf, #[source] io::Error),
     #[error("handing over descriptors")]
     Descriptors(#[source] nix::Error),
-    #[error("forbidding core dumps")]
-    CoreLimit(#[source] nix::Error),
-    #[error("giving up the agent's groups and user")]
-    Ids(#[source] nix::Error),
-    #[error("giving up every future right")]
-    NoNewPrivileges(#[source] nix::Error),
+    #[error(transparent)]
+    Rights(#[from] RightsError),
     #[error("entering the root directory")]
     Chdir(#[source] nix::Error),
     #[error("starting the shim {0}")]
     Exec(PathBuf, #[source] nix::Error),
+}
+
+impl LauncherError {
+    /// The wall that could not be raised, if it is one.
+    fn wall(&self) -> Option<WallName> {
+        match self {
+            Self::Cgroup(..) => Some(WallName::Cgroup),
+            Self::Namespace(wall, _) => Some(*wall),
+            Self::OwnersNetwork(..) | Self::EnterNetwork(..) => Some(WallName::NetworkNamespace),
+            Self::Jail(JailError::Private(_) | JailError::Work(..) | JailError::Proc(_)) => {
+                Some(WallName::MountNamespace)
+            }
+            Self::Jail(JailError::Device(..) | JailError::DeviceGroup(..)) => Some(WallName::Devices),
+            Self::Jail(_) => Some(WallName::RootDirectory),
+            Self::Rights(error) => Some(error.wall()),
+            _ => None,
+        }
+    }
 }
 
 /// Only returns if there is no shim, or in the parent of the one there is.
@@ -126,7 +166,7 @@ pub fn main() -> Result<(), LauncherError> {
     };
     let step = failed.to_string();
     let cause = std::error::Error::source(&failed).map_or_else(|| step.clone(), in_full);
-    answer(&mut report, &LaunchReply::Failed { step, error: cause })?;
+    answer(&mut report, &LaunchReply::Failed { wall: failed.wall(), step, error: cause })?;
     Err(failed)
 }
 
@@ -137,24 +177,19 @@ fn launch(report: &mut File) -> Result<(), LauncherError> {
 
     // Neither Ctrl-C nor a closed terminal of the agent is meant for a guest.
     setsid().map_err(LauncherError::Session)?;
+    // Names that are made for the guest have the modes that they are made with.
+    umask(Mode::from_bits_truncate(0o022));
+
+    // While the cgroup doesn't forbid it yet: the jail has no device to open one with.
+    let terminal = open_terminal().map_err(LauncherError::Terminal)?;
 
     for file in &order.cgroup {
         fs::write(file, "0").map_err(|source| LauncherError::Cgroup(file.clone(), source))?;
     }
-
-    // The PID namespace is that of children, so that the next fork makes its pid 1.
-    let others = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-    match order.walls {
-        Walls::Own { .. } => unshare(others).map_err(LauncherError::Namespaces)?,
-        Walls::UserNamespace => {
-            enter_user_namespace()?;
-            unshare(others).map_err(LauncherError::Namespaces)?;
-        }
-        Walls::Bare => {}
-    }
+    enter_namespaces(&order)?;
 
     match fork_once().map_err(LauncherError::Fork)? {
-        ForkResult::Child => match become_shim(&order) {
+        ForkResult::Child => match become_shim(&order, &terminal) {
             // A probe that raised every wall.
             Ok(None) => std::process::exit(0),
             Ok(Some(never)) => match never {},
@@ -171,34 +206,62 @@ fn launch(report: &mut File) -> Result<(), LauncherError> {
     }
 }
 
-/// As pid 1 of the namespace, still with every right.
-fn become_shim(order: &LaunchOrder) -> Result<Option<Infallible>, LauncherError> {
-    if order.walls != Walls::Bare {
-        raise_mounts(order)?;
+/// One after the other, so that one that can't be had has its name.
+fn enter_namespaces(order: &LaunchOrder) -> Result<(), LauncherError> {
+    if order.walls == Walls::Bare {
+        return Ok(());
     }
+    if order.walls == Walls::UserNamespace {
+        enter_user_namespace()?;
+    }
+    if order.without.keeps(WallName::NetworkNamespace) {
+        enter_network(&order.network)?;
+    }
+    // The PID namespace is that of children, so that the next fork makes its pid 1.
+    for (wall, flag) in [
+        (WallName::IpcNamespace, CloneFlags::CLONE_NEWIPC),
+        (WallName::UtsNamespace, CloneFlags::CLONE_NEWUTS),
+        (WallName::PidNamespace, CloneFlags::CLONE_NEWPID),
+    ] {
+        if order.without.keeps(wall) {
+            unshare(flag).map_err(|e| LauncherError::Namespace(wall, e))?;
+        }
+    }
+    Ok(())
+}
+
+fn enter_network(network: &NetworkNamespace) -> Result<(), LauncherError> {
+    match network {
+        NetworkNamespace::Own => {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|e| LauncherError::Namespace(WallName::NetworkNamespace, e))
+        }
+        NetworkNamespace::Of(path) => {
+            let file = File::open(path).map_err(|e| LauncherError::OwnersNetwork(path.clone(), e))?;
+            setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| LauncherError::EnterNetwork(path.clone(), e))
+        }
+    }
+}
+
+/// As pid 1 of the namespace, still with every right.
+fn become_shim(order: &LaunchOrder, terminal: &PtyMaster) -> Result<Option<Infallible>, LauncherError> {
+    // Opened while its name and every directory on the way to it are still ours to see.
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(|source| LauncherError::Program("/dev/null".into(), source))?;
+    raise_mounts(order)?;
     let Some(shim) = &order.shim else { return Ok(None) };
 
     // A session of its own as pid 1, without a terminal.
     setsid().map_err(LauncherError::Session)?;
-    hand_over(shim)?;
-
-    // Opened while we may still pass every directory on the way to it.
+    hand_over(shim, terminal, null)?;
     let open = fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(&shim.program);
     let program = open.map_err(|source| LauncherError::Program(shim.program.clone(), source))?;
 
-    // The memory of a guest in a core dump would lie about on the host.
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(LauncherError::CoreLimit)?;
-
-    // Groups first: without the user there would be no right to change them.
-    if let Walls::Own { uid, gid } = order.walls {
-        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        setgroups(&[]).map_err(LauncherError::Ids)?;
-        setresgid(gid, gid, gid).map_err(LauncherError::Ids)?;
-        setresuid(uid, uid, uid).map_err(LauncherError::Ids)?;
-    }
-
-    // No set-uid program gives anything back.
-    prctl::set_no_new_privs().map_err(LauncherError::NoNewPrivileges)?;
+    let before = match order.walls {
+        Walls::Own { uid } => Before::Root { uid, gid: order.group.unwrap_or(uid) },
+        Walls::UserNamespace => Before::UserNamespace,
+        Walls::Bare => Before::User,
+    };
+    rights::give_up(before, order.limits, &order.without)?;
     umask(Mode::from_bits_truncate(0o077));
     chdir("/").map_err(LauncherError::Chdir)?;
 
@@ -215,36 +278,38 @@ fn become_shim(order: &LaunchOrder) -> Result<Option<Infallible>, LauncherError>
     }
 }
 
-/// A mount namespace with the guest's own tmpfs and the /proc of its PID namespace.
+/// A mount namespace, and in it the jail; without one, only the guest's own tmpfs and /proc where the
+/// host has them.
 fn raise_mounts(order: &LaunchOrder) -> Result<(), LauncherError> {
-    unshare(CloneFlags::CLONE_NEWNS).map_err(LauncherError::Namespaces)?;
+    if order.walls == Walls::Bare || !order.without.keeps(WallName::MountNamespace) {
+        return Ok(());
+    }
+    let inmate = inmate(order.walls, order.group, &order.without);
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|e| LauncherError::Namespace(WallName::MountNamespace, e))?;
+    jail::keep_private()?;
+    if order.without.keeps(WallName::RootDirectory) {
+        return Ok(jail::enter(&order.jail, inmate)?);
+    }
+    jail::mount_work(&order.jail.place, order.jail.work_bytes, inmate)?;
+    Ok(jail::mount_proc(Path::new("/proc"), inmate)?)
+}
 
-    // Nothing mounted here is seen outside.
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).map_err(LauncherError::Private)?;
-
-    // With exec: the kernel maps its memory from there. Gone with the namespace.
-    let owner = match order.walls {
-        Walls::Own { uid, gid } => format!("uid={uid},gid={gid},"),
-        Walls::UserNamespace | Walls::Bare => String::new(),
+pub(crate) fn inmate(walls: Walls, group: Option<u32>, without: &Without) -> Inmate {
+    let (uid, gid) = match walls {
+        Walls::Own { uid } => (uid, group.unwrap_or(uid)),
+        Walls::UserNamespace | Walls::Bare => (Uid::effective().as_raw(), Gid::effective().as_raw()),
     };
-    let options = format!("{owner}mode=0700,size={}", order.work_bytes);
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("umbel"), &order.work, Some("tmpfs"), flags, Some(options.as_str()))
-        .map_err(|error| LauncherError::Work(order.work.clone(), error))?;
-
-    // The processes of the host are nobody's business in there.
-    let flags = flags | MsFlags::MS_NOEXEC;
-    match (mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>), order.walls) {
-        // In a container a user namespace may not see more of /proc than the container does; the old
-        // one serves as well.
-        (Err(nix::Error::EPERM), Walls::UserNamespace) => Ok(()),
-        (mounted, _) => mounted.map_err(LauncherError::Proc),
+    Inmate {
+        uid,
+        gid,
+        makes_devices: matches!(walls, Walls::Own { .. }),
+        all_devices: !without.keeps(WallName::Devices),
+        own_processes: without.keeps(WallName::PidNamespace),
     }
 }
 
 /// One user and one group, who are who they were outside.
-fn enter_user_namespace() -> Result<(), LauncherError> {
+pub(crate) fn enter_user_namespace() -> Result<(), LauncherError> {
     let (uid, gid) = (Uid::effective(), Gid::effective());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(LauncherError::UserNamespace)?;
     let write = |file: &'static str, text: String| {
@@ -256,21 +321,41 @@ fn enter_user_namespace() -> Result<(), LauncherError> {
     write("gid_map", format!("{gid} {gid} 1"))
 }
 
+/// A terminal's master side, its other side unlocked: whoever holds it can open that too (ioctl_tty(2),
+/// TIOCGPTPEER), without a name for it. Numbered above what is handed over.
+fn open_terminal() -> nix::Result<PtyMaster> {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    Ok(master)
+}
+
 /// Puts every descriptor in the place of the launch contract and marks the rest to be closed.
 #[expect(unsafe_code, reason = "dup2(2) and close_range(2) on descriptors of the launch contract")]
-fn hand_over(shim: &ShimFiles) -> Result<(), LauncherError> {
-    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(|source| LauncherError::Program("/dev/null".into(), source))?;
+fn hand_over(shim: &ShimFiles, terminal: &PtyMaster, null: File) -> Result<(), LauncherError> {
+    // It may have a number that is filled below, and must not close one of those when it goes.
+    let terminal =
+        fcntl(terminal, FcntlArg::F_DUPFD_CLOEXEC(CARD_CONTROL_FD + 1)).map_err(LauncherError::Descriptors)?;
+    let terminal = adopt(terminal);
     dup2_stdin(&null).map_err(LauncherError::Descriptors)?;
     let log = io::stderr().as_fd().try_clone_to_owned().map_err(LauncherError::Note)?;
     dup2_stdout(&log).map_err(LauncherError::Descriptors)?;
     // Both may have the numbers that are filled next.
     drop((null, log));
-    for (from, to) in [(shim.listener, LISTENER_FD), (shim.ring, RING_FD), (shim.order, ORDER_FD)] {
+    let always = [
+        (shim.listener, LISTENER_FD),
+        (shim.ring, RING_FD),
+        (shim.order, ORDER_FD),
+        (terminal.as_raw_fd(), TERMINAL_FD),
+    ];
+    let card = [shim.card.map(|fd| (fd, CARD_FD)), shim.card_control.map(|fd| (fd, CARD_CONTROL_FD))];
+    for (from, to) in always.into_iter().chain(card.into_iter().flatten()) {
         // SAFETY: plain numbers; what `to` was is of no more use in this process.
         nix::errno::Errno::result(unsafe { libc::dup2(from, to) }).map_err(LauncherError::Descriptors)?;
     }
-    let after = u32::try_from(ORDER_FD + 1).unwrap_or_default();
+    // Everything behind the last, which is the card where there is one.
+    let after = if shim.card.is_some() { CARD_CONTROL_FD + 1 } else { CARD_FD };
+    let after = u32::try_from(after).unwrap_or_default();
     // SAFETY: only marks descriptors; those still needed are used before the execve that closes them.
     let marked = unsafe { libc::syscall(libc::SYS_close_range, after, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     nix::errno::Errno::result(marked).map(drop).map_err(LauncherError::Descriptors)

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Generation, GuestId, Seen};
+use umbel_guest::{Generation, GuestId, KernelId, Seen};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -25,6 +25,9 @@ pub struct Entry {
     /// The guest's own host uid and gid; the agent's own in the personal profile.
     pub uid: u32,
     pub run: Option<Run>,
+    /// What it was last started with.
+    #[serde(default)]
+    pub kernel: Option<KernelId>,
     /// What was last seen, and of which run.
     pub seen: Seen,
     pub seen_generation: Generation,
@@ -112,7 +115,7 @@ mod tests {
         let guest: GuestId = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
         let run = Run { pid: 7, start_time: 8, boot_id: "b".into(), generation: Generation::FIRST };
         let (generation, seen) = (Generation::FIRST, Seen::Starting);
-        let entry = Entry { generation, uid: 9, run: Some(run), seen, seen_generation: generation };
+        let entry = Entry { generation, uid: 9, run: Some(run), kernel: None, seen, seen_generation: generation };
         ledger.save(guest, &entry).expect("saved");
         fs::write(dir.path().join("guests/half.new"), "{").expect("written");
         let again = Ledger::open(dir.path()).expect("opens");

@@ -3,25 +3,41 @@
 //! uid from ids, and is never on the way of a console's bytes.
 //!
 //! Reading order: [`serve`] (the socket), [`request`] (a function per request), [`policy`] (pure
-//! accept or refuse), [`launch`] and [`launcher`] (how a guest is started), [`watch`] (how its end is
-//! learnt); then what they act on: [`ledger`], [`cgroup`], [`uid`], [`disk`], [`image`], [`kernels`].
+//! accept or refuse), [`walls`] (what stands around a guest, by name), [`launch`] and [`launcher`] (how it
+//! is started), [`jail`] and [`rights`] (what the launcher leaves it), [`watch`] (how its end is learnt),
+//! [`shim`] and [`control`] (what is asked of a shim); then what they act on: [`ledger`], [`cgroup`] with
+//! [`limits`], [`uid`], [`disk`] with [`strays`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`],
+//! [`network`].
 
+pub mod beneath;
 pub mod cgroup;
 pub mod clean;
 pub mod cli;
+pub mod control;
 pub mod disk;
+pub mod doctor;
 pub mod host;
 pub mod image;
+pub mod jail;
 pub mod kernels;
 pub mod launch;
 pub mod launcher;
 pub mod ledger;
+pub mod libraries;
+pub mod limits;
+pub mod metrics;
+pub mod network;
 pub mod policy;
 pub mod process;
 pub mod request;
+pub mod rights;
 pub mod serve;
+pub mod shim;
 pub mod state;
+pub mod strays;
+pub mod tree;
 pub mod uid;
+pub mod walls;
 pub mod watch;
 
 /// An error and its causes in one line, for a refusal or a log.

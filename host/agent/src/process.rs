@@ -31,13 +31,18 @@ pub fn boot_id() -> io::Result<String> {
 
 /// A descriptor of the very process that was started then, if it still runs.
 pub fn open(run: &Run) -> Option<OwnedFd> {
-    if boot_id().ok()? != run.boot_id {
+    open_process(run.pid, run.start_time, &run.boot_id)
+}
+
+/// The same of any process.
+pub fn open_process(number: i32, started: u64, boot: &str) -> Option<OwnedFd> {
+    if boot_id().ok()? != boot {
         return None;
     }
-    let pid = rustix::process::Pid::from_raw(run.pid)?;
+    let pid = rustix::process::Pid::from_raw(number)?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
     // Looked at after it was opened: now the number can't be given to another.
-    (start_time(run.pid)? == run.start_time).then_some(pidfd)
+    (start_time(number)? == started).then_some(pidfd)
 }
 
 /// Takes the exit of a child of ours off the table; whoever else it belongs to does it themselves.

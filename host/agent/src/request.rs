@@ -1,24 +1,26 @@
 //! A function per request. Each may be repeated; each leaves nothing half done.
 
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId, Seen};
-use umbel_wire::agent::{Refusal, Reply, Request, StartOrder, StopHow, VERSION};
+use umbel_guest::{Attachment, Generation, GuestId, ImageId, KernelId, Seen};
+use umbel_wire::agent::{ImageFacts, Profile, Refusal, Reply, Request, StartOrder, StopHow, VERSION};
 use umbel_wire::frame;
-use umbel_wire::launch::ShimOrder;
-use umbel_wire::shim::{self, Control, FromShim, ShimState, ToShim, Word};
+use umbel_wire::launch::{Filters, RootDisk, ShimOrder};
+use umbel_wire::shim::{Control, ShimState, Word};
 
+use crate::launch::Start;
 use crate::ledger::{Entry, Run};
 use crate::policy::{StartMeans, check_generation, check_purge, check_start};
+use crate::shim::Shim;
 use crate::state::{State, failed, new_entry};
-use crate::{disk, host, image, launch, process, watch};
+use crate::walls::WallName;
+use crate::{
+    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, strays, tree, watch,
+};
 
-/// How long a shim may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may take to end its guest before that is done without it.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How long a killed guest may take to be gone altogether.
@@ -44,16 +46,53 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Hello { version } => hello(state, version),
         Request::Host {} => host::facts(state).map(Reply::Host),
         Request::Kernels {} => Ok(Reply::Kernels { kernels: state.kernels.all() }),
-        Request::Images {} => Ok(Reply::Images { images: image::all(&state.layout) }),
-        Request::ImagePrepare { image } => image::prepare(&state.layout, &image).map(Reply::Image),
+        Request::Images {} => Ok(Reply::Images { images: images(state) }),
+        Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),
         Request::DiskCreate { guest, generation, image, size, kind } => {
-            in_turn(state, guest, || disk_create(state, guest, generation, &image, size, kind)).map(done)
+            let make = |uid| disk::create(state, guest, uid, &image, size, kind);
+            in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)
+        }
+        Request::DiskAdopt { guest, generation, stray } => {
+            let make = |uid| strays::adopt(state, guest, uid, &stray);
+            in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)
         }
         Request::Start(order) => in_turn(state, order.guest, || start(state, &order)).map(done),
         Request::Stop { guest, generation, how } => stop(state, guest, generation, how).map(done),
         Request::Purge { guest, generation } => in_turn(state, guest, || purge(state, guest, generation)).map(done),
         Request::Inventory { .. } => Ok(Reply::Inventory(state.inventory())),
+        Request::NetworkEnsure { network } => state.networks.ensure(network).map(Reply::Network),
+        Request::Networks {} => Ok(Reply::Networks { networks: state.networks.all() }),
+        Request::NetworkForwards { network, forwards } => state.networks.forward(network, forwards).map(done),
+        Request::NetworkRemove { network } => state.networks.remove(network).map(done),
+        Request::Strays {} => Ok(Reply::Strays { strays: strays::all(state) }),
+        Request::Pause { guest, generation, paused } => {
+            in_turn(state, guest, || control::pause(state, guest, generation, paused)).map(done)
+        }
+        Request::SysRq { guest, generation, key } => {
+            in_turn(state, guest, || control::sys_rq(state, guest, generation, key)).map(done)
+        }
+        Request::Limit { guest, generation, limits } => {
+            in_turn(state, guest, || limits::limit(state, guest, generation, &limits)).map(done)
+        }
+        Request::Metrics { guest, span } => metrics::series(state, guest, span).map(Reply::Series),
+        Request::MemoryInside { guest } => control::memory_inside(state, guest).map(Reply::MemoryInside),
+        Request::KernelAdd { kernel, upload } => state.kernels.add(&kernel, upload).map(done),
+        Request::KernelRemove { kernel } => kernel_remove(state, &kernel).map(done),
     }
+}
+
+fn images(state: &State) -> Vec<ImageFacts> {
+    let tree = state.tree.as_ref().and_then(|_| tree::facts(&state.kernels.all()));
+    image::all(&state.layout).into_iter().chain(tree).collect()
+}
+
+/// Of the host's own files nothing has to be made that isn't there.
+fn image_prepare(state: &State, image: &ImageId) -> Result<ImageFacts, Refusal> {
+    if *image != tree::image() {
+        return image::prepare(&state.layout, image);
+    }
+    let unknown = || Refusal::UnknownImage { image: image.clone() };
+    images(state).into_iter().find(|facts| facts.id == *image).ok_or_else(unknown)
 }
 
 fn hello(state: &State, asked: u32) -> Result<Reply, Refusal> {
@@ -70,16 +109,19 @@ fn in_turn<T>(state: &State, guest: GuestId, act: impl FnOnce() -> T) -> T {
     act()
 }
 
-fn disk_create(
+fn disk_make(
     state: &State,
     guest: GuestId,
     generation: Generation,
-    image: &ImageId,
-    size: DiskSize,
-    kind: DiskKind,
+    make: impl FnOnce(u32) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let heard = state.entry(guest);
     check_generation(heard.as_ref().map(|e| e.generation), generation)?;
+    // A disk that a kernel has mounted is written to by nobody else.
+    if heard.as_ref().is_some_and(|entry| entry.seen.is_alive()) {
+        return Err(Refusal::StillRunning);
+    }
+    disk::check_unused(state, guest)?;
     let ledger = |e: crate::ledger::LedgerError| failed("writing the ledger")(&e);
     let is_new = heard.is_none();
     // Written down first: a uid that owns a file must not be given to another guest.
@@ -94,7 +136,7 @@ fn disk_create(
             uid
         }
     };
-    let made = disk::create(state, guest, uid, image, size, kind);
+    let made = make(uid);
     if made.is_err() && is_new {
         state.forget(guest).map_err(ledger)?;
     }
@@ -108,8 +150,23 @@ fn start(state: &Arc<State>, order: &StartOrder) -> Result<(), Refusal> {
     if check_start(&before.seen, before.seen_generation, order.generation)? == StartMeans::Nothing {
         return Ok(());
     }
-    let kernel = state.kernels.path(&order.kernel)?;
+    let used = state.kernels.use_one();
+    let kernel = state.kernels.find(&order.kernel)?;
+    let attachment = order.card.map_or(Attachment::None, |card| card.attachment);
+    kernel
+        .features
+        .check(order.mode, order.clock, attachment)
+        .map_err(|errors| Refusal::BadKernel { kernel: order.kernel.clone(), reason: errors.to_string() })?;
+    // What an earlier run may have left would have its disk.
+    if let Some(cgroup) = state.cgroup(guest) {
+        cgroup.end_all().map_err(|e| failed("ending what an earlier run left")(&e))?;
+    }
     let root_disk = disk::check(state, guest, &order.image, order.disk, order.disk_kind)?;
+    let tree = state.tree.clone().filter(|_| matches!(root_disk, RootDisk::Tree { .. }));
+    if tree.is_some() && !kernel.features.hostfs {
+        let reason = "it can't have the host's files as its root: it was built without hostfs".to_owned();
+        return Err(Refusal::BadKernel { kernel: order.kernel.clone(), reason });
+    }
     host::check_memory(order.memory)?;
 
     let starting = Entry {
@@ -117,20 +174,39 @@ fn start(state: &Arc<State>, order: &StartOrder) -> Result<(), Refusal> {
         seen: Seen::Starting,
         seen_generation: order.generation,
         run: None,
+        kernel: Some(order.kernel.clone()),
         ..before.clone()
     };
     let ledger = |e: crate::ledger::LedgerError| failed("writing the ledger")(&e);
+    limits::prepare(state, guest, &order.limits)?;
     state.put(guest, starting.clone()).map_err(ledger)?;
+    // From here on the ledger says that it is in use.
+    drop(used);
     let shim_order = ShimOrder {
         guest,
         generation: order.generation,
         name: order.name.clone(),
-        kernel,
+        kernel: kernel.file,
         memory: order.memory,
+        mode: order.mode,
+        clock: order.clock,
+        boot: order.boot,
         root_disk,
+        card: None,
         work: state.layout.work(guest),
+        filters: filters(state)?,
     };
-    match launch::launch(state, &shim_order, before.uid) {
+    let plugged = network::start::plug(state, order, before.uid).inspect_err(|_| {
+        launch::take_away(state, guest).unwrap_or_else(|error| {
+            tracing::error!(%guest, cause = in_full(&error), "a failed start left something behind");
+        });
+    });
+    let launched = plugged.and_then(|(card, plug)| {
+        let order = ShimOrder { card, ..shim_order };
+        let start = Start { order, uid: before.uid, plug, kernel_libraries: kernel.libraries, tree };
+        launch::launch(state, &start)
+    });
+    match launched {
         Ok(run) => {
             // Followed even if it can't be written down: the note of the launcher leads to it as well.
             let written = state.put(guest, Entry { run: Some(run.clone()), ..starting });
@@ -146,6 +222,20 @@ fn start(state: &Arc<State>, order: &StartOrder) -> Result<(), Refusal> {
             Err(refusal)
         }
     }
+}
+
+/// Walls that the shim raises. Landlock is asked for where the host has it; a host that can't filter system
+/// calls starts nobody, unless that was switched off or guests are one's own.
+fn filters(state: &State) -> Result<Filters, Refusal> {
+    let landlock = state.without.keeps(WallName::Landlock) && doctor::landlock_abi().is_ok();
+    let seccomp = match (state.without.keeps(WallName::Seccomp), doctor::check_seccomp(), state.profile()) {
+        (false, ..) | (true, Err(_), Profile::Personal) => false,
+        (true, Ok(()), _) => true,
+        (true, Err(reason), Profile::Hosting) => {
+            return Err(Refusal::Wall { wall: WallName::Seccomp.to_string(), reason });
+        }
+    };
+    Ok(Filters { landlock, seccomp })
 }
 
 fn stop(state: &State, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), Refusal> {
@@ -166,10 +256,10 @@ fn stop(state: &State, guest: GuestId, generation: Generation, how: StopHow) -> 
 
 fn shut_down(state: &State, guest: GuestId) -> Result<(), Refusal> {
     let at = failed("asking the shim to press Ctrl-Alt-Del");
-    let mut stream = greet(state, guest).map_err(|e| at(&e))?;
+    let mut shim = Shim::greet(state, guest).map_err(|e| at(&e))?;
     let mut asked = false;
     loop {
-        let word = match hear(&mut stream) {
+        let word = match shim.hear() {
             Ok(word) => word,
             // It went while it was asked: that is an answer.
             Err(frame::FrameError::Closed) if asked => return Ok(()),
@@ -179,8 +269,11 @@ fn shut_down(state: &State, guest: GuestId) -> Result<(), Refusal> {
             Word::State(ShimState::Ended { .. }) if asked => return Ok(()),
             Word::State(ShimState::Ended { .. }) => return Err(Refusal::NotRunning),
             Word::State(ShimState::Alive { phase: umbel_guest::Phase::Stopping, .. }) if asked => return Ok(()),
+            Word::State(ShimState::Alive { phase: umbel_guest::Phase::Paused, .. }) if !asked => {
+                return Err(Refusal::IsPaused);
+            }
             Word::State(ShimState::Alive { phase, .. }) if !asked => {
-                say(&mut stream, Control::CtrlAltDel).map_err(|e| at(&e))?;
+                shim.say(Control::CtrlAltDel).map_err(|e| at(&e))?;
                 asked = true;
                 // Asked once more while it is at it: there is no new state to wait for.
                 if phase == umbel_guest::Phase::Stopping {
@@ -188,7 +281,7 @@ fn shut_down(state: &State, guest: GuestId) -> Result<(), Refusal> {
                 }
             }
             Word::Refused { what, reason } => return Err(Refusal::Failed { step: what, error: reason }),
-            Word::State(_) | Word::Hello { .. } => {}
+            _ => {}
         }
     }
 }
@@ -212,9 +305,9 @@ pub fn end_run(state: &State, guest: GuestId, run: &Run) -> Result<(), Refusal> 
 }
 
 fn ask_to_end(state: &State, guest: GuestId, run: &Run) -> bool {
-    let asked = greet(state, guest).and_then(|mut stream| {
-        say(&mut stream, Control::Kill)?;
-        Ok(stream)
+    let asked = Shim::greet(state, guest).and_then(|mut shim| {
+        shim.say(Control::Kill)?;
+        Ok(shim)
     });
     asked.is_ok() && soon(LAST_WORDS, || process::open(run).is_none())
 }
@@ -230,6 +323,11 @@ fn force_end(state: &State, guest: GuestId, run: &Run) -> Result<(), Refusal> {
         None if soon(GONE, || process::open(run).is_none()) => Ok(()),
         None => Err(Refusal::StillRunning),
     }
+}
+
+fn kernel_remove(state: &State, kernel: &KernelId) -> Result<(), Refusal> {
+    let runs = |entry: &Entry| entry.seen.is_alive() && entry.kernel.as_ref() == Some(kernel);
+    state.kernels.remove(kernel, || state.entries().iter().any(|(_, entry)| runs(entry)))
 }
 
 fn purge(state: &State, guest: GuestId, generation: Generation) -> Result<(), Refusal> {
@@ -257,24 +355,4 @@ fn soon(patience: Duration, done: impl Fn() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(3));
     }
     true
-}
-
-fn greet(state: &State, guest: GuestId) -> Result<UnixStream, frame::FrameError> {
-    let mut stream = UnixStream::connect(state.layout.shim_socket(guest))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    say(&mut stream, Control::Hello { version: shim::VERSION })?;
-    Ok(stream)
-}
-
-fn say(stream: &mut UnixStream, control: Control) -> Result<(), frame::FrameError> {
-    frame::write(stream, &ToShim::Control(control).encode()?)
-}
-
-fn hear(stream: &mut impl Read) -> Result<Word, frame::FrameError> {
-    loop {
-        if let FromShim::Word(word) = FromShim::decode(&frame::read(stream)?)? {
-            return Ok(word);
-        }
-    }
 }

@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Uid;
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,10 +20,11 @@ use umbel_wire::agent::{Reply, Request, VERSION};
 use umbel_wire::frame::{self, FrameError};
 
 use crate::cgroup::Hierarchy;
-use crate::ledger::LedgerError;
-use crate::state::{PanelIds, State, Walls};
+use crate::state::{OpenError, PanelIds, State, Walls};
+use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
-use crate::{in_full, launch, request, watch};
+use crate::walls::Without;
+use crate::{in_full, launch, metrics, request, watch};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,7 +40,9 @@ pub enum ServeError {
     #[error("another agent serves the data directory {data}")]
     Taken { data: PathBuf },
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Show(#[from] TreeError),
     #[error(transparent)]
     Uids(#[from] UidError),
     #[error("adopting shims whose launcher has ended")]
@@ -46,25 +51,54 @@ pub enum ServeError {
     Runtime(#[source] io::Error),
     #[error("listening on {path}")]
     Listen { path: PathBuf, source: io::Error },
+    #[error("taking as many descriptors as there may be")]
+    Descriptors(#[source] nix::Error),
+    #[error("starting to measure guests")]
+    Metrics(#[source] io::Error),
     #[error("hearing signals")]
     Signals(#[source] io::Error),
 }
 
-pub fn run(layout: Layout, panel: PanelIds) -> Result<(), ServeError> {
+pub fn run(
+    layout: Layout,
+    panel: PanelIds,
+    without: Without,
+    dns: Option<Ipv4Addr>,
+    kernels: Vec<PathBuf>,
+    show: &[PathBuf],
+) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("UMBEL_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     make_directories(&layout)?;
+    let shown = tree::shown(&layout, show)?;
     let _alone = lock(&layout, PATIENCE)?;
     // Launchers end before their shims: those come to us, and their end is ours to take off the table.
     prctl::set_child_subreaper(true).map_err(ServeError::Subreaper)?;
-    let walls = walls(&layout)?;
-    let state = Arc::new(State::open(layout, panel, walls)?);
+    let walls = walls(&layout, &without)?;
+    if !without.is_empty() {
+        tracing::warn!(%without, "walls are switched off: guests may break out");
+    }
+    let mut state = State::open(layout, panel, walls, without, kernels)?;
+    if let Some(dns) = dns {
+        state.networks.ask_for_names(dns);
+    }
+    state.tree = tree::make(&state.layout, shown, state.entries().iter().all(|(_, entry)| entry.run.is_none()));
+    let state = Arc::new(state);
+    state.kernels.sweep();
+    raise_descriptors().map_err(ServeError::Descriptors)?;
+    metrics::measure(Arc::clone(&state)).map_err(ServeError::Metrics)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     let served = runtime.block_on(serve(&state));
     // A request that is under way on a thread of its own is not waited for: all may be repeated.
     runtime.shutdown_background();
     served
+}
+
+/// Some nine for each guest: its shim, its end, its counters. The usual soft limit is for a hundred.
+fn raise_descriptors() -> nix::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)
 }
 
 async fn serve(state: &Arc<State>) -> Result<(), ServeError> {
@@ -150,6 +184,7 @@ fn make_directories(layout: &Layout) -> Result<(), ServeError> {
     let work = layout.run().join("w");
     for (path, mode) in [
         (layout.ledger(), 0o700),
+        (layout.adopt(), 0o700),
         (layout.guests(), pass),
         (images, open),
         (kernels, open),
@@ -196,11 +231,11 @@ pub fn lock(layout: &Layout, patience: Duration) -> Result<Lock, ServeError> {
 }
 
 /// As root every wall, or the reason why there will be no guest; as an ordinary user what there is.
-pub fn walls(layout: &Layout) -> Result<Walls, ServeError> {
+pub fn walls(layout: &Layout, without: &Without) -> Result<Walls, ServeError> {
     if Uid::effective().is_root() {
         let range = Range::claim(layout.data(), layout.instance().as_str())?;
         let cgroups = Hierarchy::prepare(layout.instance()).map_err(|error| in_full(&error));
         return Ok(Walls::Hosting { range, cgroups });
     }
-    Ok(Walls::Personal { namespaces: launch::try_namespaces(&layout.run().join("w").join("probe")) })
+    Ok(Walls::Personal { namespaces: launch::try_namespaces(&layout.run().join("w").join("probe"), without) })
 }

@@ -1,7 +1,8 @@
 //! What the agent knows: the ledger in memory, with a version that grows at every change and wakes
 //! whoever waits for the inventory.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,13 +10,18 @@ use nix::unistd::{Gid, Uid};
 use tokio::sync::watch;
 use umbel_guest::{Exit, Generation, GuestId, Seen};
 use umbel_wire::Layout;
-use umbel_wire::agent::{GuestFacts, Inventory, Profile, Refusal};
+use umbel_wire::agent::{GuestFacts, Inventory, Profile, Refusal, Said};
+use umbel_wire::talk::{self, Talk};
 
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::kernels::Kernels;
+use crate::kernels::ask::Asker;
 use crate::ledger::{Entry, Ledger, LedgerError, Run};
+use crate::network::{NetworkError, Networks};
+use crate::tree::Tree;
 use crate::uid::Range;
-use crate::{in_full, now};
+use crate::walls::{WallName, Without};
+use crate::{in_full, launcher, now};
 
 /// Besides root and the agent's own user, who is heard; and whose group may connect to consoles.
 #[derive(Clone, Copy, Debug)]
@@ -38,19 +44,43 @@ pub enum Walls {
     },
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Networks(#[from] NetworkError),
+}
+
 #[derive(Debug)]
 struct Guest {
     entry: Entry,
     /// A kill was asked for: an end without a word is then ours.
     kill_asked: bool,
+    said: VecDeque<Said>,
+    talk: Talk,
 }
+
+impl Guest {
+    fn new(entry: Entry) -> Self {
+        Self { entry, kill_asked: false, said: VecDeque::new(), talk: Talk::new(now()) }
+    }
+}
+
+/// So many of a guest's lines are kept.
+const SAID_MAX: usize = 20;
 
 #[derive(Debug)]
 pub struct State {
     pub layout: Layout,
     pub panel: PanelIds,
     pub walls: Walls,
+    /// What an administrator has switched off.
+    pub without: Without,
     pub kernels: Kernels,
+    pub networks: Networks,
+    /// What of the host guests may have as their root.
+    pub tree: Option<Tree>,
     ledger: Ledger,
     guests: Mutex<BTreeMap<GuestId, Guest>>,
     /// One request at a time changes a guest.
@@ -59,12 +89,27 @@ pub struct State {
 }
 
 impl State {
-    pub fn open(layout: Layout, panel: PanelIds, walls: Walls) -> Result<Self, LedgerError> {
+    /// `kernels` are directories of our own builds.
+    pub fn open(
+        layout: Layout,
+        panel: PanelIds,
+        walls: Walls,
+        without: Without,
+        kernels: Vec<PathBuf>,
+    ) -> Result<Self, OpenError> {
         let ledger = Ledger::open(&layout.ledger())?;
-        let guests = ledger.all()?.into_iter().map(|(id, entry)| (id, Guest { entry, kill_asked: false })).collect();
-        let kernels = Kernels::new(&layout);
+        let guests = ledger.all()?.into_iter().map(|(id, entry)| (id, Guest::new(entry))).collect();
+        let asker = Asker { place: layout.run().join("ask"), walls: asking(&walls), without: without.clone() };
+        let kernels = Kernels::new(&layout, kernels, asker);
+        let range = match &walls {
+            Walls::Hosting { range, .. } => Some(*range),
+            Walls::Personal { .. } => None,
+        };
+        let networks = Networks::open(&layout, range)?;
         let (turns, version) = (Mutex::default(), watch::Sender::new(1));
-        Ok(Self { layout, panel, walls, kernels, ledger, guests: Mutex::new(guests), turns, version })
+        let guests = Mutex::new(guests);
+        let tree = None;
+        Ok(Self { layout, panel, walls, without, kernels, networks, tree, ledger, guests, turns, version })
     }
 
     pub fn profile(&self) -> Profile {
@@ -80,6 +125,16 @@ impl State {
             Walls::Hosting { cgroups: Ok(cgroups), .. } => Some(cgroups.guest(guest)),
             _ => None,
         }
+    }
+
+    /// Whether a guest's processes have mounts of their own.
+    pub fn has_mounts(&self) -> bool {
+        !matches!(self.walls, Walls::Personal { namespaces: Err(_) }) && self.without.keeps(WallName::MountNamespace)
+    }
+
+    /// Whether they have a root directory of their own, with the names of [`crate::jail`].
+    pub fn has_jail(&self) -> bool {
+        self.has_mounts() && self.without.keeps(WallName::RootDirectory)
     }
 
     pub fn entry(&self, guest: GuestId) -> Option<Entry> {
@@ -101,7 +156,11 @@ impl State {
         match &self.walls {
             Walls::Personal { .. } => Ok(Uid::effective().as_raw()),
             Walls::Hosting { range, .. } => {
-                let taken: Vec<u32> = self.lock().values().map(|g| g.entry.uid).collect();
+                let mut taken: Vec<u32> = self.lock().values().map(|g| g.entry.uid).collect();
+                if !self.without.keeps(WallName::Uid) {
+                    // All the same one.
+                    taken.clear();
+                }
                 let wall = |e: crate::uid::UidError| Refusal::Wall { wall: "uid".into(), reason: in_full(&e) };
                 range.free(&taken).map_err(wall)
             }
@@ -112,8 +171,17 @@ impl State {
     pub fn put(&self, guest: GuestId, entry: Entry) -> Result<(), LedgerError> {
         self.ledger.save(guest, &entry)?;
         let mut guests = self.lock();
-        let kill_asked = guests.get(&guest).is_some_and(|g| g.kill_asked && g.entry.run == entry.run);
-        guests.insert(guest, Guest { entry, kill_asked });
+        match guests.entry(guest) {
+            Vacant(place) => drop(place.insert(Guest::new(entry))),
+            Occupied(mut found) => {
+                let found = found.get_mut();
+                found.kill_asked &= found.entry.run == entry.run;
+                if found.entry.seen_generation != entry.seen_generation {
+                    found.said.clear();
+                }
+                found.entry = entry;
+            }
+        }
         drop(guests);
         self.changed();
         Ok(())
@@ -153,6 +221,20 @@ impl State {
         }
     }
 
+    /// A line that a guest of this run wrote. A shim may lie, so lines are cut and counted here again.
+    pub fn said(&self, guest: GuestId, run: &Run, said: &Said) {
+        let mut guests = self.lock();
+        let Some(found) = guests.get_mut(&guest).filter(|g| g.entry.run.as_ref() == Some(run)) else { return };
+        let Some(missed) = found.talk.passes(now()) else { return };
+        if found.said.len() == SAID_MAX {
+            found.said.pop_front();
+        }
+        let text = talk::line(said.text.as_bytes());
+        found.said.push_back(Said { at: said.at.min(now()), text, missed: said.missed.saturating_add(missed) });
+        drop(guests);
+        self.changed();
+    }
+
     /// From now on an end of this run without a word is a kill.
     pub fn kill_asked(&self, guest: GuestId) {
         if let Some(guest) = self.lock().get_mut(&guest) {
@@ -190,13 +272,17 @@ impl State {
     pub fn inventory(&self) -> Inventory {
         // The version first: what changes in between is told once more.
         let version = *self.version.borrow();
-        let facts = |(guest, entry): (GuestId, Entry)| GuestFacts {
+        let facts = |(guest, entry, said): (GuestId, Entry, Vec<Said>)| GuestFacts {
             guest,
             generation: entry.seen_generation,
             seen: entry.seen,
             has_disk: self.layout.disk(guest).exists(),
+            said,
         };
-        Inventory { version, guests: self.entries().into_iter().map(facts).collect() }
+        let guests =
+            self.lock().iter().map(|(id, g)| (*id, g.entry.clone(), g.said.iter().cloned().collect())).collect();
+        let guests: Vec<(GuestId, Entry, Vec<Said>)> = guests;
+        Inventory { version, guests: guests.into_iter().map(facts).collect() }
     }
 
     /// Something in the inventory is new.
@@ -209,9 +295,18 @@ impl State {
     }
 }
 
+/// The walls around a kernel that is asked what it can, and a user that no guest has.
+fn asking(walls: &Walls) -> launcher::Walls {
+    match walls {
+        Walls::Hosting { range, .. } => launcher::Walls::Own { uid: range.last() },
+        Walls::Personal { namespaces: Ok(()) } => launcher::Walls::UserNamespace,
+        Walls::Personal { namespaces: Err(_) } => launcher::Walls::Bare,
+    }
+}
+
 /// An entry for a guest that was never heard of.
 pub fn new_entry(generation: Generation, uid: u32) -> Entry {
-    Entry { generation, uid, run: None, seen: Seen::Gone, seen_generation: Generation::default() }
+    Entry { generation, uid, run: None, kernel: None, seen: Seen::Gone, seen_generation: Generation::default() }
 }
 
 /// A refusal that names the step.

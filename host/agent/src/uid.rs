@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// containers, below the sign bit.
 const FIRST: u32 = 1_600_000_000;
 const RANGE: u32 = 65_536;
+/// Of a range, how many are for guests; the rest is for networks.
+const GUESTS: u32 = 49_152;
 const RANGES: u32 = 4096;
 /// Who has which range, for all instances of the machine.
 const CLAIMS: &str = "/run/umbel-uids";
@@ -54,9 +56,19 @@ impl Range {
         Err(UidError::NoRange)
     }
 
+    /// The one that no guest gets: kernels that came from somebody are asked under it what they can.
+    pub fn last(self) -> u32 {
+        self.first + RANGE - 1
+    }
+
     /// A uid that none of the taken ones is.
     pub fn free(self, taken: &[u32]) -> Result<u32, UidError> {
-        (self.first..self.first + RANGE).find(|uid| !taken.contains(uid)).ok_or(UidError::NoUid)
+        (self.first..self.first + GUESTS).find(|uid| !taken.contains(uid)).ok_or(UidError::NoUid)
+    }
+
+    /// A group for a network, and the user of its switch; never that of a guest.
+    pub fn free_group(self, taken: &[u32]) -> Result<u32, UidError> {
+        (self.first + GUESTS..self.last()).find(|gid| !taken.contains(gid)).ok_or(UidError::NoUid)
     }
 
     /// Gives the range back.
@@ -85,5 +97,7 @@ mod tests {
         let (one, other) = (a.free(&[]).expect("a uid"), b.free(&[]).expect("a uid"));
         assert!(one.abs_diff(other) >= RANGE);
         assert_ne!(a.free(&[one]).expect("another"), one);
+        let group = a.free_group(&[]).expect("a group");
+        assert!(group.abs_diff(one) >= GUESTS && group.abs_diff(other) >= RANGE - GUESTS);
     }
 }

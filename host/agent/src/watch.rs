@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +26,10 @@ use crate::{in_full, now};
 
 /// Between two connections to a shim that closed one.
 const AGAIN: Duration = Duration::from_millis(200);
+/// How long a shim that has ended is listened to at most: what it said lies there already.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What the host's kernel takes to count a kill that it has announced.
+const COUNTED: Duration = Duration::from_millis(20);
 
 /// Follows a run to its end, in the background.
 pub fn follow(state: &Arc<State>, guest: GuestId, run: Run) {
@@ -63,11 +69,17 @@ fn run_of(state: &State, guest: GuestId, entry: &Entry) -> Option<Run> {
 async fn watch(state: Arc<State>, guest: GuestId, run: Run, pidfd: OwnedFd) {
     match readable(pidfd) {
         Ok(pidfd) => {
+            let ended = AtomicBool::new(false);
+            let mut listening = pin!(listen(&state, guest, &run, &ended));
             tokio::select! {
                 // Readable once the process has ended (pidfd_open(2)).
                 _ = pidfd.readable() => {}
-                () = listen(&state, guest, &run) => {}
+                () = &mut listening => {}
+                () = starved(&state, guest) => {}
             }
+            // Its last words may lie in the connection yet, which has an end now.
+            ended.store(true, Ordering::Relaxed);
+            let _ = tokio::time::timeout(LAST_WORDS, listening).await;
         }
         Err(error) => tracing::error!(%guest, cause = in_full(&error), "a guest can't be watched"),
     }
@@ -84,11 +96,42 @@ fn readable(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     registered.map_err(|error| error.into_parts().1)
 }
 
-/// Passes on what the shim says, for as long as it lives.
-async fn listen(state: &State, guest: GuestId, run: &Run) {
+/// Comes back when the guest has run out of memory and was ended whole: the host's kernel kills one
+/// process, and a guest that has lost one is wedged. Which end that was is asked of the cgroup.
+async fn starved(state: &Arc<State>, guest: GuestId) {
+    let Some(cgroup) = state.cgroup(guest) else { return std::future::pending().await };
+    let events = match cgroup.oom_events().map(|events| events.map(readable).transpose()) {
+        Ok(Ok(Some(events))) => events,
+        Ok(Ok(None)) => return std::future::pending().await,
+        Ok(Err(error)) | Err(error) => {
+            tracing::error!(%guest, cause = in_full(&error), "a guest's memory can't be watched");
+            return std::future::pending().await;
+        }
+    };
+    // What happened while no agent was there is told by the count alone.
+    while cgroup.oom_kills() == 0 {
+        let Ok(mut ready) = events.readable().await else { return std::future::pending().await };
+        let mut count = [0; 8];
+        // The event comes before the kill: the next look may be too early, and the next event is read then.
+        let _ = rustix::io::read(events.get_ref(), &mut count);
+        ready.clear_ready();
+        tokio::time::sleep(COUNTED).await;
+    }
+    tracing::warn!(%guest, "a guest ran out of memory and is ended");
+    let ended = tokio::task::spawn_blocking(move || cgroup.end_all()).await;
+    if let Ok(Err(error)) = ended {
+        tracing::error!(%guest, cause = in_full(&error), "a guest that ran out of memory does not end");
+    }
+}
+
+/// Passes on what the shim says, to the last word that it said before it ended.
+async fn listen(state: &State, guest: GuestId, run: &Run, ended: &AtomicBool) {
     loop {
         if let Err(error) = hear(state, guest, run).await {
             tracing::debug!(%guest, cause = in_full(&error), "a shim is not heard");
+        }
+        if ended.load(Ordering::Relaxed) {
+            return;
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -99,9 +142,12 @@ async fn hear(state: &State, guest: GuestId, run: &Run) -> Result<(), frame::Fra
     let hello = ToShim::Control(Control::Hello { version: VERSION });
     frame::aio::write(&mut stream, &hello.encode()?).await?;
     loop {
-        let word = FromShim::decode(&frame::aio::read(&mut stream).await?)?;
-        if let FromShim::Word(Word::State(ShimState::Alive { phase, since })) = word {
-            state.saw(guest, run, seen(phase, since));
+        match FromShim::decode(&frame::aio::read(&mut stream).await?)? {
+            FromShim::Word(Word::State(ShimState::Alive { phase, since })) => {
+                state.saw(guest, run, seen(phase, since));
+            }
+            FromShim::Word(Word::Said(said)) => state.said(guest, run, &said),
+            _ => {}
         }
     }
 }
@@ -110,6 +156,7 @@ pub fn seen(phase: Phase, since: i64) -> Seen {
     match phase {
         Phase::Booting => Seen::Starting,
         Phase::Running => Seen::Running { since },
+        Phase::Paused => Seen::Paused { since },
         Phase::Stopping => Seen::Stopping,
     }
 }
@@ -123,7 +170,12 @@ pub fn conclude(state: &State, guest: GuestId, run: &Run) {
         return;
     }
     process::reap(run.pid);
+    // Whatever its last word was: it came of that.
+    let starved = state.cgroup(guest).is_some_and(|cgroup| cgroup.oom_kills() > 0);
     clean_up(state, guest);
+    if starved {
+        return state.ended(guest, Some((now(), Exit::OutOfMemory)), Exit::OutOfMemory);
+    }
     let rebooted = boot_id().is_ok_and(|id| id != run.boot_id);
     let otherwise = if rebooted { Exit::HostRestarted } else { Exit::ShimLost };
     state.ended(guest, last_word(state, guest, run), otherwise);

@@ -17,8 +17,16 @@ pub enum Action {
     Kill,
     /// Shut down and start again.
     Restart,
+    /// Freeze every process of it; its memory stays where it is.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Start once into a shell, for an owner who has lost the password.
+    StartShell,
     /// Memory, kernel, restart policy.
     Change,
+    /// Limits that the host can change while it runs.
+    Limit,
     Rename,
     Delete,
     /// Take a deletion back.
@@ -39,6 +47,10 @@ pub enum Refused {
     AlreadyRunning,
     #[error("The guest is not running.")]
     NotRunning,
+    #[error("The guest is paused. Let it go on first.")]
+    IsPaused,
+    #[error("The guest is not paused.")]
+    NotPaused,
     #[error("Stop the guest first.")]
     StopFirst,
     #[error("The guest is deleted. Take the deletion back first.")]
@@ -54,7 +66,11 @@ impl Action {
             Self::ShutDown => "Shut down",
             Self::Kill => "Kill",
             Self::Restart => "Restart",
+            Self::Pause => "Pause",
+            Self::Resume => "Go on",
+            Self::StartShell => "Start into a shell",
             Self::Change => "Change",
+            Self::Limit => "Change limits",
             Self::Rename => "Rename",
             Self::Delete => "Delete",
             Self::Undelete => "Undo delete",
@@ -73,6 +89,18 @@ impl Action {
             Self::Undelete if deleted => Ok(()),
             Self::Undelete => Err(Refused::NotDeleted),
             _ if deleted => Err(Refused::IsDeleted),
+            Self::Pause => match seen {
+                Seen::Running { .. } => Ok(()),
+                Seen::Paused { .. } => Err(Refused::IsPaused),
+                _ => Err(Refused::NotRunning),
+            },
+            Self::Resume if matches!(seen, Seen::Paused { .. }) => Ok(()),
+            Self::Resume => Err(Refused::NotPaused),
+            // A frozen guest hears neither Ctrl-Alt-Del nor a key.
+            Self::ShutDown | Self::Restart | Self::TypeConsole if matches!(seen, Seen::Paused { .. }) => {
+                Err(Refused::IsPaused)
+            }
+            Self::StartShell if seen.is_alive() => Err(Refused::StopFirst),
             Self::Start => match (wanted, seen) {
                 // A crashed guest whose policy is to stay down is wanted Running no more; one that
                 // waits for its next try may be started at once.

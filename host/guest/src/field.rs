@@ -39,6 +39,11 @@ impl FieldErrors {
         checked.map_err(|error| self.0.push(error)).ok()
     }
 
+    /// The same for what checks several fields.
+    pub fn take_all<T>(&mut self, checked: Result<T, Self>) -> Option<T> {
+        checked.map_err(|errors| self.0.extend(errors.0)).ok()
+    }
+
     pub fn of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         self.0.iter().filter(move |e| e.field == field).map(|e| e.message.as_str())
     }

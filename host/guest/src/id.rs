@@ -63,6 +63,14 @@ uuid_id!(
     AccountId, "the id of an account"
 );
 uuid_id!(
+    /// One person's network on one host.
+    NetworkId, "the id of a network"
+);
+uuid_id!(
+    /// Files that came in and are not yet taken over.
+    UploadId, "the id of an upload"
+);
+uuid_id!(
     /// One durable operation.
     OperationId, "the id of an operation"
 );

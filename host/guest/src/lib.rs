@@ -2,21 +2,35 @@
 //! asked of it next. Pure: no clock, no randomness, no IO, so the same code decides in the browser,
 //! the server and the agent.
 //!
-//! Read in this order: [`id`], [`name`], [`spec`], [`state`], [`action`], [`console`].
+//! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
+//! [`action`], [`console`], [`metrics`]; and [`by_hand`], for guests that nobody here has started.
 
 pub mod action;
+pub mod by_hand;
 pub mod console;
 pub mod field;
 pub mod id;
+pub mod kernel;
+pub mod limits;
+pub mod metrics;
 pub mod name;
+pub mod network;
 pub mod size;
 pub mod spec;
 pub mod state;
+pub mod stray;
+pub mod sysrq;
 
 pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
-pub use id::{AccountId, Generation, GuestId, ImageId, InstanceId, KernelId, OperationId};
+pub use id::{AccountId, Generation, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, UploadId};
+pub use kernel::{KernelFeatures, KernelOrigin};
+pub use limits::Limits;
+pub use metrics::{Sample, Series, Span};
 pub use name::{AccountName, GuestName, Note};
+pub use network::{Forward, HostNumber, Mac};
 pub use size::{DiskSize, Memory};
-pub use spec::{DiskKind, GuestDraft, GuestSpec, RestartPolicy};
+pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};
 pub use state::{Exit, Phase, Seen, Wanted};
+pub use stray::StrayName;
+pub use sysrq::SysRqKey;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::{FieldError, FieldErrors};
 use crate::id::{ImageId, KernelId};
+use crate::limits::Limits;
 use crate::name::{GuestName, Note};
 use crate::size::{DiskSize, Memory};
 
@@ -17,6 +18,66 @@ pub enum DiskKind {
     Cow,
     /// A full sparse copy, attached with the ubd flag `d`.
     Plain,
+    /// No disk: what the guest writes lies in its memory and is gone when it stops. For the host's own
+    /// files as a root, which are read-only.
+    Memory,
+}
+
+/// What a guest's root is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageKind {
+    /// A file system of its own, on a disk.
+    #[default]
+    Disk,
+    /// The host's own files, read-only, as far as its administrator shows them. It has [`DiskKind::Memory`].
+    HostTree,
+}
+
+/// How the kernel runs the guest's programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelMode {
+    /// Each system call is caught with ptrace(2); programs of the guest can't reach the guest's kernel.
+    /// Every kernel has it.
+    #[default]
+    Strict,
+    /// Caught with seccomp(2) (`seccomp=on`): quicker, but any program of the guest can reach all of the
+    /// guest's memory. The walls around the guest are the same.
+    Fast,
+}
+
+/// What time a guest sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    #[default]
+    Real,
+    /// Idle time passes at once (`time-travel`): a sleep of a day takes no time, and the guest's clock
+    /// soon has nothing to do with ours.
+    TimeTravel,
+}
+
+/// What a guest's network card is plugged into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attachment {
+    #[default]
+    None,
+    /// The owner's own bridge: an address, a way out, forwarded ports. Needs an agent that is root.
+    Bridge,
+    /// The owner's own vde_switch: the owner's guests among one another, and nobody else.
+    Switch,
+}
+
+/// What the next start boots into; only for that one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Boot {
+    #[default]
+    Normal,
+    /// A shell instead of init, for an owner who has lost the password.
+    Shell,
 }
 
 /// What the reconciler does about a guest that crashed. A guest's own power-off always means stopped
@@ -55,11 +116,15 @@ macro_rules! words {
     };
 }
 
-words!(DiskKind, "disk_kind", "cow" => Cow, "plain" => Plain);
+words!(DiskKind, "disk_kind", "cow" => Cow, "plain" => Plain, "memory" => Memory);
+words!(KernelMode, "mode", "strict" => Strict, "fast" => Fast);
+words!(Clock, "clock", "real" => Real, "time_travel" => TimeTravel);
+words!(Attachment, "network", "none" => None, "bridge" => Bridge, "switch" => Switch);
+words!(Boot, "boot", "normal" => Normal, "shell" => Shell);
 words!(RestartPolicy, "restart_policy", "never" => Never, "on_failure" => OnFailure, "always" => Always);
 
 /// A guest as somebody asked for it, not yet checked. Field names are those of the form and the API.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestDraft {
     pub name: String,
@@ -73,6 +138,42 @@ pub struct GuestDraft {
     pub disk_kind: DiskKind,
     #[serde(default)]
     pub restart_policy: RestartPolicy,
+    /// Started again with the host, if it ran.
+    #[serde(default = "yes")]
+    pub autostart: bool,
+    #[serde(default)]
+    pub mode: KernelMode,
+    #[serde(default)]
+    pub clock: Clock,
+    #[serde(default)]
+    pub network: Attachment,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for GuestDraft {
+    /// Empty, as a form before anything was typed; what has a sensible value has it.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            note: String::new(),
+            image: String::new(),
+            kernel: String::new(),
+            memory_mib: 0,
+            disk_mib: 0,
+            disk_kind: DiskKind::default(),
+            restart_policy: RestartPolicy::default(),
+            autostart: true,
+            mode: KernelMode::default(),
+            clock: Clock::default(),
+            network: Attachment::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// A guest that may be made, as far as its fields alone can tell: whether image and kernel exist
@@ -87,6 +188,11 @@ pub struct GuestSpec {
     pub disk: DiskSize,
     pub disk_kind: DiskKind,
     pub restart_policy: RestartPolicy,
+    pub autostart: bool,
+    pub mode: KernelMode,
+    pub clock: Clock,
+    pub network: Attachment,
+    pub limits: Limits,
 }
 
 impl GuestSpec {
@@ -99,13 +205,28 @@ impl GuestSpec {
         let kernel = wrong.take(draft.kernel.parse().map_err(|_| FieldError::new("kernel", "Choose a kernel.")));
         let memory = wrong.take(Memory::from_mib(draft.memory_mib));
         let disk = wrong.take(DiskSize::from_mib(draft.disk_mib));
-        let (Some(name), Some(note), Some(image), Some(kernel), Some(memory), Some(disk)) =
-            (name, note, image, kernel, memory, disk)
+        let limits = wrong.take_all(draft.limits.check());
+        let (Some(name), Some(note), Some(image), Some(kernel), Some(memory), Some(disk), Some(limits)) =
+            (name, note, image, kernel, memory, disk, limits)
         else {
             return Err(wrong);
         };
-        let (disk_kind, restart_policy) = (draft.disk_kind, draft.restart_policy);
-        Ok(Self { name, note, image, kernel, memory, disk, disk_kind, restart_policy })
+        let GuestDraft { disk_kind, restart_policy, autostart, mode, clock, network, .. } = *draft;
+        Ok(Self {
+            name,
+            note,
+            image,
+            kernel,
+            memory,
+            disk,
+            disk_kind,
+            restart_policy,
+            autostart,
+            mode,
+            clock,
+            network,
+            limits,
+        })
     }
 }
 

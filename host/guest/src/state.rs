@@ -3,7 +3,7 @@
 //! ```text
 //! wanted:   Stopped ⇄ Running        either → Deleted (undoable until its time)
 //!
-//! seen:     Gone → Starting → Running → Stopping ┐
+//! seen:     Gone → Starting → Running → Stopping ┐      (Running ⇄ Paused)
 //!            ▲        │          │         │     │
 //!            └────────┴──────────┴─────────┴─ Ended(exit)
 //! ```
@@ -32,8 +32,11 @@ pub enum Wanted {
 pub enum Phase {
     /// The process runs; the kernel has not answered yet.
     Booting,
-    /// The kernel answers on its management console.
+    /// The kernel has said that its management console listens (`mconsole=notify:`): known, not guessed.
+    /// Its init is started a moment later; whether that comes to a prompt nobody but the guest can tell.
     Running,
+    /// Every process of it is frozen.
+    Paused,
     /// It was asked to stop.
     Stopping,
 }
@@ -53,6 +56,8 @@ pub enum Exit {
     Crashed { signal: i32 },
     /// We ended it.
     Killed,
+    /// It took more of the host's memory than it may, so all of it was ended.
+    OutOfMemory,
     /// The shim itself is gone without a word; the kernel went with it.
     ShimLost,
     /// The host was restarted under it.
@@ -66,7 +71,11 @@ impl Exit {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::PoweredOff | Self::Rebooted | Self::Killed | Self::HostRestarted => false,
-            Self::Failed { .. } | Self::Crashed { .. } | Self::ShimLost | Self::NotStarted { .. } => true,
+            Self::Failed { .. }
+            | Self::Crashed { .. }
+            | Self::OutOfMemory
+            | Self::ShimLost
+            | Self::NotStarted { .. } => true,
         }
     }
 }
@@ -79,6 +88,7 @@ impl fmt::Display for Exit {
             Self::Failed { status } => write!(f, "ended with status {status}"),
             Self::Crashed { signal } => write!(f, "crashed ({})", 128 + signal),
             Self::Killed => f.write_str("killed"),
+            Self::OutOfMemory => f.write_str("out of memory"),
             Self::ShimLost => f.write_str("its shim was lost"),
             Self::HostRestarted => f.write_str("the host was restarted"),
             Self::NotStarted { reason } => write!(f, "could not start: {reason}"),
@@ -94,8 +104,12 @@ pub enum Seen {
     #[default]
     Gone,
     Starting,
-    /// Running since (µs since the epoch, UTC).
+    /// Running since (µs since the epoch, UTC): see [`Phase::Running`].
     Running {
+        since: i64,
+    },
+    /// Running, and frozen since (µs since the epoch, UTC).
+    Paused {
         since: i64,
     },
     Stopping,
@@ -109,7 +123,7 @@ pub enum Seen {
 impl Seen {
     /// Whether a process of the guest exists on the host.
     pub fn is_alive(&self) -> bool {
-        matches!(self, Self::Starting | Self::Running { .. } | Self::Stopping)
+        matches!(self, Self::Starting | Self::Running { .. } | Self::Paused { .. } | Self::Stopping)
     }
 }
 
@@ -118,6 +132,7 @@ impl Seen {
 #[serde(rename_all = "snake_case")]
 pub enum Badge {
     Running,
+    Paused,
     Starting,
     Stopping,
     Stopped,
@@ -134,6 +149,7 @@ impl Badge {
             (_, Seen::Stopping) => Self::Stopping,
             (_, Seen::Starting) => Self::Starting,
             (_, Seen::Running { .. }) => Self::Running,
+            (_, Seen::Paused { .. }) => Self::Paused,
             (_, Seen::Ended { exit, .. }) if exit.is_failure() => Self::Crashed,
             (Wanted::Running, _) => Self::Starting,
             _ => Self::Stopped,
@@ -143,6 +159,7 @@ impl Badge {
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "Running",
+            Self::Paused => "Paused",
             Self::Starting => "Starting",
             Self::Stopping => "Stopping",
             Self::Stopped => "Stopped",
@@ -154,6 +171,7 @@ impl Badge {
     pub fn shape(self) -> &'static str {
         match self {
             Self::Running => "●",
+            Self::Paused => "◼",
             Self::Starting => "◐",
             Self::Stopping => "◑",
             Self::Stopped => "◌",

@@ -12,12 +12,16 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use umbel_guest::SysRqKey;
 use umbel_uml::exit::Ended;
-use umbel_uml::management::{self, Command, Notice};
+use umbel_uml::management::{self, Command, ManagementError, Meminfo, Notice, ProcFile};
+use umbel_wire::agent::{MemoryInside, Said};
 use umbel_wire::ring::RunNote;
 use umbel_wire::shim::{VERSION, Word};
+use umbel_wire::talk::{self, Talk};
 
 use crate::launch::{self, Kernel, LaunchError, Outfit, is_init};
+use crate::pause;
 use crate::reader::{Reader, Wish};
 use crate::run::Run;
 
@@ -29,9 +33,16 @@ const DRAIN: usize = 256 * 1024;
 const FULL: usize = 512;
 /// How long readers may take the last bytes after the end.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// How long the management console may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the management console may take to answer: a thread of the guest's kernel does, which on a
+/// busy host was seen to take more than a second.
+const PATIENCE: Duration = Duration::from_secs(3);
 const READERS_MAX: usize = 256;
+/// Notices that are taken before others are looked at: a guest can send them without end.
+const NOTICES: usize = 64;
+const PAUSED: &str = "the guest is paused";
+const SYS_RQ: &str = "sys_rq";
+/// Of what the kernel wrote at its end, for whoever asks why.
+const TAIL: u64 = 2048;
 
 nix::ioctl_write_ptr_bad!(set_window_size, TIOCSWINSZ, Winsize);
 
@@ -43,6 +54,7 @@ struct Driver {
     typed: Vec<u8>,
     /// The window has a size that the kernel could not be told of yet.
     size_untold: bool,
+    talk: Talk,
 }
 
 /// Runs the guest to its end.
@@ -59,15 +71,22 @@ pub fn drive(outfit: Outfit) -> Result<(), LaunchError> {
 
     outfit.listener.set_nonblocking(true).map_err(LaunchError::Notices)?;
     let mut outfit = outfit;
-    let kernel = match launch::boot(&outfit.order) {
+    let kernel = match launch::boot(&outfit.order, outfit.terminal.as_fd()) {
         Ok(kernel) => kernel,
         Err(error) => {
             note_failed_start(&mut outfit, &error);
             return Err(error);
         }
     };
-    let mut driver =
-        Driver { outfit, kernel, run: Run::new(now()), readers: Vec::new(), typed: Vec::new(), size_untold: false };
+    let mut driver = Driver {
+        outfit,
+        kernel,
+        run: Run::new(now()),
+        readers: Vec::new(),
+        typed: Vec::new(),
+        size_untold: false,
+        talk: Talk::new(now()),
+    };
     driver.note();
     driver.until_the_end(&signals)?;
     end_descendants();
@@ -178,21 +197,38 @@ impl Driver {
     fn say_there_is_room(&self) {
         if self.run.takes_signals() {
             // A process that is gone has no more to write.
-            let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGIO);
+            let _ = kill(self.kernel_pid(), Signal::SIGIO);
         }
     }
 
     fn take_notices(&mut self) {
-        while let Some(notice) = self.kernel.notices.take() {
-            // A panic ends the process, and that is what counts; the rest is the guest's talk.
-            if notice == Notice::Ready && self.run.ready(now()) {
-                self.tell_state();
+        for _ in 0..NOTICES {
+            match self.kernel.notices.take() {
+                Some(Notice::Ready) if self.run.ready(now()) => self.tell_state(),
+                Some(Notice::Said(bytes)) => {
+                    if let Some(missed) = self.talk.passes(now()) {
+                        self.pass_on(talk::line(&bytes), missed);
+                    }
+                }
+                // It ends the process, and only that counts; what it says goes with what else was said.
+                Some(Notice::Panic(bytes)) => {
+                    if let Some(missed) = self.talk.passes(now()) {
+                        self.pass_on(talk::line(&[b"Kernel panic: ", bytes.as_slice()].concat()), missed);
+                    }
+                }
+                Some(Notice::Ready | Notice::Hang) => {}
+                None => return,
             }
         }
     }
 
+    fn pass_on(&mut self, text: String, missed: u32) {
+        let word = Word::Said(Said { at: now(), text, missed });
+        self.readers.iter_mut().for_each(|r| r.tell_watcher(&word));
+    }
+
     fn reap(&mut self) {
-        let kernel = Pid::from_raw(self.kernel.child.id().cast_signed());
+        let kernel = self.kernel_pid();
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(pid, status)) if pid == kernel => self.ended(Ended::Exited(status)),
@@ -210,8 +246,8 @@ impl Driver {
         end_descendants();
         self.drain_terminal(usize::MAX);
         let extent = self.outfit.ring.extent();
-        let from = extent.end.saturating_sub(512).max(extent.boot);
-        let tail = self.outfit.ring.read(from, 512).unwrap_or_default().to_vec();
+        let from = extent.end.saturating_sub(TAIL).max(extent.boot);
+        let tail = self.outfit.ring.read(from, usize::MAX).unwrap_or_default().to_vec();
         self.run.ended(how, &tail, now());
         self.tell_state();
     }
@@ -255,6 +291,10 @@ impl Driver {
             Wish::Resize { columns, rows } => self.resize(columns, rows),
             Wish::CtrlAltDel => self.ctrl_alt_del(),
             Wish::Kill => self.kill(),
+            Wish::Pause => self.pause(),
+            Wish::Resume => self.resume(),
+            Wish::SysRq(key) => self.sys_rq(key),
+            Wish::MemoryInside => self.memory_inside(),
         }
     }
 
@@ -291,29 +331,98 @@ impl Driver {
     fn tell_size(&mut self) {
         self.size_untold = false;
         // A process that is gone needs no size.
-        let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGWINCH);
+        let _ = kill(self.kernel_pid(), Signal::SIGWINCH);
+    }
+
+    fn ask(&self, command: Command) -> Result<String, ManagementError> {
+        let own = self.outfit.order.work.join("ask");
+        management::ask(&self.kernel.line.management_socket(), &own, command, PATIENCE)
+    }
+
+    fn refuse(&mut self, what: &str, reason: &str) {
+        let refused = Word::Refused { what: what.into(), reason: reason.into() };
+        self.readers.iter_mut().for_each(|r| r.tell(&refused));
+    }
+
+    fn failed(&mut self, what: &str, error: &dyn std::error::Error) {
+        let source = error.source().map(|s| format!(": {s}")).unwrap_or_default();
+        self.refuse(what, &format!("{error}{source}"));
+    }
+
+    fn answer(&mut self, word: &Word) {
+        self.readers.iter_mut().for_each(|r| r.tell_watcher(word));
     }
 
     fn ctrl_alt_del(&mut self) {
-        let own = self.outfit.order.work.join("ask");
-        match management::ask(&self.kernel.line.management_socket(), &own, Command::Cad, PATIENCE) {
+        if self.run.is_paused() {
+            return self.refuse("ctrl_alt_del", PAUSED);
+        }
+        match self.ask(Command::Cad) {
             Ok(_) => {
                 if self.run.asked_to_stop(now()) {
                     self.tell_state();
                 }
             }
+            Err(error) => self.failed("ctrl_alt_del", &error),
+        }
+    }
+
+    fn pause(&mut self) {
+        if let Err(reason) = self.run.may_pause() {
+            return self.refuse("pause", reason);
+        }
+        match pause::pause(self.kernel_pid()) {
+            Ok(()) => {
+                self.run.paused(now());
+                self.tell_state();
+            }
             Err(error) => {
-                let source = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
-                let refused = Word::Refused { what: "ctrl_alt_del".into(), reason: format!("{error}{source}") };
-                self.readers.iter_mut().for_each(|r| r.tell(&refused));
+                self.run.resumed();
+                self.failed("pause", &error);
             }
         }
+    }
+
+    fn resume(&mut self) {
+        if self.run.is_paused() {
+            pause::resume(self.kernel_pid());
+            self.run.resumed();
+        }
+        self.tell_state();
+    }
+
+    fn sys_rq(&mut self, key: SysRqKey) {
+        if self.run.is_paused() {
+            return self.refuse(SYS_RQ, PAUSED);
+        }
+        match self.ask(Command::SysRq(key)) {
+            Ok(_) => self.answer(&Word::Done { what: SYS_RQ.into() }),
+            Err(error) => self.failed(SYS_RQ, &error),
+        }
+    }
+
+    fn memory_inside(&mut self) {
+        if self.run.is_paused() {
+            return self.refuse("memory_inside", PAUSED);
+        }
+        let asked = self.ask(Command::Proc(ProcFile::Meminfo));
+        match asked.map(|text| Meminfo::parse(&text)) {
+            Ok(Some(Meminfo { total_kib, available_kib })) => {
+                self.answer(&Word::Memory(MemoryInside { total_kib, available_kib }));
+            }
+            Ok(None) => self.refuse("memory_inside", "what the guest says of its memory makes no sense"),
+            Err(error) => self.failed("memory_inside", &error),
+        }
+    }
+
+    fn kernel_pid(&self) -> Pid {
+        Pid::from_raw(self.kernel.child.id().cast_signed())
     }
 
     fn kill(&mut self) {
         self.run.killed_by_us();
         // A process that is gone already is what was wanted.
-        let _ = kill(Pid::from_raw(self.kernel.child.id().cast_signed()), Signal::SIGKILL);
+        let _ = kill(self.kernel_pid(), Signal::SIGKILL);
     }
 
     fn hand_over_typing(&mut self) {

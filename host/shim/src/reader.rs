@@ -5,6 +5,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use umbel_guest::SysRqKey;
 use umbel_guest::console::{CHUNK, WINDOW};
 use umbel_wire::frame;
 use umbel_wire::ring::{Place, RingWriter};
@@ -31,6 +32,10 @@ pub enum Wish {
     },
     CtrlAltDel,
     Kill,
+    Pause,
+    Resume,
+    SysRq(SysRqKey),
+    MemoryInside,
 }
 
 /// A connection that is over, and whether that was its fault.
@@ -46,6 +51,8 @@ pub struct Reader<S> {
     stage: Stage,
     awaits_greeting: bool,
     types: bool,
+    /// Of the protocol that it speaks.
+    version: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +73,7 @@ impl<S: Read + Write> Reader<S> {
     /// `stream` must not block.
     pub fn new(stream: S) -> Self {
         let (inbox, outbox) = (Vec::new(), Vec::new());
-        Self { stream, inbox, outbox, sent: 0, stage: Stage::New, awaits_greeting: false, types: false }
+        Self { stream, inbox, outbox, sent: 0, stage: Stage::New, awaits_greeting: false, types: false, version: 0 }
     }
 
     /// Whether keys come from here: while the guest takes none it need not be heard.
@@ -81,6 +88,13 @@ impl<S: Read + Write> Reader<S> {
 
     pub fn tell(&mut self, word: &Word) {
         if self.stage != Stage::New {
+            self.push(&FromShim::Word(word.clone()));
+        }
+    }
+
+    /// The same for words that came with version 2, to those who watch and know them.
+    pub fn tell_watcher(&mut self, word: &Word) {
+        if self.stage == Stage::Watching && self.version >= 2 {
             self.push(&FromShim::Word(word.clone()));
         }
     }
@@ -120,6 +134,7 @@ impl<S: Read + Write> Reader<S> {
             let ToShim::Control(Control::Hello { version }) = said else { return Err(Gone) };
             self.stage = Stage::Watching;
             self.awaits_greeting = true;
+            self.version = version;
             return Ok(Some(Wish::Hello { version }));
         }
         match said {
@@ -130,6 +145,10 @@ impl<S: Read + Write> Reader<S> {
             ToShim::Control(Control::Resize { columns, rows }) => Ok(Some(Wish::Resize { columns, rows })),
             ToShim::Control(Control::CtrlAltDel) => Ok(Some(Wish::CtrlAltDel)),
             ToShim::Control(Control::Kill) => Ok(Some(Wish::Kill)),
+            ToShim::Control(Control::Pause) => Ok(Some(Wish::Pause)),
+            ToShim::Control(Control::Resume) => Ok(Some(Wish::Resume)),
+            ToShim::Control(Control::SysRq { key }) => Ok(Some(Wish::SysRq(key))),
+            ToShim::Control(Control::MemoryInside) => Ok(Some(Wish::MemoryInside)),
             ToShim::Control(Control::Hello { .. }) => Err(Gone),
             ToShim::Control(Control::Ack { offset }) => {
                 if let Stage::Reading { cursor, acked, .. } = &mut self.stage {

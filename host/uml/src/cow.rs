@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// "OOOM", as cow.h has it; read with the wrong byte order it is "MOOO".
@@ -116,12 +116,13 @@ pub fn write_child(file: &mut File, base: &Path) -> Result<(), CowError> {
     file.set_len(header.data_offset() + header.size).map_err(CowError::Write)
 }
 
-/// Whether `file` still is a child of exactly this base. The guest can write to its whole disk but
-/// not to this header; that it was not changed by any other way is checked before every start.
-pub fn check_child(file: &mut File, base: &Path) -> Result<(), CowError> {
+/// Whether `file` still is a child of exactly this base, which it may call by any of `names`. The guest can
+/// write to its whole disk but not to this header; that it was not changed by any other way is checked
+/// before every start.
+pub fn check_child(file: &mut File, base: &Path, names: &[&Path]) -> Result<(), CowError> {
     let said = CowHeader::read(file)?;
     let is = CowHeader::of_base(base)?;
-    if said.backing != is.backing {
+    if !names.contains(&said.backing.as_path()) {
         return Err(CowError::OtherBase { said: said.backing, expected: is.backing });
     }
     if said.size != is.size {
@@ -132,6 +133,19 @@ pub fn check_child(file: &mut File, base: &Path) -> Result<(), CowError> {
         return Err(CowError::BaseChanged { what: "modification time", is, said });
     }
     Ok(())
+}
+
+/// Makes the header of a child call its base so. Nothing is written where it does already.
+pub fn name_base(file: &mut File, name: &Path) -> Result<(), CowError> {
+    let said = CowHeader::read(file)?;
+    if said.backing == name {
+        return Ok(());
+    }
+    if name.as_os_str().len() >= PATH {
+        return Err(CowError::PathTooLong);
+    }
+    let header = CowHeader { backing: name.to_owned(), ..said };
+    file.write_all_at(&header.to_bytes(), 0).map_err(CowError::Write)
 }
 
 /// Whether a disk begins like a COW file of any version or byte order: refused where a plain disk is
@@ -156,7 +170,7 @@ mod tests {
         let facts = std::fs::metadata(&path).expect("there");
         assert_eq!(facts.len(), (8192 + 16384) + (64 << 20));
         assert!(facts.blocks() * 512 <= 16384, "a child takes no room: {} blocks", facts.blocks());
-        check_child(&mut File::open(&path).expect("opens"), &base).expect("its child");
+        check_child(&mut File::open(&path).expect("opens"), &base, &[&base]).expect("its child");
     }
 
     #[test]
@@ -168,10 +182,14 @@ mod tests {
         }
         let path = dir.path().join("child");
         write_child(&mut File::create(&path).expect("child"), &base).expect("written");
-        let mut child = File::open(&path).expect("opens");
-        assert!(matches!(check_child(&mut child, &other), Err(CowError::OtherBase { .. })));
+        let mut child = File::options().read(true).write(true).open(&path).expect("opens");
+        assert!(matches!(check_child(&mut child, &other, &[&other]), Err(CowError::OtherBase { .. })));
+        name_base(&mut child, Path::new("/base")).expect("renamed");
+        assert!(matches!(check_child(&mut child, &base, &[&base]), Err(CowError::OtherBase { .. })));
+        check_child(&mut child, &base, &[&base, Path::new("/base")]).expect("still its child");
         File::options().write(true).open(&base).expect("base").set_len(2 << 20).expect("grows");
-        assert!(matches!(check_child(&mut child, &base), Err(CowError::BaseChanged { what: "size", .. })));
+        let changed = check_child(&mut child, &base, &[Path::new("/base")]);
+        assert!(matches!(changed, Err(CowError::BaseChanged { what: "size", .. })));
     }
 
     #[test]

@@ -5,6 +5,9 @@
 
 use umbel_guest::Exit;
 
+/// Of what a kernel that did not come up has written.
+const WORDS_MAX: usize = 700;
+
 /// How a process ended, as waitpid(2) tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -44,6 +47,34 @@ pub fn meaning(ended: Ended, by: EndedBy, tail: &[u8]) -> Exit {
     }
 }
 
+/// The same for a kernel that ended before it ever answered, unless it was told to: it could not start,
+/// and what it wrote is all there is to know.
+pub fn never_was_up(ended: Ended, tail: &[u8]) -> Exit {
+    let how = match ended {
+        Ended::Exited(status) => format!("the kernel ended with status {status}"),
+        Ended::Signalled(signal) => format!("the kernel was ended by signal {signal}"),
+    };
+    let words = last_words(tail);
+    let reason = if words.is_empty() { format!("{how} without a word") } else { format!("{how}. It wrote: {words}") };
+    Exit::NotStarted { reason }
+}
+
+/// The end of what was written in a line, as plain text: at most [`WORDS_MAX`] characters.
+fn last_words(tail: &[u8]) -> String {
+    let text: String = tail.iter().map(|&b| if matches!(b, b' '..=b'~') { char::from(b) } else { ' ' }).collect();
+    let mut words: Vec<&str> = Vec::new();
+    let mut length = 0;
+    for word in text.split_whitespace().rev() {
+        length += word.len() + 1;
+        if length > WORDS_MAX {
+            break;
+        }
+        words.push(word);
+    }
+    words.reverse();
+    words.join(" ")
+}
+
 /// Whether the very last line is the one that a kernel ends with.
 fn has_halted(tail: &[u8]) -> bool {
     let text = String::from_utf8_lossy(tail);
@@ -60,6 +91,18 @@ fn says_reboot(tail: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_kernel_wrote_that_never_was_up_is_the_reason_as_plain_text() {
+        let tail = b"\x1b[1mChecking\r\n\tptrace...\r\nfailed: \xff no\r\n";
+        let Exit::NotStarted { reason } = never_was_up(Ended::Exited(1), tail) else { panic!("another exit") };
+        assert_eq!(reason, "the kernel ended with status 1. It wrote: [1mChecking ptrace... failed: no");
+        let Exit::NotStarted { reason } = never_was_up(Ended::Signalled(4), b"") else { panic!("another exit") };
+        assert_eq!(reason, "the kernel was ended by signal 4 without a word");
+        let long = b"words \"quoted\" ".repeat(200);
+        let Exit::NotStarted { reason } = never_was_up(Ended::Exited(1), &long) else { panic!("another exit") };
+        assert!(reason.len() < WORDS_MAX + 100 && reason.ends_with("quoted\""), "{reason}");
+    }
 
     #[test]
     fn every_end_has_its_name() {

@@ -1,10 +1,13 @@
 //! Knows User-Mode Linux and nothing of Umbel: the command line, the management console, the COW
 //! header, what an exit means, how a kernel file is recognised.
 
+pub mod card;
 pub mod command_line;
 pub mod cow;
 pub mod exit;
+pub mod features;
 pub mod kernel;
 pub mod management;
 
-pub use command_line::{BadPath, CommandLine, RootDisk};
+pub use card::{BadInterface, Card, InterfaceName, Link};
+pub use command_line::{BadPath, CommandLine, RootDisk, TREE_INIT, TREE_SHELL};

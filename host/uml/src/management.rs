@@ -9,12 +9,18 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use umbel_guest::SysRqKey;
+
 const MAGIC: u32 = 0xcafe_babe;
 const VERSION: u32 = 2;
 /// Length of the text field of a request and of a reply.
 const TEXT: usize = 512;
 /// A reply of more than this is cut: it is the guest's word.
 const REPLY_MAX: usize = 64 * 1024;
+/// How long another part of an answer may take. The kernel sends all of them at once and waits for nobody:
+/// on a busy host what is beyond the eleventh finds no room (unix(7), net.unix.max_dgram_qlen) and is lost,
+/// the last one with it. What was asked is done by then, and the answer ends where it was cut.
+const NEXT_PART: Duration = Duration::from_millis(500);
 
 /// What is ever said to a management console: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +28,43 @@ pub enum Command {
     Version,
     /// Ctrl-Alt-Del.
     Cad,
+    SysRq(SysRqKey),
+    Proc(ProcFile),
+}
+
+/// Files of the guest's /proc that are read through the management console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcFile {
+    Meminfo,
 }
 
 impl Command {
-    fn text(self) -> &'static str {
+    fn text(self) -> String {
         match self {
-            Self::Version => "version",
-            Self::Cad => "cad",
+            Self::Version => "version".into(),
+            Self::Cad => "cad".into(),
+            Self::SysRq(key) => format!("sysrq {}", key.key()),
+            Self::Proc(ProcFile::Meminfo) => "proc meminfo".into(),
         }
+    }
+}
+
+/// What `proc meminfo` says, in KiB; `None` where it makes no sense: it is the guest's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meminfo {
+    pub total_kib: u32,
+    pub available_kib: u32,
+}
+
+impl Meminfo {
+    pub fn parse(text: &str) -> Option<Self> {
+        let value = |name: &str| -> Option<u32> {
+            let line =
+                text.lines().find_map(|line| line.trim_start_matches('\0').strip_prefix(name)?.strip_prefix(':'));
+            line?.trim().strip_suffix(" kB")?.trim().parse().ok()
+        };
+        let (total_kib, available_kib) = (value("MemTotal")?, value("MemAvailable")?);
+        (available_kib <= total_kib).then_some(Self { total_kib, available_kib })
     }
 }
 
@@ -57,6 +92,8 @@ pub fn ask(console: &Path, own: &Path, command: Command, patience: Duration) -> 
     }
     let socket = UnixDatagram::bind(own).map_err(bind)?;
     socket.set_read_timeout(Some(patience)).map_err(bind)?;
+    // A kernel that takes nothing has a full queue.
+    socket.set_write_timeout(Some(patience)).map_err(bind)?;
     let answer = exchange(&socket, console, command);
     // Only a name in the guest's own directory; the next call removes it too.
     let _ = std::fs::remove_file(own);
@@ -67,8 +104,19 @@ fn exchange(socket: &UnixDatagram, console: &Path, command: Command) -> Result<S
     socket.send_to(&request(command), console).map_err(|source| ManagementError::Send { command, source })?;
     let mut text = Vec::new();
     let mut datagram = [0; 12 + TEXT + 1];
+    let mut has_begun = false;
     loop {
-        let length = socket.recv(&mut datagram).map_err(|source| ManagementError::Receive { command, source })?;
+        let length = match socket.recv(&mut datagram) {
+            Ok(length) => length,
+            Err(error) if has_begun && error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(String::from_utf8_lossy(&text).into_owned());
+            }
+            Err(source) => return Err(ManagementError::Receive { command, source }),
+        };
+        if !has_begun {
+            has_begun = true;
+            socket.set_read_timeout(Some(NEXT_PART)).map_err(|source| ManagementError::Receive { command, source })?;
+        }
         let part = parse_reply(&datagram[..length]).ok_or(ManagementError::BadReply)?;
         if text.len() < REPLY_MAX {
             text.extend_from_slice(part.text);
@@ -81,7 +129,8 @@ fn exchange(socket: &UnixDatagram, console: &Path, command: Command) -> Result<S
 }
 
 fn request(command: Command) -> Vec<u8> {
-    let text = command.text().as_bytes();
+    let text = command.text();
+    let text = text.as_bytes();
     let length = u32::try_from(text.len()).unwrap_or_default();
     let mut request = [MAGIC.to_ne_bytes(), VERSION.to_ne_bytes(), length.to_ne_bytes()].concat();
     request.extend_from_slice(text);
@@ -89,14 +138,17 @@ fn request(command: Command) -> Vec<u8> {
     request
 }
 
+/// One datagram of an answer.
 #[derive(Debug, PartialEq, Eq)]
-struct ReplyPart<'a> {
-    refused: bool,
-    more: bool,
-    text: &'a [u8],
+pub struct ReplyPart<'a> {
+    pub refused: bool,
+    /// Another one follows.
+    pub more: bool,
+    pub text: &'a [u8],
 }
 
-fn parse_reply(datagram: &[u8]) -> Option<ReplyPart<'_>> {
+/// `None` for what is no reply.
+pub fn parse_reply(datagram: &[u8]) -> Option<ReplyPart<'_>> {
     let (numbers, text) = datagram.split_at_checked(12)?;
     let number = |at: usize| u32::from_ne_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]);
     let length = usize::try_from(number(8)).ok()?.min(text.len());
@@ -108,7 +160,8 @@ fn parse_reply(datagram: &[u8]) -> Option<ReplyPart<'_>> {
 pub enum Notice {
     /// The management console listens.
     Ready,
-    Panic,
+    /// With the kernel's last words, at most 512 bytes.
+    Panic(Vec<u8>),
     Hang,
     /// Root in the guest wrote this to /proc/mconsole: hostile text of at most 512 bytes.
     Said(Vec<u8>),
@@ -145,7 +198,8 @@ impl AsFd for Notices {
     }
 }
 
-fn parse_notice(datagram: &[u8]) -> Option<Notice> {
+/// `None` for what is no notice, or one of a kind that is not known.
+pub fn parse_notice(datagram: &[u8]) -> Option<Notice> {
     let (numbers, text) = datagram.split_at_checked(16)?;
     let number = |at: usize| u32::from_ne_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]);
     if number(0) != MAGIC {
@@ -154,7 +208,7 @@ fn parse_notice(datagram: &[u8]) -> Option<Notice> {
     let length = usize::try_from(number(12)).ok()?.min(text.len()).min(TEXT);
     match number(8) {
         0 => Some(Notice::Ready),
-        1 => Some(Notice::Panic),
+        1 => Some(Notice::Panic(text[..length].to_vec())),
         2 => Some(Notice::Hang),
         3 => Some(Notice::Said(text[..length].to_vec())),
         _ => None,
@@ -173,6 +227,21 @@ mod tests {
             let _ = parse_reply(&datagram);
             let _ = parse_notice(&datagram);
         }
+
+        #[test]
+        fn whatever_a_guest_says_of_its_memory_makes_sense_or_is_nothing(text in "(Mem(Total|Available):( {0,3}[0-9]{0,11} kB)?\n|\\PC{0,9}\n){0,6}") {
+            if let Some(meminfo) = Meminfo::parse(&text) {
+                prop_assert!(meminfo.available_kib <= meminfo.total_kib);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_read_as_kernels_say_it() {
+        // Seen of 6.1: its answer begins with an empty part, and every part ends with a zero.
+        let text = "\n\0MemTotal:          40820 kB\nMemFree:           26724 kB\nMemAvailable:      26592 kB\n";
+        assert_eq!(Meminfo::parse(text), Some(Meminfo { total_kib: 40820, available_kib: 26592 }));
+        assert_eq!(Meminfo::parse("MemTotal: 1 kB\nMemAvailable: 2 kB\n"), None, "more than there is");
     }
 
     #[test]
@@ -197,6 +266,24 @@ mod tests {
         guest.join().expect("no panic");
         assert_eq!(answer, "half whole");
         assert!(!own.exists());
+    }
+
+    #[test]
+    fn an_answer_whose_last_parts_found_no_room_is_cut_there() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let (path, own) = (dir.path().join("mconsole"), dir.path().join("own"));
+        let kernel = UnixDatagram::bind(&path).expect("binds");
+        let said = std::thread::spawn(move || {
+            let mut datagram = [0; 600];
+            let (_, from) = kernel.recv_from(&mut datagram).expect("asked");
+            let part = [0u32, 1, 9].map(u32::to_ne_bytes).concat();
+            let to = from.as_pathname().expect("named");
+            kernel.send_to(&[part.as_slice(), b"Mem-Info\n"].concat(), to).expect("sent");
+            kernel
+        });
+        let answer = ask(&path, &own, Command::SysRq(SysRqKey::ShowMemory), Duration::from_secs(30));
+        assert_eq!(answer.expect("it has begun"), "Mem-Info\n");
+        drop(said.join().expect("said"));
     }
 
     #[test]

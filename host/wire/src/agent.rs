@@ -4,9 +4,14 @@
 //! One connection carries one request at a time, each answered by one [`Reply`].
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId, InstanceId, KernelId, Memory, Seen};
+use umbel_guest::{
+    Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
+    InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen, Series, Span,
+    UploadId,
+};
+pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -18,6 +23,17 @@ pub enum Request {
     Host {},
     /// Kernels that can be started now, probed.
     Kernels {},
+    /// Takes over the kernel that the panel has put into its directory of uploads: `linux`, and the
+    /// libraries that it came with in `lib/`. Repeating it does no harm.
+    KernelAdd {
+        kernel: KernelId,
+        upload: UploadId,
+    },
+    /// Refused for a kernel that a process was started with; what is only meant to use it, the panel knows.
+    /// Repeating it does no harm.
+    KernelRemove {
+        kernel: KernelId,
+    },
     /// Images that disks can be made of now.
     Images {},
     /// Builds the image that comes with Umbel and the bases of its ladder, if they aren't there.
@@ -47,6 +63,57 @@ pub enum Request {
         after: u64,
         wait_ms: u32,
     },
+    /// Changes limits of a guest while it runs; also heard where it doesn't.
+    Limit {
+        guest: GuestId,
+        generation: Generation,
+        limits: Limits,
+    },
+    /// Freezes a running guest, or lets it go on. Repeating it does no harm.
+    Pause {
+        guest: GuestId,
+        generation: Generation,
+        paused: bool,
+    },
+    /// A key of the magic SysRq (kernel: admin-guide/sysrq), said through the management console. What
+    /// it answers stands on the guest's console.
+    SysRq {
+        guest: GuestId,
+        generation: Generation,
+        key: SysRqKey,
+    },
+    /// What was measured of a guest; of all guests together where none is named.
+    Metrics {
+        guest: Option<GuestId>,
+        span: Span,
+    },
+    /// What the guest's own kernel says of its memory. Asked only while somebody looks, since it wakes it.
+    MemoryInside {
+        guest: GuestId,
+    },
+    /// Makes the network if it isn't there. Repeating it does no harm.
+    NetworkEnsure {
+        network: NetworkId,
+    },
+    Networks {},
+    /// The ports that lead into the network, all of them: others lead nowhere afterwards.
+    NetworkForwards {
+        network: NetworkId,
+        forwards: Vec<Forward>,
+    },
+    /// Refused while guests are plugged in. Repeating it does no harm.
+    NetworkRemove {
+        network: NetworkId,
+    },
+    /// Root images that lie in the agent's directory for adoption, put there by whoever administers the
+    /// host; only names ever travel.
+    Strays {},
+    /// Makes a guest's disk of one of them, as a plain copy. Repeating it does no harm.
+    DiskAdopt {
+        guest: GuestId,
+        generation: Generation,
+        stray: StrayName,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +127,21 @@ pub struct StartOrder {
     pub disk: DiskSize,
     pub disk_kind: DiskKind,
     pub memory: Memory,
+    pub mode: KernelMode,
+    pub clock: Clock,
+    pub boot: Boot,
+    pub limits: Limits,
+    pub card: Option<Card>,
+}
+
+/// A guest's network card: what it is plugged into, and its place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Never [`Attachment::None`].
+    pub attachment: Attachment,
+    pub network: NetworkId,
+    pub number: HostNumber,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +163,11 @@ pub enum Reply {
     Image(ImageFacts),
     Done,
     Inventory(Inventory),
+    Series(Series),
+    MemoryInside(MemoryInside),
+    Network(NetworkFacts),
+    Networks { networks: Vec<NetworkFacts> },
+    Strays { strays: Vec<StrayFacts> },
     Refused(Refusal),
 }
 
@@ -121,10 +208,41 @@ pub struct KernelFacts {
     pub id: KernelId,
     /// As the file says it, for example `6.1.176`.
     pub version: String,
-    /// Where it came from, in words.
-    pub origin: String,
+    pub origin: KernelOrigin,
     pub sha256: String,
     pub size_bytes: u64,
+    pub features: KernelFeatures,
+    /// What a guest is given where nobody chooses.
+    pub is_default: bool,
+}
+
+/// The guest's own word, in KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryInside {
+    pub total_kib: u32,
+    pub available_kib: u32,
+}
+
+/// A network as it stands on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    pub network: NetworkId,
+    /// The first three bytes of its /24.
+    pub subnet: [u8; 3],
+    /// Whether there is a bridge with a way out; a switch there is always.
+    pub has_bridge: bool,
+    pub forwards: Vec<Forward>,
+}
+
+/// A root image that may be adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrayFacts {
+    pub name: StrayName,
+    pub size_bytes: u64,
+    /// Its file system by the magic number, for example `ext4`; `None` where it has none that is known.
+    pub file_system: Option<String>,
+    /// Why it can't be adopted now: something has it open, it is a copy-on-write child, its size.
+    pub refused: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +251,7 @@ pub struct ImageFacts {
     pub title: String,
     pub description: String,
     pub sha256: String,
+    pub kind: ImageKind,
     /// Sizes whose base is there.
     pub sizes: Vec<DiskSize>,
     pub suggested_memory: Memory,
@@ -153,6 +272,19 @@ pub struct GuestFacts {
     pub seen: Seen,
     /// Whether its disk exists.
     pub has_disk: bool,
+    /// What it wrote to its management console, the oldest first: hostile text, not much of it.
+    pub said: Vec<Said>,
+}
+
+/// A line that root in the guest wrote to /proc/mconsole: any bytes, at most 512 of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// µs since the epoch, UTC.
+    pub at: i64,
+    pub text: String,
+    /// How many lines before this one came too fast and were not kept.
+    #[serde(default)]
+    pub missed: u32,
 }
 
 /// Why the agent did not do it.
@@ -171,6 +303,22 @@ pub enum Refusal {
     UnknownImage { image: ImageId },
     #[error("a file of the image {image} is missing: {file}")]
     ImageMissing { image: ImageId, file: String },
+    #[error("the kernel {kernel} is in use")]
+    KernelInUse { kernel: KernelId },
+    #[error("there is no upload {upload}")]
+    UnknownUpload { upload: UploadId },
+    #[error("there is no file {stray} for adoption")]
+    UnknownStray { stray: String },
+    #[error("the file {stray} can't be adopted: {reason}")]
+    BadStray { stray: String, reason: String },
+    #[error("there is no network {network}")]
+    UnknownNetwork { network: NetworkId },
+    #[error("guests are plugged into the network")]
+    NetworkInUse,
+    #[error("the port {host_port} of the host can't be led anywhere: {reason}")]
+    BadForward { host_port: u16, reason: String },
+    #[error("this host can't do that: {what}")]
+    NotHere { what: String },
     #[error("the guest has no disk")]
     NoDisk,
     #[error("the disk does not belong to its image any more: {reason}")]
@@ -183,6 +331,8 @@ pub enum Refusal {
     StillRunning,
     #[error("the guest is not running")]
     NotRunning,
+    #[error("the guest is paused")]
+    IsPaused,
     #[error("the wall {wall} can't be raised: {reason}")]
     Wall { wall: String, reason: String },
     /// A step on the host failed; which one and why, for the operator.

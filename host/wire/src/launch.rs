@@ -1,17 +1,24 @@
 //! What a shim is told at its start.
 //!
 //! The agent's launcher starts the shim with descriptor 3 a listening Unix stream socket, 4 the
-//! console ring (read and write), 5 this order as JSON to be read to its end; 0 is /dev/null, 1 and
-//! 2 are its log. Everything else is closed.
+//! console ring (read and write), 5 this order as JSON to be read to its end, 6 the master side of an
+//! unlocked terminal, 7 what the guest's card is plugged into, where that is a descriptor, and then 8 what must stay open
+//! for as long as it is; 0 is /dev/null,
+//! 1 and 2 are its log. Everything else is closed. Paths are as the shim sees them, which is in its jail.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Generation, GuestId, GuestName, Memory};
+use umbel_guest::{Boot, Clock, Generation, GuestId, GuestName, KernelMode, Memory};
 
 pub const LISTENER_FD: i32 = 3;
 pub const RING_FD: i32 = 4;
 pub const ORDER_FD: i32 = 5;
+pub const TERMINAL_FD: i32 = 6;
+/// The last ones, since they may be missing: both are there or neither is.
+pub const CARD_FD: i32 = 7;
+pub const CARD_CONTROL_FD: i32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,14 +28,65 @@ pub struct ShimOrder {
     pub name: GuestName,
     pub kernel: PathBuf,
     pub memory: Memory,
+    pub mode: KernelMode,
+    pub clock: Clock,
+    pub boot: Boot,
     pub root_disk: RootDisk,
+    pub card: Option<Card>,
     /// An exec tmpfs of the guest's own: TMPDIR, management console. Gone with its mount namespace.
     pub work: PathBuf,
+    pub filters: Filters,
+}
+
+/// Walls that a process raises itself, when it needs no more than what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filters {
+    pub landlock: bool,
+    pub seccomp: bool,
+}
+
+/// A network card, and the guest's place in its /24.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    pub link: Link,
+    pub mac: [u8; 6],
+    pub address: Ipv4Addr,
+    /// The way out, which also answers for names; a switch has none.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Link {
+    /// A tap of this name in the shim's network namespace.
+    Tap { name: String, driver: Driver },
+    /// The socket [`CARD_FD`].
+    Switch,
+}
+
+/// The kernel's side of a tap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    Vector,
+    /// Of kernels that have no other: `eth0=tuntap`.
+    Legacy,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "disk", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RootDisk {
-    Cow { child: PathBuf, base: PathBuf },
-    Plain { file: PathBuf },
+    Cow {
+        child: PathBuf,
+        base: PathBuf,
+    },
+    Plain {
+        file: PathBuf,
+    },
+    /// A directory of the host, read-only.
+    Tree {
+        root: PathBuf,
+    },
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId};
+use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId, UploadId};
 
 /// Longest path of a Unix socket in bytes, without the terminating zero (`sun_path`, unix(7)).
 pub const SOCKET_PATH_MAX: usize = 107;
@@ -36,8 +36,8 @@ impl Layout {
         let hex: String = digest.iter().take(3).map(|b| format!("{b:02x}")).collect();
         let instance: InstanceId = hex.parse().expect("six hexadecimal digits are a slug");
         let layout = Self { run: run.join(instance.as_str()), data, instance };
-        // The longest socket of all: g/ and twelve digits.
-        if layout.run.as_os_str().len() + "/g/0123456789ab.sock".len() > SOCKET_PATH_MAX {
+        // The longest socket of all: a guest's in the directory of its network's switch.
+        if layout.run.as_os_str().len() + "/v/0123456789ab/0123456789ab".len() > SOCKET_PATH_MAX {
             return Err(LayoutError::RunTooLong { path: layout.run });
         }
         Ok(layout)
@@ -79,6 +79,11 @@ impl Layout {
         self.data.join("agent")
     }
 
+    /// Where an administrator of the host puts root images that guests may be made of.
+    pub fn adopt(&self) -> PathBuf {
+        self.data.join("adopt")
+    }
+
     pub fn guests(&self) -> PathBuf {
         self.data.join("guests")
     }
@@ -108,8 +113,19 @@ impl Layout {
         self.image(image).join(format!("base-{}.ext4", size.mib()))
     }
 
+    /// Directory of the kernels that were uploaded.
+    pub fn kernels(&self) -> PathBuf {
+        self.data.join("kernels")
+    }
+
+    /// Directory of one of them: `linux`, and the libraries that it came with in `lib`.
     pub fn kernel(&self, kernel: &KernelId) -> PathBuf {
-        self.data.join("kernels").join(kernel.as_str())
+        self.kernels().join(kernel.as_str())
+    }
+
+    /// Files that came in and that the agent may take over: `linux`, and what it came with in `lib/`.
+    pub fn upload(&self, upload: UploadId) -> PathBuf {
+        self.panel().join("uploads").join(upload.to_string())
     }
 
     /// What belongs to the panel alone: database, secrets, logs.

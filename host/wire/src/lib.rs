@@ -14,5 +14,6 @@ pub mod launch;
 pub mod layout;
 pub mod ring;
 pub mod shim;
+pub mod talk;
 
 pub use layout::Layout;

@@ -3,16 +3,19 @@
 //!
 //! A connection begins with `Hello` from the client, answered by `Hello`. A watcher then hears
 //! `State` at every change and the end of the stream when the shim goes; a reader sends `Attach` and
-//! hears `Chunk` and `Gap` besides. The shim keeps a cursor per reader and no queue: at most
+//! hears `Chunk` and `Gap` besides. `Hello` tells the version of each side. The shim keeps a cursor per reader and no queue: at most
 //! [`umbel_guest::console::WINDOW`] bytes are under way unacknowledged; a reader whose cursor falls
 //! out of the history gets a `Gap`. Nobody is waited for.
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Exit, Generation, GuestId, Phase};
+use umbel_guest::{Exit, Generation, GuestId, Phase, SysRqKey};
 
+use crate::agent::{MemoryInside, Said};
 use crate::frame::FrameError;
 
-pub const VERSION: u32 = 1;
+/// A shim of version 1 knows neither what stands under it in [`Control`] nor the words that answer it.
+/// Whoever greets with 1 is never told those words.
+pub const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -35,6 +38,16 @@ pub enum Control {
     CtrlAltDel,
     /// End the kernel and every process beside it.
     Kill,
+    // Since version 2.
+    /// Neither the kernel nor a program of the guest runs until `Resume`. Answered by `State`.
+    Pause,
+    Resume,
+    /// Answered by `Done`.
+    SysRq {
+        key: SysRqKey,
+    },
+    /// Answered by `Memory`.
+    MemoryInside,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +69,14 @@ pub enum Word {
     Refused {
         what: String,
         reason: String,
+    },
+    // Since version 2, to watchers only.
+    /// A line that root in the guest wrote to its management console, or the last words of its kernel.
+    Said(Said),
+    Memory(MemoryInside),
+    /// The control message was carried out and has no other answer.
+    Done {
+        what: String,
     },
 }
 

@@ -19,11 +19,12 @@ pub enum Key {
     ShutDownGraceS,
     UndeleteS,
     BootS,
+    MemoryPercent,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -37,6 +38,7 @@ impl Key {
         Self::ShutDownGraceS,
         Self::UndeleteS,
         Self::BootS,
+        Self::MemoryPercent,
         Self::User,
     ];
 
@@ -55,6 +57,7 @@ impl Key {
             Self::ShutDownGraceS => "shut_down_grace_s",
             Self::UndeleteS => "undelete_s",
             Self::BootS => "boot_s",
+            Self::MemoryPercent => "memory_percent",
             Self::User => "user",
         }
     }
@@ -79,7 +82,7 @@ impl Key {
     }
 
     pub fn is_number(self) -> bool {
-        matches!(self, Self::ShutDownGraceS | Self::UndeleteS | Self::BootS)
+        matches!(self, Self::ShutDownGraceS | Self::UndeleteS | Self::BootS | Self::MemoryPercent)
     }
 
     /// A value as a file would have it.

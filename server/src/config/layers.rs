@@ -64,6 +64,10 @@ pub struct Flags {
     /// Seconds for which an operation watches a guest boot
     #[arg(long, value_name = "SECONDS")]
     pub boot_s: Option<String>,
+    /// How much of the host's memory may be promised to guests that run, in percent; above 100, guests that
+    /// use all of theirs at once meet the host's own limit
+    #[arg(long, value_name = "PERCENT")]
+    pub memory_percent: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -85,6 +89,7 @@ impl Flags {
             Key::ShutDownGraceS => self.shut_down_grace_s.as_ref(),
             Key::UndeleteS => self.undelete_s.as_ref(),
             Key::BootS => self.boot_s.as_ref(),
+            Key::MemoryPercent => self.memory_percent.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -136,6 +141,7 @@ impl Machine {
             Key::ShutDownGraceS => Some("30".into()),
             Key::UndeleteS => Some("3600".into()),
             Key::BootS => Some("60".into()),
+            Key::MemoryPercent => Some("100".into()),
             Key::User => Some("umbel".into()),
             Key::PublicUrl | Key::DatabaseUrl | Key::TlsCertificate | Key::TlsKey | Key::TrustedProxies => None,
         }

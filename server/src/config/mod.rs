@@ -37,6 +37,8 @@ pub struct Config {
     pub log: String,
     pub log_format: LogFormat,
     pub patience: Patience,
+    /// Of the host's memory, how much may be promised.
+    pub memory_percent: u32,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -122,6 +124,7 @@ impl Reader<'_> {
         let shut_down = self.value(Key::ShutDownGraceS, |text| value::seconds(text, 1, 600));
         let undelete = self.value(Key::UndeleteS, |text| value::seconds(text, 1, 30 * 86_400));
         let boot = self.value(Key::BootS, |text| value::seconds(text, 1, 3600));
+        let memory_percent = self.value(Key::MemoryPercent, |text| value::percent(text, 10, 1000));
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -142,6 +145,7 @@ impl Reader<'_> {
             log: log?,
             log_format: log_format?,
             patience: Patience { shut_down: shut_down? * SECOND, boot: boot? * SECOND, undelete: undelete? * SECOND },
+            memory_percent: memory_percent?,
             user: user?,
             effective: Vec::new(),
         })

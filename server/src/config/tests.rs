@@ -63,6 +63,7 @@ fn nothing_said_is_a_panel_on_loopback() {
     assert_eq!(config.run, PathBuf::from("/tmp/umbel-1000/umbel"));
     assert_eq!(config.database, Address::within(&config.data.join("panel")));
     assert_eq!(config.patience, Patience::default());
+    assert_eq!(config.memory_percent, 100);
 }
 
 #[test]
@@ -108,7 +109,12 @@ fn everything_wrong_is_said_at_once_with_its_place() {
     let fixture = Fixture::new()
         .with_file("lisen = \"127.0.0.1:1\"\nboot_s = \"soon\"\ndata = \"here\"")
         .with_variable("UMBEL_PUBLIC_URI", "x")
-        .with_flags(Flags { log_format: Some("xml".into()), undelete_s: Some("0".into()), ..Flags::default() });
+        .with_flags(Flags {
+            log_format: Some("xml".into()),
+            undelete_s: Some("0".into()),
+            memory_percent: Some("9".into()),
+            ..Flags::default()
+        });
     let refused = fixture.refused();
     let file = fixture.directory.path().join(".local/share/umbel/umbel.toml").display().to_string();
     for line in [
@@ -117,6 +123,7 @@ fn everything_wrong_is_said_at_once_with_its_place() {
         format!("boot_s = \"soon\" ({file}): a number without quotation marks"),
         format!("data = \"here\" ({file}): a path in a file begins with /"),
         "log_format = \"xml\" (flag --log-format): text or json".to_owned(),
+        "memory_percent = \"9\" (flag --memory-percent): percent without a sign, from 10 to 1000".to_owned(),
         "undelete_s = \"0\" (flag --undelete-s): seconds, from 1 to 2592000".to_owned(),
     ] {
         assert!(refused.lines().any(|said| said == line), "{line}\nis not in\n{refused}");

@@ -105,6 +105,12 @@ pub(super) fn seconds(text: &str, least: i64, most: i64) -> Result<i64, String> 
     if (least..=most).contains(&seconds) { Ok(seconds) } else { Err(right()) }
 }
 
+pub(super) fn percent(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let right = || format!("percent without a sign, from {least} to {most}");
+    let percent = text.parse::<u32>().map_err(|_| right())?;
+    if (least..=most).contains(&percent) { Ok(percent) } else { Err(right()) }
+}
+
 /// The rules of useradd(8), so far as they keep other things out.
 pub(super) fn user(text: &str) -> Result<String, String> {
     let is_name =

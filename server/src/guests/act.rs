@@ -1,11 +1,12 @@
-//! Start, shut down, kill, restart, delete, undelete, purge.
+//! Start, shut down, kill, restart, pause, resume, start into a shell, delete, undelete, purge; and keys
+//! of the magic SysRq.
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationKind, OperationState};
-use umbel_guest::{Action, GuestId, OperationId, Wanted};
+use umbel_guest::{Action, GuestId, OperationId, SysRqKey, Wanted};
 
-use super::{Guests, requester};
+use super::{Guests, from_host, requester};
 use crate::store::guests::{guest_fetch, guest_update};
 use crate::store::operations::{operation_log, operation_set_state, operation_under_way};
 
@@ -22,14 +23,30 @@ impl Guests {
             Action::Delete => OperationKind::GuestDelete,
             Action::Purge => OperationKind::GuestPurge,
             Action::Undelete => return self.undelete(caller, guest.id).await.map(|()| None),
-            Action::Change | Action::Rename | Action::ReadConsole | Action::TypeConsole => {
+            Action::StartShell => OperationKind::GuestStartShell,
+            // The host tells when it is so, as of every change.
+            Action::Pause | Action::Resume => {
+                let paused = action == Action::Pause;
+                let done = self.parts.link.host.pause(guest.id, guest.generation, paused).await;
+                return done.map(|()| None).map_err(from_host);
+            }
+            Action::Limit | Action::Change | Action::Rename | Action::ReadConsole | Action::TypeConsole => {
                 return Err(AppError::Conflict { message: format!("{action} is asked for in another way.") });
             }
         };
-        if kind == OperationKind::GuestStart && !guest.disk_ready {
+        if matches!(kind, OperationKind::GuestStart | OperationKind::GuestStartShell) && !guest.disk_ready {
             return Err(AppError::Conflict { message: "Its disk is not made yet.".into() });
         }
         self.operations.begin(kind, &guest, &requester(caller)).await.map(Some)
+    }
+
+    /// Asked of a guest that listens: what hears it is its kernel.
+    pub async fn sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
+        let guest = self.visible(caller, guest).await?;
+        let refused = Action::TypeConsole.check(&guest.wanted, &guest.seen);
+        refused.map_err(|e| AppError::Conflict { message: e.to_string() })?;
+        tracing::info!(guest = %guest.id, ?key, by = caller.account.name, "sysrq");
+        self.parts.link.host.sysrq(guest.id, guest.generation, key).await.map_err(from_host)
     }
 
     async fn undelete(&self, caller: &Caller, id: GuestId) -> Result<(), AppError> {

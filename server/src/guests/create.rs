@@ -4,26 +4,112 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
-use umbel_guest::{FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec, Memory, Seen, Wanted};
-use umbel_wire::agent::{HostFacts, ImageFacts, KernelFacts};
+use umbel_guest::{
+    Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec,
+    ImageKind, KernelId, Memory, Seen, Wanted,
+};
+use umbel_wire::agent::{HostFacts, ImageFacts, KernelFacts, Profile};
 use uuid::Uuid;
 
 use super::{Guests, from_host, requester};
+use crate::kernels::choice::Offer;
+use crate::kernels::{allows, settings};
+use crate::networks;
+use crate::operations::Params;
 use crate::store::guests::{Guest, guest_insert};
+use crate::store::kernels::kernel_list;
+use crate::store::{StoreError, Tx};
+
+/// What the host said of kernels, with what people decided about them: enough for an [`Offer`].
+#[derive(Debug)]
+pub(super) struct Kernels {
+    facts: Vec<KernelFacts>,
+    retired: Vec<KernelId>,
+    may_choose: bool,
+    profile: Profile,
+}
+
+impl Kernels {
+    pub(super) fn offer(&self) -> Offer<'_> {
+        Offer { kernels: &self.facts, retired: &self.retired, may_choose: self.may_choose, profile: self.profile }
+    }
+}
 
 impl Guests {
+    /// Without a kernel in the draft, it is the default one.
     pub async fn create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
-        let spec = GuestSpec::check(&draft).map_err(AppError::Invalid)?;
+        let spec = self.look(caller, draft, true).await?;
+        let mut tx = self.parts.db.begin().await?;
+        let created = self.insert(&mut tx, caller, spec, OperationKind::GuestCreate, &Params::default()).await?;
+        tx.commit().await?;
+        self.begun(created);
+        Ok(created)
+    }
+
+    /// The draft as a spec that this host can have; every wrong field is named at once. An adopted root
+    /// is of no image.
+    pub(super) async fn look(
+        &self,
+        caller: &Caller,
+        mut draft: GuestDraft,
+        of_image: bool,
+    ) -> Result<GuestSpec, AppError> {
         let host = &self.parts.link.host;
-        let (facts, images, kernels) =
-            tokio::try_join!(host.facts(), host.images(), host.kernels()).map_err(from_host)?;
-        check(&spec, &facts, &images, &kernels).map_err(AppError::Invalid)?;
+        let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
+        let kernels = self.kernels(caller, facts.profile).await?;
+        let offer = kernels.offer();
+        if draft.kernel.is_empty()
+            && let Some(default) = offer.default_kernel()
+        {
+            draft.kernel = default.id.to_string();
+        }
+        let spec = GuestSpec::check(&draft).map_err(AppError::Invalid)?;
+        let mut wrong = FieldErrors::default();
+        if of_image {
+            wrong.take_all(check(&spec, &facts, &images));
+        }
+        wrong.take_all(offer.check(&spec, None));
+        wrong.take(memory(spec.memory, facts.memory_total_mib));
+        if wrong.is_empty() { Ok(spec) } else { Err(AppError::Invalid(wrong)) }
+    }
+
+    /// What kernels there are for the caller.
+    pub(super) async fn kernels(&self, caller: &Caller, profile: Profile) -> Result<Kernels, AppError> {
+        let facts = self.parts.link.host.kernels().await.map_err(from_host)?;
+        let said = kernel_list(&self.parts.db, self.parts.host).await?;
+        Ok(Kernels {
+            facts,
+            retired: said.into_iter().filter(|said| said.retired).map(|said| said.id).collect(),
+            may_choose: allows(settings(&self.parts.db).await?.choice, caller),
+            profile,
+        })
+    }
+
+    /// Guest and operation, with a place in its owner's network where it is plugged in.
+    pub(super) async fn insert(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        spec: GuestSpec,
+        kind: OperationKind,
+        params: &Params,
+    ) -> Result<Created, AppError> {
+        let number = match spec.network {
+            Attachment::None => None,
+            Attachment::Bridge | Attachment::Switch => {
+                let place = networks::place(&mut *tx, &self.parts, caller.account.id).await?;
+                Some(place.map_err(|error| AppError::Invalid(error.into()))?)
+            }
+        };
         let guest = Guest {
             id: GuestId(Uuid::now_v7()),
             host: self.parts.host,
             owner: caller.account.id,
             owner_name: caller.account.name.clone(),
             spec,
+            number,
+            boot: Boot::Normal,
+            limits_heard: true,
             disk_ready: false,
             wanted: Wanted::Stopped,
             generation: Generation { epoch: self.parts.epoch, number: 1 },
@@ -35,49 +121,56 @@ impl Guests {
             waiting: None,
             created_at: self.parts.clock.now(),
         };
-        let mut tx = self.parts.db.begin().await?;
-        if let Err(error) = guest_insert(&mut tx, &guest).await {
+        if let Err(error) = guest_insert(&mut *tx, &guest).await {
             return Err(name_taken(error, &guest.spec.name));
         }
-        let operation = self.operations.insert(&mut tx, OperationKind::GuestCreate, &guest, &requester(caller)).await?;
-        tx.commit().await?;
-        self.parts.operation_changed(operation, Some(guest.id));
-        self.operations.spawn(operation);
+        let operation = self.operations.insert_with(tx, kind, &guest, &requester(caller), params).await?;
         Ok(Created { guest: guest.id, operation })
+    }
+
+    /// After the commit.
+    pub(super) fn begun(&self, created: Created) {
+        self.parts.operation_changed(created.operation, Some(created.guest));
+        self.operations.spawn(created.operation);
     }
 }
 
-/// What only the host knows; every wrong field is named at once.
-fn check(
-    spec: &GuestSpec,
-    facts: &HostFacts,
-    images: &[ImageFacts],
-    kernels: &[KernelFacts],
-) -> Result<(), FieldErrors> {
+/// What only the host knows of image and disk; every wrong field is named at once.
+fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(), FieldErrors> {
     let mut wrong = FieldErrors::default();
-    if !images.iter().any(|image| image.id == spec.image) {
-        wrong.0.push(umbel_guest::FieldError::new("image", format!("There is no image {}.", spec.image)));
+    let mut refuse = |field: &str, message: String| wrong.0.push(FieldError::new(field, message));
+    match images.iter().find(|image| image.id == spec.image) {
+        None => refuse("image", format!("There is no image {}.", spec.image)),
+        Some(image) => {
+            if let Some(why) = disk_refused(spec.disk_kind, image.kind) {
+                refuse("disk_kind", why.to_owned());
+            }
+        }
     }
-    if !kernels.iter().any(|kernel| kernel.id == spec.kernel) {
-        wrong.0.push(umbel_guest::FieldError::new("kernel", format!("There is no kernel {}.", spec.kernel)));
-    }
-    wrong.take(memory(spec.memory, facts.memory_total_mib));
     // A copy-on-write child begins empty; only a plain disk takes its place at once.
-    if spec.disk_kind == umbel_guest::DiskKind::Plain && u64::from(spec.disk.mib()) > facts.disk_free_mib {
-        let message = format!("The host has {} MiB of disk left.", facts.disk_free_mib);
-        wrong.0.push(umbel_guest::FieldError::new("disk_mib", message));
+    if spec.disk_kind == DiskKind::Plain && u64::from(spec.disk.mib()) > facts.disk_free_mib {
+        refuse("disk_mib", format!("The host has {} MiB of disk left.", facts.disk_free_mib));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-pub(super) fn memory(memory: Memory, total_mib: u32) -> Result<(), umbel_guest::FieldError> {
+/// Why a root of that kind can't have such a disk.
+fn disk_refused(disk: DiskKind, image: ImageKind) -> Option<&'static str> {
+    match (disk, image) {
+        (DiskKind::Memory, ImageKind::HostTree) | (DiskKind::Cow | DiskKind::Plain, ImageKind::Disk) => None,
+        (DiskKind::Memory, ImageKind::Disk) => Some("Only the host's own files can do without a disk."),
+        (_, ImageKind::HostTree) => Some("The host's own files are read-only: what is written lies in memory."),
+    }
+}
+
+pub(super) fn memory(memory: Memory, total_mib: u32) -> Result<(), FieldError> {
     if memory.mib() <= total_mib {
         return Ok(());
     }
-    Err(umbel_guest::FieldError::new("memory_mib", format!("The host has {total_mib} MiB of memory in all.")))
+    Err(FieldError::new("memory_mib", format!("The host has {total_mib} MiB of memory in all.")))
 }
 
-pub(super) fn name_taken(error: crate::store::StoreError, name: &GuestName) -> AppError {
+pub(super) fn name_taken(error: StoreError, name: &GuestName) -> AppError {
     if error.is_duplicate() {
         return AppError::Invalid(FieldErrors::one("name", format!("You have a guest named {name} already.")));
     }

@@ -2,7 +2,7 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{GuestForm, ImageShown, KernelShown};
+use umbel_app::shown::{GuestForm, ImageShown};
 use umbel_guest::DiskSize;
 
 use super::{Guests, from_host};
@@ -11,8 +11,8 @@ use crate::store::guests::guest_list_of;
 impl Guests {
     pub async fn form(&self, caller: &Caller) -> Result<GuestForm, AppError> {
         let host = &self.parts.link.host;
-        let (facts, images, kernels) =
-            tokio::try_join!(host.facts(), host.images(), host.kernels()).map_err(from_host)?;
+        let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
+        let kernels = self.kernels(caller, facts.profile).await?;
         let guests = guest_list_of(&self.parts.db, caller.account.id).await?;
         let taken: Vec<&str> = guests.iter().map(|guest| guest.spec.name.as_str()).collect();
         Ok(GuestForm {
@@ -23,14 +23,12 @@ impl Guests {
                     id: image.id,
                     title: image.title,
                     description: image.description,
+                    kind: image.kind,
                     sizes: image.sizes,
                     suggested_memory: image.suggested_memory,
                 })
                 .collect(),
-            kernels: kernels
-                .into_iter()
-                .map(|kernel| KernelShown { id: kernel.id, version: kernel.version, origin: kernel.origin })
-                .collect(),
+            kernels: kernels.offer().choices(),
             disks: DiskSize::ladder().collect(),
             memory_available_mib: facts.memory_available_mib,
             disk_free_mib: facts.disk_free_mib,

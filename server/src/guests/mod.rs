@@ -2,11 +2,16 @@
 //! [`crate::operations`]; all booting and stopping is the [`crate::reconciler`]'s.
 
 mod act;
+mod adopt;
+mod by_hand;
 mod change;
+mod checks;
 mod console_tail;
 mod create;
+mod example;
 mod first_image;
 mod form;
+mod metrics;
 mod overview;
 mod view;
 
@@ -31,12 +36,13 @@ pub use console_tail::plain;
 pub struct Guests {
     pub parts: Parts,
     pub operations: Operations,
+    inside: metrics::Inside,
 }
 
 impl Guests {
     pub fn new(parts: Parts) -> Self {
         let operations = Operations::new(parts.clone());
-        Self { parts, operations }
+        Self { parts, operations, inside: metrics::Inside::default() }
     }
 
     pub fn reconciler(&self) -> Reconciler {
@@ -50,6 +56,7 @@ impl Guests {
         tasks.spawn(self.parts.link.clone().run(self.parts.events.clone()));
         tasks.spawn(self.reconciler().run());
         tasks.spawn(first_image::run(self.parts.clone()));
+        tasks.spawn(crate::networks::tell::keep(self.parts.clone()));
         let running = Running { _tasks: tasks, _operations: self.parts.ended.clone().drop_guard() };
         self.operations.resume().await?;
         Ok(running)
@@ -75,12 +82,12 @@ pub fn may_see(caller: &Caller, owner: umbel_guest::AccountId) -> bool {
     caller.account.role == Role::Administrator || caller.account.id == owner
 }
 
-fn requester(caller: &Caller) -> Requester {
+pub(crate) fn requester(caller: &Caller) -> Requester {
     Requester { account: caller.account.id, name: caller.account.name.clone() }
 }
 
 /// An answer of the host that a person waits for.
-fn from_host(error: HostError) -> AppError {
+pub(crate) fn from_host(error: HostError) -> AppError {
     match error {
         HostError::Away(_) => AppError::Unavailable {
             message: "The agent is away, so the host can't be asked. Try again in a moment.".into(),

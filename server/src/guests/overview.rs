@@ -3,9 +3,11 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{HostShown, OverviewShown, WallShown};
+use umbel_guest::Wanted;
 use umbel_wire::agent::Profile;
 
-use super::Guests;
+use super::{Guests, checks};
+use crate::store::guests::guest_list;
 
 /// Operations on the first page.
 const RECENT: usize = 10;
@@ -21,6 +23,12 @@ impl Guests {
     /// While the agent is away, the last that was heard, or nothing but that.
     pub async fn host(&self, _caller: &Caller) -> Result<HostShown, AppError> {
         let facts = self.parts.link.facts().await;
+        let guests = guest_list(&self.parts.db).await?;
+        let running = guests.iter().filter(|guest| guest.seen.is_alive()).count();
+        let promised = guests.iter().filter(|guest| guest.seen.is_alive() || guest.wanted == Wanted::Running);
+        let memory_promised_mib = promised.map(|guest| u64::from(guest.spec.memory.mib())).sum();
+        let guests_running = u32::try_from(running).unwrap_or(u32::MAX);
+        let checks = checks::checks(&checks::read());
         let agent = self.parts.link.heard().agent;
         let Ok(facts) = facts else {
             return Ok(HostShown {
@@ -32,6 +40,9 @@ impl Guests {
                 disk_total_mib: 0,
                 disk_free_mib: 0,
                 walls: Vec::new(),
+                memory_promised_mib,
+                guests_running,
+                checks,
             });
         };
         let profile = match facts.profile {
@@ -48,6 +59,9 @@ impl Guests {
             disk_total_mib: facts.disk_total_mib,
             disk_free_mib: facts.disk_free_mib,
             walls: walls.map(|w| WallShown { name: w.name, stands: w.stands, detail: w.detail }).collect(),
+            memory_promised_mib,
+            guests_running,
+            checks,
         })
     }
 }

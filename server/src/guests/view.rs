@@ -4,16 +4,28 @@ use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, Role, StepState};
-use umbel_guest::{GuestId, OperationId, Wanted};
+use umbel_app::shown::{
+    AgentLink, GuestShown, OperationKind, OperationShown, OperationState, Role, SaidShown, StepState,
+};
+use umbel_guest::{AccountId, Attachment, GuestId, Mac, OperationId, Wanted};
 
-use super::{Guests, may_see};
+use super::{Guests, may_see, plain};
+use crate::host::link::facts_of;
+use crate::networks::address;
 use crate::operations::cancellable;
 use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_of};
+use crate::store::networks::network_list;
 use crate::store::operations::{
     Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_of_owner,
     operation_list_under_way, operation_want_cancel,
 };
+
+/// Lines that a guest said, at most, and letters of each.
+const SAID: usize = 20;
+const LETTERS: usize = 512;
+
+/// First three bytes of the networks of owners, as far as the host has told.
+type Subnets = HashMap<AccountId, [u8; 3]>;
 
 impl Guests {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
@@ -24,20 +36,42 @@ impl Guests {
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let mut under_way: HashMap<GuestId, Operation> =
             under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
-        Ok(guests.into_iter().map(|guest| self.shown(under_way.remove(&guest.id), guest)).collect())
+        let subnets = self.subnets().await?;
+        Ok(guests.into_iter().map(|guest| self.shown(under_way.remove(&guest.id), guest, &subnets)).collect())
     }
 
     pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
         let guest = self.visible(caller, guest).await?;
         let operations = operation_list_of_guest(&self.parts.db, guest.id).await?;
         let under_way = operations.into_iter().find(|operation| !operation.state.is_over());
-        Ok(self.shown(under_way, guest))
+        let said = self.said(guest.id);
+        let subnets = self.subnets().await?;
+        Ok(GuestShown { said, ..self.shown(under_way, guest, &subnets) })
     }
 
-    fn shown(&self, operation: Option<Operation>, guest: Guest) -> GuestShown {
+    async fn subnets(&self) -> Result<Subnets, AppError> {
+        let networks = network_list(&self.parts.db, self.parts.host).await?;
+        let known = |id| self.parts.link.network_known(id).map(|facts| facts.subnet);
+        Ok(networks.into_iter().filter_map(|network| Some((network.owner, known(network.id)?))).collect())
+    }
+
+    /// What the guest said last, without anything that a terminal or a page would obey.
+    fn said(&self, guest: GuestId) -> Vec<SaidShown> {
+        let heard = self.parts.link.heard();
+        let Some(facts) = heard.inventory.as_deref().and_then(|inventory| facts_of(inventory, guest)) else {
+            return Vec::new();
+        };
+        let lines = facts.said.iter().skip(facts.said.len().saturating_sub(SAID));
+        let text = |text: &str| plain(text.as_bytes()).replace('\n', " ").chars().take(LETTERS).collect();
+        lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect()
+    }
+
+    fn shown(&self, operation: Option<Operation>, guest: Guest, subnets: &Subnets) -> GuestShown {
         let operation = operation.map(|operation| operation_shown(operation, Some(&guest)));
         let waiting = self.waiting(&guest);
         let spec = guest.spec;
+        let number = guest.number.filter(|_| spec.network != Attachment::None);
+        let subnet = subnets.get(&guest.owner);
         GuestShown {
             id: guest.id,
             name: spec.name,
@@ -50,12 +84,21 @@ impl Guests {
             disk: spec.disk,
             disk_kind: spec.disk_kind,
             restart_policy: spec.restart_policy,
+            autostart: spec.autostart,
+            mode: spec.mode,
+            clock: spec.clock,
+            network: spec.network,
+            limits: spec.limits,
+            address: subnet.zip(number).map(|(subnet, number)| address(*subnet, number)),
+            mac: Mac::of(guest.id).to_string(),
+            boot: guest.boot,
             wanted: guest.wanted,
             seen: guest.seen,
             generation: guest.generation,
             waiting,
             created_at: guest.created_at,
             operation,
+            said: Vec::new(),
         }
     }
 

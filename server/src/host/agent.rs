@@ -8,8 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId};
-use umbel_wire::agent::{HostFacts, ImageFacts, Inventory, KernelFacts, Reply, Request, StartOrder, StopHow, VERSION};
+use umbel_guest::{
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Span, StrayName,
+    SysRqKey, UploadId,
+};
+use umbel_wire::agent::{
+    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Reply, Request, StartOrder, StopHow,
+    StrayFacts, VERSION,
+};
 use umbel_wire::frame::{self, FrameError};
 
 use super::{Host, HostError};
@@ -110,6 +116,14 @@ impl Host for Agent {
         }
     }
 
+    async fn kernel_add(&self, kernel: KernelId, upload: UploadId) -> Result<(), HostError> {
+        self.done("kernel_add", Request::KernelAdd { kernel, upload }, LONG).await
+    }
+
+    async fn kernel_remove(&self, kernel: KernelId) -> Result<(), HostError> {
+        self.done("kernel_remove", Request::KernelRemove { kernel }, SOON).await
+    }
+
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError> {
         match self.call(&Request::Images {}, SOON).await? {
             Reply::Images { images } => Ok(images),
@@ -161,5 +175,67 @@ impl Host for Agent {
             }
             other => Err(unexpected("inventory", other)),
         }
+    }
+
+    async fn limit(&self, guest: GuestId, generation: Generation, limits: Limits) -> Result<(), HostError> {
+        self.done("limit", Request::Limit { guest, generation, limits }, SOON).await
+    }
+
+    async fn pause(&self, guest: GuestId, generation: Generation, paused: bool) -> Result<(), HostError> {
+        self.done("pause", Request::Pause { guest, generation, paused }, SOON).await
+    }
+
+    async fn sysrq(&self, guest: GuestId, generation: Generation, key: SysRqKey) -> Result<(), HostError> {
+        self.done("sysrq", Request::SysRq { guest, generation, key }, SOON).await
+    }
+
+    async fn metrics(&self, guest: Option<GuestId>, span: Span) -> Result<Series, HostError> {
+        match self.call(&Request::Metrics { guest, span }, SOON).await? {
+            Reply::Series(series) => Ok(series),
+            other => Err(unexpected("metrics", other)),
+        }
+    }
+
+    async fn memory_inside(&self, guest: GuestId) -> Result<MemoryInside, HostError> {
+        match self.call(&Request::MemoryInside { guest }, SOON).await? {
+            Reply::MemoryInside(memory) => Ok(memory),
+            other => Err(unexpected("memory_inside", other)),
+        }
+    }
+
+    async fn network_ensure(&self, network: NetworkId) -> Result<NetworkFacts, HostError> {
+        match self.call(&Request::NetworkEnsure { network }, SOON).await? {
+            Reply::Network(facts) => Ok(facts),
+            other => Err(unexpected("network_ensure", other)),
+        }
+    }
+
+    async fn networks(&self) -> Result<Vec<NetworkFacts>, HostError> {
+        match self.call(&Request::Networks {}, SOON).await? {
+            Reply::Networks { networks } => Ok(networks),
+            other => Err(unexpected("networks", other)),
+        }
+    }
+
+    async fn network_forwards(&self, network: NetworkId, forwards: Vec<Forward>) -> Result<(), HostError> {
+        match self.call(&Request::NetworkForwards { network, forwards }, SOON).await? {
+            Reply::Done | Reply::Network(_) => Ok(()),
+            other => Err(unexpected("network_forwards", other)),
+        }
+    }
+
+    async fn network_remove(&self, network: NetworkId) -> Result<(), HostError> {
+        self.done("network_remove", Request::NetworkRemove { network }, SOON).await
+    }
+
+    async fn strays(&self) -> Result<Vec<StrayFacts>, HostError> {
+        match self.call(&Request::Strays {}, SOON).await? {
+            Reply::Strays { strays } => Ok(strays),
+            other => Err(unexpected("strays", other)),
+        }
+    }
+
+    async fn disk_adopt(&self, guest: GuestId, generation: Generation, stray: StrayName) -> Result<(), HostError> {
+        self.done("disk_adopt", Request::DiskAdopt { guest, generation, stray }, LONG).await
     }
 }

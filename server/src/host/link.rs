@@ -1,12 +1,14 @@
 //! What was last heard of the host. One task asks for the inventory in long polls; everybody else
 //! reads its last answer, or waits for the next.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use umbel_app::shown::{AgentLink, Topic};
-use umbel_wire::agent::{GuestFacts, HostFacts, Inventory};
+use umbel_guest::{GuestId, NetworkId};
+use umbel_wire::agent::{GuestFacts, HostFacts, Inventory, NetworkFacts, Said};
 
 use super::{Host, HostError};
 use crate::clock::Clock;
@@ -26,6 +28,8 @@ pub struct Heard {
     pub inventory: Option<Arc<Inventory>>,
     /// When that was asked for: it is no older than this.
     pub asked_at: i64,
+    /// How often it has come: what the agent was told of ports and networks is told anew each time.
+    pub comings: u64,
 }
 
 impl Heard {
@@ -39,8 +43,16 @@ impl Heard {
     }
 }
 
-pub fn facts_of(inventory: &Inventory, guest: umbel_guest::GuestId) -> Option<&GuestFacts> {
+pub fn facts_of(inventory: &Inventory, guest: GuestId) -> Option<&GuestFacts> {
     inventory.guests.iter().find(|facts| facts.guest == guest)
+}
+
+/// Guests that have said something since: it is shown, and decides nothing.
+fn spoke(before: Option<&Inventory>, now: &Inventory) -> Vec<GuestId> {
+    let last: HashMap<GuestId, &[Said]> =
+        before.map(|before| before.guests.iter().map(|g| (g.guest, g.said.as_slice())).collect()).unwrap_or_default();
+    let silent = |facts: &&GuestFacts| last.get(&facts.guest).copied().unwrap_or_default() == facts.said;
+    now.guests.iter().filter(|facts| !silent(facts)).map(|facts| facts.guest).collect()
 }
 
 /// The host and what was heard of it. Cheap to clone.
@@ -49,13 +61,15 @@ pub struct Link {
     pub host: Arc<dyn Host>,
     heard: watch::Sender<Heard>,
     facts: Arc<Mutex<Option<HostFacts>>>,
+    /// Networks that stand on the host, as far as it said so: a list of guests asks for none of them.
+    networks: Arc<Mutex<HashMap<NetworkId, NetworkFacts>>>,
     clock: Clock,
 }
 
 impl Link {
     pub fn new(host: Arc<dyn Host>, clock: Clock) -> Self {
-        let heard = Heard { agent: AgentLink::Away { since: clock.now() }, inventory: None, asked_at: 0 };
-        Self { host, heard: watch::Sender::new(heard), facts: Arc::default(), clock }
+        let heard = Heard { agent: AgentLink::Away { since: clock.now() }, inventory: None, asked_at: 0, comings: 0 };
+        Self { host, heard: watch::Sender::new(heard), facts: Arc::default(), networks: Arc::default(), clock }
     }
 
     pub fn heard(&self) -> Heard {
@@ -78,6 +92,38 @@ impl Link {
             Err(error) if error.is_away() => self.facts.lock().ok().and_then(|last| last.clone()).ok_or(error),
             Err(error) => Err(error),
         }
+    }
+
+    /// What was last said of a network.
+    pub fn network_known(&self, network: NetworkId) -> Option<NetworkFacts> {
+        self.networks().get(&network).cloned()
+    }
+
+    /// The network on the host; made where it isn't known to stand.
+    pub async fn network(&self, network: NetworkId) -> Result<NetworkFacts, HostError> {
+        if let Some(facts) = self.network_known(network) {
+            return Ok(facts);
+        }
+        let facts = self.host.network_ensure(network).await?;
+        self.networks().insert(network, facts.clone());
+        Ok(facts)
+    }
+
+    /// It is gone, or not to be relied upon.
+    pub fn network_forget(&self, network: NetworkId) {
+        self.networks().remove(&network);
+    }
+
+    /// Asks for all of them.
+    pub async fn networks_ask(&self) -> Result<Vec<NetworkId>, HostError> {
+        let standing = self.host.networks().await?;
+        let ids = standing.iter().map(|facts| facts.network).collect();
+        *self.networks() = standing.into_iter().map(|facts| (facts.network, facts)).collect();
+        Ok(ids)
+    }
+
+    fn networks(&self) -> std::sync::MutexGuard<'_, HashMap<NetworkId, NetworkFacts>> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Polls for ever.
@@ -106,7 +152,11 @@ impl Link {
                         tracing::info!(guests = inventory.guests.len(), "the agent is here");
                         events.publish(Topic::Host);
                     }
-                    *heard = Heard { agent: AgentLink::Here, inventory: Some(Arc::new(inventory)), asked_at };
+                    for guest in spoke(heard.inventory.as_deref(), &inventory) {
+                        events.guest(guest);
+                    }
+                    let comings = heard.comings + u64::from(!heard.is_here());
+                    *heard = Heard { agent: AgentLink::Here, inventory: Some(Arc::new(inventory)), asked_at, comings };
                     changed
                 });
                 tracing::trace!(version, changed, "inventory");

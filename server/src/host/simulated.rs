@@ -1,19 +1,21 @@
 //! A host without a kernel: the same promises as the agent's, in memory, its guests moved on by a test.
+//! What a test steers is here, what the panel asks in `answers`.
+
+mod answers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::Notify;
-use umbel_guest::{DiskKind, DiskSize, Exit, Generation, GuestId, ImageId, Memory, Seen};
-use umbel_wire::agent::{
-    GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, Profile, Refusal, StartOrder, StopHow, Wall,
+use umbel_guest::{
+    Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
+    Limits, Memory, NetworkId, Seen, StrayName,
 };
+use umbel_wire::agent::{Card, KernelFacts, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
 
-use super::{Host, HostError};
+use super::HostError;
 use crate::clock::Clock;
 
 /// What a guest does when it is started, or asked to shut down.
@@ -34,6 +36,11 @@ struct SimulatedGuest {
     seen_generation: Generation,
     disk: Option<(ImageId, DiskSize, DiskKind)>,
     memory: Option<Memory>,
+    limits: Option<Limits>,
+    /// Of its last start.
+    boot: Boot,
+    card: Option<Card>,
+    said: Vec<Said>,
 }
 
 #[derive(Debug)]
@@ -45,6 +52,11 @@ struct Inner {
     failures: HashMap<&'static str, Refusal>,
     memory_mib: u32,
     disk_free_mib: u64,
+    profile: Profile,
+    kernels: Vec<KernelFacts>,
+    /// Each with the ports that lead into it; the third byte of a subnet is its place.
+    networks: Vec<(NetworkId, Vec<Forward>)>,
+    strays: Vec<StrayFacts>,
     calls: Vec<String>,
 }
 
@@ -57,7 +69,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// 1 GiB of memory, 10 GiB of disk, one image `tiny-1`, one kernel `debian-6.1`.
+    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-2` and `host`, one kernel `debian-6.1`.
     pub fn new(clock: Clock) -> Self {
         let inner = Inner {
             version: 1,
@@ -67,6 +79,10 @@ impl Simulated {
             failures: HashMap::new(),
             memory_mib: 1024,
             disk_free_mib: 10_240,
+            profile: Profile::Hosting,
+            kernels: vec![debian()],
+            networks: Vec::new(),
+            strays: Vec::new(),
             calls: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default(), clock }
@@ -100,6 +116,41 @@ impl Simulated {
         self.lock().memory_mib = mib;
     }
 
+    pub fn set_profile(&self, profile: Profile) {
+        self.lock().profile = profile;
+    }
+
+    /// A kernel that wasn't put in by the panel.
+    pub fn put_kernel(&self, kernel: KernelFacts) {
+        self.lock().kernels.push(kernel);
+    }
+
+    pub fn put_stray(&self, name: StrayName, size_bytes: u64) {
+        let file_system = Some("ext4".into());
+        self.lock().strays.push(StrayFacts { name, size_bytes, file_system, refused: None });
+    }
+
+    /// As if root in the guest wrote it to /proc/mconsole.
+    pub fn say(&self, guest: GuestId, text: &str) {
+        let at = self.clock.now();
+        self.change(|inner| {
+            if let Some(guest) = inner.guests.get_mut(&guest) {
+                guest.said.push(Said { at, text: text.into(), missed: 0 });
+            }
+        });
+    }
+
+    /// The limits, the boot and the card that a guest was last given.
+    pub fn given(&self, guest: GuestId) -> Option<(Option<Limits>, Boot, Option<Card>)> {
+        self.lock().guests.get(&guest).map(|guest| (guest.limits, guest.boot, guest.card))
+    }
+
+    /// The ports that lead into a network; `None` where it isn't there.
+    pub fn forwards(&self, network: NetworkId) -> Option<Vec<Forward>> {
+        let inner = self.lock();
+        inner.networks.iter().find(|(id, _)| *id == network).map(|(_, forwards)| forwards.clone())
+    }
+
     /// The next call of that name is refused like this, once.
     pub fn fail_next(&self, call: &'static str, refusal: Refusal) {
         self.lock().failures.insert(call, refusal);
@@ -121,6 +172,7 @@ impl Simulated {
             for guest in inner.guests.values_mut().filter(|guest| guest.seen.is_alive()) {
                 guest.seen = Seen::Ended { at, exit: Exit::HostRestarted };
             }
+            inner.networks.clear();
         });
     }
 
@@ -136,7 +188,8 @@ impl Simulated {
             let alive = guest.seen.is_alive();
             format!("{id} disk={:?} alive={alive}\n", guest.disk)
         });
-        guests.collect()
+        let kernels = inner.kernels.iter().map(|kernel| format!("{}\n", kernel.id));
+        guests.chain(kernels).collect()
     }
 
     fn begin(&self, call: &'static str, about: &str) -> Result<MutexGuard<'_, Inner>, HostError> {
@@ -152,163 +205,23 @@ impl Simulated {
     }
 }
 
-fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
-    if asked < heard { Err(Refusal::Stale { asked, have: heard }) } else { Ok(()) }
-}
-
-fn tiny() -> ImageFacts {
-    ImageFacts {
-        id: "tiny-1".parse().expect("a slug"),
-        title: "Tiny".into(),
-        description: "Busybox".into(),
-        sha256: "0".repeat(64),
-        sizes: DiskSize::ladder().collect(),
-        suggested_memory: Memory::DEFAULT,
-    }
-}
-
-#[async_trait]
-impl Host for Simulated {
-    async fn facts(&self) -> Result<HostFacts, HostError> {
-        let inner = self.begin("host", "")?;
-        let used: u32 =
-            inner.guests.values().filter(|g| g.seen.is_alive()).filter_map(|g| g.memory).map(Memory::mib).sum();
-        Ok(HostFacts {
-            profile: Profile::Hosting,
-            memory_total_mib: inner.memory_mib,
-            memory_available_mib: inner.memory_mib.saturating_sub(used),
-            cores: 2,
-            disk_total_mib: 20_480,
-            disk_free_mib: inner.disk_free_mib,
-            walls: vec![Wall { name: "uid".into(), stands: true, detail: "one per guest".into() }],
-        })
-    }
-
-    async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError> {
-        drop(self.begin("kernels", "")?);
-        Ok(vec![KernelFacts {
-            id: "debian-6.1".parse().expect("a slug"),
-            version: "6.1".into(),
-            origin: "simulated".into(),
-            sha256: "1".repeat(64),
-            size_bytes: 1,
-        }])
-    }
-
-    async fn images(&self) -> Result<Vec<ImageFacts>, HostError> {
-        drop(self.begin("images", "")?);
-        Ok(vec![tiny()])
-    }
-
-    async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError> {
-        drop(self.begin("image_prepare", image.as_str())?);
-        if image == tiny().id { Ok(tiny()) } else { Err(Refusal::UnknownImage { image }.into()) }
-    }
-
-    async fn disk_create(
-        &self,
-        guest: GuestId,
-        generation: Generation,
-        image: ImageId,
-        size: DiskSize,
-        kind: DiskKind,
-    ) -> Result<(), HostError> {
-        let inner = self.begin("disk_create", &guest.to_string())?;
-        if let Some(found) = inner.guests.get(&guest) {
-            check(found.heard, generation)?;
-        }
-        if u64::from(size.mib()) > inner.disk_free_mib {
-            return Err(Refusal::DiskFull { free_mib: inner.disk_free_mib }.into());
-        }
-        drop(inner);
-        self.change(|inner| {
-            let fresh = SimulatedGuest {
-                heard: generation,
-                seen: Seen::Gone,
-                seen_generation: Generation::default(),
-                disk: None,
-                memory: None,
-            };
-            inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
-        });
-        Ok(())
-    }
-
-    async fn start(&self, order: StartOrder) -> Result<(), HostError> {
-        let mut inner = self.begin("start", &format!("{} {}", order.guest, order.generation))?;
-        let (temper, now) = (inner.temper.clone(), self.clock.now());
-        let guest = inner.guests.get_mut(&order.guest).filter(|g| g.disk.is_some()).ok_or(Refusal::NoDisk)?;
-        check(guest.heard, order.generation)?;
-        if guest.seen.is_alive() {
-            let same = guest.seen_generation == order.generation;
-            return if same { Ok(()) } else { Err(Refusal::StillRunning.into()) };
-        }
-        guest.heard = order.generation;
-        guest.seen_generation = order.generation;
-        guest.memory = Some(order.memory);
-        guest.seen = match temper {
-            Temper::Good => Seen::Running { since: now },
-            Temper::Stubborn => Seen::Starting,
-            Temper::Dies(exit) => Seen::Ended { at: now, exit },
-        };
-        drop(inner);
-        self.change(|_| {});
-        Ok(())
-    }
-
-    async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError> {
-        let mut inner = self.begin("stop", &format!("{guest} {generation} {how:?}"))?;
-        let (temper, at) = (inner.temper.clone(), self.clock.now());
-        let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
-        check(guest.heard, generation)?;
-        guest.heard = generation;
-        if !guest.seen.is_alive() {
-            return Err(Refusal::NotRunning.into());
-        }
-        guest.seen = match (how, temper) {
-            (StopHow::Kill, _) => Seen::Ended { at, exit: Exit::Killed },
-            (StopHow::ShutDown, Temper::Stubborn) => Seen::Stopping,
-            (StopHow::ShutDown, _) => Seen::Ended { at, exit: Exit::PoweredOff },
-        };
-        drop(inner);
-        self.change(|_| {});
-        Ok(())
-    }
-
-    async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError> {
-        let inner = self.begin("purge", &guest.to_string())?;
-        if let Some(found) = inner.guests.get(&guest) {
-            check(found.heard, generation)?;
-            if found.seen.is_alive() {
-                return Err(Refusal::StillRunning.into());
-            }
-        }
-        drop(inner);
-        self.change(|inner| {
-            inner.guests.remove(&guest);
-        });
-        Ok(())
-    }
-
-    async fn inventory(&self, after: u64, wait_ms: u32) -> Result<Inventory, HostError> {
-        let changed = self.changed.notified();
-        let (version, away) = {
-            let inner = self.lock();
-            (inner.version, inner.away)
-        };
-        if version <= after && !away {
-            let _ = tokio::time::timeout(Duration::from_millis(wait_ms.into()), changed).await;
-        }
-        let inner = self.lock();
-        if inner.away {
-            return Err(HostError::Away(FrameError::Closed));
-        }
-        let guests = inner.guests.iter().map(|(&guest, g)| GuestFacts {
-            guest,
-            generation: g.seen_generation,
-            seen: g.seen.clone(),
-            has_disk: g.disk.is_some(),
-        });
-        Ok(Inventory { version: inner.version, guests: guests.collect() })
+/// The distribution's kernel.
+pub fn debian() -> KernelFacts {
+    KernelFacts {
+        id: "debian-6.1".parse().expect("a slug"),
+        version: "6.1".into(),
+        origin: KernelOrigin::Machine,
+        sha256: "1".repeat(64),
+        size_bytes: 1,
+        features: KernelFeatures {
+            modes: vec![KernelMode::Strict, KernelMode::Fast],
+            vector: true,
+            hostfs: true,
+            cow: true,
+            time_travel: true,
+            ip_config: true,
+            ..KernelFeatures::default()
+        },
+        is_default: true,
     }
 }

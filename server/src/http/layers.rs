@@ -19,22 +19,28 @@ use axum::response::Response;
 use futures::{FutureExt as _, StreamExt as _};
 use leptos::nonce::Nonce;
 use rand::Rng as _;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::Instrument as _;
-use umbel_app::AppError;
+use umbel_app::{AppError, paths};
 
-use super::error::Reader;
+use super::error::{Reader, is_under};
 use super::origin::{Foreign, Origins, is_safe};
 use crate::error::internal;
 use crate::panel::Panel;
 
-/// The largest body: forms and JSON of a few fields. Nothing is uploaded yet.
+/// The largest body: forms and JSON of a few fields. Files that are uploaded have bounds of their own.
 pub const BODY_MOST: usize = 64 * 1024;
 /// So much of a body that is too large is read and thrown away, so that its sender hears why.
 const DISCARD_MOST: usize = 1 << 20;
 /// Within so long a body must have come, and an answer gone; sockets live on after theirs.
 const BODY_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// A file of 256 MiB over a slow line.
+const UPLOAD_TIME: Duration = Duration::from_secs(30 * 60);
+/// Files that come in at once.
+const UPLOADS: usize = 4;
+static UPLOADING: Semaphore = Semaphore::const_new(UPLOADS);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -155,6 +161,13 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
         let message = "The panel did not get it done in time. Try again in a moment.".into();
         reader.answer(AppError::Unavailable { message }, &nonce)
     };
+    if is_upload(&request) {
+        let Ok(_turn) = UPLOADING.try_acquire() else {
+            let message = "Other files are coming in. Try again in a moment.".into();
+            return reader.answer(AppError::Unavailable { message }, &nonce);
+        };
+        return timeout(UPLOAD_TIME, next.run(request)).await.unwrap_or_else(|_| too_slow());
+    }
     let Ok(Ok(_turn)) = timeout(ANSWER_TIME, panel.requests.acquire()).await else { return too_slow() };
     let request = match with_whole_body(request).await {
         Ok(request) => request,
@@ -168,6 +181,11 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
         Ok(response) => response,
         Err(_) => too_slow(),
     }
+}
+
+/// A file, which its handler takes as it comes, and only of somebody who may.
+fn is_upload(request: &Request) -> bool {
+    *request.method() == Method::PUT && is_under(request.uri().path(), &format!("{}/uploads", paths::API))
 }
 
 async fn with_whole_body(request: Request) -> Result<Request, StatusCode> {

@@ -7,7 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use umbel_app::paths;
 
-use super::api::{guests, operations, people, session};
+use super::api::{guests, host, kernels, networks, operations, people, session, uploads};
 use super::{console, events, health, layers, pages, sign_in};
 use crate::panel::Panel;
 
@@ -30,6 +30,10 @@ fn post<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -
 
 fn patch<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
     Route { method: Method::PATCH, path: path.into(), to: on(MethodFilter::PATCH, handler) }
+}
+
+fn put<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
+    Route { method: Method::PUT, path: path.into(), to: on(MethodFilter::PUT, handler) }
 }
 
 fn delete<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
@@ -64,6 +68,9 @@ pub fn routes() -> Vec<Route> {
         patch(api("/guests/{guest}"), guests::change),
         delete(api("/guests/{guest}"), guests::delete),
         post(api("/guests/{guest}/{action}"), guests::act),
+        post(api("/guests/{guest}/sysrq"), guests::sysrq),
+        get(api("/guests/{guest}/metrics"), guests::metrics),
+        get(api("/guests/{guest}/memory"), guests::memory),
         get(api("/guests/{guest}/console"), console::open),
         get(api("/guests/{guest}/console/log"), console::text),
         get(api("/operations"), operations::list),
@@ -73,7 +80,23 @@ pub fn routes() -> Vec<Route> {
         post(api("/people"), people::create),
         patch(api("/people/{account}"), people::change),
         post(api("/people/{account}/password"), people::reset_password),
-        get(api("/host"), people::host),
+        get(api("/host"), host::fetch),
+        get(api("/host/metrics"), host::metrics),
+        get(api("/strays"), host::strays),
+        post(api("/strays/read"), host::adopt_read),
+        post(api("/strays/{stray}/adopt"), host::adopt),
+        post(api("/example"), guests::example),
+        get(api("/networks"), networks::list),
+        post(api("/networks/forwards"), networks::forward_add),
+        delete(api("/networks/forwards/{port}"), networks::forward_remove),
+        get(api("/kernels"), kernels::list),
+        post(api("/kernels"), kernels::add),
+        put(api("/settings/kernels"), kernels::set_settings),
+        patch(api("/kernels/{kernel}"), kernels::change),
+        delete(api("/kernels/{kernel}"), kernels::remove),
+        post(api("/uploads"), uploads::begin),
+        put(api("/uploads/{upload}/{file}"), uploads::put),
+        delete(api("/uploads/{upload}"), uploads::remove),
     ];
     // Pages with their server functions, as umbel-app lists them.
     routes.extend(pages::paths().into_iter().map(|path| get(path, pages::page)));

@@ -1,13 +1,16 @@
 //! Create: the row is there before the first step, written with the operation in one transaction.
 
+use umbel_guest::Attachment;
 use umbel_wire::agent::Refusal;
 
 use super::step::{Booted, Run, Step, StepError};
 use crate::host::HostError;
+use crate::networks::tell::{self, TellError};
 use crate::store::guests::guest_delete;
 
 pub const STEPS: &[Step] = &[
     Step { name: "Check image and kernel", act: |run| Box::pin(check(run)), undo: Some(|run| Box::pin(forget(run))) },
+    Step { name: "Make the network", act: |run| Box::pin(network(run)), undo: Some(|run| Box::pin(network_undo(run))) },
     Step { name: "Make the disk", act: |run| Box::pin(disk(run)), undo: Some(|run| Box::pin(disk_undo(run))) },
     Step { name: "Ask for it to run", act: |run| Box::pin(run.ask_running()), undo: Some(|run| Box::pin(stop(run))) },
     // Nothing to take back: a guest that can't boot was made all the same, and is shown as crashed.
@@ -26,10 +29,38 @@ async fn check(run: &Run) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn forget(run: &Run) -> Result<(), StepError> {
-    guest_delete(&run.parts.db, run.guest).await?;
-    run.parts.guest_changed(run.guest);
+pub(super) async fn forget(run: &Run) -> Result<(), StepError> {
+    // The transaction that wrote the guest may have written its network too.
+    network_undo(run).await?;
+    let guest = run.guest()?;
+    guest_delete(&run.parts.db, guest).await?;
+    run.parts.guest_changed(guest);
     Ok(())
+}
+
+/// Where it is plugged in, if anywhere: the reconciler needs it at every start.
+pub(super) async fn network(run: &Run) -> Result<(), StepError> {
+    let guest = run.fetch().await?;
+    tell::card(&run.parts, &guest).await?;
+    Ok(())
+}
+
+/// A network that was made for this guest alone goes with it.
+pub(super) async fn network_undo(run: &Run) -> Result<(), StepError> {
+    let Some(guest) = run.find().await? else { return Ok(()) };
+    if guest.spec.network != Attachment::None {
+        tell::leave(&run.parts, guest.owner, guest.id).await?;
+    }
+    Ok(())
+}
+
+impl From<TellError> for StepError {
+    fn from(error: TellError) -> Self {
+        match error {
+            TellError::Store(error) => error.into(),
+            TellError::Host(error) => error.into(),
+        }
+    }
 }
 
 async fn disk(run: &Run) -> Result<(), StepError> {
@@ -44,7 +75,7 @@ async fn disk(run: &Run) -> Result<(), StepError> {
 }
 
 /// Also of a disk that was begun and not finished: the agent removes whatever there is.
-async fn disk_undo(run: &Run) -> Result<(), StepError> {
+pub(super) async fn disk_undo(run: &Run) -> Result<(), StepError> {
     let Some(guest) = run.find().await? else { return Ok(()) };
     match run.parts.link.host.purge(guest.id, guest.generation).await {
         Err(HostError::Refused(Refusal::StillRunning)) => Err(StepError::Later("Waiting for it to stop.".into())),
@@ -54,7 +85,7 @@ async fn disk_undo(run: &Run) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn stop(run: &Run) -> Result<(), StepError> {
+pub(super) async fn stop(run: &Run) -> Result<(), StepError> {
     if run.find().await?.is_none() {
         return Ok(());
     }
@@ -62,7 +93,7 @@ async fn stop(run: &Run) -> Result<(), StepError> {
     run.until_ended().await
 }
 
-async fn boot(run: &Run) -> Result<(), StepError> {
+pub(super) async fn boot(run: &Run) -> Result<(), StepError> {
     match run.until_booted().await? {
         Booted::Running => {}
         Booted::Ended(exit) => run.log(&format!("The guest is made, but it {}.", did(&exit))).await?,
@@ -80,6 +111,7 @@ pub(super) fn did(exit: &umbel_guest::Exit) -> String {
         Exit::ShimLost => "lost its shim".into(),
         Exit::HostRestarted => "ended with the host".into(),
         Exit::Killed => "was killed".into(),
+        Exit::OutOfMemory => "ran out of memory".into(),
         other => other.to_string(),
     }
 }

@@ -4,7 +4,9 @@ use umbel_guest::Wanted;
 use umbel_wire::agent::Refusal;
 
 use super::step::{Run, Step, StepError};
+use crate::error::chain;
 use crate::host::HostError;
+use crate::networks::tell;
 use crate::store::guests::guest_delete;
 
 // Nothing can be taken back; what fails is tried again by the reconciler as long as the row is there.
@@ -46,7 +48,14 @@ async fn files(run: &Run) -> Result<(), StepError> {
 }
 
 async fn forget(run: &Run) -> Result<(), StepError> {
-    guest_delete(&run.parts.db, run.guest).await?;
-    run.parts.guest_changed(run.guest);
+    let Some(guest) = run.find().await? else { return Ok(()) };
+    guest_delete(&run.parts.db, guest.id).await?;
+    run.parts.guest_changed(guest.id);
+    if guest.number.is_some()
+        && let Err(error) = tell::leave(&run.parts, guest.owner, guest.id).await
+    {
+        // The host is told again when the agent comes.
+        tracing::warn!(cause = chain(&error), "the host does not know yet that a network was left");
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! Add its kind to `umbel_app::shown::OperationKind`, a file `<noun>_<verb>.rs` with its `STEPS`, and
 //! a line in [`table`]. The fault tests in `tests/it/faults.rs` walk every kind.
 
+pub mod guest_adopt;
 pub mod guest_create;
 pub mod guest_delete;
 pub mod guest_kill;
@@ -16,13 +17,15 @@ pub mod guest_purge;
 pub mod guest_restart;
 pub mod guest_shut_down;
 pub mod guest_start;
+pub mod guest_start_shell;
+pub mod kernel_add;
 pub mod runner;
 pub mod state;
 pub mod step;
 
 use umbel_app::shown::OperationKind;
 
-pub use runner::{Drill, Operations, Requester};
+pub use runner::{About, Drill, Operations, Requester};
 pub use step::{Params, Run, Step, StepError};
 
 /// The steps of a kind, in order.
@@ -35,14 +38,24 @@ pub fn table(kind: OperationKind) -> &'static [Step] {
         OperationKind::GuestRestart => guest_restart::STEPS,
         OperationKind::GuestDelete => guest_delete::STEPS,
         OperationKind::GuestPurge => guest_purge::STEPS,
+        OperationKind::GuestStartShell => guest_start_shell::STEPS,
+        OperationKind::GuestAdopt => guest_adopt::STEPS,
+        OperationKind::KernelAdd => kernel_add::STEPS,
     }
 }
 
-/// How many of its first steps a cancel may still undo. Only a creation has a way back that is not
-/// another action; a deletion is taken back by its own.
+/// Kinds whose first step has something to take back before it begins: the guest's row, uploaded files.
+pub fn begun_before(kind: OperationKind) -> bool {
+    matches!(kind, OperationKind::GuestCreate | OperationKind::GuestAdopt | OperationKind::KernelAdd)
+}
+
+/// How many of its first steps a cancel may still undo. Only what makes something new has a way back
+/// that is not another action; a deletion is taken back by its own.
 pub fn cancellable(kind: OperationKind) -> usize {
     match kind {
         OperationKind::GuestCreate => guest_create::STEPS.len() - 1,
+        OperationKind::GuestAdopt => guest_adopt::STEPS.len() - 1,
+        OperationKind::KernelAdd => kernel_add::STEPS.len() - 1,
         _ => 0,
     }
 }
@@ -52,12 +65,14 @@ pub fn cancellable(kind: OperationKind) -> usize {
 pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool {
     use OperationKind as K;
     match (new, old) {
-        (K::GuestCreate, _) | (_, K::GuestPurge) => false,
+        (K::GuestCreate | K::GuestAdopt, _) | (_, K::GuestPurge) => false,
         // Before its last step a creation is cancelled, not killed: its disk would be in the way.
-        (K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge, K::GuestCreate) => booting,
-        (K::GuestKill, K::GuestStart | K::GuestShutDown | K::GuestRestart) => true,
-        (K::GuestShutDown, K::GuestStart) => true,
-        (K::GuestDelete, K::GuestStart | K::GuestShutDown | K::GuestRestart | K::GuestKill) => true,
+        (K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge, K::GuestCreate | K::GuestAdopt) => booting,
+        (K::GuestKill, K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart) => true,
+        (K::GuestShutDown, K::GuestStart | K::GuestStartShell) => true,
+        (K::GuestDelete, K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart | K::GuestKill) => {
+            true
+        }
         (K::GuestPurge, _) => true,
         _ => false,
     }

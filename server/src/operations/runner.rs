@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use umbel_app::AppError;
 use umbel_app::shown::{OperationKind, OperationState, StepShown, StepState};
-use umbel_guest::{AccountId, OperationId};
+use umbel_guest::{AccountId, GuestId, OperationId};
 use uuid::Uuid;
 
 use super::state::{Next, Rung, next};
@@ -31,6 +31,16 @@ const UNDO_TRIES: usize = 3;
 pub struct Requester {
     pub account: AccountId,
     pub name: String,
+}
+
+/// What an operation is about, as its row remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    pub guest: Option<GuestId>,
+    /// The guest's name, or that of whatever else it is about.
+    pub name: String,
+    /// Who may see it, besides administrators.
+    pub owner: AccountId,
 }
 
 /// What fault tests ask of the runner; nothing by default.
@@ -68,6 +78,20 @@ impl Operations {
         guest: &Guest,
         requester: &Requester,
     ) -> Result<OperationId, AppError> {
+        let purge_at =
+            (kind == OperationKind::GuestDelete).then(|| self.parts.clock.now() + self.parts.patience.undelete);
+        self.insert_with(tx, kind, guest, requester, &Params { purge_at, ..Params::default() }).await
+    }
+
+    /// The same with more for its steps to know.
+    pub async fn insert_with(
+        &self,
+        tx: &mut Tx,
+        kind: OperationKind,
+        guest: &Guest,
+        requester: &Requester,
+        params: &Params,
+    ) -> Result<OperationId, AppError> {
         let now = self.parts.clock.now();
         if let Some((old, old_kind, last)) = operation_under_way(&mut *tx, guest.id).await? {
             if !takes_over(kind, old_kind, last == Some(StepState::Running)) {
@@ -78,26 +102,37 @@ impl Operations {
             operation_log(&mut *tx, old, now, &line).await?;
             operation_set_state(&mut *tx, old, &OperationState::Cancelled, Some(now)).await?;
         }
-        let purge_at = (kind == OperationKind::GuestDelete).then_some(now + self.parts.patience.undelete);
-        let params = Params { asked: None, purge_at };
-        // What a creation's first step takes back, the row, is written by this very transaction.
-        let first = if kind == OperationKind::GuestCreate { StepState::Running } else { StepState::Waiting };
+        let about = About { guest: Some(guest.id), name: guest.spec.name.to_string(), owner: guest.owner };
+        self.insert_about(tx, kind, about, requester, params).await
+    }
+
+    /// Writes a new operation, whatever it is about.
+    pub async fn insert_about(
+        &self,
+        tx: &mut Tx,
+        kind: OperationKind,
+        about: About,
+        requester: &Requester,
+        params: &Params,
+    ) -> Result<OperationId, AppError> {
+        // What the first step of these takes back, a row or files, is there before it begins.
+        let first = if super::begun_before(kind) { StepState::Running } else { StepState::Waiting };
         let states = std::iter::once(first).chain(std::iter::repeat(StepState::Waiting));
         let steps = table(kind).iter().zip(states).map(|(step, state)| StepShown { name: step.name.into(), state });
         let operation = Operation {
             id: OperationId(Uuid::now_v7()),
             kind,
-            guest: Some(guest.id),
-            guest_name: guest.spec.name.to_string(),
-            owner: guest.owner,
+            guest: about.guest,
+            guest_name: about.name,
+            owner: about.owner,
             requester: requester.account,
             requester_name: requester.name.clone(),
-            params: serde_json::to_string(&params).expect("two numbers and a time are JSON"),
+            params: serde_json::to_string(params).expect("plain data is JSON"),
             state: OperationState::Running,
             cancel_wanted: false,
             steps: steps.collect(),
             log: Vec::new(),
-            created_at: now,
+            created_at: self.parts.clock.now(),
             ended_at: None,
         };
         operation_insert(tx, &operation).await?;
@@ -175,10 +210,9 @@ impl Operations {
             .zip(steps)
             .map(|(row, step)| Rung { state: row.state, undoable: step.undo.is_some() })
             .collect();
-        let Some(guest) = operation.guest else { return Ok(false) };
         let cancellable = cancellable(operation.kind);
         let move_on = next(&operation.state, &rungs, operation.cancel_wanted, cancellable);
-        let run = Run { parts: self.parts.clone(), operation, guest };
+        let run = Run { parts: self.parts.clone(), operation };
         match move_on {
             Next::Over => Ok(false),
             Next::Turn(state) => self.turn(&run, &state).await,
@@ -194,13 +228,13 @@ impl Operations {
         if state.is_over() {
             tracing::info!(operation = %run.operation.id, kind = run.operation.kind.word(), ?state, "over");
         }
-        self.parts.operation_changed(run.operation.id, Some(run.guest));
+        self.parts.operation_changed(run.operation.id, run.operation.guest);
         Ok(moved && !state.is_over())
     }
 
     async fn mark(&self, run: &Run, at: usize, state: StepState) -> Result<bool, StoreError> {
         let moved = operation_set_step(&self.parts.db, run.operation.id, at, state).await?;
-        self.parts.operation_changed(run.operation.id, Some(run.guest));
+        self.parts.operation_changed(run.operation.id, run.operation.guest);
         Ok(moved)
     }
 
@@ -226,7 +260,7 @@ impl Operations {
                 operation_log(&mut tx, id, now, &format!("{} failed: {reason}", step.name)).await?;
                 let moved = operation_set_state(&mut tx, id, &OperationState::Undoing { reason }, None).await?;
                 tx.commit().await?;
-                self.parts.operation_changed(id, Some(run.guest));
+                self.parts.operation_changed(id, run.operation.guest);
                 Ok(moved)
             }
         }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Generation, GuestId, Wanted};
+use umbel_guest::{Boot, Generation, GuestId, KernelId, StrayName, UploadId, Wanted};
 
 use crate::host::HostError;
 use crate::parts::{Parts, Waker};
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Step {
 }
 
 /// What the steps of an operation were told and have found out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
     /// The generation with which it asked for something.
     #[serde(default)]
@@ -73,6 +73,16 @@ pub struct Params {
     /// When a deleted guest is to be purged.
     #[serde(default)]
     pub purge_at: Option<i64>,
+    /// The kernel that is put in, and the files that it is made of.
+    #[serde(default)]
+    pub kernel: Option<KernelId>,
+    #[serde(default)]
+    pub upload: Option<UploadId>,
+    #[serde(default)]
+    pub note: String,
+    /// The root image that is adopted.
+    #[serde(default)]
+    pub stray: Option<StrayName>,
 }
 
 /// One operation under way, as its steps see it.
@@ -80,7 +90,6 @@ pub struct Params {
 pub struct Run {
     pub parts: Parts,
     pub operation: Operation,
-    pub guest: GuestId,
 }
 
 impl Run {
@@ -91,8 +100,13 @@ impl Run {
         Ok(())
     }
 
+    /// The guest that it is about.
+    pub fn guest(&self) -> Result<GuestId, StepError> {
+        self.operation.guest.ok_or_else(|| StepError::Failed("it is about no guest".into()))
+    }
+
     pub async fn find(&self) -> Result<Option<Guest>, StepError> {
-        Ok(guest_fetch(&self.parts.db, self.guest).await?)
+        Ok(guest_fetch(&self.parts.db, self.guest()?).await?)
     }
 
     pub async fn fetch(&self) -> Result<Guest, StepError> {
@@ -112,7 +126,7 @@ impl Run {
         if !operation_is_under_way(&mut tx, self.operation.id).await? {
             return Err(StepError::Superseded);
         }
-        let found = guest_fetch(&mut tx, self.guest).await?;
+        let found = guest_fetch(&mut tx, self.guest()?).await?;
         let mut guest = found.ok_or_else(|| StepError::Failed("the guest is gone".into()))?;
         let from = guest.generation;
         if !edit(&mut guest) {
@@ -122,10 +136,10 @@ impl Run {
         guest_update(&mut tx, &guest, from).await?;
         let params: Params = serde_json::from_str(&self.operation.params).unwrap_or_default();
         let params = Params { asked: Some(guest.generation), ..params };
-        let params = serde_json::to_string(&params).expect("two numbers and a time are JSON");
+        let params = serde_json::to_string(&params).expect("plain data is JSON");
         operation_set_params(&mut tx, self.operation.id, &params).await?;
         tx.commit().await?;
-        self.parts.guest_changed(self.guest);
+        self.parts.guest_changed(guest.id);
         Ok(())
     }
 
@@ -133,6 +147,7 @@ impl Run {
         self.ask(|guest| {
             let already = guest.wanted == Wanted::Running && guest.next_try_at.is_none();
             guest.wanted = Wanted::Running;
+            guest.boot = Boot::Normal;
             (guest.next_try_at, guest.kill_at, guest.failures) = (None, None, 0);
             !already
         })
@@ -203,7 +218,7 @@ impl Run {
                 deadline = now + self.parts.patience.boot;
             }
             match &guest.seen {
-                Seen::Running { .. } if guest.seen_generation >= asked => Some(Booted::Running),
+                Seen::Running { .. } | Seen::Paused { .. } if guest.seen_generation >= asked => Some(Booted::Running),
                 Seen::Ended { exit, .. }
                     if guest.seen_generation >= asked && (exit.is_failure() || guest.wanted != Wanted::Running) =>
                 {

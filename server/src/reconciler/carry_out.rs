@@ -1,11 +1,12 @@
 //! Does what [`super::plan`] says. Every answer of the host ends up in the guest's row.
 
-use umbel_guest::{Exit, Generation, Seen};
-use umbel_wire::agent::{Refusal, StartOrder, StopHow};
+use umbel_guest::{Boot, Exit, Generation, Seen};
+use umbel_wire::agent::{Card, Refusal, StartOrder, StopHow};
 
 use super::plan::Action;
 use crate::error::chain;
 use crate::host::HostError;
+use crate::networks::tell::{self, TellError};
 use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
@@ -43,6 +44,7 @@ pub fn written(guest: &mut Guest, action: &Action, after: Generation) {
         Action::Wait { why } => guest.waiting = Some(why.clone()),
         Action::ShutDown { kill_at: at } | Action::Kill { again_at: at } => guest.kill_at = Some(*at),
         Action::Purge { again_at } => guest.next_try_at = Some(*again_at),
+        Action::Limit => guest.limits_heard = true,
         Action::Start => {}
     }
 }
@@ -56,12 +58,15 @@ pub fn started(guest: &mut Guest, how: Started, now: i64) {
             guest.waiting = None;
             guest.next_try_at = None;
             guest.kill_at = None;
+            guest.boot = Boot::Normal;
+            guest.limits_heard = true;
         }
         Started::NotNow(why) => guest.waiting = Some(why),
         Started::Refused(reason) => {
             guest.seen = Seen::Ended { at: now, exit: Exit::NotStarted { reason } };
             guest.seen_generation = guest.generation;
             guest.waiting = None;
+            guest.boot = Boot::Normal;
         }
     }
 }
@@ -82,9 +87,10 @@ pub async fn carry_out(
             write(parts, guest, |row, after| written(row, &action, after)).await
         }
         Action::Start => {
-            let how = match parts.link.host.start(order(guest)).await {
+            let how = match start(parts, guest).await {
                 Ok(()) => Started::Yes,
-                Err(error) => match not_started(&error) {
+                Err(TellError::Store(error)) => return Err(error),
+                Err(TellError::Host(error)) => match not_started(&error) {
                     Some(how) => how,
                     None => return Ok(false),
                 },
@@ -94,6 +100,16 @@ pub async fn carry_out(
             tracing::info!(guest = %guest.id, generation = %guest.generation, ?how, "start");
             Ok(write(parts, guest, |row, _| started(row, how, now)).await? && going_on)
         }
+        Action::Limit => match parts.link.host.limit(guest.id, guest.generation, guest.spec.limits).await {
+            Err(error) if error.is_away() => Ok(false),
+            done => {
+                // What the host can't change while it runs, or has no process for, its next start tells.
+                if let Err(error) = done {
+                    tracing::warn!(guest = %guest.id, cause = chain(&error), "limits come with the next start");
+                }
+                write(parts, guest, |row, after| written(row, &action, after)).await
+            }
+        },
         Action::ShutDown { .. } => stop(parts, guest, StopHow::ShutDown, &action).await,
         Action::Kill { .. } => stop(parts, guest, StopHow::Kill, &action).await,
         Action::Purge { .. } => {
@@ -103,6 +119,16 @@ pub async fn carry_out(
             Ok(false)
         }
     }
+}
+
+/// Its network first, which may have gone with the host.
+async fn start(parts: &Parts, guest: &Guest) -> Result<(), TellError> {
+    let card = tell::card(parts, guest).await?;
+    let done = parts.link.host.start(order(guest, card)).await;
+    if let Err(HostError::Refused(Refusal::UnknownNetwork { network })) = &done {
+        parts.link.network_forget(*network);
+    }
+    Ok(done?)
 }
 
 async fn stop(parts: &Parts, guest: &Guest, how: StopHow, action: &Action) -> Result<bool, StoreError> {
@@ -134,7 +160,7 @@ async fn write(
     Ok(same)
 }
 
-fn order(guest: &Guest) -> StartOrder {
+fn order(guest: &Guest, card: Option<Card>) -> StartOrder {
     StartOrder {
         guest: guest.id,
         generation: guest.generation,
@@ -144,6 +170,11 @@ fn order(guest: &Guest) -> StartOrder {
         disk: guest.spec.disk,
         disk_kind: guest.spec.disk_kind,
         memory: guest.spec.memory,
+        mode: guest.spec.mode,
+        clock: guest.spec.clock,
+        boot: guest.boot,
+        limits: guest.spec.limits,
+        card,
     }
 }
 
@@ -155,6 +186,7 @@ fn not_started(error: &HostError) -> Option<Started> {
         HostError::Refused(Refusal::NoMemory { wanted_mib, available_mib }) => Some(Started::NotNow(format!(
             "Waiting for memory: it needs {wanted_mib} MiB, {available_mib} MiB are free."
         ))),
+        HostError::Refused(Refusal::UnknownNetwork { .. }) => Some(Started::NotNow("Waiting for its network.".into())),
         HostError::Refused(Refusal::Stale { asked, have }) => Some(Started::NotNow(format!(
             "The agent has newer orders ({have}) than this panel's ({asked}). Was a backup restored?"
         ))),

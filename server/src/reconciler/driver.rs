@@ -1,16 +1,17 @@
 //! When the reconciler looks: at every wake, at every word of the host, and when a time has come that
 //! a guest waits for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use umbel_guest::GuestId;
-use umbel_wire::agent::Inventory;
+use futures::stream::{self, StreamExt as _};
+use umbel_guest::{GuestId, Wanted};
+use umbel_wire::agent::GuestFacts;
 
 use super::carry_out::carry_out;
 use super::plan::{Action, Room, Sight, look_again_at, next};
 use crate::error::chain;
-use crate::host::link::facts_of;
 use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
@@ -22,6 +23,8 @@ const AT_LEAST: Duration = Duration::from_secs(30);
 const AT_MOST: Duration = Duration::from_millis(5);
 /// Actions for one guest in one pass. A plan never needs so many; a defect of it must not spin.
 const STEPS: usize = 8;
+/// Guests that are brought on beside one another.
+const AT_ONCE: usize = 8;
 
 #[derive(Debug)]
 pub struct Reconciler {
@@ -62,58 +65,88 @@ impl Reconciler {
     pub async fn pass(&mut self) -> Result<Duration, StoreError> {
         let heard = self.parts.link.heard();
         let Some(inventory) = heard.now() else { return Ok(AT_LEAST) };
-        let mut room = None;
-        let mut asked_for_room = false;
         let guests = guest_list(&self.parts.db).await?;
-        self.started_at.retain(|id, _| guests.iter().any(|guest| guest.id == *id));
-        for guest in guests {
-            if !asked_for_room && guest.wanted == umbel_guest::Wanted::Running && !guest.seen.is_alive() {
-                room = self.room().await?;
-                asked_for_room = true;
-            }
-            self.bring_on(guest, inventory, heard.asked_at, &mut room).await?;
-        }
+        let ids: HashSet<GuestId> = guests.iter().map(|guest| guest.id).collect();
+        self.started_at.retain(|id, _| ids.contains(id));
+        let waits = |guest: &Guest| guest.wanted == Wanted::Running && !guest.seen.is_alive();
+        let room = if guests.iter().any(waits) { self.room(&guests).await } else { None };
+        let look = Look {
+            parts: &self.parts,
+            operations: &self.operations,
+            facts: inventory.guests.iter().map(|facts| (facts.guest, facts)).collect(),
+            asked_at: heard.asked_at,
+            room: Mutex::new(room),
+            started_at: Mutex::new(std::mem::take(&mut self.started_at)),
+        };
+        // A start waits for the host most of the time, and others need not wait with it.
+        let looked = stream::iter(guests).map(|guest| look.bring_on(guest)).buffer_unordered(AT_ONCE);
+        let rows: Vec<Result<Option<Guest>, StoreError>> = looked.collect().await;
+        self.started_at = look.started_at.into_inner().unwrap_or_else(PoisonError::into_inner);
         let now = self.parts.clock.now();
-        let soonest = guest_list(&self.parts.db).await?.iter().filter_map(|guest| look_again_at(guest, now)).min();
+        let mut soonest = None;
+        for row in rows {
+            let again = row?.and_then(|guest| look_again_at(&guest, now));
+            soonest = [soonest, again].into_iter().flatten().min();
+        }
         let pause = soonest.map_or(AT_LEAST, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)));
         Ok(pause.clamp(Duration::from_millis(50), AT_LEAST))
     }
 
-    async fn bring_on(
-        &mut self,
-        mut guest: Guest,
-        inventory: &Inventory,
-        asked_at: i64,
-        room: &mut Option<Room>,
-    ) -> Result<(), StoreError> {
+    /// What may be given to guests, or `None` where the agent does not say.
+    async fn room(&self, guests: &[Guest]) -> Option<Room> {
+        let facts = self.parts.link.host.facts().await.ok()?;
+        let alive = guests.iter().filter(|guest| guest.seen.is_alive());
+        let promised = alive.map(|guest| u64::from(guest.spec.memory.mib())).sum();
+        Some(Room::of(facts.memory_total_mib, self.parts.memory_percent, facts.memory_available_mib, promised))
+    }
+}
+
+/// One look at everything, shared by the guests that are brought on beside one another.
+struct Look<'a> {
+    parts: &'a Parts,
+    operations: &'a Operations,
+    facts: HashMap<GuestId, &'a GuestFacts>,
+    asked_at: i64,
+    room: Mutex<Option<Room>>,
+    started_at: Mutex<HashMap<GuestId, i64>>,
+}
+
+impl Look<'_> {
+    /// Gives the row as it was left; nothing where it is gone.
+    async fn bring_on(&self, mut guest: Guest) -> Result<Option<Guest>, StoreError> {
         for _ in 0..STEPS {
-            let (now, grace) = (self.parts.clock.now(), self.parts.patience.shut_down);
-            let fresh = self.started_at.get(&guest.id).is_none_or(|&at| at < asked_at);
-            let sight = Sight { facts: facts_of(inventory, guest.id), fresh };
-            let Some(action) = next(&guest, sight, *room, now, grace) else { return Ok(()) };
+            let Some(action) = self.next(&guest) else { return Ok(Some(guest)) };
             let starts = action == Action::Start;
-            let more = carry_out(&self.parts, &self.operations, &guest, action).await?;
+            let more = carry_out(self.parts, self.operations, &guest, action).await?;
             if starts {
-                self.started_at.insert(guest.id, self.parts.clock.now());
-                if let Some(room) = room {
-                    room.free_mib = room.free_mib.saturating_sub(guest.spec.memory.mib());
-                }
+                lock(&self.started_at).insert(guest.id, self.parts.clock.now());
             }
             match guest_fetch(&self.parts.db, guest.id).await? {
                 Some(row) if more => guest = row,
-                _ => return Ok(()),
+                row => return Ok(row),
             }
         }
         tracing::error!(guest = %guest.id, "the plan for a guest has no end");
-        Ok(())
+        Ok(Some(guest))
     }
 
-    /// What may be given to guests, or `None` where the agent does not say.
-    async fn room(&self) -> Result<Option<Room>, StoreError> {
-        let Ok(facts) = self.parts.link.host.facts().await else { return Ok(None) };
-        let guests = guest_list(&self.parts.db).await?;
-        let alive = guests.iter().filter(|guest| guest.seen.is_alive());
-        let promised = alive.map(|guest| u64::from(guest.spec.memory.mib())).sum();
-        Ok(Some(Room::of(facts.memory_total_mib, facts.memory_available_mib, promised)))
+    /// The plan's word. Memory for a start is taken from the room in the same breath, so that guests that
+    /// are planned beside one another are never given the same.
+    fn next(&self, guest: &Guest) -> Option<Action> {
+        let (now, grace) = (self.parts.clock.now(), self.parts.patience.shut_down);
+        let fresh = lock(&self.started_at).get(&guest.id).is_none_or(|&at| at < self.asked_at);
+        let sight = Sight { facts: self.facts.get(&guest.id).copied(), fresh };
+        let mut room = lock(&self.room);
+        let action = next(guest, sight, *room, now, grace)?;
+        if action == Action::Start
+            && let Some(room) = room.as_mut()
+        {
+            room.free_mib = room.free_mib.saturating_sub(guest.spec.memory.mib());
+        }
+        Some(action)
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

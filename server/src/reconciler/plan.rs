@@ -5,6 +5,7 @@
 //! the host knows better          → See            (what is seen is written down)
 //! seen has ended, this generation → Settle        (a new generation: stopped, or to be tried again)
 //! wanted running, not alive      → Start | Wait   (room, the next try's time)
+//! running, limits are news       → Limit
 //! wanted otherwise, alive        → ShutDown, and when patience ends Kill
 //! deleted, time is up, not alive → Purge
 //! ```
@@ -31,9 +32,11 @@ pub struct Room {
 
 impl Room {
     /// Memory is promised when a guest starts and touched later: what is promised to living guests
-    /// counts as used, and so does what others on the machine really use.
-    pub fn of(total_mib: u32, available_mib: u32, promised_mib: u64) -> Self {
-        let unpromised = u64::from(total_mib).saturating_sub(promised_mib);
+    /// counts as used, and so does what others on the machine really use. `percent` of the total may be
+    /// promised.
+    pub fn of(total_mib: u32, percent: u32, available_mib: u32, promised_mib: u64) -> Self {
+        let promisable = u64::from(total_mib) * u64::from(percent) / 100;
+        let unpromised = promisable.saturating_sub(promised_mib);
         Self { free_mib: u32::try_from(unpromised).unwrap_or(u32::MAX).min(available_mib) }
     }
 }
@@ -54,6 +57,8 @@ pub enum Action {
     /// It has run long enough for its earlier ends to be forgotten.
     Steady,
     Start,
+    /// Its limits were changed since the host heard of them.
+    Limit,
     /// It would be started if it could.
     Wait {
         why: String,
@@ -138,6 +143,9 @@ fn see(guest: &Guest, sight: Sight<'_>) -> Option<Action> {
 }
 
 fn alive(guest: &Guest, now: i64, grace: i64) -> Option<Action> {
+    if !guest.limits_heard && !matches!(guest.seen, Seen::Stopping) {
+        return Some(Action::Limit);
+    }
     if guest.wanted == Wanted::Running {
         return match guest.seen {
             Seen::Running { since } if guest.failures > 0 && now - since >= STEADY => Some(Action::Steady),
@@ -176,13 +184,18 @@ fn settle(guest: &Guest, at: i64, exit: &Exit, now: i64) -> Action {
         (Exit::Rebooted, _) if guest.failures == 0 => {
             Action::Settle { wanted: Wanted::Running, failures, next_try_at: None }
         }
+        // It ended with the host and is not to come back with it.
+        (Exit::HostRestarted, _) if !guest.spec.autostart => stay,
         (Exit::HostRestarted, _) => {
             Action::Settle { wanted: Wanted::Running, failures: guest.failures, next_try_at: None }
         }
         // None of them is the guest's fault, so its policy is not asked.
         (Exit::Rebooted | Exit::Killed | Exit::ShimLost, _) => again,
-        (Exit::Failed { .. } | Exit::Crashed { .. } | Exit::NotStarted { .. }, RestartPolicy::Never) => stay,
-        (Exit::Failed { .. } | Exit::Crashed { .. } | Exit::NotStarted { .. }, _) => again,
+        (
+            Exit::Failed { .. } | Exit::Crashed { .. } | Exit::OutOfMemory | Exit::NotStarted { .. },
+            RestartPolicy::Never,
+        ) => stay,
+        (Exit::Failed { .. } | Exit::Crashed { .. } | Exit::OutOfMemory | Exit::NotStarted { .. }, _) => again,
     }
 }
 

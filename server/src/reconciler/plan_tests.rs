@@ -27,13 +27,21 @@ fn guest(wanted: Wanted, seen: Seen, number: u64, policy: RestartPolicy) -> Gues
         spec: GuestSpec {
             name: "web".parse().expect("a name"),
             note: umbel_guest::Note::default(),
-            image: "tiny-1".parse().expect("a slug"),
+            image: "tiny-2".parse().expect("a slug"),
             kernel: "k".parse().expect("a slug"),
             memory: Memory::DEFAULT,
             disk: DiskSize::DEFAULT,
             disk_kind: umbel_guest::DiskKind::Cow,
             restart_policy: policy,
+            autostart: true,
+            mode: umbel_guest::KernelMode::Strict,
+            clock: umbel_guest::Clock::Real,
+            network: umbel_guest::Attachment::None,
+            limits: umbel_guest::Limits::default(),
         },
+        number: None,
+        boot: umbel_guest::Boot::Normal,
+        limits_heard: true,
         disk_ready: true,
         wanted,
         generation: generation(number),
@@ -81,6 +89,18 @@ fn an_end_that_nobody_asked_for_follows_the_policy() {
 }
 
 #[test]
+fn a_guest_that_is_not_to_come_back_with_the_host_stays_down_with_it_and_only_then() {
+    let end = |exit| {
+        let seen = Seen::Ended { at: NOW, exit };
+        let mut row = guest(Wanted::Running, seen, 1, RestartPolicy::Always);
+        row.spec.autostart = false;
+        next(&row, NOTHING, Some(Room { free_mib: 100 }), NOW, GRACE)
+    };
+    assert_eq!(end(Exit::HostRestarted), stays());
+    assert_eq!(end(Exit::ShimLost), again_at(Some(NOW + SECOND)));
+}
+
+#[test]
 fn pauses_double_up_to_a_minute() {
     let seconds: Vec<i64> = (1..=9).map(|failures| pause(failures) / SECOND).collect();
     assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
@@ -98,7 +118,7 @@ fn an_end_of_an_older_start_is_history() {
 fn what_is_seen_of_an_older_start_is_not_believed() {
     let row = guest(Wanted::Running, Seen::Starting, 5, RestartPolicy::Never);
     let seen = Seen::Ended { at: NOW, exit: Exit::PoweredOff };
-    let facts = GuestFacts { guest: row.id, generation: generation(4), seen, has_disk: true };
+    let facts = GuestFacts { guest: row.id, generation: generation(4), seen, has_disk: true, said: Vec::new() };
     assert_eq!(next(&row, Sight { facts: Some(&facts), fresh: false }, None, NOW, GRACE), None);
 }
 
@@ -112,7 +132,9 @@ fn a_guest_without_room_waits_and_says_for_what() {
     let waiting = Guest { waiting: Some(why), ..row };
     assert_eq!(next(&waiting, NOTHING, Some(Room { free_mib: 63 }), NOW, GRACE), None, "said once");
     assert_eq!(next(&waiting, NOTHING, Some(Room { free_mib: 64 }), NOW, GRACE), Some(Action::Start));
-    assert_eq!(Room::of(1024, 900, 1000), Room { free_mib: 24 }, "promised memory counts before it is touched");
+    assert_eq!(Room::of(1024, 100, 900, 1000), Room { free_mib: 24 }, "promised memory counts before it is touched");
+    assert_eq!(Room::of(1024, 200, 900, 1000), Room { free_mib: 900 }, "what is really there is the most");
+    assert_eq!(Room::of(1024, 50, 900, 1000), Room { free_mib: 0 });
 }
 
 #[test]
@@ -129,7 +151,13 @@ fn patience_with_a_shut_down_ends_in_a_kill() {
 }
 
 fn facts_like(row: &Guest) -> Option<GuestFacts> {
-    Some(GuestFacts { guest: row.id, generation: row.seen_generation, seen: row.seen.clone(), has_disk: true })
+    Some(GuestFacts {
+        guest: row.id,
+        generation: row.seen_generation,
+        seen: row.seen.clone(),
+        has_disk: true,
+        said: Vec::new(),
+    })
 }
 
 fn any_seen() -> impl Strategy<Value = Seen> {
@@ -180,7 +208,7 @@ proptest! {
         row.failures = failures;
         row.next_try_at = next_try.map(|s| NOW + s * SECOND);
         row.kill_at = kill.map(|s| NOW + s * SECOND);
-        let mut facts = host_seen.map(|(seen, number)| GuestFacts { guest: row.id, generation: generation(number), seen, has_disk: true });
+        let mut facts = host_seen.map(|(seen, number)| GuestFacts { guest: row.id, generation: generation(number), seen, has_disk: true, said: Vec::new() });
         let (mut now, mut purged) = (NOW, false);
         for _ in 0..40 {
             let mut actions = 0;
@@ -189,11 +217,11 @@ proptest! {
                 prop_assert!(actions <= 6, "no end with {action:?} for {row:?} on {facts:?}");
                 let after = row.generation.max(row.seen_generation).next();
                 let run = facts.as_ref().map_or(row.seen_generation, |f| f.generation);
-                let end = |exit| Some(GuestFacts { guest: row.id, generation: run, seen: Seen::Ended { at: now, exit }, has_disk: true });
+                let end = |exit| Some(GuestFacts { guest: row.id, generation: run, seen: Seen::Ended { at: now, exit }, has_disk: true, said: Vec::new() });
                 match &action {
                     Action::Start => {
                         prop_assert!(!facts.as_ref().is_some_and(|f| f.seen.is_alive() && f.generation >= row.seen_generation), "a second kernel");
-                        facts = Some(GuestFacts { guest: row.id, generation: row.generation, seen: Seen::Running { since: now }, has_disk: true });
+                        facts = Some(GuestFacts { guest: row.id, generation: row.generation, seen: Seen::Running { since: now }, has_disk: true, said: Vec::new() });
                         started(&mut row, Started::Yes, now);
                     }
                     Action::ShutDown { .. } if obeys => facts = end(Exit::PoweredOff),

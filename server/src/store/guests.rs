@@ -1,8 +1,8 @@
 //! Guests: what is wanted of each, what was last seen of it, and what the reconciler remembers.
 
 use umbel_guest::{
-    AccountId, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, ImageId, KernelId, Memory, Note,
-    RestartPolicy, Seen, Wanted,
+    AccountId, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, HostNumber,
+    ImageId, KernelId, KernelMode, Limits, Memory, Note, RestartPolicy, Seen, Wanted,
 };
 
 use super::StoreError;
@@ -17,6 +17,12 @@ pub struct Guest {
     pub owner: AccountId,
     pub owner_name: String,
     pub spec: GuestSpec,
+    /// The last byte of its address in its owner's network; kept for as long as it is there.
+    pub number: Option<HostNumber>,
+    /// Of the next start.
+    pub boot: Boot,
+    /// Whether the host was told of its limits since they were changed; a start tells it too.
+    pub limits_heard: bool,
     /// Whether its disk was made.
     pub disk_ready: bool,
     pub wanted: Wanted,
@@ -70,7 +76,15 @@ fn guest(row: &Row) -> Result<Guest, StoreError> {
             disk,
             disk_kind: row.parse::<DiskKind>("disk_kind")?,
             restart_policy: row.parse::<RestartPolicy>("restart_policy")?,
+            autostart: row.get("autostart")?,
+            mode: row.parse::<KernelMode>("mode")?,
+            clock: row.parse::<Clock>("clock")?,
+            network: row.parse::<Attachment>("network")?,
+            limits: limits(row)?,
         },
+        number: row.get::<Option<i64>>("number")?.map(|number| host_number(row, number)).transpose()?,
+        boot: row.parse::<Boot>("boot")?,
+        limits_heard: row.get("limits_heard")?,
         disk_ready: row.get("disk_ready")?,
         wanted,
         generation: Generation { epoch: row.number("epoch")?, number: row.number("generation")? },
@@ -82,6 +96,25 @@ fn guest(row: &Row) -> Result<Guest, StoreError> {
         waiting: row.get("waiting")?,
         created_at: row.get("created_at")?,
     })
+}
+
+fn limits(row: &Row) -> Result<Limits, StoreError> {
+    let limit = |column: &'static str| {
+        let value: Option<i64> = row.get(column)?;
+        value.map(|value| u32::try_from(value).map_err(|e| row.unreadable(column, e))).transpose()
+    };
+    Ok(Limits {
+        cpu_weight: row.number("cpu_weight")?,
+        cpu_percent: limit("cpu_percent")?,
+        processes: row.number("processes")?,
+        net_mbit: limit("net_mbit")?,
+        disk_mib_s: limit("disk_mib_s")?,
+    })
+}
+
+pub(super) fn host_number(row: &Row, number: i64) -> Result<HostNumber, StoreError> {
+    let number = u8::try_from(number).ok().and_then(HostNumber::new);
+    number.ok_or_else(|| row.unreadable("number", "not 2 to 254".to_owned()))
 }
 
 fn words_of(wanted: Wanted) -> (&'static str, Option<i64>) {
@@ -103,7 +136,10 @@ macro_rules! select {
         concat!(
             "SELECT g.id AS id, g.host AS host, g.owner AS owner, a.name AS owner_name, g.name AS name, g.note AS note, ",
             "g.image AS image, g.kernel AS kernel, g.memory_mib AS memory_mib, g.disk_mib AS disk_mib, ",
-            "g.disk_kind AS disk_kind, g.restart_policy AS restart_policy, g.disk_ready AS disk_ready, ",
+            "g.disk_kind AS disk_kind, g.restart_policy AS restart_policy, g.autostart AS autostart, g.mode AS mode, ",
+            "g.clock AS clock, g.network AS network, g.cpu_weight AS cpu_weight, g.cpu_percent AS cpu_percent, ",
+            "g.processes AS processes, g.net_mbit AS net_mbit, g.disk_mib_s AS disk_mib_s, g.number AS number, ",
+            "g.boot AS boot, g.limits_heard AS limits_heard, g.disk_ready AS disk_ready, ",
             "g.wanted AS wanted, g.purge_at AS purge_at, g.epoch AS epoch, g.generation AS generation, ",
             "g.seen AS seen, g.seen_epoch AS seen_epoch, g.seen_generation AS seen_generation, ",
             "g.failures AS failures, g.next_try_at AS next_try_at, g.kill_at AS kill_at, g.waiting AS waiting, ",
@@ -116,9 +152,11 @@ macro_rules! select {
 /// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name.
 pub async fn guest_insert(on: impl Into<On<'_>>, guest: &Guest) -> Result<(), StoreError> {
     let insert = "INSERT INTO guests (id, host, owner, created_at, name, note, image, kernel, memory_mib, disk_mib, \
-                  disk_kind, restart_policy, disk_ready, wanted, purge_at, epoch, generation, seen, seen_epoch, \
-                  seen_generation, failures, next_try_at, kill_at, waiting) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-                  $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+                  disk_kind, restart_policy, autostart, mode, clock, network, cpu_weight, cpu_percent, processes, \
+                  net_mbit, disk_mib_s, number, boot, limits_heard, disk_ready, wanted, purge_at, epoch, generation, \
+                  seen, seen_epoch, seen_generation, failures, next_try_at, kill_at, waiting) VALUES ($1, $2, $3, $4, \
+                  $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+                  $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)";
     let query = sql("guest_insert", insert)
         .bind(guest.id)
         .bind(guest.host.to_string())
@@ -140,6 +178,18 @@ fn columns(query: Query, guest: &Guest) -> Query {
         .bind(guest.spec.disk.mib())
         .bind(guest.spec.disk_kind.word())
         .bind(guest.spec.restart_policy.word())
+        .bind(guest.spec.autostart)
+        .bind(guest.spec.mode.word())
+        .bind(guest.spec.clock.word())
+        .bind(guest.spec.network.word())
+        .bind(guest.spec.limits.cpu_weight)
+        .bind(guest.spec.limits.cpu_percent.map(i64::from))
+        .bind(guest.spec.limits.processes)
+        .bind(guest.spec.limits.net_mbit.map(i64::from))
+        .bind(guest.spec.limits.disk_mib_s.map(i64::from))
+        .bind(guest.number.map(|number| i64::from(number.get())))
+        .bind(guest.boot.word())
+        .bind(guest.limits_heard)
         .bind(guest.disk_ready)
         .bind(word)
         .bind(purge_at)
@@ -158,9 +208,11 @@ fn columns(query: Query, guest: &Guest) -> Query {
 /// made on. Fails with [`StoreError::Duplicate`] where its new name is taken.
 pub async fn guest_update(tx: &mut Tx, guest: &Guest, from: Generation) -> Result<Updated, StoreError> {
     let update = "UPDATE guests SET name = $1, note = $2, image = $3, kernel = $4, memory_mib = $5, disk_mib = $6, \
-                  disk_kind = $7, restart_policy = $8, disk_ready = $9, wanted = $10, purge_at = $11, epoch = $12, \
-                  generation = $13, seen = $14, seen_epoch = $15, seen_generation = $16, failures = $17, \
-                  next_try_at = $18, kill_at = $19, waiting = $20 WHERE id = $21 AND epoch = $22 AND generation = $23";
+                  disk_kind = $7, restart_policy = $8, autostart = $9, mode = $10, clock = $11, network = $12, \
+                  cpu_weight = $13, cpu_percent = $14, processes = $15, net_mbit = $16, disk_mib_s = $17, number = $18, \
+                  boot = $19, limits_heard = $20, disk_ready = $21, wanted = $22, purge_at = $23, epoch = $24, \
+                  generation = $25, seen = $26, seen_epoch = $27, seen_generation = $28, failures = $29, \
+                  next_try_at = $30, kill_at = $31, waiting = $32 WHERE id = $33 AND epoch = $34 AND generation = $35";
     let query = columns(sql("guest_update", update), guest).bind(guest.id).bind(from.epoch).bind(number(from));
     if query.run(&mut *tx).await? == 1 {
         return Ok(Updated::Yes);
@@ -181,6 +233,16 @@ pub async fn guest_list(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError>
 pub async fn guest_list_of(on: impl Into<On<'_>>, owner: AccountId) -> Result<Vec<Guest>, StoreError> {
     let query = sql("guest_list_of", select!("WHERE g.owner = $1 ORDER BY g.name, g.id")).bind(owner);
     query.all(on).await?.iter().map(guest).collect()
+}
+
+/// The first number that none of an account's guests on a host has; `None` where all are given. Inside a
+/// transaction it stays free until the end.
+pub async fn guest_free_number(tx: &mut Tx, host: HostId, owner: AccountId) -> Result<Option<HostNumber>, StoreError> {
+    let select = "SELECT number FROM guests WHERE host = $1 AND owner = $2 AND number IS NOT NULL";
+    let rows = sql("guest_free_number", select).bind(host.to_string()).bind(owner).all(tx).await?;
+    let taken: Vec<HostNumber> =
+        rows.iter().map(|row| host_number(row, row.get("number")?)).collect::<Result<_, _>>()?;
+    Ok(HostNumber::all().find(|number| !taken.contains(number)))
 }
 
 /// Whether there was such a guest.

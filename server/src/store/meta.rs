@@ -13,6 +13,10 @@ pub enum Key {
     Epoch,
     /// SHA-256 of the one-time token that makes the first administrator.
     FirstRun,
+    /// Who may give a guest another kernel than the default, in a word.
+    KernelChoice,
+    /// Who may put kernels in, in a word.
+    KernelUpload,
 }
 
 impl Key {
@@ -20,6 +24,8 @@ impl Key {
         match self {
             Self::Epoch => "epoch",
             Self::FirstRun => "first_run",
+            Self::KernelChoice => "kernel_choice",
+            Self::KernelUpload => "kernel_upload",
         }
     }
 }

@@ -1,18 +1,24 @@
 //! Every operation: each step fails once, each is done twice, each undo is done twice; afterwards
 //! database and host are as before, or as after a run without faults.
 
-use umbel_app::shown::{OperationKind, OperationShown, OperationState, StepState};
-use umbel_guest::{Action, GuestId};
-use umbel_server::operations::{Drill, table};
+use std::path::Path;
+
+use umbel_app::shown::{KernelDraft, OperationKind, OperationShown, OperationState, Role, StepState};
+use umbel_guest::{Action, Attachment, GuestDraft, GuestId, OperationId, StrayName};
+use umbel_server::clock::Clock;
+use umbel_server::host::Simulated;
+use umbel_server::operations::{Drill, begun_before, table};
+use umbel_wire::Layout;
 use umbel_wire::agent::Refusal;
 
 use crate::harness::db::both;
-use crate::harness::panel::{TestPanel, draft};
+use crate::harness::panel::{TestPanel, account, draft};
 
-/// What each kind is asked of, and by which action.
+/// What each kind is asked of, and by which action; none of those that make something new.
 fn action(kind: OperationKind) -> Option<(bool, Action)> {
     match kind {
-        OperationKind::GuestCreate => None,
+        OperationKind::GuestCreate | OperationKind::GuestAdopt | OperationKind::KernelAdd => None,
+        OperationKind::GuestStartShell => Some((false, Action::StartShell)),
         OperationKind::GuestStart => Some((false, Action::Start)),
         OperationKind::GuestShutDown => Some((true, Action::ShutDown)),
         OperationKind::GuestKill => Some((true, Action::Kill)),
@@ -20,6 +26,42 @@ fn action(kind: OperationKind) -> Option<(bool, Action)> {
         OperationKind::GuestDelete => Some((true, Action::Delete)),
         OperationKind::GuestPurge => Some((true, Action::Purge)),
     }
+}
+
+fn stray() -> StrayName {
+    "root_fs".parse().expect("a name")
+}
+
+/// Adoption and kernels are administrators'; uploads need a place.
+async fn begin(db: &umbel_server::store::Db) -> (TestPanel, tempfile::TempDir) {
+    let anna = account(db, "anna", Role::Administrator).await;
+    let place = tempfile::tempdir().expect("a directory");
+    let layout = Layout::new(place.path(), place.path()).expect("a short path");
+    let host = Simulated::new(Clock::System);
+    host.put_stray(stray(), 1 << 20);
+    (TestPanel::begin(db, host, anna, Drill::default(), Some(layout)).await, place)
+}
+
+/// Another life of the panel on the same database, host and place.
+async fn again(panel: TestPanel, db: &umbel_server::store::Db, drill: Drill) -> TestPanel {
+    let (host, anna, layout) = (panel.host.clone(), panel.anna.clone(), panel.guests.parts.layout.clone());
+    drop(panel);
+    TestPanel::begin(db, host, anna, drill, layout).await
+}
+
+/// How many are left.
+fn uploads(root: &Path) -> usize {
+    std::fs::read_dir(root.join("panel/uploads")).map_or(0, Iterator::count)
+}
+
+/// Adds a kernel of one file.
+async fn upload(panel: &TestPanel) -> OperationId {
+    let kernels = panel.kernels();
+    let upload = kernels.upload_begin(&panel.anna).await.expect("a place");
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(b"\x7fELF")]);
+    kernels.upload_put(&panel.anna, upload, "linux", body).await.expect("it fits");
+    let draft = KernelDraft { upload: upload.to_string(), name: "mine".into(), note: String::new() };
+    kernels.add(&panel.anna, draft).await.expect("a free name")
 }
 
 /// Brings a guest into place, then another life of the panel with that drill does the operation.
@@ -40,15 +82,20 @@ async fn drilled(
         guest = Some(id);
     }
     let before = panel.dump().await;
-    let (host, anna) = (panel.host.clone(), panel.anna.clone());
-    drop(panel);
-    let panel = TestPanel::again(db, host, anna, drill).await;
+    let panel = again(panel, db, drill).await;
     let operation = match (asked, guest) {
         (Some((_, action)), Some(guest)) => {
             panel.guests.act(&panel.anna, guest, action).await.expect("possible").expect("an operation")
         }
+        _ if kind == OperationKind::KernelAdd => upload(&panel).await,
         _ => {
-            let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
+            // With a network of its own, which goes with it.
+            let draft = GuestDraft { network: Attachment::Bridge, ..draft("web") };
+            let made = match kind {
+                OperationKind::GuestAdopt => panel.guests.adopt(&panel.anna, stray(), draft).await,
+                _ => panel.guests.create(&panel.anna, draft).await,
+            }
+            .expect("a good draft");
             guest = Some(made.guest);
             made.operation
         }
@@ -59,9 +106,11 @@ async fn drilled(
 
 /// Back to a panel without guests.
 async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<GuestId>) -> TestPanel {
-    let (host, anna) = (panel.host.clone(), panel.anna.clone());
-    drop(panel);
-    let panel = TestPanel::again(db, host, anna, Drill::default()).await;
+    let panel = again(panel, db, Drill::default()).await;
+    let mine = "mine".parse().expect("a slug");
+    if panel.kernels().list(&panel.anna).await.expect("a list").kernels.iter().any(|kernel| kernel.id == mine) {
+        panel.kernels().remove(&panel.anna, mine).await.expect("nobody has it");
+    }
     if let Some(guest) = guest
         && panel.row(guest).await.is_some()
     {
@@ -73,7 +122,7 @@ async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<Gue
 
 both! {
     async fn a_step_that_fails_is_undone_where_there_is_a_way_back(fresh) {
-        let mut panel = TestPanel::start(&fresh.db).await;
+        let (mut panel, root) = begin(&fresh.db).await;
         let empty = panel.dump().await;
         for kind in OperationKind::ALL {
             for at in 0..table(kind).len() {
@@ -92,24 +141,25 @@ both! {
                         };
                         assert_eq!(step.state, expected, "step {i} of {place}");
                     }
-                    if table(kind).iter().take(at + 1).any(|step| step.undo.is_some()) && kind == OperationKind::GuestCreate {
+                    if begun_before(kind) {
                         assert_eq!(done.dump().await, before, "{place}");
                     }
                     panel = clear(done, &fresh.db, guest).await;
                     assert_eq!(panel.dump().await, empty, "{place}");
+                    assert_eq!(uploads(root.path()), 0, "{place}");
                 }
             }
         }
     }
 
     async fn a_step_that_is_repeated_changes_nothing(fresh) {
-        let mut panel = TestPanel::start(&fresh.db).await;
+        let (mut panel, _root) = begin(&fresh.db).await;
         for kind in OperationKind::ALL {
             let mut left = Vec::new();
             for twice in [false, true] {
                 let (done, over, _, guest) = drilled(panel, &fresh.db, kind, Drill { fail_at: None, twice }).await;
                 assert_eq!(over.state, OperationState::Done, "{kind:?} {over:#?}");
-                let id = guest.expect("there is one").to_string();
+                let id = guest.map(|guest| guest.to_string()).unwrap_or("none".into());
                 let dump = done.dump().await.replace(&id, "ID");
                 // When it is to be purged differs.
                 left.push(dump.split("purge_at").next().unwrap_or_default().to_owned());
@@ -144,6 +194,7 @@ both! {
         let reason = "the disk is full: 3 MiB are left on the host".to_owned();
         assert_eq!(over.state, OperationState::Failed { reason });
         assert_eq!(over.steps.iter().map(|step| step.state).collect::<Vec<_>>(), [
+            StepState::Undone,
             StepState::Undone,
             StepState::Undone,
             StepState::Waiting,

@@ -20,7 +20,7 @@ both! {
         let listed = panel.guests.list(&panel.anna).await.expect("a list");
         assert_eq!(listed.len(), 1, "it is in the list at once");
         let over = panel.over(made.operation).await;
-        assert_eq!((over.state, over.steps.len()), (OperationState::Done, 4));
+        assert_eq!((over.state, over.steps.len()), (OperationState::Done, 5));
         let shown = panel.guests.fetch(&panel.anna, made.guest).await.expect("ours");
         assert!(matches!(shown.seen, Seen::Running { .. }), "{shown:?}");
         assert_eq!((shown.wanted, shown.operation), (Wanted::Running, None));

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
-use umbel_guest::{Generation, GuestId, InstanceId};
+use umbel_guest::{
+    DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, InstanceId, KernelId, Limits, NetworkId, Span,
+    SysRqKey, UploadId,
+};
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
 use umbel_wire::agent::{Profile, Refusal, Reply, Request, StopHow, VERSION};
@@ -50,6 +53,19 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
+            Request::KernelAdd { kernel, upload } => done(host.kernel_add(kernel, upload).await),
+            Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
+            Request::Limit { guest, generation, limits } => done(host.limit(guest, generation, limits).await),
+            Request::Pause { guest, generation, paused } => done(host.pause(guest, generation, paused).await),
+            Request::SysRq { guest, generation, key } => done(host.sysrq(guest, generation, key).await),
+            Request::Metrics { guest, span } => host.metrics(guest, span).await.map(Reply::Series),
+            Request::MemoryInside { guest } => host.memory_inside(guest).await.map(Reply::MemoryInside),
+            Request::NetworkEnsure { network } => host.network_ensure(network).await.map(Reply::Network),
+            Request::Networks {} => host.networks().await.map(|networks| Reply::Networks { networks }),
+            Request::NetworkForwards { network, forwards } => done(host.network_forwards(network, forwards).await),
+            Request::NetworkRemove { network } => done(host.network_remove(network).await),
+            Request::Strays {} => host.strays().await.map(|strays| Reply::Strays { strays }),
+            Request::DiskAdopt { guest, generation, stray } => done(host.disk_adopt(guest, generation, stray).await),
             Request::Inventory { after, wait_ms } => host.inventory(after, wait_ms).await.map(Reply::Inventory),
         };
         let reply = match reply {
@@ -74,10 +90,11 @@ async fn every_answer_comes_through_and_a_new_life_of_the_agent_is_noticed() {
     let host = Simulated::new(Clock::System);
     let served = serve(&socket, host.clone());
     assert_eq!(agent.facts().await.expect("it is there").cores, 2);
-    assert_eq!(agent.images().await.expect("it is there").len(), 1);
+    assert_eq!(agent.images().await.expect("it is there").len(), 2);
     let guest = GuestId(Uuid::now_v7());
     let refused = agent.stop(guest, Generation::FIRST, StopHow::Kill).await.expect_err("no such guest");
     assert!(matches!(refused, HostError::Refused(Refusal::NotRunning)), "{refused:?}");
+    every_request(&agent).await;
     for _ in 0..5 {
         host.set_away(false);
     }
@@ -93,4 +110,31 @@ async fn every_answer_comes_through_and_a_new_life_of_the_agent_is_noticed() {
     let inventory = agent.inventory(version, 5_000).await.expect("it is there");
     assert!(inventory.version < version, "versions begin anew");
     assert!(asked.elapsed() < Duration::from_secs(2), "a new life is not waited for");
+}
+
+/// One call of each that the others here don't make.
+async fn every_request(agent: &Agent) {
+    let (guest, network) = (GuestId(Uuid::now_v7()), NetworkId(Uuid::now_v7()));
+    let (kernel, generation): (KernelId, _) = ("mine".parse().expect("a slug"), Generation::FIRST);
+    agent.kernel_add(kernel.clone(), UploadId(Uuid::nil())).await.expect("taken over");
+    agent.kernel_remove(kernel).await.expect("gone");
+    agent
+        .disk_create(guest, generation, "tiny-1".parse().expect("a slug"), DiskSize::DEFAULT, DiskKind::Cow)
+        .await
+        .expect("made");
+    agent.limit(guest, generation, Limits::default()).await.expect("heard");
+    let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));
+    assert!(not_running(agent.pause(guest, generation, true).await));
+    assert!(not_running(agent.sysrq(guest, generation, SysRqKey::Sync).await));
+    assert!(not_running(agent.memory_inside(guest).await.map(drop)));
+    assert_eq!(agent.metrics(None, Span::Hour).await.expect("measured").samples.len(), 720);
+    assert_eq!(agent.network_ensure(network).await.expect("made").network, network);
+    let forward = Forward { host_port: 20_000, to: HostNumber::new(2).expect("a number"), guest_port: 22 };
+    agent.network_forwards(network, vec![forward]).await.expect("led");
+    assert_eq!(agent.networks().await.expect("there")[0].forwards, [forward]);
+    agent.network_remove(network).await.expect("gone");
+    assert_eq!(agent.strays().await.expect("none"), []);
+    let stray = agent.disk_adopt(guest, generation, "root_fs".parse().expect("a name")).await.expect_err("not there");
+    assert!(matches!(stray, HostError::Refused(Refusal::UnknownStray { .. })), "{stray:?}");
+    agent.purge(guest, generation).await.expect("gone");
 }

@@ -13,6 +13,7 @@ use crate::harness::edge::Edge;
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 const PATCH: Method = Method::PATCH;
+const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
 
 /// What is sent along.
@@ -23,6 +24,8 @@ enum Sent {
     Form(&'static str),
 }
 use Sent::{Form, Json, Nothing};
+
+const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_mib":64,"disk_mib":64}"#;
 
 type Row = (Method, &'static str, Sent, [u16; 4]);
 
@@ -63,13 +66,44 @@ fn table() -> Vec<Row> {
         (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 204]),
         (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 200]),
         (GET, "/api/v1/host", Nothing, [401, 200, 200, 200]),
+        (GET, "/api/v1/host/metrics", Nothing, [401, 200, 200, 200]),
+        (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 204, 204]),
+        (GET, "/api/v1/guests/{guest}/metrics", Nothing, [401, 404, 200, 200]),
+        (GET, "/api/v1/guests/{guest}/memory", Nothing, [401, 404, 200, 200]),
+        (GET, "/api/v1/strays", Nothing, [401, 403, 403, 200]),
+        (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 200]),
+        // Of an image that isn't there.
+        (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 404]),
+        (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200]),
+        // The guest is plugged into nothing.
+        (POST, "/api/v1/networks/forwards", Json(r#"{"guest":"{guest}","guest_port":22}"#), [401, 404, 422, 422]),
+        (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404]),
+        (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200]),
+        (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 422]),
+        (
+            PUT,
+            "/api/v1/settings/kernels",
+            Json(r#"{"choice":"everyone","upload":"administrators"}"#),
+            [401, 403, 403, 204],
+        ),
+        (PATCH, "/api/v1/kernels/{kernel}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 204]),
+        (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 409]),
+        (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 201]),
+        (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 404]),
+        (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404]),
         (GET, "/", Nothing, [303, 200, 200, 200]),
         (GET, "/guests", Nothing, [303, 200, 200, 200]),
         (GET, "/guests/new", Nothing, [303, 200, 200, 200]),
         (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200]),
         (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200]),
         (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200]),
+        (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200]),
         (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200]),
+        (GET, "/guests/adopt", Nothing, [303, 403, 403, 200]),
+        (GET, "/networks", Nothing, [303, 200, 200, 200]),
+        (GET, "/kernels", Nothing, [303, 200, 200, 200]),
+        (GET, "/host", Nothing, [303, 200, 200, 200]),
+        (GET, "/doctor", Nothing, [303, 200, 200, 200]),
         (GET, "/operations", Nothing, [303, 200, 200, 200]),
         (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 200]),
@@ -101,6 +135,28 @@ fn table() -> Vec<Row> {
         (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 409, 409]),
         (POST, "/_sf/guest_purge", Form("guest={guest}&name=other"), [401, 404, 422, 422]),
         (POST, "/_sf/guest_console_tail", Form("guest={guest}&lines=5"), owners),
+        (POST, "/_sf/guest_limit", Form("guest={guest}&cpu_percent=50"), owners),
+        (POST, "/_sf/guest_set_autostart", Form("guest={guest}&autostart=false"), owners),
+        (POST, "/_sf/guest_sysrq", Form("guest={guest}&key=sync"), owners),
+        (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), owners),
+        (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), owners),
+        (POST, "/_sf/host_fetch", Form(""), every_one),
+        (POST, "/_sf/host_metrics", Form("span=day"), every_one),
+        (POST, "/_sf/stray_list", Form(""), administrators),
+        (POST, "/_sf/adopt_read", Form("command_line=mem"), administrators),
+        (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 404]),
+        (POST, "/_sf/network_list", Form(""), every_one),
+        (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 422, 422]),
+        (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404]),
+        (POST, "/_sf/kernel_list", Form(""), every_one),
+        (POST, "/_sf/upload_begin", Form(""), administrators),
+        (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 422]),
+        (POST, "/_sf/kernel_set_retired", Form("kernel={kernel}&retired=false"), administrators),
+        (POST, "/_sf/kernel_set_note", Form("kernel={kernel}&note=ours"), administrators),
+        (POST, "/_sf/kernel_remove", Form("kernel={kernel}"), [401, 403, 403, 409]),
+        (POST, "/_sf/kernel_set_settings", Form("choice=everyone&upload=administrators"), administrators),
+        (POST, "/_sf/example_create", Form(""), every_one),
+        (POST, "/api/v1/example", Nothing, [401, 202, 202, 202]),
         (POST, "/_sf/operation_list", Form(""), every_one),
         (POST, "/_sf/operation_fetch", Form("operation={operation}"), owners),
         (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 409, 409]),
@@ -124,7 +180,9 @@ async fn every_route_is_in_the_table() {
 
 both! {
     async fn everybody_gets_what_is_theirs_and_nothing_else(fresh) {
-        let edge = Edge::start(&fresh.db).await;
+        let place = tempfile::tempdir().expect("a directory");
+        let layout = umbel_wire::Layout::new(place.path(), place.path()).expect("a short path");
+        let edge = Edge::start_in(&fresh.db, Some(layout)).await;
         let carl = crate::harness::panel::account(&fresh.db, "carl", umbel_app::shown::Role::User).await;
         let guest = edge.test.made("web").await;
         let operations = operation_list(&fresh.db).await.expect("a list");
@@ -134,6 +192,11 @@ both! {
                 .replace("{operation}", &operation.to_string())
                 .replace("{account}", &carl.account.id.to_string())
                 .replace("{action}", "undelete")
+                .replace("{kernel}", "debian-6.1")
+                .replace("{stray}", "root_fs")
+                .replace("{upload}", &uuid::Uuid::nil().to_string())
+                .replace("{file}", "linux")
+                .replace("{port}", "20000")
         };
         let everybody: [Client; 4] = [
             edge.client(),

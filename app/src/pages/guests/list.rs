@@ -109,6 +109,7 @@ pub fn GuestTable(
                     <th>"Name"</th>
                     <th>"State"</th>
                     <th>"Image"</th>
+                    <th>"Address"</th>
                     <th class="number">"Memory"</th>
                     <th class="number">"Disk"</th>
                     {administrator.then(|| view! { <th>"Owner"</th> })}
@@ -158,6 +159,12 @@ fn GuestRow(
                 </span>
             </td>
             <td data-label="Image">{guest.image.to_string()}</td>
+            <td data-label="Address">
+                {match guest.address {
+                    Some(address) => view! { <code>{address.to_string()}</code> }.into_any(),
+                    None => view! { <span class="meta">"–"</span> }.into_any(),
+                }}
+            </td>
             <td data-label="Memory" class="number">{in_words(guest.memory.mib())}</td>
             <td data-label="Disk" class="number">{in_words(guest.disk.mib())}</td>
             {administrator.then(|| view! { <td data-label="Owner">{guest.owner_name.clone()}</td> })}

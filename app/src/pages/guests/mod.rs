@@ -1,6 +1,10 @@
 pub mod activity;
+pub mod choices;
 pub mod console;
 pub mod list;
+pub mod network;
 pub mod new;
+pub mod overview;
+pub mod rescue;
 pub mod settings;
 pub mod show;

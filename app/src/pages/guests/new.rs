@@ -2,10 +2,12 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use umbel_guest::size::in_words;
-use umbel_guest::{DiskKind, DiskSize, RestartPolicy};
+use umbel_guest::{Attachment, Clock, DiskKind, DiskSize, ImageKind, KernelMode, Limits, RestartPolicy};
 
+use super::choices::{AutostartChoice, KernelFields, LimitFields, network_cards};
 use crate::AppError;
 use crate::api::guests::{GuestCreate, guest_choices};
+use crate::parts::cards::first_free;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
@@ -16,8 +18,26 @@ use crate::shown::{GuestForm, ImageShown};
 const SIZES_MIB: [u32; 4] = [64, 128, 256, 512];
 
 /// Fields that this page shows an error beside.
-const FIELDS: &[&str] =
-    &["name", "image", "kernel", "memory_mib", "memory_exact", "disk_mib", "disk_kind", "restart_policy", "note"];
+const FIELDS: &[&str] = &[
+    "name",
+    "image",
+    "kernel",
+    "mode",
+    "clock",
+    "network",
+    "memory_mib",
+    "memory_exact",
+    "disk_mib",
+    "disk_kind",
+    "restart_policy",
+    "autostart",
+    "cpu_weight",
+    "cpu_percent",
+    "processes",
+    "net_mbit",
+    "disk_mib_s",
+    "note",
+];
 
 #[component]
 pub fn GuestNewPage() -> impl IntoView {
@@ -52,23 +72,34 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
     }
     let pending = create.pending();
     let suggested = form.images[0].suggested_memory.mib();
-    let kernels = form.kernels.iter().map(|k| (k.id.to_string(), format!("{} ({})", k.version, k.origin))).collect();
-    let kernel = form.kernels.first().map(|k| k.id.to_string()).unwrap_or_default();
+    let kernels = form.kernels;
+    let first = kernels.iter().find(|k| k.refused.is_none()).or(kernels.first());
+    let kernel = first.map(|k| k.id.to_string()).unwrap_or_default();
+    let network_of = |id: &str| {
+        let kernel = kernels.iter().find(|k| k.id.as_str() == id);
+        first_free(&kernel.map(network_cards).unwrap_or_default(), Attachment::Bridge.word())
+    };
     let disks = form.disks.iter().map(|d| (d.mib().to_string(), in_words(d.mib()))).collect();
     let disk = form.disks.iter().find(|d| **d >= DiskSize::DEFAULT).or(form.disks.last());
     let disk = disk.map(|d| d.mib().to_string()).unwrap_or_default();
     let chosen = RwSignal::new(Chosen {
         name: form.suggested_name.clone(),
         image: form.images[0].id.to_string(),
-        kernel: kernel.clone(),
+        host_tree: form.images[0].kind == ImageKind::HostTree,
+        network: network_of(&kernel),
+        kernel,
+        mode: KernelMode::default().word().to_owned(),
+        clock: Clock::default().word().to_owned(),
         memory_mib: suggested.to_string(),
         memory_exact: String::new(),
         disk_mib: disk.clone(),
     });
+    let trees: Vec<String> =
+        form.images.iter().filter(|i| i.kind == ImageKind::HostTree).map(|i| i.id.to_string()).collect();
     let available = form.memory_available_mib;
     view! {
         <div class="with-summary">
-        <ActionForm action=create attr:class="form" on:input=move |event| chosen.update(|c| c.hear(&event))>
+        <ActionForm action=create attr:class="form" on:input=move |event| chosen.update(|c| c.hear(&event, &trees))>
             <TextField
                 name="name"
                 label="Name"
@@ -81,7 +112,14 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
             <SizeCards suggested=suggested available=available error=error />
             <details class="advanced">
                 <summary>"Advanced"</summary>
-                <Choice name="kernel" label="Kernel" options=kernels chosen=kernel error=error />
+                <KernelFields
+                    kernels=kernels
+                    kernel=Memo::new(move |_| chosen.with(|c| c.kernel.clone()))
+                    mode=Signal::derive(move || chosen.with(|c| c.mode.clone()))
+                    clock=Signal::derive(move || chosen.with(|c| c.clock.clone()))
+                    network=Signal::derive(move || chosen.with(|c| c.network.clone()))
+                    error=error
+                />
                 <TextField
                     name="memory_exact"
                     label="Memory in MiB"
@@ -90,14 +128,11 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                     error=error
                 />
                 <Choice name="disk_mib" label="Disk" options=disks chosen=disk error=error />
-                <Choice
-                    name="disk_kind"
-                    label="Kind of disk"
-                    options=DiskKind::ALL.iter().map(|k| (k.word().to_owned(), disk_words(*k).to_owned())).collect()
-                    chosen=DiskKind::default().word()
-                    error=error
-                />
+                <DiskChoice host_tree=Memo::new(move |_| chosen.with(|c| c.host_tree)) error=error />
                 <RestartChoice chosen=RestartPolicy::default() error=error />
+                <AutostartChoice chosen=true error=error />
+                <h2>"Limits"</h2>
+                <LimitFields limits=Limits::default() error=error />
                 <div class="field">
                     <label for="note">"Note"</label>
                     <textarea id="note" name="note" rows="3" aria-describedby="note-error"></textarea>
@@ -120,15 +155,20 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
 struct Chosen {
     name: String,
     image: String,
+    /// Whether the image is the host's own files.
+    host_tree: bool,
     kernel: String,
+    mode: String,
+    clock: String,
+    network: String,
     memory_mib: String,
     memory_exact: String,
     disk_mib: String,
 }
 
 impl Chosen {
-    /// Something was typed or chosen in the form.
-    fn hear(&mut self, event: &leptos::ev::Event) {
+    /// Something was typed or chosen in the form; `trees` are the images that are the host's own files.
+    fn hear(&mut self, event: &leptos::ev::Event, trees: &[String]) {
         #[cfg(feature = "hydrate")]
         {
             use wasm_bindgen::JsCast as _;
@@ -137,7 +177,13 @@ impl Chosen {
             let value = event_target_value(event);
             match field.get_attribute("name").as_deref() {
                 Some("name") => self.name = value,
-                Some("image") => self.image = value,
+                Some("image") => {
+                    self.host_tree = trees.contains(&value);
+                    self.image = value;
+                }
+                Some("mode") => self.mode = value,
+                Some("clock") => self.clock = value,
+                Some("network") => self.network = value,
                 Some("kernel") => self.kernel = value,
                 Some("memory_mib") => self.memory_mib = value,
                 Some("memory_exact") => self.memory_exact = value,
@@ -146,7 +192,7 @@ impl Chosen {
             }
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = (self, event);
+        let _ = (self, event, trees);
     }
 
     fn memory(&self) -> Option<u32> {
@@ -162,6 +208,10 @@ impl Chosen {
             "kernel": self.kernel,
             "memory_mib": self.memory(),
             "disk_mib": self.disk_mib.parse::<u32>().ok(),
+            "disk_kind": if self.host_tree { DiskKind::Memory } else { DiskKind::default() },
+            "mode": self.mode,
+            "clock": self.clock,
+            "network": self.network,
         });
         format!("POST {}/guests\n{body:#}", paths::API)
     }
@@ -186,6 +236,7 @@ fn Summary(chosen: RwSignal<Chosen>, available: u32) -> impl IntoView {
                 <dt>"Name"</dt><dd>{move || chosen.with(|c| c.name.clone())}</dd>
                 <dt>"Image"</dt><dd>{move || chosen.with(|c| c.image.clone())}</dd>
                 <dt>"Kernel"</dt><dd>{move || chosen.with(|c| c.kernel.clone())}</dd>
+                <dt>"Network"</dt><dd>{move || chosen.with(|c| c.network.clone())}</dd>
                 <dt>"Memory"</dt><dd>{memory}</dd>
                 <dt>"Disk"</dt><dd>{disk}</dd>
                 <dt>"Memory left on the host"</dt><dd>{left}</dd>
@@ -199,10 +250,43 @@ fn Summary(chosen: RwSignal<Chosen>, available: u32) -> impl IntoView {
     .into_any()
 }
 
+/// How its disk is kept. The host's own files are read-only, so that there is only one way; without
+/// scripts all are offered and the panel says which one doesn't fit.
+#[component]
+fn DiskChoice(host_tree: Memo<bool>, error: Signal<Option<AppError>>) -> impl IntoView {
+    let options = move || {
+        let tree = host_tree.get();
+        let kinds = DiskKind::ALL.iter().map(|kind| {
+            let memory = *kind == DiskKind::Memory;
+            view! {
+                <option value=kind.word() selected=if tree { memory } else { *kind == DiskKind::default() }>
+                    {disk_words(*kind)}
+                </option>
+            }
+        });
+        kinds.collect_view()
+    };
+    view! {
+        <div class="field">
+            <label for="disk_kind">"Kind of disk"</label>
+            <select id="disk_kind" name="disk_kind" aria-describedby="disk_kind-hint disk_kind-error">{options}</select>
+            <p class="hint" id="disk_kind-hint">
+                {move || match host_tree.get() {
+                    true => "This host's files are read-only: what the guest writes lies in its memory.",
+                    false => "In memory is for “This host's files” only.",
+                }}
+            </p>
+            <FieldError field="disk_kind" error=error />
+        </div>
+    }
+    .into_any()
+}
+
 fn disk_words(kind: DiskKind) -> &'static str {
     match kind {
         DiskKind::Cow => "Only what changes is stored (made at once)",
         DiskKind::Plain => "A full copy of the image",
+        DiskKind::Memory => "In memory, gone when it stops",
     }
 }
 

@@ -2,24 +2,32 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::{Action, Wanted};
 
+use super::choices::{AutostartChoice, KernelFields, LIMITS, LimitFields};
 use super::new::RestartChoice;
 use super::show::{GuestContext, deletion};
-use crate::api::guests::{GuestPurge, GuestReconfigure, GuestRename, guest_choices, guest_fetch};
+use crate::api::guests::{
+    GuestLimit, GuestPurge, GuestReconfigure, GuestRename, GuestSetAutostart, guest_choices, guest_fetch,
+};
 use crate::api::missing;
 use crate::parts::action::ActionButton;
-use crate::parts::form::{Choice, FieldError, TextField};
+use crate::parts::form::{FieldError, TextField};
 use crate::parts::loaded::{Failure, Skeleton, failure};
-use crate::shown::{GuestShown, KernelShown};
+use crate::shown::{GuestShown, KernelChoice};
 
 #[component]
 pub fn GuestSettingsPage() -> impl IntoView {
     let context = GuestContext::expect();
     let rename = ServerAction::<GuestRename>::new();
     let change = ServerAction::<GuestReconfigure>::new();
+    let limit = ServerAction::<GuestLimit>::new();
+    let autostart = ServerAction::<GuestSetAutostart>::new();
     let purge = ServerAction::<GuestPurge>::new();
     let form = Resource::new(|| (), |()| guest_choices());
     let guest = Resource::new(
-        move || (rename.version().get(), change.version().get(), context.act.version().get(), context.id.get()),
+        move || {
+            let own = (limit.version().get(), autostart.version().get());
+            (rename.version().get(), change.version().get(), own, context.act.version().get(), context.id.get())
+        },
         |(.., id)| async move { guest_fetch(id.ok_or_else(|| missing("guest"))?).await },
     );
     view! {
@@ -28,6 +36,8 @@ pub fn GuestSettingsPage() -> impl IntoView {
                 let kernels = form.await.map(|f| f.kernels).unwrap_or_default();
                 guest.await.ok().map(|guest| view! {
                     <RenameForm guest=guest.clone() rename=rename />
+                    <LimitForm guest=guest.clone() limit=limit />
+                    <AutostartForm guest=guest.clone() autostart=autostart />
                     <ChangeForm guest=guest.clone() kernels=kernels change=change />
                     <Ending guest=guest purge=purge />
                 })
@@ -67,22 +77,30 @@ fn RenameForm(guest: GuestShown, rename: ServerAction<GuestRename>) -> impl Into
 }
 
 #[component]
-fn ChangeForm(guest: GuestShown, kernels: Vec<KernelShown>, change: ServerAction<GuestReconfigure>) -> impl IntoView {
+fn ChangeForm(guest: GuestShown, kernels: Vec<KernelChoice>, change: ServerAction<GuestReconfigure>) -> impl IntoView {
     let error = failure(change);
     let refused = guest.may(Action::Change).err().map(|why| why.to_string());
     let disabled = refused.is_some();
-    let mut options: Vec<_> =
-        kernels.into_iter().map(|k| (k.id.to_string(), format!("{} ({})", k.version, k.origin))).collect();
-    let chosen = guest.kernel.to_string();
-    if !options.iter().any(|(value, _)| *value == chosen) {
-        options.push((chosen.clone(), chosen.clone()));
-    }
+    let chosen = RwSignal::new(guest.kernel.to_string());
+    let hear = move |event: leptos::ev::Event| {
+        let _ = &event;
+        #[cfg(feature = "hydrate")]
+        {
+            use wasm_bindgen::JsCast as _;
+
+            let field = event.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+            if field.is_some_and(|field| field.get_attribute("name").as_deref() == Some("kernel")) {
+                chosen.set(event_target_value(&event));
+            }
+        }
+    };
+    let (mode, clock, network) = (guest.mode.word(), guest.clock.word(), guest.network.word());
     view! {
         <section class="card">
             <h2>"Machine"</h2>
             {refused.clone().map(|why| view! { <p class="notice" id="why-change">{why}</p> })}
-            <Failure error=error fields=&["kernel", "memory_mib", "restart_policy"] />
-            <ActionForm action=change attr:class="form">
+            <Failure error=error fields=&["kernel", "mode", "clock", "network", "memory_mib", "restart_policy"] />
+            <ActionForm action=change attr:class="form" on:input=hear>
                 <input type="hidden" name="guest" value=guest.id.to_string() />
                 <fieldset disabled=disabled>
                     <TextField
@@ -92,10 +110,57 @@ fn ChangeForm(guest: GuestShown, kernels: Vec<KernelShown>, change: ServerAction
                         value=guest.memory.mib().to_string()
                         error=error
                     />
-                    <Choice name="kernel" label="Kernel" options=options chosen=chosen error=error />
+                    <KernelFields
+                        kernels=kernels
+                        kernel=chosen
+                        mode=Signal::stored(mode.to_owned())
+                        clock=Signal::stored(clock.to_owned())
+                        network=Signal::stored(network.to_owned())
+                        error=error
+                    />
                     <RestartChoice chosen=guest.restart_policy error=error />
                     <button class="button" type="submit" title=refused>"Save"</button>
                 </fieldset>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// At any time, also while it runs.
+#[component]
+fn LimitForm(guest: GuestShown, limit: ServerAction<GuestLimit>) -> impl IntoView {
+    let error = failure(limit);
+    let refused = guest.may(Action::Limit).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    view! {
+        <section class="card">
+            <h2>"Limits"</h2>
+            <p class="meta">"They hold at once, also while it runs."</p>
+            <Failure error=error fields=LIMITS />
+            <ActionForm action=limit attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <LimitFields limits=guest.limits error=error />
+                <button class="button" type="submit" disabled=disabled title=refused>"Save"</button>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn AutostartForm(guest: GuestShown, autostart: ServerAction<GuestSetAutostart>) -> impl IntoView {
+    let error = failure(autostart);
+    let refused = guest.may(Action::Rename).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    view! {
+        <section class="card">
+            <h2>"With the host"</h2>
+            <Failure error=error fields=&["autostart"] />
+            <ActionForm action=autostart attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <AutostartChoice chosen=guest.autostart error=error />
+                <button class="button" type="submit" disabled=disabled title=refused>"Save"</button>
             </ActionForm>
         </section>
     }

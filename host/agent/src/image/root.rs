@@ -31,18 +31,16 @@ tmpfs /run tmpfs nosuid,nodev,mode=755 0 0
 tmpfs /tmp tmpfs nosuid,nodev 0 0
 ";
 
-const RC: &str = r#"#!/bin/sh
+/// What the command line says of name and place is the same for other roots.
+const RC: &str = concat!(
+    r#"#!/bin/sh
 # Device nodes are the kernel's: nothing of them is on the disk.
 [ -c /dev/null ] || mount -t devtmpfs devtmpfs /dev
 [ -d /dev/pts ] || mkdir /dev/pts
 mount -a
-# Kernels before 5.19 leave this word of their command line to us.
-read -r line </proc/cmdline
-for word in $line; do
-    case $word in hostname=*) echo "${word#*=}" >/proc/sys/kernel/hostname ;; esac
-done
-ip link set lo up 2>/dev/null
-"#;
+"#,
+    include_str!("place.sh")
+);
 
 const STOP: &str = r#"#!/bin/sh
 # poweroff, reboot and halt: programs get a moment to end, disks are written, then the kernel goes.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use umbel_guest::GuestId;
@@ -43,6 +44,23 @@ impl Console {
     pub(crate) fn type_in(&mut self, line: &str) {
         let content = ToShim::Input(format!("{line}\n").into_bytes()).encode().expect("small");
         frame::write(&mut self.stream, &content).expect("heard");
+    }
+
+    pub(crate) fn type_if_heard(&mut self, line: &str) {
+        let content = ToShim::Input(format!("{line}\n").into_bytes()).encode().expect("small");
+        let _ = frame::write(&mut self.stream, &content);
+    }
+
+    /// Reads whatever comes until the shim hangs up, and counts its bytes. What was missed is no matter.
+    pub(crate) fn follow(mut self, heard: &AtomicU64) {
+        self.stream.set_read_timeout(None).expect("set");
+        while let Ok(content) = frame::read(&mut self.stream) {
+            if let FromShim::Chunk { offset, bytes } = FromShim::decode(&content).expect("a message") {
+                let count = bytes.len() as u64;
+                heard.fetch_add(count, Ordering::Relaxed);
+                self.say_if_heard(Control::Ack { offset: offset + count });
+            }
+        }
     }
 
     /// Boots a guest to its prompt. On a busy machine the distribution's kernel was seen to panic before
@@ -128,9 +146,15 @@ impl Console {
 pub(crate) fn text_of(house: &House, guest: GuestId) -> String {
     let reader = ring(house, guest);
     let (mut at, mut text) = (0, Vec::new());
-    while let Kept::Bytes { bytes, .. } = reader.read(at, 1 << 20).expect("readable") {
-        at += bytes.len() as u64;
-        text.extend(bytes);
+    loop {
+        match reader.read(at, 1 << 20).expect("readable") {
+            Kept::Bytes { bytes, .. } => {
+                at += bytes.len() as u64;
+                text.extend(bytes);
+            }
+            Kept::Gap { to, .. } => at = to,
+            Kept::End | Kept::Beyond { .. } => break,
+        }
     }
     String::from_utf8_lossy(&text).into_owned()
 }

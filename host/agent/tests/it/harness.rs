@@ -2,7 +2,7 @@
 //! nothing of them may be left on the host: no process, cgroup, mount, socket or directory.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 use tempfile::TempDir;
 use umbel_agent::ledger::Entry;
-use umbel_guest::{DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, Memory, Seen};
+use umbel_guest::{
+    Boot, Clock, DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, KernelMode, Limits, Memory, Seen, Series,
+    Span,
+};
 use umbel_wire::agent::{GuestFacts, Inventory, Refusal, Reply, Request, StartOrder, StopHow, VERSION};
 use umbel_wire::{Layout, frame};
 
@@ -184,6 +187,13 @@ impl House {
         self.done(&Request::Start(order(guest, number))).expect("started");
     }
 
+    pub(crate) fn series(&self, guest: Option<GuestId>) -> Series {
+        match self.connect().ask(&Request::Metrics { guest, span: Span::Hour }) {
+            Reply::Series(series) => series,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn stop(&self, guest: GuestId, number: u64, how: StopHow) -> Result<(), Refusal> {
         self.done(&Request::Stop { guest, generation: generation(number), how })
     }
@@ -215,9 +225,25 @@ impl House {
         let mut left = Vec::new();
         let instance = format!("umbel-{}", self.layout.instance());
         for (pid, line) in processes() {
-            if line.contains(&*self.data.path().to_string_lossy()) {
+            let places = [self.data.path(), &*self.run].map(|path| path.to_string_lossy().into_owned());
+            let mounts = mounts_of(pid);
+            if places.iter().any(|place| line.contains(place)) || mounts.contains(&places[0]) {
                 left.push(format!("process {pid} {line}"));
             }
+        }
+        let links = fs::read_to_string("/proc/net/dev").unwrap_or_default();
+        let veths = format!("u{}-", self.layout.instance());
+        left.extend(links.lines().filter(|line| line.contains(&veths)).map(str::to_owned));
+        let tables = Command::new("/usr/sbin/nft").args(["list", "tables"]).output();
+        let tables = tables.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let own = format!("umbel_{}", self.layout.instance());
+        left.extend(tables.lines().filter(|line| line.contains(&own)).map(str::to_owned));
+        for claims in ["/run/umbel-subnets", "/run/umbel-ports"] {
+            let files = fs::read_dir(claims).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+            let is_ours = |path: &PathBuf| {
+                fs::read_to_string(path).is_ok_and(|owner| owner.starts_with(&*self.data.path().to_string_lossy()))
+            };
+            left.extend(files.filter(is_ours).map(|path| format!("claim {}", path.display())));
         }
         let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().filter_map(Result::ok);
         for hierarchy in hierarchies.map(|entry| entry.path()).chain(["/sys/fs/cgroup".into()]) {
@@ -290,6 +316,11 @@ pub(crate) fn order(guest: GuestId, number: u64) -> StartOrder {
         disk: DiskSize::from_mib(64).expect("a size"),
         disk_kind: DiskKind::Cow,
         memory: Memory::DEFAULT,
+        mode: KernelMode::Strict,
+        clock: Clock::Real,
+        boot: Boot::Normal,
+        limits: Limits::default(),
+        card: None,
     }
 }
 
@@ -306,10 +337,29 @@ pub(crate) fn soon(patience: Duration, done: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Kernel processes of a guest: their command line names its disk.
+/// Kernel processes of a guest: its disk is mounted in their jail, or without one named by their command line.
 pub(crate) fn kernels_of(guest: GuestId) -> Vec<i32> {
     let id = guest.to_string();
-    processes().into_iter().filter(|(_, line)| line.contains(&id)).map(|(pid, _)| pid).collect()
+    let is_ours = |line: &str| ["umbel-shim", "umbel-agent"].iter().any(|name| line.contains(name));
+    let others = processes().into_iter().filter(|(_, line)| !is_ours(line));
+    others.filter(|(pid, line)| line.contains(&id) || mounts_of(*pid).contains(&id)).map(|(pid, _)| pid).collect()
+}
+
+/// Processes of this user, whoever's they are.
+pub(crate) fn of_user(user: u32) -> Vec<i32> {
+    let owner = |pid: i32| fs::metadata(format!("/proc/{pid}")).map(|data| data.uid()).ok();
+    processes().into_iter().map(|(pid, _)| pid).filter(|pid| owner(*pid) == Some(user) && is_there(*pid)).collect()
+}
+
+/// A file of the guest's cgroup, wherever the host keeps it.
+pub(crate) fn cgroup_file(house: &House, guest: GuestId, name: &str) -> Option<PathBuf> {
+    let own = format!("umbel-{}/{}/{name}", house.layout.instance(), guest.short());
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("cgroups").filter_map(Result::ok).map(|e| e.path());
+    hierarchies.chain(["/sys/fs/cgroup".into()]).map(|place| place.join(&own)).find(|path| path.exists())
+}
+
+fn mounts_of(pid: i32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default()
 }
 
 pub(crate) fn is_there(pid: i32) -> bool {
@@ -352,6 +402,8 @@ fn temporary(place: &str, prefix: &str) -> TempDir {
     dir
 }
 
+/// Beside the agent; also for tests of other packages, which lie in a directory below the programs.
 fn built(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_umbel-agent")).with_file_name(name)
+    let own = std::env::current_exe().expect("we run");
+    own.ancestors().nth(2).expect("deep enough").join(name)
 }

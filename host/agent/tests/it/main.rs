@@ -1,9 +1,16 @@
 //! The agent as a program, with real shims and real kernels, as root or as an ordinary user. What a
 //! test makes on the host is looked for after it: see [`harness`].
 
+mod calls;
 mod console;
 mod harness;
+mod kernels;
 mod kills;
 mod life;
+mod living;
+mod network;
+mod outside;
 mod refusals;
+mod tree;
 mod user;
+mod walls;

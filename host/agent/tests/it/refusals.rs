@@ -39,8 +39,10 @@ fn a_start_that_cannot_be_is_refused_by_name_and_leaves_nothing() {
         ("foreign-1", b"#!/bin/sh\nexit 0\n".to_vec(), "not an ELF program"),
     ] {
         let id: KernelId = name.parse().expect("a slug");
-        fs::write(house.layout.kernel(&id), content).expect("written");
-        fs::set_permissions(house.layout.kernel(&id), fs::Permissions::from_mode(0o755)).expect("set");
+        fs::create_dir(house.layout.kernel(&id)).expect("made");
+        let file = house.layout.kernel(&id).join("linux");
+        fs::write(&file, content).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
         match start(&house, |o| o.kernel = id.clone(), guest) {
             Refusal::BadKernel { kernel, reason } => assert!(kernel == id && reason.contains(words), "{reason}"),
             other => panic!("{other:?}"),
@@ -61,7 +63,7 @@ fn a_start_that_cannot_be_is_refused_by_name_and_leaves_nothing() {
     assert!(matches!(start(&house, |o| o.disk = larger, guest), Refusal::BadDisk { .. }));
     let disk = fs::read(house.layout.disk(guest)).expect("there");
     let mut other = disk.clone();
-    other[40] ^= 1;
+    other[33] ^= 1;
     fs::write(house.layout.disk(guest), other).expect("written");
     assert!(matches!(start(&house, |_| {}, guest), Refusal::BadDisk { .. }));
     fs::write(house.layout.disk(guest), disk).expect("written");
@@ -102,7 +104,7 @@ fn a_full_disk_is_said_and_nothing_half_done_stays() {
     house.kill_agent();
     // A file system of a few MiB under the data directory, which only this agent sees.
     let mount = "mount -t tmpfs -o size=$1,mode=755 tmpfs \"$2\" && shift 2 && exec \"$@\"";
-    for (size, fits) in [("9m", false), ("40m", true)] {
+    for (size, fits) in [("9m", false), ("60m", true)] {
         let mut command = Command::new("unshare");
         let (uid, gid) = (Uid::effective(), Gid::effective());
         command.arg(if uid.is_root() { "-m" } else { "-rm" });

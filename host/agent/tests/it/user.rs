@@ -12,9 +12,9 @@ use umbel_wire::frame;
 use crate::console::Console;
 use crate::harness::{Client, House, is_there, kernels_of, order, soon};
 
-const NOBODYS: u32 = 1_500_000_001;
+pub(crate) const NOBODYS: u32 = 1_500_000_001;
 /// What a user that a user namespace doesn't know is called in it (user_namespaces(7)).
-const UNMAPPED: &str = "65534";
+pub(crate) const UNMAPPED: &str = "65534";
 
 #[test]
 fn an_ordinary_user_has_guests_of_their_own() {
@@ -42,7 +42,7 @@ fn without_namespaces_no_process_of_a_guest_is_left_either() {
     lives(&house, false);
 }
 
-fn confined(house: &House, user: u32, more: &[&str]) -> Command {
+pub(crate) fn confined(house: &House, user: u32, more: &[&str]) -> Command {
     let agent = house.command();
     let mut command = Command::new("unshare");
     let ids = [format!("--map-user={user}"), format!("--map-group={user}")];

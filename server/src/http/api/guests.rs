@@ -2,10 +2,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use umbel_app::AppError;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown};
-use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
+use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
 
-use super::{Json, Path};
+use super::host::Back;
+use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::panel::Panel;
@@ -67,12 +68,57 @@ pub async fn act(
         "shut-down" => Action::ShutDown,
         "kill" => Action::Kill,
         "restart" => Action::Restart,
+        "pause" => Action::Pause,
+        "resume" => Action::Resume,
+        "start-shell" => Action::StartShell,
         "undelete" => Action::Undelete,
         "purge" => Action::Purge,
         _ => return Err(AppError::not_found("action").into()),
     };
     let operation = panel.guest_act(&caller, guest, action).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pressed {
+    pub key: SysRqKey,
+}
+
+pub async fn sysrq(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(pressed): Json<Pressed>,
+) -> Result<StatusCode, Problem> {
+    panel.guest_sysrq(&caller, guest, pressed.key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn metrics(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Query(back): Query<Back>,
+) -> Answer<MetricsShown> {
+    Ok(axum::Json(panel.guest_metrics(&caller, guest, back.span).await?))
+}
+
+/// Wakes the guest's kernel.
+pub async fn memory(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Answer<MemoryInsideShown> {
+    Ok(axum::Json(panel.guest_memory_inside(&caller, guest).await?))
+}
+
+/// The classic example.
+pub async fn example(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+) -> Result<(StatusCode, axum::Json<Vec<Created>>), Problem> {
+    Ok((StatusCode::ACCEPTED, axum::Json(panel.example_create(&caller).await?)))
 }
 
 /// What was started; `null` where it was done at once.

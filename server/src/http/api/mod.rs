@@ -1,9 +1,13 @@
 //! REST under /api/v1: each handler is one line over the same [`umbel_app::backend::Backend`] that the pages use.
 
 pub mod guests;
+pub mod host;
+pub mod kernels;
+pub mod networks;
 pub mod operations;
 pub mod people;
 pub mod session;
+pub mod uploads;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};

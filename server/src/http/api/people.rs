@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{AccountShown, FirstPassword, HostShown};
+use umbel_app::shown::{AccountShown, FirstPassword};
 use umbel_guest::AccountId;
 
 use super::{Json, Path};
@@ -54,8 +54,4 @@ pub async fn reset_password(
     Path(account): Path<AccountId>,
 ) -> Result<axum::Json<FirstPassword>, Problem> {
     Ok(axum::Json(panel.account_reset_password(&caller, account).await?))
-}
-
-pub async fn host(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<HostShown>, Problem> {
-    Ok(axum::Json(panel.host(&caller).await?))
 }

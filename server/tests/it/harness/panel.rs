@@ -12,7 +12,7 @@ use umbel_server::host::Simulated;
 use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
 use umbel_server::store::accounts::{Account, account_insert};
-use umbel_server::store::{Db, guests, operations};
+use umbel_server::store::{Db, guests, kernels, networks, operations};
 use umbel_wire::Layout;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
 pub(crate) fn draft(name: &str) -> GuestDraft {
     GuestDraft {
         name: name.into(),
-        image: "tiny-1".into(),
+        image: "tiny-2".into(),
         kernel: "debian-6.1".into(),
         memory_mib: 64,
         disk_mib: 256,
@@ -78,7 +78,7 @@ impl TestPanel {
         Self::begin(db, host, anna, drill, None).await
     }
 
-    async fn begin(db: &Db, host: Simulated, anna: Caller, drill: Drill, layout: Option<Layout>) -> Self {
+    pub(crate) async fn begin(db: &Db, host: Simulated, anna: Caller, drill: Drill, layout: Option<Layout>) -> Self {
         let patience = Patience { shut_down: SECOND / 5, boot: 2 * SECOND, undelete: HOUR };
         let host_of = std::sync::Arc::new(host.clone());
         let parts = Parts::new(db.clone(), Events::default(), host_of, Clock::System, patience, layout);
@@ -118,6 +118,14 @@ impl TestPanel {
         guests::guest_fetch(&self.guests.parts.db, guest).await.expect("a read")
     }
 
+    pub(crate) fn networks(&self) -> umbel_server::networks::Networks {
+        umbel_server::networks::Networks::new(self.guests.clone())
+    }
+
+    pub(crate) fn kernels(&self) -> umbel_server::kernels::Kernels {
+        umbel_server::kernels::Kernels::new(self.guests.clone())
+    }
+
     /// A guest that runs.
     pub(crate) async fn made(&self, name: &str) -> GuestId {
         let made = self.guests.create(&self.anna, draft(name)).await.expect("a good draft");
@@ -135,6 +143,9 @@ impl TestPanel {
                 format!("{} {:?} disk_ready={} {:?} alive={}", g.id, g.spec, g.disk_ready, g.wanted, g.seen.is_alive())
             })
             .collect();
-        format!("{}\n{}", rows.join("\n"), self.host.dump())
+        let (db, host) = (&self.guests.parts.db, self.guests.parts.host);
+        let networks = networks::network_list(db, host).await.expect("a list").len();
+        let kernels = kernels::kernel_list(db, host).await.expect("a list").len();
+        format!("{}\n{}networks {networks} kernels {kernels}", rows.join("\n"), self.host.dump())
     }
 }

@@ -2,3 +2,5 @@
 
 mod accounts;
 mod db;
+mod kernels;
+mod networks;

@@ -1,0 +1,163 @@
+//! The made-up host: networks, kernels, walls, limits, curves, images to adopt.
+
+use std::net::Ipv4Addr;
+
+use umbel_app::shown::{
+    CheckShown, ForwardShown, GuestShown, KernelShown, NetworkGuest, NetworkShown, StrayShown, WallShown,
+};
+use umbel_guest::{AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Series, Span};
+use uuid::Uuid;
+
+pub(crate) fn walls() -> Vec<WallShown> {
+    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    vec![
+        wall("cgroup", true, "Memory, processes and weight are limited, cgroup version 1."),
+        wall("network namespace", true, "A guest sees its owner's network and no other."),
+        wall("pid namespace", true, "It sees its own processes only; they end with it."),
+        wall("root directory", true, "Its kernel, its disks and three devices are all the files there are."),
+        wall("uid", true, "Each guest runs as a user of its own."),
+        wall(
+            "Landlock",
+            false,
+            "The host's kernel has none (ENOSYS); the other walls stand without it. It begins with Linux 5.13, and is listed in the kernel's parameter lsm=.",
+        ),
+        wall(
+            "seccomp",
+            false,
+            "Switched off by the administrator (--without-wall): guests may reach what it kept from them.",
+        ),
+    ]
+}
+
+pub(crate) fn checks() -> Vec<CheckShown> {
+    let check = |name: &str, ok, detail: &str| CheckShown {
+        name: name.into(),
+        ok,
+        detail: detail.into(),
+        fix: (!ok).then(|| format!("sysctl -w {name}=262144")),
+    };
+    vec![
+        check(
+            "vm.max_map_count",
+            false,
+            "65530: mappings of one process; a guest with much memory has many; too few for a thousand guests",
+        ),
+        check("kernel.pid_max", true, "4194304: processes and threads; each program of a guest is one; enough"),
+    ]
+}
+
+pub(crate) fn kernels() -> Vec<KernelShown> {
+    let of = |id: &str, version: &str, origin: &str| KernelShown {
+        id: id.parse().expect("an id"),
+        version: version.into(),
+        origin: origin.into(),
+        uploaded: origin == "uploaded",
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        size_bytes: 11_534_336,
+        features: KernelFeatures {
+            modes: vec![KernelMode::Strict],
+            vector: true,
+            tuntap: true,
+            hostfs: true,
+            cow: true,
+            time_travel: true,
+            ip_config: false,
+            file_systems: ["ext3", "ext2", "ext4", "vfat", "iso9660", "hostfs"].map(str::to_owned).to_vec(),
+            ..KernelFeatures::default()
+        },
+        is_default: false,
+        retired: false,
+        note: String::new(),
+        used_by: Vec::new(),
+    };
+    let mut ours = of("umbel-7.2.13", "7.2.13", "built for Umbel");
+    ours.is_default = true;
+    ours.features.modes.push(KernelMode::Fast);
+    ours.features.ip_config = true;
+    ours.features.file_systems.truncate(3);
+    ours.used_by = ["web-1", "lab-07", "mail", "db-old"].map(str::to_owned).to_vec();
+    let mut debian = of("debian-6.1.176", "6.1.176", "the distribution's package");
+    debian.used_by = vec!["build-box-with-a-long-name".into()];
+    let mut mine = of("mine-6.9", "6.9.0-rc1", "uploaded");
+    mine.note = "For the exercise about schedulers".into();
+    let mut old = of("old-5.10", "5.10.218", "uploaded");
+    old.features = KernelFeatures { modes: vec![KernelMode::Strict], tuntap: true, vde: true, ..old.features };
+    old.retired = true;
+    old.used_by = vec!["scratch".into()];
+    vec![ours, debian, mine, old]
+}
+
+pub(crate) fn networks(guests: &[GuestShown]) -> Vec<NetworkShown> {
+    let number = |n| HostNumber::new(n).expect("a number");
+    let plugged = guests.iter().filter(|guest| guest.network != Attachment::None);
+    let plugged: Vec<_> = plugged
+        .zip(2..)
+        .map(|(guest, n)| NetworkGuest {
+            id: guest.id,
+            name: guest.name.clone(),
+            attachment: guest.network,
+            number: number(n),
+            address: guest.address,
+            mac: guest.mac.clone(),
+            badge: guest.badge(),
+        })
+        .collect();
+    let forward = |host_port, guest: &GuestShown, guest_port, leads| ForwardShown {
+        host_port,
+        guest: guest.id,
+        guest_name: guest.name.clone(),
+        guest_port,
+        leads,
+    };
+    let network = |id, owner_name: &str, third| NetworkShown {
+        id: NetworkId(Uuid::from_u128(id)),
+        owner: AccountId(Uuid::from_u128(id)),
+        owner_name: owner_name.into(),
+        subnet: Some(format!("10.77.{third}.0/24")),
+        gateway: Some(Ipv4Addr::new(10, 77, third, 1)),
+        has_bridge: true,
+        guests: Vec::new(),
+        forwards: Vec::new(),
+    };
+    vec![
+        NetworkShown {
+            guests: plugged,
+            forwards: vec![forward(20_022, &guests[0], 22, true), forward(20_080, &guests[0], 80, true)],
+            ..network(1, "ada", 3)
+        },
+        network(2, "bob", 4),
+    ]
+}
+
+/// A boot long ago, a calm hour with a few peaks, a gap.
+pub(crate) fn series() -> Series {
+    let sample = |at: u32| {
+        let wave = at % 97;
+        let busy = if (300..330).contains(&at) { 700 } else { 0 };
+        Sample {
+            cpu_permille: 20 + wave / 4 + busy,
+            memory_kib: 38_000 + at * 12 + wave * 30,
+            net_in_kib_s: if at % 160 < 12 { 900 + wave * 8 } else { wave / 9 },
+            net_out_kib_s: if at % 160 < 9 { 240 } else { wave / 20 },
+            disk_read_kib_s: if at % 220 < 4 { 4000 } else { 0 },
+            disk_write_kib_s: if at % 120 < 6 { 1500 } else { 12 },
+            processes: 40,
+        }
+    };
+    let samples = (0..720).map(|at| (at >= 40 && !(500..520).contains(&at)).then(|| sample(at))).collect();
+    Series { span: Span::Hour, end: 0, samples }
+}
+
+pub(crate) fn strays() -> Vec<StrayShown> {
+    let stray = |name: &str, mib: u64, file_system: Option<&str>, refused: Option<&str>| StrayShown {
+        name: name.parse().expect("a name"),
+        size_bytes: mib << 20,
+        file_system: file_system.map(str::to_owned),
+        refused: refused.map(str::to_owned),
+    };
+    vec![
+        stray("root_fs", 1024, Some("ext4"), None),
+        stray("fedora.img", 600, Some("ext3"), Some("it is mounted, or a guest has it open")),
+        stray("notes.iso", 3, None, Some("it has no file system that a guest could boot from")),
+    ]
+}

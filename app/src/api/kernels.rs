@@ -1,0 +1,59 @@
+use leptos::prelude::*;
+use umbel_guest::{KernelId, OperationId, UploadId};
+
+use crate::AppError;
+use crate::shown::{KernelsShown, Who};
+#[cfg(feature = "ssr")]
+use crate::{
+    api::answer::told,
+    backend::{backend, caller},
+    shown::{KernelDraft, KernelSettings},
+};
+
+#[server(prefix = "/_sf", endpoint = "kernel_list")]
+pub async fn kernel_list() -> Result<KernelsShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_list(&caller).await)
+}
+
+/// A place for files, which come by `PUT /api/v1/uploads/{upload}/{name}`.
+#[server(prefix = "/_sf", endpoint = "upload_begin")]
+pub async fn upload_begin() -> Result<UploadId, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.upload_begin(&caller).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "kernel_add")]
+pub async fn kernel_add(
+    upload: String,
+    name: String,
+    #[server(default)] note: String,
+) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_add(&caller, KernelDraft { upload, name, note }).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "kernel_set_retired")]
+pub async fn kernel_set_retired(kernel: KernelId, retired: bool) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_set_retired(&caller, kernel, retired).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "kernel_set_note")]
+pub async fn kernel_set_note(kernel: KernelId, #[server(default)] note: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_set_note(&caller, kernel, note).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "kernel_remove")]
+pub async fn kernel_remove(kernel: KernelId) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_remove(&caller, kernel).await)
+}
+
+/// Who may choose a kernel, and who may put one in.
+#[server(prefix = "/_sf", endpoint = "kernel_set_settings")]
+pub async fn kernel_set_settings(choice: Who, upload: Who) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.kernel_set_settings(&caller, KernelSettings { choice, upload }).await)
+}

@@ -1,0 +1,136 @@
+//! Whether the host keeps guests apart, and whether it has room for many: what stands, what doesn't and
+//! what would help.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::api::host::host_fetch;
+use crate::live::Live;
+use crate::parts::badge::Mark;
+use crate::parts::copied::Copied;
+use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::table::PageHead;
+use crate::shown::{CheckShown, HostShown, WallShown};
+
+#[component]
+pub fn DoctorPage() -> impl IntoView {
+    let changed = Live::expect().host();
+    let host = Resource::new(move || changed.get(), |_| host_fetch());
+    view! {
+        <Title text="Doctor" />
+        <PageHead title="Doctor" />
+        <Transition fallback=Skeleton>
+            {move || Suspend::new(async move {
+                match host.await {
+                    Ok(host) => view! { <Findings host=host /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Findings(host: HostShown) -> impl IntoView {
+    let HostShown { walls, checks, profile, .. } = host;
+    let down = walls.iter().filter(|wall| !wall.stands).count();
+    let low = checks.iter().filter(|check| !check.ok).count();
+    let (class, summary) = match (down, low) {
+        (0, 0) => ("notice", "All walls stand and every limit is high enough.".to_owned()),
+        (0, low) => ("notice attention", format!("All walls stand; {} too low for many guests.", are(low, "limit"))),
+        (down, 0) => ("notice attention", format!("{} not standing. Every limit is high enough.", are(down, "wall"))),
+        (down, low) => (
+            "notice attention",
+            format!("{} not standing, {} too low for many guests.", are(down, "wall"), are(low, "limit")),
+        ),
+    };
+    view! {
+        <p class=class>{summary} " " <span class="meta">{format!("Profile: {profile}.")}</span></p>
+        <h2>"Walls around guests"</h2>
+        <p class="meta">"In the order in which they are raised. A guest is not started without a wall that its profile asks for."</p>
+        <WallTable walls=walls />
+        <h2>"Limits of this host"</h2>
+        <CheckTable checks=checks />
+    }
+    .into_any()
+}
+
+/// `1 wall is`, `3 walls are`.
+fn are(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
+}
+
+#[component]
+fn WallTable(walls: Vec<WallShown>) -> impl IntoView {
+    if walls.is_empty() {
+        return view! { <p class="meta">"The agent has not said yet which walls there are."</p> }.into_any();
+    }
+    view! {
+        <table class="table cards findings">
+            <thead><tr><th>"Wall"</th><th>"State"</th><th>"What it does, or what would help"</th></tr></thead>
+            <tbody>
+                {walls
+                    .into_iter()
+                    .map(|wall| view! {
+                        <tr>
+                            <td data-label="Wall"><strong>{wall.name.clone()}</strong></td>
+                            <td data-label="State"><WallBadge wall=wall.clone() /></td>
+                            <td class="prose">{wall.detail}</td>
+                        </tr>
+                    })
+                    .collect_view()}
+            </tbody>
+        </table>
+    }
+    .into_any()
+}
+
+/// The agent says in its detail whether somebody switched it off.
+#[component]
+pub fn WallBadge(wall: WallShown) -> impl IntoView {
+    match (wall.stands, wall.detail.starts_with("Switched off")) {
+        (true, _) => view! { <Mark shape="●" class="badge running" words="Stands" /> },
+        (false, true) => view! { <Mark shape="✕" class="badge failed" words="Switched off" /> },
+        (false, false) => view! { <Mark shape="◌" class="badge attention" words="Missing" /> },
+    }
+}
+
+#[component]
+fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
+    view! {
+        <table class="table cards findings">
+            <thead><tr><th>"Limit"</th><th>"State"</th><th>"Value"</th></tr></thead>
+            <tbody>
+                {checks
+                    .into_iter()
+                    .map(|check| view! {
+                        <tr>
+                            <td data-label="Limit"><code>{check.name}</code></td>
+                            <td data-label="State">
+                                {match check.ok {
+                                    true => view! { <Mark shape="●" class="badge running" words="Enough" /> },
+                                    false => view! { <Mark shape="▲" class="badge attention" words="Too low" /> },
+                                }}
+                            </td>
+                            <td class="prose">
+                                {check.detail}
+                                {check.fix.map(|fix| view! { <p class="fix">"As root of the host: " <Copied text=fix /></p> })}
+                            </td>
+                        </tr>
+                    })
+                    .collect_view()}
+            </tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are;
+
+    #[test]
+    fn one_is_and_many_are() {
+        assert_eq!((are(1, "wall"), are(2, "limit")), ("1 wall is".into(), "2 limits are".into()));
+    }
+}

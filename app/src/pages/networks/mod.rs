@@ -1,0 +1,2 @@
+pub mod forwards;
+pub mod list;

@@ -1,0 +1,265 @@
+//! Pages about what guests run on: choices of a new guest, networks, kernels, the host, adoption.
+
+use std::net::Ipv4Addr;
+
+use axum::http::StatusCode;
+use umbel_app::paths;
+use umbel_app::shown::{
+    CheckShown, ForwardShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown, StrayShown, WallShown,
+};
+use umbel_guest::state::Badge;
+use umbel_guest::{
+    AccountId, Attachment, Boot, Exit, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Seen, Series, Span,
+    Wanted,
+};
+use uuid::Uuid;
+
+use crate::fake::{Fake, caller, guest};
+use crate::page;
+
+const RUNNING: Seen = Seen::Running { since: 0 };
+
+async fn seen(backend: Fake, role: Role, path: &str) -> String {
+    let (status, html) = page(backend, Some(caller(role)), path).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {html}");
+    html
+}
+
+/// The opening tag of the first element after `before` that begins like this.
+fn tag<'a>(html: &'a str, before: &str, begins: &str) -> &'a str {
+    let from = html.find(before).unwrap_or_else(|| panic!("{before} in {html}"));
+    let at = from + html[from..].find(begins).unwrap_or_else(|| panic!("{begins} after {before} in {html}"));
+    &html[at..at + html[at..].find('>').unwrap_or_default()]
+}
+
+/// The opening tag that begins like this and has all of these attributes.
+fn element<'a>(html: &'a str, begins: &str, with: &[&str]) -> &'a str {
+    let tags = html.match_indices(begins).map(|(at, _)| &html[at..at + html[at..].find('>').unwrap_or_default()]);
+    let mut found = tags.filter(|tag| with.iter().all(|attribute| tag.contains(attribute)));
+    found.next().unwrap_or_else(|| panic!("{begins} with {with:?} in {html}"))
+}
+
+fn radio<'a>(html: &'a str, name: &str, value: &str) -> &'a str {
+    element(html, "<input", &[&format!("name=\"{name}\""), &format!("value=\"{value}\"")])
+}
+
+fn all_of(html: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+}
+
+fn kernel() -> KernelShown {
+    KernelShown {
+        id: "debian-6.1.176".parse().expect("a kernel"),
+        version: "6.1.176".into(),
+        origin: "the distribution's package".into(),
+        uploaded: false,
+        sha256: "ab".repeat(32),
+        size_bytes: 8 << 20,
+        features: KernelFeatures { modes: vec![KernelMode::Strict], hostfs: true, ..KernelFeatures::default() },
+        is_default: true,
+        retired: false,
+        note: String::new(),
+        used_by: Vec::new(),
+    }
+}
+
+fn network(guests: Vec<NetworkGuest>, has_bridge: bool) -> NetworkShown {
+    NetworkShown {
+        id: NetworkId(Uuid::from_u128(1)),
+        owner: AccountId(Uuid::from_u128(1)),
+        owner_name: "ada".into(),
+        subnet: Some("10.77.3.0/24".into()),
+        gateway: Some(Ipv4Addr::new(10, 77, 3, 1)),
+        has_bridge,
+        guests,
+        forwards: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_new_guest_can_not_have_is_disabled_and_says_why() {
+    let html = seen(Fake::default(), Role::User, paths::GUEST_NEW).await;
+    assert!(radio(&html, "mode", "fast").contains("disabled"), "{html}");
+    assert!(radio(&html, "mode", "strict").contains("checked"), "{html}");
+    assert!(radio(&html, "network", "bridge").contains("checked"), "{html}");
+    assert!(!radio(&html, "network", "switch").contains("disabled"), "{html}");
+    all_of(
+        &html,
+        &[
+            "This kernel has no fast mode. Choose strict.",
+            "any program of the guest can reach all of the guest's memory",
+            "Idle time passes at once",
+            "name=\"cpu_weight\"",
+            "name=\"autostart\"",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_guests_address_and_words_are_text() {
+    let mut one = guest("web-1", Wanted::Running, RUNNING);
+    (one.network, one.address) = (Attachment::Bridge, Some(Ipv4Addr::new(10, 77, 3, 2)));
+    one.said = vec![SaidShown { at: 0, text: "<script>hello</script>".into(), missed: 3 }];
+    let path = paths::guest(one.id);
+    let html = seen(Fake { guests: vec![one], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["data-copy=\"10.77.3.2\"", "&lt;script&gt;hello", "3 before it came too fast", "value=\"pause\""]);
+    assert!(!html.contains("<script>hello"), "{html}");
+}
+
+#[tokio::test]
+async fn graphs_are_drawn_by_the_server() {
+    let samples = (0..720).map(|n| (n > 700).then_some(Sample { cpu_permille: 430, ..Sample::default() })).collect();
+    let one = guest("web-1", Wanted::Running, RUNNING);
+    let path = paths::guest(one.id);
+    let series = Some(Series { span: Span::Hour, end: 0, samples });
+    let html = seen(Fake { guests: vec![one.clone()], series, ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["43 %", "<svg", "CPU since 1 h ago", "range=day", "class=\"curve second\""]);
+    // Nothing was measured of it: said so, not drawn as nothing.
+    let html = seen(Fake { guests: vec![one], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["now –"]);
+}
+
+#[tokio::test]
+async fn an_exit_code_is_said_in_number_and_words() {
+    let ended = guest("web-1", Wanted::Stopped, Seen::Ended { at: 0, exit: Exit::Failed { status: 42 } });
+    let path = paths::guest(ended.id);
+    let html = seen(Fake { guests: vec![ended], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["ended with status 42", "exit code 42"]);
+}
+
+#[tokio::test]
+async fn a_shell_and_keys_are_offered_with_what_they_do() {
+    let stopped = guest("web-1", Wanted::Stopped, Seen::Gone);
+    let path = paths::guest(stopped.id);
+    let html = seen(Fake { guests: vec![stopped.clone()], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["Start web-1 into a shell", "without asking for a password", "Write everything to its disks (s)"]);
+    assert!(
+        element(&html, "<select", &["id=\"sysrq-key\""]).contains("disabled"),
+        "no key for a guest that is down: {html}"
+    );
+    let mut running = stopped;
+    (running.wanted, running.seen, running.boot) = (Wanted::Running, RUNNING, Boot::Shell);
+    let html = seen(Fake { guests: vec![running], ..Fake::default() }, Role::User, &path).await;
+    assert!(!element(&html, "<select", &["id=\"sysrq-key\""]).contains("disabled"), "{html}");
+    all_of(&html, &["Stop the guest first.", "It starts into a shell instead of its own init, once."]);
+}
+
+#[tokio::test]
+async fn a_paused_guest_can_go_on() {
+    let paused = guest("web-1", Wanted::Running, Seen::Paused { since: 0 });
+    let path = paths::guest(paused.id);
+    let html = seen(Fake { guests: vec![paused], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["Paused", "value=\"resume\"", "Go on"]);
+}
+
+#[tokio::test]
+async fn a_forwarded_port_says_how_it_is_reached() {
+    let mut one = guest("web-1", Wanted::Running, RUNNING);
+    one.network = Attachment::Bridge;
+    let (id, name) = (one.id, one.name.clone());
+    let forward = ForwardShown { host_port: 20_022, guest: id, guest_name: name, guest_port: 22, leads: true };
+    let networks = vec![NetworkShown { forwards: vec![forward], ..network(Vec::new(), true) }];
+    let fake = Fake { guests: vec![one.clone()], networks, ..Fake::default() };
+    let path = paths::guest_network(id);
+    let html = seen(fake.clone(), Role::User, &path).await;
+    all_of(&html, &["ssh -p 20022 root@", "10.77.3.0/24", "/_sf/forward_add", "/_sf/forward_remove"]);
+    one.network = Attachment::Switch;
+    let html = seen(Fake { guests: vec![one], ..fake }, Role::User, &path).await;
+    all_of(&html, &["Only a guest on the bridge can be reached from outside."]);
+    assert!(tag(&html, "/_sf/forward_add", "<fieldset").contains("disabled"), "{html}");
+}
+
+#[tokio::test]
+async fn a_network_shows_who_is_in_it() {
+    let one = guest("web-1", Wanted::Running, RUNNING);
+    let plugged = NetworkGuest {
+        id: one.id,
+        name: one.name.clone(),
+        attachment: Attachment::Bridge,
+        number: HostNumber::new(2).expect("a number"),
+        address: Some(Ipv4Addr::new(10, 77, 3, 2)),
+        mac: one.mac.clone(),
+        badge: Badge::Running,
+    };
+    let mut other = network(Vec::new(), false);
+    (other.owner, other.owner_name) = (AccountId(Uuid::from_u128(2)), "bob".into());
+    let fake = Fake { networks: vec![network(vec![plugged], true), other], ..Fake::default() };
+    let html = seen(fake, Role::Administrator, paths::NETWORKS).await;
+    all_of(
+        &html,
+        &["My network", "10.77.3.2", "10.77.3.1", "1 guest, with a way out", "Network of bob", "/_sf/example_create"],
+    );
+    all_of(&html, &["none: it needs an agent that runs as root"]);
+}
+
+#[tokio::test]
+async fn a_kernel_says_what_it_can_and_why_it_stays() {
+    let html = seen(Fake { kernels: vec![kernel()], ..Fake::default() }, Role::Administrator, paths::KERNELS).await;
+    all_of(
+        &html,
+        &["debian-6.1.176", "8.0 MiB", "hostfs", ">strict<", "Default", "abababababab<", "It was found on the machine"],
+    );
+    assert!(!html.contains(">fast<"), "{html}");
+    let used = KernelShown { uploaded: true, used_by: vec!["web-1".into()], is_default: false, ..kernel() };
+    let html = seen(Fake { kernels: vec![used], ..Fake::default() }, Role::Administrator, paths::KERNELS).await;
+    all_of(&html, &["It is used by web-1.", "data-uploads=\"/api/v1/uploads\"", "/_sf/kernel_set_settings"]);
+    let html = seen(Fake { kernels: vec![kernel()], ..Fake::default() }, Role::User, paths::KERNELS).await;
+    assert!(!html.contains("/_sf/kernel_remove") && !html.contains("/_sf/kernel_set_settings"), "{html}");
+}
+
+#[tokio::test]
+async fn a_wall_that_does_not_stand_is_named_with_what_helps() {
+    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    let walls = vec![
+        wall("cgroup", true, "Memory is limited."),
+        wall("seccomp", false, "Switched off by the administrator (--without-wall)."),
+        wall("Landlock", false, "The host's kernel has none."),
+    ];
+    let checks = vec![CheckShown {
+        name: "kernel.pid_max".into(),
+        ok: false,
+        detail: "32768: too few".into(),
+        fix: Some("sysctl -w kernel.pid_max=131072".into()),
+    }];
+    let html = seen(Fake { walls, checks, ..Fake::default() }, Role::Administrator, paths::DOCTOR).await;
+    all_of(
+        &html,
+        &[
+            "2 walls are not standing",
+            "Stands",
+            "Switched off",
+            "Missing",
+            "data-copy=\"sysctl -w kernel.pid_max=131072\"",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn the_host_says_what_is_promised() {
+    let many = vec![guest("web-1", Wanted::Running, RUNNING); 100];
+    let html = seen(Fake { guests: many, ..Fake::default() }, Role::Administrator, paths::HOST).await;
+    all_of(&html, &["6.2 GiB of 4.0 GiB", "More memory is promised than there is.", "All guests together"]);
+}
+
+#[tokio::test]
+async fn a_command_line_is_read_before_anything_is_adopted() {
+    let stray = |name: &str, refused: Option<&str>| StrayShown {
+        name: name.parse().expect("a name"),
+        size_bytes: 1 << 30,
+        file_system: Some("ext4".into()),
+        refused: refused.map(str::to_owned),
+    };
+    let strays = vec![stray("root_fs", None), stray("busy.img", Some("it is mounted"))];
+    let fake = Fake { strays, ..Fake::default() };
+    let html = seen(fake.clone(), Role::Administrator, paths::ADOPT).await;
+    assert!(!html.contains("/_sf/guest_adopt"), "nothing was read yet: {html}");
+    let path = format!("{}?line=con%3Dpty", paths::ADOPT);
+    let html = seen(fake.clone(), Role::Administrator, &path).await;
+    all_of(&html, &["con=pty", "it has no meaning here", "128 MiB", "1.0 GiB, ext4", "/_sf/guest_adopt"]);
+    assert!(radio(&html, "stray", "busy.img").contains("disabled"), "{html}");
+    assert!(radio(&html, "stray", "root_fs").contains("checked"), "{html}");
+    let html = seen(Fake::default(), Role::Administrator, &path).await;
+    all_of(&html, &["No image lies ready."]);
+}

@@ -1,0 +1,127 @@
+// What guests run on: networks, kernels, pauses, the classic example. Real guests.
+
+import { AxeBuilder } from "@axe-core/playwright";
+
+import { expect, guestOf, live, test } from "./fixtures.mjs";
+
+/** A guest from the form, with what `choose` chooses; its page is shown at the end. */
+async function make(page, name, choose = async () => {}) {
+  await page.goto("/guests/new");
+  await live(page);
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByText("Advanced").click();
+  await choose();
+  await page.getByRole("button", { name: "Create guest" }).click();
+  await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
+  await page.getByRole("navigation", { name: "Guest" }).getByRole("link", { name: "Overview" }).click();
+  await expect(page.locator(".guest-state")).toContainText("Running", { timeout: 40_000 });
+  return guestOf(page);
+}
+
+async function purge(page, guest, name) {
+  await page.goto(`/guests/${guest}/settings`);
+  await live(page);
+  await page.getByText("Purge at once").click();
+  await page.getByLabel(/^Purging/).fill(name);
+  await page.getByRole("button", { name: `Purge ${name}` }).click();
+  await page.waitForURL("**/guests");
+}
+
+test.describe("a guest on the bridge", () => {
+  // A port that is refused; a guest that is asked for its memory in the moment in which it is paused.
+  test.use({ expected: /422 .*\/_sf\/forward_add|409 .*\/_sf\/guest_memory_inside/ });
+
+  test("has an address, pauses, goes on, is reached by a port", async ({ page }) => {
+    const guest = await make(page, "net-1", async () => {
+      await expect(page.getByRole("radio", { name: /^Bridge/ })).toBeChecked();
+    });
+    await expect(page.locator(".facts").getByText(/^10\.\d+\.\d+\.\d+$/)).toBeVisible();
+    // Drawn by the server; asked for again while the page is looked at.
+    await expect(page.getByRole("img", { name: /^CPU since 1 h ago/ })).toBeVisible();
+    await expect(page.getByText(/^As the guest itself sees it: .* in use\.$/)).toBeVisible({ timeout: 20_000 });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join("\n")}`)).toEqual([]);
+
+    await page.getByRole("button", { name: "Pause net-1" }).click();
+    await expect(page.locator(".guest-state")).toContainText("Paused");
+    await page.getByRole("button", { name: "Go on net-1" }).click();
+    await expect(page.locator(".guest-state")).toContainText("Running");
+
+    await page.getByRole("navigation", { name: "Guest" }).getByRole("link", { name: "Network" }).click();
+    await page.getByLabel("Port of the guest").fill("0");
+    await page.getByRole("button", { name: "Lead the port" }).click();
+    await expect(page.locator("#guest_port-error")).not.toBeEmpty();
+    await page.getByLabel("Port of the guest").fill("22");
+    await page.getByRole("button", { name: "Lead the port" }).click();
+    await expect(page.locator("table.forwards code")).toHaveText(/^ssh -p 2\d{4} root@127\.0\.0\.1$/);
+    await page.getByRole("button", { name: /^Remove/ }).click();
+    await expect(page.getByText("No port of this host leads there.")).toBeVisible();
+
+    await page.goto("/networks");
+    await live(page);
+    await expect(page.getByRole("row", { name: /net-1/ })).toContainText("Bridge");
+    await purge(page, guest, "net-1");
+  });
+});
+
+test.describe("limits", () => {
+  test.use({ expected: /422 .*\/_sf\// });
+
+  test("change while the guest runs, its kernel does not", async ({ page }) => {
+    const guest = await make(page, "limits-1");
+    await page.getByRole("link", { name: "Settings" }).click();
+    await expect(page.getByRole("heading", { name: "Limits", exact: true })).toBeVisible();
+    await expect(page.getByText("Stop the guest first.").first()).toBeVisible();
+    await page.getByLabel("CPU at most, in %").fill("1");
+    await page.locator("form", { has: page.getByLabel("CPU weight") }).getByRole("button", { name: "Save" }).click();
+    await expect(page.locator("#cpu_percent-error")).not.toBeEmpty();
+    await page.getByLabel("CPU at most, in %").fill("50");
+    await page.locator("form", { has: page.getByLabel("CPU weight") }).getByRole("button", { name: "Save" }).click();
+    await expect(page.locator("#cpu_percent-error")).toBeEmpty();
+    await page.reload();
+    await expect(page.getByLabel("CPU at most, in %")).toHaveValue("50");
+    await purge(page, guest, "limits-1");
+  });
+});
+
+test("the machine's kernel is in the catalogue with what it can do", async ({ page }) => {
+  await page.goto("/kernels");
+  await live(page);
+  const row = page.getByRole("row").filter({ hasText: "the distribution's package" }).first();
+  for (const ability of ["strict", "hostfs", "copy-on-write"]) {
+    await expect(row.getByRole("listitem").filter({ hasText: ability })).toBeVisible();
+  }
+  await expect(row.getByRole("button", { name: /^Remove/ })).toBeDisabled();
+});
+
+test("what is no kernel is refused with the reason", async ({ page }) => {
+  await page.goto("/kernels");
+  await live(page);
+  await page.locator("#files").setInputFiles({
+    name: "not a kernel",
+    mimeType: "application/octet-stream",
+    buffer: Buffer.from("#!/bin/sh\n"),
+  });
+  await page.getByLabel("Name", { exact: true }).fill("no-kernel");
+  await page.getByRole("button", { name: "Put it in" }).click();
+  await page.getByRole("link", { name: "See how far it is" }).click();
+  await expect(page.locator(".notice.failed")).toBeVisible({ timeout: 30_000 });
+});
+
+test("C1 and C2 are made in one click", async ({ page }) => {
+  await page.goto("/networks");
+  await live(page);
+  await page.getByRole("button", { name: "Make C1 and C2" }).click();
+  await page.waitForURL("**/guests");
+  const names = page.locator("table.guests tbody a").filter({ hasText: /^c[12]$/i });
+  await expect(names).toHaveCount(2);
+  for (const row of await page.getByRole("row").filter({ has: names }).all()) {
+    await expect(row).toContainText("Running", { timeout: 40_000 });
+  }
+  for (const name of await names.allInnerTexts()) {
+    await page.goto("/guests");
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.waitForURL(/\/guests\/[0-9a-f-]+$/);
+    await purge(page, guestOf(page), name);
+  }
+});

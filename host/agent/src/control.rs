@@ -1,0 +1,148 @@
+//! What is asked of a running guest through its shim, besides its end: pause, SysRq, its own word on
+//! its memory. Shims of version 1 are still about: they are watched and ended like any, and refuse
+//! this by name.
+
+use umbel_guest::{Generation, GuestId, Phase, SysRqKey};
+use umbel_wire::agent::{MemoryInside, Refusal};
+use umbel_wire::shim::{Control, ShimState, Word};
+
+use crate::policy::check_generation;
+use crate::shim::Shim;
+use crate::state::{State, failed};
+
+/// The first version of shims that hears what is asked here.
+const SINCE: u32 = 2;
+/// A shim that says more than so many other words instead of an answer won't give one.
+const WORDS: usize = 64;
+
+/// Repeating it does no harm. To be called in the guest's turn.
+pub fn pause(state: &State, guest: GuestId, generation: Generation, paused: bool) -> Result<(), Refusal> {
+    check_heard(state, guest, generation)?;
+    let (control, step, wished) = if paused {
+        (Control::Pause, "pausing the guest", Phase::Paused)
+    } else {
+        (Control::Resume, "letting the guest go on", Phase::Running)
+    };
+    let answer = ask(connect(state, guest, step)?, step, control, |word| match word {
+        Word::State(ShimState::Alive { phase, .. }) if phase == wished => Some(Ok(())),
+        Word::State(ShimState::Ended { .. }) => Some(Err(Refusal::NotRunning)),
+        _ => None,
+    });
+    answer.flatten()
+}
+
+/// To be called in the guest's turn.
+pub fn sys_rq(state: &State, guest: GuestId, generation: Generation, key: SysRqKey) -> Result<(), Refusal> {
+    check_heard(state, guest, generation)?;
+    let step = "pressing SysRq";
+    ask(connect(state, guest, step)?, step, Control::SysRq { key }, |word| match word {
+        Word::Done { .. } => Some(()),
+        _ => None,
+    })
+}
+
+pub fn memory_inside(state: &State, guest: GuestId) -> Result<MemoryInside, Refusal> {
+    if !state.entry(guest).is_some_and(|entry| entry.seen.is_alive()) {
+        return Err(Refusal::NotRunning);
+    }
+    let step = "asking the guest for its memory";
+    ask(connect(state, guest, step)?, step, Control::MemoryInside, |word| match word {
+        Word::Memory(memory) => Some(memory),
+        _ => None,
+    })
+}
+
+fn check_heard(state: &State, guest: GuestId, generation: Generation) -> Result<(), Refusal> {
+    let entry = state.entry(guest).ok_or(Refusal::NotRunning)?;
+    check_generation(Some(entry.generation), generation)?;
+    if !entry.seen.is_alive() {
+        return Err(Refusal::NotRunning);
+    }
+    state.heard(guest, generation).map_err(|e| failed("writing the ledger")(&e))
+}
+
+fn connect(state: &State, guest: GuestId, step: &str) -> Result<Shim, Refusal> {
+    Shim::greet(state, guest).map_err(|e| failed(step)(&e))
+}
+
+/// Says it once the shim has told its version and state, and waits for what `answer` takes for one.
+fn ask<T>(
+    mut shim: Shim,
+    step: &str,
+    control: Control,
+    mut answer: impl FnMut(Word) -> Option<T>,
+) -> Result<T, Refusal> {
+    let at = failed(step);
+    let mut asked = false;
+    for _ in 0..WORDS {
+        match shim.hear().map_err(|e| at(&e))? {
+            Word::Hello { version, .. } if version < SINCE => {
+                let what = "the guest was started by an older Umbel; it can after its next start".into();
+                return Err(Refusal::NotHere { what });
+            }
+            // What it was before we asked is no answer.
+            Word::State(_) if !asked => {
+                shim.say(control.clone()).map_err(|e| at(&e))?;
+                asked = true;
+            }
+            Word::Refused { reason, .. } if asked => {
+                return Err(Refusal::Failed { step: step.to_owned(), error: reason });
+            }
+            word if asked => {
+                if let Some(answer) = answer(word) {
+                    return Ok(answer);
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(Refusal::Failed { step: step.to_owned(), error: "its shim says other things".into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use umbel_guest::GuestId;
+    use umbel_wire::frame;
+    use umbel_wire::shim::FromShim;
+
+    use super::*;
+
+    fn shim_that_says(words: Vec<Word>) -> Shim {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let mut theirs = theirs;
+        for word in words {
+            frame::write(&mut theirs, &FromShim::Word(word).encode().expect("small")).expect("room");
+        }
+        // Kept open: a shim that says nothing more is there nevertheless.
+        std::mem::forget(theirs);
+        Shim::over(ours).expect("fine")
+    }
+
+    fn hello(version: u32) -> Word {
+        let guest: GuestId = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
+        Word::Hello { version, guest, generation: Generation::FIRST }
+    }
+
+    fn running() -> Word {
+        Word::State(ShimState::Alive { phase: Phase::Running, since: 0 })
+    }
+
+    #[test]
+    fn an_older_shim_is_not_asked_what_it_does_not_know() {
+        let old = shim_that_says(vec![hello(1), running()]);
+        let refused = ask(old, "pausing", Control::Pause, |_| Some(())).expect_err("it can't");
+        assert!(matches!(refused, Refusal::NotHere { .. }), "{refused}");
+    }
+
+    #[test]
+    fn the_state_before_is_no_answer_and_a_talker_is_left() {
+        let paused = || Word::State(ShimState::Alive { phase: Phase::Paused, since: 1 });
+        let is_state = |word| matches!(word, Word::State(_)).then_some(word);
+        let shim = shim_that_says(vec![hello(2), running(), paused()]);
+        assert_eq!(ask(shim, "pausing", Control::Pause, is_state), Ok(paused()));
+        let shim = shim_that_says([hello(2), running()].into_iter().chain((0..200).map(|_| hello(2))).collect());
+        assert!(ask(shim, "pausing", Control::Pause, is_state).is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! The catalogue of kernels: what each was found to be able to, how uploads come in and go, and what
+//! becomes of those that are no kernels.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use umbel_guest::{Exit, GuestId, KernelId, KernelMode, KernelOrigin, UploadId};
+use umbel_wire::agent::{KernelFacts, Refusal, Reply, Request, StopHow};
+
+use crate::console::Console;
+use crate::harness::{House, order, rounds};
+
+pub(crate) fn kernels(house: &House) -> Vec<KernelFacts> {
+    match house.connect().ask(&Request::Kernels {}) {
+        Reply::Kernels { kernels } => kernels,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn id(name: &str) -> KernelId {
+    name.parse().expect("a slug")
+}
+
+/// A directory of uploads as the panel has it, and in it one with these files.
+fn upload(house: &House, fill: impl FnOnce(&Path)) -> UploadId {
+    let upload = UploadId(uuid::Uuid::now_v7());
+    let directory = house.layout.upload(upload);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("made");
+    fill(&directory);
+    upload
+}
+
+fn the_distributions(directory: &Path) {
+    fs::copy("/usr/bin/linux.uml", directory.join("linux")).expect("copied");
+}
+
+fn add(house: &House, name: &str, upload: UploadId) -> Result<(), Refusal> {
+    house.done(&Request::KernelAdd { kernel: id(name), upload })
+}
+
+fn remove(house: &House, name: &str) -> Result<(), Refusal> {
+    house.done(&Request::KernelRemove { kernel: id(name) })
+}
+
+fn uploaded(house: &House) -> Vec<String> {
+    let names = fs::read_dir(house.layout.kernels()).into_iter().flatten().filter_map(Result::ok);
+    names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Our own build, which `make kernel` and `make test` make.
+pub(crate) fn built() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kernel/build.sh");
+    let output = Command::new(script).arg("cached").output().expect("runs");
+    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    assert!(path.is_file(), "the tests need our own kernel: run `make kernel` first");
+    path
+}
+
+/// Starts the agent anew with more arguments.
+pub(crate) fn with(house: &mut House, more: &[&str]) {
+    house.kill_agent();
+    let mut command = house.command();
+    command.arg("serve").args(house.places()).args(more).stderr(house.log_file());
+    house.start(command);
+}
+
+/// Where the agent of this house is told to look for our own build.
+pub(crate) fn lay_out(house: &House) -> String {
+    let directory = house.layout.data().join("built");
+    fs::create_dir_all(directory.join("ours")).expect("made");
+    fs::copy(built(), directory.join("ours/linux")).expect("copied");
+    directory.display().to_string()
+}
+
+#[test]
+fn what_a_kernel_can_is_asked_of_it_and_our_own_build_is_the_default() {
+    let mut house = House::new();
+    let all = kernels(&house);
+    let [debian] = &all[..] else { panic!("{all:?}") };
+    assert!(debian.is_default && debian.origin == KernelOrigin::Machine);
+    let can = &debian.features;
+    assert!(can.hostfs && can.cow && can.vector && can.file_systems.contains(&"ext4".to_owned()), "{can:?}");
+    assert_eq!(can.modes[0], KernelMode::Strict);
+
+    let directory = lay_out(&house);
+    with(&mut house, &["--kernels", &directory]);
+    let all = kernels(&house);
+    let [ours, other] = &all[..] else { panic!("{all:?}") };
+    assert!(ours.is_default && !other.is_default && ours.origin == KernelOrigin::Built, "{all:?}");
+    assert!(ours.id.as_str().starts_with("umbel-"), "{ours:?}");
+    let can = &ours.features;
+    assert_eq!(can.modes, [KernelMode::Strict, KernelMode::Fast]);
+    assert!(can.hostfs && can.cow && can.vector && can.time_travel && can.ip_config, "{can:?}");
+    assert!(!can.tuntap && !can.vde, "newer kernels have lost the old drivers: {can:?}");
+}
+
+#[test]
+fn an_upload_becomes_a_kernel_that_guests_run_and_cannot_be_taken_from_them() {
+    let house = House::new();
+    house.prepare();
+    let came = upload(&house, the_distributions);
+    add(&house, "mine-1", came).expect("added");
+    add(&house, "mine-1", came).expect("added already");
+    fs::remove_dir_all(house.layout.upload(came)).expect("removed");
+    add(&house, "mine-1", came).expect("it is there, whatever became of the upload");
+    let facts = kernels(&house).into_iter().find(|kernel| kernel.id == id("mine-1")).expect("listed");
+    assert!(facts.origin == KernelOrigin::Uploaded && !facts.is_default, "{facts:?}");
+
+    let guest = house.new_guest();
+    let start = umbel_wire::agent::StartOrder { kernel: id("mine-1"), ..order(guest, 2) };
+    let _console = Console::boot(&house, &start);
+    assert_eq!(remove(&house, "mine-1"), Err(Refusal::KernelInUse { kernel: id("mine-1") }));
+    house.stop(guest, 3, StopHow::Kill).expect("killed");
+    remove(&house, "mine-1").expect("nobody uses it");
+    remove(&house, "mine-1").expect("gone already");
+    assert_eq!(uploaded(&house), [""; 0]);
+    let refused = house
+        .done(&Request::Start(umbel_wire::agent::StartOrder { generation: crate::harness::generation(4), ..start }));
+    assert_eq!(refused, Err(Refusal::UnknownKernel { kernel: id("mine-1") }));
+    let machines = kernels(&house)[0].id.clone();
+    assert!(matches!(remove(&house, machines.as_str()), Err(Refusal::NotHere { .. })));
+    let came = upload(&house, the_distributions);
+    assert!(matches!(add(&house, machines.as_str(), came), Err(Refusal::BadKernel { .. })), "a name is taken");
+}
+
+#[test]
+fn an_agent_that_is_killed_while_a_kernel_comes_or_goes_leaves_none_or_all_of_it() {
+    let mut house = House::new();
+    let came = upload(&house, the_distributions);
+    for round in 0..rounds() as u64 * 4 {
+        for request in
+            [Request::KernelAdd { kernel: id("mine-1"), upload: came }, Request::KernelRemove { kernel: id("mine-1") }]
+        {
+            house.connect().tell(&request);
+            std::thread::sleep(Duration::from_millis(round * 7 % 60));
+            house.kill_agent();
+            house.start_agent();
+            let names = uploaded(&house);
+            assert!(names.is_empty() || names == ["mine-1"], "{names:?}");
+            house.done(&request).expect("repeated");
+        }
+    }
+    assert_eq!(uploaded(&house), [""; 0]);
+}
+
+/// A program that says of itself that it is a kernel.
+fn program(directory: &Path, body: &str) {
+    let source = directory.join("source.c");
+    let said = "__attribute__((used)) static const char *said = \"User Mode Linux\";\n\
+                __attribute__((used)) static const char *version = \"Linux version 9.9.9 (x)\";\n";
+    fs::write(&source, format!("#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\n{said}{body}"))
+        .expect("written");
+    let compiled = Command::new("cc").arg("-o").arg(directory.join("linux")).arg(&source).status();
+    assert!(compiled.expect("cc runs").success());
+    fs::remove_file(source).expect("removed");
+}
+
+#[test]
+fn what_is_no_kernel_is_refused_by_name_and_nothing_of_it_stays() {
+    let house = House::new();
+    let pipe = |path: &Path| nix::unistd::mkfifo(path, Mode::from_bits_truncate(0o644)).expect("a pipe");
+    let with_library = |directory: &Path| {
+        the_distributions(directory);
+        fs::create_dir(directory.join("lib")).expect("made");
+    };
+    type Fill<'a> = Box<dyn Fn(&Path) + 'a>;
+    let hostile: Vec<(Fill<'_>, &str)> = vec![
+        (Box::new(|_| {}), "linux in the upload"),
+        (Box::new(|d| symlink("/usr/bin/linux.uml", d.join("linux")).expect("linked")), "linux in the upload"),
+        (Box::new(|d| pipe(&d.join("linux"))), "not a regular file"),
+        (Box::new(|d| fs::create_dir(d.join("linux")).expect("made")), "not a regular file"),
+        (
+            Box::new(|d| fs::File::create(d.join("linux")).expect("made").set_len(300 << 20).expect("long")),
+            "larger than 256 MiB",
+        ),
+        (Box::new(|d| fs::write(d.join("linux"), "#!/bin/sh\n").expect("written")), "not an ELF program"),
+        (
+            Box::new(|d| assert!(fs::copy("/bin/true", d.join("linux")).expect("copied") > 0)),
+            "no User-Mode Linux kernel",
+        ),
+        (Box::new(|d| program(d, "int main(void) { for (;;); }")), "longer than"),
+        (
+            Box::new(|d| program(d, "int main(void) { for (;;) puts(\"CONFIG_HOSTFS=y, and a long line of it\"); }")),
+            "more than",
+        ),
+        (Box::new(|d| program(d, "int main(void) { puts(\"no\"); return 3; }")), "status 3"),
+        (
+            Box::new(|d| {
+                with_library(d);
+                symlink("/etc/shadow", d.join("lib/libc.so.6")).expect("linked");
+            }),
+            "libc.so.6 in the upload",
+        ),
+        (
+            Box::new(|d| {
+                with_library(d);
+                fs::write(d.join("lib/.hidden"), "").expect("written");
+            }),
+            "no name of a library",
+        ),
+        (
+            Box::new(|d| {
+                with_library(d);
+                (0..40).for_each(|i| fs::write(d.join(format!("lib/lib{i}.so")), "").expect("written"));
+            }),
+            "more than 32 libraries",
+        ),
+    ];
+    for (fill, words) in hostile {
+        let came = upload(&house, fill);
+        match add(&house, "hostile-1", came) {
+            Err(Refusal::BadKernel { reason, .. }) => assert!(reason.contains(words), "{words}: {reason}"),
+            other => panic!("{words}: {other:?}"),
+        }
+        assert_eq!(uploaded(&house), [""; 0], "{words}");
+    }
+
+    // The directory itself is somebody else's.
+    let real = upload(&house, the_distributions);
+    let linked = UploadId(uuid::Uuid::now_v7());
+    symlink(house.layout.upload(real), house.layout.upload(linked)).expect("linked");
+    assert!(matches!(add(&house, "hostile-1", linked), Err(Refusal::BadKernel { .. })));
+    let unknown = UploadId(uuid::Uuid::now_v7());
+    assert_eq!(add(&house, "hostile-1", unknown), Err(Refusal::UnknownUpload { upload: unknown }));
+    assert_eq!(uploaded(&house), [""; 0]);
+    assert_eq!(kernels(&house).len(), 1);
+}
+
+#[test]
+fn a_kernel_that_does_not_come_up_gives_its_own_words_as_the_reason() {
+    let house = House::new();
+    house.prepare();
+    let body = "int main(int n, char **words) {\n\
+                if (n > 1 && !strncmp(words[1], \"--\", 2)) { puts(\"CONFIG_HOSTFS=y\"); return 0; }\n\
+                puts(\"Checking that ptrace can change system call numbers...it cannot\"); return 3; }";
+    add(&house, "early-1", upload(&house, |directory| program(directory, body))).expect("it answers");
+    let guest: GuestId = house.new_guest();
+    house
+        .done(&Request::Start(umbel_wire::agent::StartOrder { kernel: id("early-1"), ..order(guest, 2) }))
+        .expect("started");
+    match house.ended(guest) {
+        Exit::NotStarted { reason } => {
+            assert!(reason.contains("status 3") && reason.contains("call numbers...it cannot"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

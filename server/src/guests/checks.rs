@@ -1,0 +1,73 @@
+//! Limits of the host that many guests would meet, as anybody may read them below /proc/sys: what each
+//! is, whether it is high enough, and what to do if not. Pure but for the reading.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use umbel_app::shown::CheckShown;
+
+/// A limit: its name as sysctl(8) spells it, the least that a thousand guests need, and what for.
+struct Limit {
+    name: &'static str,
+    least: u64,
+    what: &'static str,
+}
+
+const LIMITS: &[Limit] = &[
+    // Each page that a guest's program maps is a mapping of its host process.
+    Limit {
+        name: "vm.max_map_count",
+        least: 262_144,
+        what: "mappings of one process; a guest with much memory has many",
+    },
+    Limit { name: "kernel.pid_max", least: 131_072, what: "processes and threads; each program of a guest is one" },
+    Limit { name: "kernel.threads-max", least: 65_536, what: "threads of the whole host" },
+    Limit { name: "kernel.pty.max", least: 2_048, what: "terminals; a guest's console is one" },
+    Limit { name: "fs.file-max", least: 262_144, what: "open files of the whole host" },
+    Limit { name: "fs.nr_open", least: 65_536, what: "open files of one process, the agent's most of all" },
+    Limit { name: "net.ipv4.neigh.default.gc_thresh3", least: 4_096, what: "neighbours; a guest on a bridge is one" },
+];
+
+/// What the machine says, by name; what it doesn't know is not there.
+pub(super) fn read() -> HashMap<String, String> {
+    let of = |limit: &Limit| {
+        let path = Path::new("/proc/sys").join(limit.name.replace('.', "/"));
+        Some((limit.name.to_owned(), std::fs::read_to_string(path).ok()?.trim().to_owned()))
+    };
+    LIMITS.iter().filter_map(of).collect()
+}
+
+pub(super) fn checks(values: &HashMap<String, String>) -> Vec<CheckShown> {
+    let of = |limit: &Limit| {
+        let Limit { name, least, what } = limit;
+        // Some are as large as a number gets, and then some.
+        let value = values.get(*name)?.parse::<u64>().unwrap_or(u64::MAX);
+        let ok = value >= *least;
+        let enough = if ok { "enough" } else { "too few for a thousand guests" };
+        let value = if value >= i64::MAX as u64 { "no limit".to_owned() } else { value.to_string() };
+        Some(CheckShown {
+            name: (*name).to_owned(),
+            ok,
+            detail: format!("{value}: {what}; {enough}"),
+            fix: (!ok).then(|| format!("sysctl -w {name}={least}")),
+        })
+    };
+    LIMITS.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_too_low_says_how_to_raise_it() {
+        let values = [("kernel.pid_max", "32768"), ("fs.file-max", "9223372036854775807"), ("kernel.pty.max", "4096")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let checks = checks(&values);
+        let of = |name: &str| checks.iter().find(|check| check.name == name);
+        assert_eq!(of("kernel.pid_max").and_then(|c| c.fix.as_deref()), Some("sysctl -w kernel.pid_max=131072"));
+        assert!(of("fs.file-max").is_some_and(|c| c.ok && c.detail.starts_with("no limit")));
+        assert!(of("kernel.pty.max").is_some_and(|c| c.ok && c.fix.is_none()));
+        assert_eq!(of("vm.max_map_count"), None, "what a machine doesn't say is not judged");
+    }
+}

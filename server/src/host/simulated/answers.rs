@@ -1,0 +1,302 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use umbel_guest::{
+    Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, KernelId, KernelOrigin, Limits,
+    Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId,
+};
+use umbel_wire::agent::{
+    GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder,
+    StopHow, StrayFacts, Wall,
+};
+use umbel_wire::frame::FrameError;
+
+use super::{Simulated, SimulatedGuest, Temper, debian};
+use crate::host::{Host, HostError};
+
+fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
+    if asked < heard { Err(Refusal::Stale { asked, have: heard }) } else { Ok(()) }
+}
+
+fn tiny() -> ImageFacts {
+    ImageFacts {
+        id: "tiny-2".parse().expect("a slug"),
+        title: "Tiny".into(),
+        description: "Busybox".into(),
+        sha256: "0".repeat(64),
+        kind: ImageKind::Disk,
+        sizes: DiskSize::ladder().collect(),
+        suggested_memory: Memory::DEFAULT,
+    }
+}
+
+fn host_tree() -> ImageFacts {
+    let sizes = vec![DiskSize::DEFAULT];
+    let id = "host".parse().expect("a slug");
+    ImageFacts { id, title: "Host".into(), kind: ImageKind::HostTree, sizes, ..tiny() }
+}
+
+fn facts(place: usize, network: NetworkId, forwards: &[Forward]) -> NetworkFacts {
+    let third = u8::try_from(place).unwrap_or(u8::MAX);
+    NetworkFacts { network, subnet: [10, 77, third], has_bridge: true, forwards: forwards.to_vec() }
+}
+
+#[async_trait]
+impl Host for Simulated {
+    async fn facts(&self) -> Result<HostFacts, HostError> {
+        let inner = self.begin("host", "")?;
+        let used: u32 =
+            inner.guests.values().filter(|g| g.seen.is_alive()).filter_map(|g| g.memory).map(Memory::mib).sum();
+        Ok(HostFacts {
+            profile: inner.profile,
+            memory_total_mib: inner.memory_mib,
+            memory_available_mib: inner.memory_mib.saturating_sub(used),
+            cores: 2,
+            disk_total_mib: 20_480,
+            disk_free_mib: inner.disk_free_mib,
+            walls: vec![Wall { name: "uid".into(), stands: true, detail: "one per guest".into() }],
+        })
+    }
+
+    async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError> {
+        Ok(self.begin("kernels", "")?.kernels.clone())
+    }
+
+    async fn kernel_add(&self, kernel: KernelId, upload: UploadId) -> Result<(), HostError> {
+        let inner = &mut *self.begin("kernel_add", &format!("{kernel} {upload}"))?;
+        if !inner.kernels.iter().any(|known| known.id == kernel) {
+            inner.kernels.push(KernelFacts {
+                id: kernel,
+                origin: KernelOrigin::Uploaded,
+                is_default: false,
+                ..debian()
+            });
+        }
+        Ok(())
+    }
+
+    async fn kernel_remove(&self, kernel: KernelId) -> Result<(), HostError> {
+        self.begin("kernel_remove", kernel.as_str())?.kernels.retain(|known| known.id != kernel);
+        Ok(())
+    }
+
+    async fn images(&self) -> Result<Vec<ImageFacts>, HostError> {
+        drop(self.begin("images", "")?);
+        Ok(vec![tiny(), host_tree()])
+    }
+
+    async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError> {
+        drop(self.begin("image_prepare", image.as_str())?);
+        if image == tiny().id { Ok(tiny()) } else { Err(Refusal::UnknownImage { image }.into()) }
+    }
+
+    async fn disk_create(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError> {
+        let inner = self.begin("disk_create", &guest.to_string())?;
+        if let Some(found) = inner.guests.get(&guest) {
+            check(found.heard, generation)?;
+        }
+        if u64::from(size.mib()) > inner.disk_free_mib {
+            return Err(Refusal::DiskFull { free_mib: inner.disk_free_mib }.into());
+        }
+        drop(inner);
+        self.change(|inner| {
+            let fresh = SimulatedGuest {
+                heard: generation,
+                seen: Seen::Gone,
+                seen_generation: Generation::default(),
+                disk: None,
+                memory: None,
+                limits: None,
+                boot: Boot::Normal,
+                card: None,
+                said: Vec::new(),
+            };
+            inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
+        });
+        Ok(())
+    }
+
+    async fn start(&self, order: StartOrder) -> Result<(), HostError> {
+        let mut inner = self.begin("start", &format!("{} {}", order.guest, order.generation))?;
+        let (temper, now) = (inner.temper.clone(), self.clock.now());
+        if let Some(card) = order.card
+            && !inner.networks.iter().any(|(id, _)| *id == card.network)
+        {
+            return Err(Refusal::UnknownNetwork { network: card.network }.into());
+        }
+        let guest = inner.guests.get_mut(&order.guest).filter(|g| g.disk.is_some()).ok_or(Refusal::NoDisk)?;
+        check(guest.heard, order.generation)?;
+        if guest.seen.is_alive() {
+            let same = guest.seen_generation == order.generation;
+            return if same { Ok(()) } else { Err(Refusal::StillRunning.into()) };
+        }
+        guest.heard = order.generation;
+        guest.seen_generation = order.generation;
+        guest.memory = Some(order.memory);
+        (guest.limits, guest.boot, guest.card) = (Some(order.limits), order.boot, order.card);
+        guest.seen = match temper {
+            Temper::Good => Seen::Running { since: now },
+            Temper::Stubborn => Seen::Starting,
+            Temper::Dies(exit) => Seen::Ended { at: now, exit },
+        };
+        drop(inner);
+        self.change(|_| {});
+        Ok(())
+    }
+
+    async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError> {
+        let mut inner = self.begin("stop", &format!("{guest} {generation} {how:?}"))?;
+        let (temper, at) = (inner.temper.clone(), self.clock.now());
+        let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
+        check(guest.heard, generation)?;
+        guest.heard = generation;
+        if !guest.seen.is_alive() {
+            return Err(Refusal::NotRunning.into());
+        }
+        guest.seen = match (how, temper) {
+            (StopHow::Kill, _) => Seen::Ended { at, exit: Exit::Killed },
+            (StopHow::ShutDown, Temper::Stubborn) => Seen::Stopping,
+            (StopHow::ShutDown, _) => Seen::Ended { at, exit: Exit::PoweredOff },
+        };
+        drop(inner);
+        self.change(|_| {});
+        Ok(())
+    }
+
+    async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError> {
+        let inner = self.begin("purge", &guest.to_string())?;
+        if let Some(found) = inner.guests.get(&guest) {
+            check(found.heard, generation)?;
+            if found.seen.is_alive() {
+                return Err(Refusal::StillRunning.into());
+            }
+        }
+        drop(inner);
+        self.change(|inner| {
+            inner.guests.remove(&guest);
+        });
+        Ok(())
+    }
+
+    async fn inventory(&self, after: u64, wait_ms: u32) -> Result<Inventory, HostError> {
+        let changed = self.changed.notified();
+        let (version, away) = {
+            let inner = self.lock();
+            (inner.version, inner.away)
+        };
+        if version <= after && !away {
+            let _ = tokio::time::timeout(Duration::from_millis(wait_ms.into()), changed).await;
+        }
+        let inner = self.lock();
+        if inner.away {
+            return Err(HostError::Away(FrameError::Closed));
+        }
+        let guests = inner.guests.iter().map(|(&guest, g)| GuestFacts {
+            guest,
+            generation: g.seen_generation,
+            seen: g.seen.clone(),
+            has_disk: g.disk.is_some(),
+            said: g.said.clone(),
+        });
+        Ok(Inventory { version: inner.version, guests: guests.collect() })
+    }
+
+    async fn limit(&self, guest: GuestId, generation: Generation, limits: Limits) -> Result<(), HostError> {
+        let mut inner = self.begin("limit", &guest.to_string())?;
+        let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
+        check(guest.heard, generation)?;
+        guest.limits = Some(limits);
+        Ok(())
+    }
+
+    async fn pause(&self, guest: GuestId, generation: Generation, paused: bool) -> Result<(), HostError> {
+        let mut inner = self.begin("pause", &format!("{guest} {paused}"))?;
+        let since = self.clock.now();
+        let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
+        check(guest.heard, generation)?;
+        guest.seen = match (&guest.seen, paused) {
+            (Seen::Running { .. }, true) => Seen::Paused { since },
+            (Seen::Paused { .. }, false) => Seen::Running { since },
+            (Seen::Running { .. } | Seen::Paused { .. }, _) => return Ok(()),
+            _ => return Err(Refusal::NotRunning.into()),
+        };
+        drop(inner);
+        self.change(|_| {});
+        Ok(())
+    }
+
+    async fn sysrq(&self, guest: GuestId, _: Generation, key: SysRqKey) -> Result<(), HostError> {
+        let inner = self.begin("sysrq", &format!("{guest} {}", key.key()))?;
+        let alive = inner.guests.get(&guest).is_some_and(|guest| guest.seen.is_alive());
+        if alive { Ok(()) } else { Err(Refusal::NotRunning.into()) }
+    }
+
+    async fn metrics(&self, guest: Option<GuestId>, span: Span) -> Result<Series, HostError> {
+        drop(self.begin("metrics", &format!("{guest:?} {span:?}"))?);
+        let mut samples = vec![None; span.length() - 1];
+        samples.push(Some(Sample { cpu_permille: 250, memory_kib: 13_000, processes: 9, ..Sample::default() }));
+        Ok(Series { span, end: self.clock.now(), samples })
+    }
+
+    async fn memory_inside(&self, guest: GuestId) -> Result<MemoryInside, HostError> {
+        let inner = self.begin("memory_inside", &guest.to_string())?;
+        let alive = inner.guests.get(&guest).is_some_and(|guest| guest.seen.is_alive());
+        let answer = MemoryInside { total_kib: 60_000, available_kib: 40_000 };
+        if alive { Ok(answer) } else { Err(Refusal::NotRunning.into()) }
+    }
+
+    async fn network_ensure(&self, network: NetworkId) -> Result<NetworkFacts, HostError> {
+        let mut inner = self.begin("network_ensure", &network.to_string())?;
+        let place = match inner.networks.iter().position(|(id, _)| *id == network) {
+            Some(place) => place,
+            None => {
+                inner.networks.push((network, Vec::new()));
+                inner.networks.len() - 1
+            }
+        };
+        Ok(facts(place, network, &inner.networks[place].1))
+    }
+
+    async fn networks(&self) -> Result<Vec<NetworkFacts>, HostError> {
+        let inner = self.begin("networks", "")?;
+        Ok(inner.networks.iter().enumerate().map(|(place, (id, ports))| facts(place, *id, ports)).collect())
+    }
+
+    async fn network_forwards(&self, network: NetworkId, forwards: Vec<Forward>) -> Result<(), HostError> {
+        let mut inner = self.begin("network_forwards", &format!("{network} {}", forwards.len()))?;
+        let found = inner.networks.iter_mut().find(|(id, _)| *id == network);
+        found.ok_or(Refusal::UnknownNetwork { network })?.1 = forwards;
+        Ok(())
+    }
+
+    async fn network_remove(&self, network: NetworkId) -> Result<(), HostError> {
+        let mut inner = self.begin("network_remove", &network.to_string())?;
+        let plugged =
+            |guest: &SimulatedGuest| guest.seen.is_alive() && guest.card.is_some_and(|c| c.network == network);
+        if inner.guests.values().any(plugged) {
+            return Err(Refusal::NetworkInUse.into());
+        }
+        inner.networks.retain(|(id, _)| *id != network);
+        Ok(())
+    }
+
+    async fn strays(&self) -> Result<Vec<StrayFacts>, HostError> {
+        Ok(self.begin("strays", "")?.strays.clone())
+    }
+
+    async fn disk_adopt(&self, guest: GuestId, generation: Generation, stray: StrayName) -> Result<(), HostError> {
+        let known = self.begin("disk_adopt", &format!("{guest} {stray}"))?.strays.iter().any(|s| s.name == stray);
+        if !known {
+            return Err(Refusal::UnknownStray { stray: stray.into() }.into());
+        }
+        let image = "adopted".parse().expect("a slug");
+        self.disk_create(guest, generation, image, DiskSize::DEFAULT, DiskKind::Plain).await
+    }
+}

@@ -1,0 +1,130 @@
+//! What the host has, what was said about it, who uses it.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Role, Topic};
+use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, UploadId};
+use umbel_wire::agent::KernelFacts;
+
+use super::{Kernels, administrators_only, allows, settings};
+use crate::guests::{from_host, requester};
+use crate::operations::{About, Params};
+use crate::store::guests::guest_list;
+use crate::store::kernels::{Kernel, kernel_delete, kernel_fetch, kernel_list, kernel_put};
+use crate::store::operations::operation_list_under_way;
+
+impl Kernels {
+    pub async fn list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
+        let parts = self.parts();
+        let facts = parts.link.host.kernels().await.map_err(from_host)?;
+        let said = kernel_list(&parts.db, parts.host).await?;
+        let guests = guest_list(&parts.db).await?;
+        let settings = settings(&parts.db).await?;
+        let administrator = caller.account.role == Role::Administrator;
+        let shown = |facts: KernelFacts| {
+            let said = said.iter().find(|said| said.id == facts.id);
+            let users = guests.iter().filter(|guest| administrator && guest.spec.kernel == facts.id);
+            KernelShown {
+                used_by: users.map(|guest| guest.spec.name.to_string()).collect(),
+                note: said.map(|said| said.note.clone()).unwrap_or_default(),
+                retired: said.is_some_and(|said| said.retired),
+                uploaded: facts.origin == KernelOrigin::Uploaded,
+                origin: facts.origin.words().into(),
+                id: facts.id,
+                version: facts.version,
+                sha256: facts.sha256,
+                size_bytes: facts.size_bytes,
+                features: facts.features,
+                is_default: facts.is_default,
+            }
+        };
+        let kernels = facts.into_iter().map(shown).collect();
+        Ok(KernelsShown { kernels, settings, may_upload: allows(settings.upload, caller) })
+    }
+
+    /// As an operation; the name must be free, since taking it back removes the kernel of that name.
+    pub async fn add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
+        self.may_upload(caller).await?;
+        let parts = self.parts();
+        let mut wrong = FieldErrors::default();
+        let name = "A kernel's name is 1 to 64 of a–z, 0–9, - and ., for example mine-7.2.";
+        let id = wrong.take(draft.name.trim().parse::<KernelId>().map_err(|_| FieldError::new("name", name)));
+        let note = wrong.take(draft.note.parse::<Note>());
+        let upload = draft.upload.parse::<UploadId>().ok().filter(|upload| self.upload_is_there(caller, *upload));
+        let upload = wrong.take(upload.ok_or_else(|| FieldError::new("upload", "Choose a file first.")));
+        let (Some(id), Some(note), Some(upload)) = (id, note, upload) else { return Err(AppError::Invalid(wrong)) };
+        let taken = || AppError::Invalid(FieldErrors::one("name", format!("There is a kernel {id} already.")));
+        if parts.link.host.kernels().await.map_err(from_host)?.iter().any(|kernel| kernel.id == id) {
+            return Err(taken());
+        }
+        let under_way = operation_list_under_way(&parts.db).await?;
+        if under_way.iter().any(|o| o.kind == OperationKind::KernelAdd && o.guest_name == id.as_str()) {
+            return Err(taken());
+        }
+        let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
+        let params = Params { kernel: Some(id), upload: Some(upload), note: note.into(), ..Params::default() };
+        let operations = &self.guests.operations;
+        let mut tx = parts.db.begin().await?;
+        let kind = OperationKind::KernelAdd;
+        let operation = operations.insert_about(&mut tx, kind, about, &requester(caller), &params).await?;
+        tx.commit().await?;
+        parts.operation_changed(operation, None);
+        operations.spawn(operation);
+        Ok(operation)
+    }
+
+    pub async fn set_retired(&self, caller: &Caller, id: KernelId, retired: bool) -> Result<(), AppError> {
+        self.say(caller, id, |said| said.retired = retired).await
+    }
+
+    pub async fn set_note(&self, caller: &Caller, id: KernelId, note: String) -> Result<(), AppError> {
+        let note: Note = note.parse().map_err(|error: FieldError| AppError::Invalid(error.into()))?;
+        self.say(caller, id, |said| said.note = note.into()).await
+    }
+
+    async fn say(&self, caller: &Caller, id: KernelId, edit: impl FnOnce(&mut Kernel) + Send) -> Result<(), AppError> {
+        administrators_only(caller)?;
+        let parts = self.parts();
+        self.known(&id).await?;
+        let mut tx = parts.db.begin().await?;
+        let said = kernel_fetch(&mut tx, parts.host, &id).await?;
+        let mut said = said.unwrap_or(Kernel { id, note: String::new(), retired: false });
+        edit(&mut said);
+        kernel_put(&mut tx, parts.host, &said).await?;
+        tx.commit().await?;
+        parts.events.publish(Topic::Host);
+        Ok(())
+    }
+
+    async fn known(&self, id: &KernelId) -> Result<KernelFacts, AppError> {
+        let kernels = self.parts().link.host.kernels().await.map_err(from_host)?;
+        kernels.into_iter().find(|kernel| kernel.id == *id).ok_or_else(|| AppError::not_found("kernel"))
+    }
+
+    /// Refused while any guest has it, running or not, deleted and not yet purged ones included.
+    pub async fn remove(&self, caller: &Caller, id: KernelId) -> Result<(), AppError> {
+        administrators_only(caller)?;
+        let parts = self.parts();
+        let kernel = self.known(&id).await?;
+        if kernel.origin != KernelOrigin::Uploaded {
+            let message =
+                format!("{id} is {}: it is removed where it came from. Retire it instead.", kernel.origin.words());
+            return Err(AppError::Conflict { message });
+        }
+        let users: Vec<String> = guest_list(&parts.db)
+            .await?
+            .into_iter()
+            .filter(|guest| guest.spec.kernel == id)
+            .map(|guest| format!("{} of {}", guest.spec.name, guest.owner_name))
+            .collect();
+        if !users.is_empty() {
+            let message = format!("{id} is in use by {}. Retire it, so that nobody new gets it.", users.join(", "));
+            return Err(AppError::Conflict { message });
+        }
+        parts.link.host.kernel_remove(id.clone()).await.map_err(from_host)?;
+        kernel_delete(&parts.db, parts.host, &id).await?;
+        tracing::info!(kernel = %id, by = caller.account.name, "a kernel was removed");
+        parts.events.publish(Topic::Host);
+        Ok(())
+    }
+}

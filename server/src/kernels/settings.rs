@@ -1,0 +1,42 @@
+//! Who may choose a kernel for a guest, and who may put kernels in.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{KernelSettings, Role, Topic, Who};
+
+use super::{Kernels, administrators_only};
+use crate::store::meta::{Key, panel_fetch, panel_put};
+use crate::store::{Db, StoreError};
+
+/// Where nothing was decided, everybody chooses and administrators put in.
+const USUAL: KernelSettings = KernelSettings { choice: Who::Everyone, upload: Who::Administrators };
+
+pub async fn settings(db: &Db) -> Result<KernelSettings, StoreError> {
+    let word = async |key, usual| {
+        let text = panel_fetch(db, key).await?;
+        // A word that only a newer panel knows is the careful one.
+        Ok::<Who, StoreError>(text.map_or(usual, |text| text.parse().unwrap_or_default()))
+    };
+    Ok(KernelSettings {
+        choice: word(Key::KernelChoice, USUAL.choice).await?,
+        upload: word(Key::KernelUpload, USUAL.upload).await?,
+    })
+}
+
+pub fn allows(who: Who, caller: &Caller) -> bool {
+    who == Who::Everyone || caller.account.role == Role::Administrator
+}
+
+impl Kernels {
+    pub async fn set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError> {
+        administrators_only(caller)?;
+        let parts = self.parts();
+        let mut tx = parts.db.begin().await?;
+        panel_put(&mut tx, Key::KernelChoice, settings.choice.word()).await?;
+        panel_put(&mut tx, Key::KernelUpload, settings.upload.word()).await?;
+        tx.commit().await?;
+        tracing::info!(?settings, by = caller.account.name, "who may choose kernels was changed");
+        parts.events.publish(Topic::Host);
+        Ok(())
+    }
+}

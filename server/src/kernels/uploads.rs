@@ -1,0 +1,206 @@
+//! Files that come in: a directory of the panel's own for each upload, below it `files/` as they came.
+//! What the agent takes over, `linux` and `lib/`, is put beside them by the operation.
+//!
+//! Nothing of an upload outlives a day.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
+
+use futures::{Stream, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::UploadedFile;
+use umbel_guest::{AccountId, FieldErrors, UploadId};
+use uuid::Uuid;
+
+use super::{Kernels, allows, settings};
+use crate::error::internal;
+
+/// Of all files of one upload together.
+pub const BYTES_MOST: u64 = 256 << 20;
+/// A kernel, its C library, and what that stands on.
+const FILES_MOST: usize = 8;
+/// Of one person at a time.
+const UPLOADS_MOST: usize = 4;
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// A step on an upload's files that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{step} {path}")]
+pub struct UploadError {
+    step: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+fn failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AppError + use<> {
+    let path = path.to_owned();
+    move |source| internal(&UploadError { step, path, source })
+}
+
+/// As the file is kept: a plain name, as packages of Debian have it, and never a hidden one.
+fn plain(name: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-_.+~%:".contains(&b);
+    (1..=120).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(known)
+}
+
+impl Kernels {
+    pub(super) async fn may_upload(&self, caller: &Caller) -> Result<(), AppError> {
+        let who = settings(&self.parts().db).await?.upload;
+        if allows(who, caller) {
+            return Ok(());
+        }
+        Err(AppError::Forbidden { reason: "Only administrators put kernels in here.".into() })
+    }
+
+    fn place(&self, upload: UploadId) -> Result<PathBuf, AppError> {
+        let layout = self.parts().layout.as_ref().ok_or_else(|| AppError::not_found("upload"))?;
+        Ok(layout.upload(upload))
+    }
+
+    pub async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
+        self.may_upload(caller).await?;
+        let upload = UploadId(Uuid::now_v7());
+        let place = self.place(upload)?;
+        if let Some(all) = place.parent()
+            && forget_old(all, caller.account.id) >= UPLOADS_MOST
+        {
+            let message = "Four uploads of yours are there already. Finish one, or try again tomorrow.".into();
+            return Err(AppError::Conflict { message });
+        }
+        fs::create_dir_all(place.join("files")).map_err(failed("making", &place))?;
+        fs::write(place.join("owner"), caller.account.id.to_string()).map_err(failed("marking", &place))?;
+        Ok(upload)
+    }
+
+    /// Whether it is the caller's.
+    pub(super) fn upload_is_there(&self, caller: &Caller, upload: UploadId) -> bool {
+        self.place(upload).is_ok_and(|place| owner(&place) == Some(caller.account.id))
+    }
+
+    /// Takes one file in, as it comes. A file of the same name is replaced.
+    pub async fn upload_put<S, B, E>(
+        &self,
+        caller: &Caller,
+        upload: UploadId,
+        name: &str,
+        mut body: S,
+    ) -> Result<UploadedFile, AppError>
+    where
+        S: Stream<Item = Result<B, E>> + Send + Unpin,
+        B: AsRef<[u8]> + Send,
+        E: Send,
+    {
+        self.may_upload(caller).await?;
+        if !self.upload_is_there(caller, upload) {
+            return Err(AppError::not_found("upload"));
+        }
+        if !plain(name) {
+            let message = "A file's name is made of letters, digits and -_.+~, and begins with no dot.";
+            return Err(AppError::Invalid(FieldErrors::one("file", message)));
+        }
+        let files = self.place(upload)?.join("files");
+        let (others, mut bytes) = measure(&files, name).map_err(failed("reading", &files))?;
+        if others >= FILES_MOST {
+            let message = format!("An upload has at most {FILES_MOST} files.");
+            return Err(AppError::Invalid(FieldErrors::one("file", message)));
+        }
+        // No plain name begins with a dot, so this is nobody's file.
+        let part = files.join(format!(".{name}"));
+        let mut file = tokio::fs::File::create(&part).await.map_err(failed("making", &part))?;
+        let (mut sha256, mut size_bytes) = (Sha256::new(), 0);
+        let whole = async {
+            while let Some(some) = body.next().await {
+                let cut = |_| AppError::Invalid(FieldErrors::one("file", "The file was cut off. Send it again."));
+                let some = some.map_err(cut)?;
+                let some = some.as_ref();
+                bytes += some.len() as u64;
+                size_bytes += some.len() as u64;
+                if bytes > BYTES_MOST {
+                    let message = format!("An upload has at most {} MiB in all.", BYTES_MOST >> 20);
+                    return Err(AppError::Invalid(FieldErrors::one("file", message)));
+                }
+                sha256.update(some);
+                file.write_all(some).await.map_err(failed("writing", &part))?;
+            }
+            file.sync_all().await.map_err(failed("writing", &part))
+        };
+        if let Err(error) = whole.await {
+            let _ = tokio::fs::remove_file(&part).await;
+            return Err(error);
+        }
+        let path = files.join(name);
+        tokio::fs::rename(&part, &path).await.map_err(failed("naming", &path))?;
+        let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(UploadedFile { name: name.to_owned(), size_bytes, sha256 })
+    }
+
+    pub async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
+        if !self.upload_is_there(caller, upload) {
+            return Err(AppError::not_found("upload"));
+        }
+        let place = self.place(upload)?;
+        remove(&place).map_err(failed("removing", &place))
+    }
+}
+
+/// Removes all of an upload; it may be gone already.
+pub fn remove(place: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn owner(place: &Path) -> Option<AccountId> {
+    fs::read_to_string(place.join("owner")).ok()?.parse().ok()
+}
+
+/// Files beside that one, and their bytes.
+fn measure(files: &Path, but: &str) -> io::Result<(usize, u64)> {
+    let (mut count, mut bytes) = (0, 0);
+    for entry in fs::read_dir(files)? {
+        let entry = entry?;
+        if entry.file_name() != but && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            count += 1;
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok((count, bytes))
+}
+
+/// Forgets uploads that are too old, and counts those that are left of one person.
+fn forget_old(all: &Path, of: AccountId) -> usize {
+    let Ok(entries) = fs::read_dir(all) else { return 0 };
+    let mut left = 0;
+    for entry in entries.flatten() {
+        let changed = entry.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        if SystemTime::now().duration_since(changed).unwrap_or_default() > KEPT {
+            if let Err(error) = remove(&entry.path()) {
+                tracing::warn!(path = %entry.path().display(), %error, "an old upload stays");
+            }
+        } else if owner(&entry.path()) == Some(of) {
+            left += 1;
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_under_a_plain_name() {
+        for name in ["", ".", "..", ".x", "a/b", "a b", "a\0", "ä", &"a".repeat(121)] {
+            assert!(!plain(name), "{name:?}");
+        }
+        for name in ["linux", "libc6_2.41-12+deb13u1_amd64.deb", "user-mode-linux_7.2um1~rc1_amd64.deb"] {
+            assert!(plain(name), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Networks as pages see them.
+
+use std::net::Ipv4Addr;
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{ForwardShown, NetworkGuest, NetworkShown, Role};
+use umbel_guest::state::Badge;
+use umbel_guest::{Attachment, HostNumber, Mac};
+
+use super::Networks;
+use crate::store::guests::{Guest, guest_list};
+use crate::store::networks::{Forwarded, Network, forward_list, network_fetch_of, network_list};
+
+/// The address of a number in a /24.
+pub fn address(subnet: [u8; 3], number: HostNumber) -> Ipv4Addr {
+    let [a, b, c] = subnet;
+    Ipv4Addr::new(a, b, c, number.get())
+}
+
+impl Networks {
+    /// One's own; all of them for administrators.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
+        let parts = self.parts();
+        let networks: Vec<Network> = match caller.account.role {
+            Role::Administrator => network_list(&parts.db, parts.host).await?,
+            Role::User => network_fetch_of(&parts.db, parts.host, caller.account.id).await?.into_iter().collect(),
+        };
+        let (guests, forwards) = tokio::try_join!(guest_list(&parts.db), forward_list(&parts.db, parts.host))?;
+        Ok(networks.into_iter().map(|network| self.shown(network, &guests, &forwards)).collect())
+    }
+
+    fn shown(&self, network: Network, guests: &[Guest], forwards: &[Forwarded]) -> NetworkShown {
+        let facts = self.parts().link.network_known(network.id);
+        let subnet = facts.as_ref().map(|facts| facts.subnet);
+        let plugged = guests.iter().filter(|g| g.owner == network.owner && g.spec.network != Attachment::None);
+        let mut guests: Vec<NetworkGuest> = plugged
+            .filter_map(|guest| {
+                let number = guest.number?;
+                Some(NetworkGuest {
+                    id: guest.id,
+                    name: guest.spec.name.clone(),
+                    attachment: guest.spec.network,
+                    number,
+                    address: subnet.map(|subnet| address(subnet, number)),
+                    mac: Mac::of(guest.id).to_string(),
+                    badge: Badge::of(&guest.wanted, &guest.seen),
+                })
+            })
+            .collect();
+        guests.sort_by_key(|guest| guest.number);
+        NetworkShown {
+            id: network.id,
+            owner: network.owner,
+            owner_name: network.owner_name,
+            subnet: subnet.map(|[a, b, c]| format!("{a}.{b}.{c}.0/24")),
+            gateway: subnet.map(|[a, b, c]| Ipv4Addr::new(a, b, c, 1)),
+            has_bridge: facts.is_some_and(|facts| facts.has_bridge),
+            guests,
+            forwards: forwards.iter().filter(|f| f.owner == network.owner).map(forward_shown).collect(),
+        }
+    }
+}
+
+pub(super) fn forward_shown(forward: &Forwarded) -> ForwardShown {
+    ForwardShown {
+        host_port: forward.host_port,
+        guest: forward.guest,
+        guest_name: forward.guest_name.clone(),
+        guest_port: forward.guest_port,
+        leads: forward.leads().is_some(),
+    }
+}
