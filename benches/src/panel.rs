@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use umbel_client::{Client, Guest};
-use umbel_guest::{Action, GuestDraft, GuestId, ImageKind, KernelMode};
+use umbel_guest::{Action, GuestDraft, GuestId, KernelMode};
 
 use crate::Failure;
 use crate::machine::Process;
@@ -70,7 +70,7 @@ impl Panel {
         let link = panel.first_link().await?;
         let token = link.rsplit_once("token=").ok_or_else(|| format!("no token in {link}"))?.1;
         panel.client.first_run(token, "bench", "a password for an hour").await?;
-        panel.until_image().await?;
+        panel.client.guest_form_ready(PATIENCE).await?;
         Ok(panel)
     }
 
@@ -97,27 +97,12 @@ impl Panel {
         }
     }
 
-    /// The first image is made once the agent is there.
-    async fn until_image(&self) -> Result<(), Failure> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let form = self.client.guest_form().await?;
-            if form.images.iter().any(|image| image.kind == ImageKind::Disk) && !form.kernels.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(format!("no image or no kernel after {PATIENCE:?}: {form:?}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     /// A draft as the page suggests it, with another name and what was set up.
     pub(crate) async fn draft(&self, name: &str) -> Result<GuestDraft, Failure> {
         let form = self.client.guest_form().await?;
         let suggested = form.suggested();
         // The host's own files may be offered too; what is measured has a disk.
-        let image = form.images.iter().find(|image| image.kind == ImageKind::Disk).ok_or("there is no image")?;
+        let image = form.disk_image().ok_or("there is no image")?;
         let kernel = self.setup.kernel.clone().unwrap_or_else(|| suggested.kernel.clone());
         let (image, memory_mib) = (image.id.to_string(), image.suggested_memory.mib());
         Ok(GuestDraft { name: name.to_owned(), image, memory_mib, kernel, mode: self.setup.mode, ..suggested })

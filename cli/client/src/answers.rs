@@ -74,10 +74,16 @@ pub struct GuestForm {
 }
 
 impl GuestForm {
+    /// The first image that a guest gets a disk of its own from.
+    pub fn disk_image(&self) -> Option<&Image> {
+        self.images.iter().find(|image| image.kind == ImageKind::Disk)
+    }
+
     /// What the page sends if nothing is touched. Where there is no image or kernel, the draft names
     /// none, and the panel says so.
     pub fn suggested(&self) -> GuestDraft {
         let image = self.images.first();
+        let tree = image.is_some_and(|image| image.kind == ImageKind::HostTree);
         let disk = self.disks.iter().find(|d| **d >= DiskSize::DEFAULT).or(self.disks.last());
         GuestDraft {
             name: self.suggested_name.clone(),
@@ -85,6 +91,7 @@ impl GuestForm {
             kernel: self.kernels.first().map(|k| k.id.to_string()).unwrap_or_default(),
             memory_mib: image.map_or(Memory::DEFAULT, |i| i.suggested_memory).mib(),
             disk_mib: disk.copied().unwrap_or(DiskSize::DEFAULT).mib(),
+            disk_kind: if tree { DiskKind::Memory } else { DiskKind::default() },
             ..GuestDraft::default()
         }
     }
@@ -447,6 +454,9 @@ mod tests {
             "modes":[{"value":"strict","refused":null}],"clocks":[],"networks":[]}],"disks":[64,128,256,512],"memory_available_mib":1,"disk_free_mib":1}"#;
         let form: GuestForm = serde_json::from_str(json).expect("a form");
         assert!(umbel_guest::GuestSpec::check(&form.suggested()).is_ok());
-        assert_eq!(form.suggested().disk_mib, 256);
+        assert_eq!((form.suggested().disk_mib, form.suggested().disk_kind), (256, DiskKind::Cow));
+
+        let tree: GuestForm = serde_json::from_str(&json.replace("\"disk\"", "\"host_tree\"")).expect("a form");
+        assert_eq!((tree.suggested().disk_kind, tree.disk_image()), (DiskKind::Memory, None));
     }
 }

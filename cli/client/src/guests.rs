@@ -18,6 +18,22 @@ impl Client {
         self.api(Method::GET, "/guests/form").read().await
     }
 
+    /// Waits until a guest with a disk of its own can be made: on a new machine the first image takes a
+    /// moment, and so does the agent.
+    pub async fn guest_form_ready(&self, patience: Duration) -> Result<GuestForm, Error> {
+        let end = Instant::now() + patience;
+        loop {
+            match self.guest_form().await {
+                Ok(form) if form.disk_image().is_some() && !form.kernels.is_empty() => return Ok(form),
+                Err(error) if !error.is_passing() => return Err(error),
+                _ if Instant::now() >= end => {
+                    return Err(Error::TimedOut { what: "there is a kernel and an image".to_owned(), patience });
+                }
+                _ => sleep(Duration::from_millis(25)).await,
+            }
+        }
+    }
+
     pub async fn guest_create(&self, draft: &GuestDraft) -> Result<Created, Error> {
         self.api(Method::POST, "/guests").json(draft).read().await
     }

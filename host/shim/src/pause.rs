@@ -3,7 +3,9 @@
 //! The kernel process is stopped (SIGSTOP). A program of the guest that computes just then would go on
 //! by itself until its next system call; it is sent the very signal that its kernel passes on at every
 //! tick of the clock (SIGALRM, `os_alarm_process` in arch/um/os-Linux), at which it waits for the
-//! kernel in either mode. Once the kernel goes on, that was one tick more.
+//! kernel in either mode. Once the kernel goes on, that was one tick more. A process that its kernel has
+//! only just forked would die of that signal, or run the kernel's own handler for it; it is left alone, and
+//! soon waits by itself.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -53,7 +55,7 @@ fn stop_programs(kernel: Pid) -> Result<(), PauseError> {
         if Instant::now() > until {
             return Err(PauseError::Stuck);
         }
-        for pid in running {
+        for pid in running.into_iter().filter(|pid| takes_ticks(kernel, *pid)) {
             // ESRCH: it has just ended.
             let _ = kill(pid, Signal::SIGALRM);
         }
@@ -82,6 +84,19 @@ fn children(pid: Pid) -> io::Result<Vec<Pid>> {
         all.extend(text.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw));
     }
     Ok(all)
+}
+
+/// Whether the kernel has set the process up: a traced one stops at a signal (ptrace(2)), one in seccomp
+/// mode has a handler once it runs its own program. Neither is undone while it lives.
+fn takes_ticks(kernel: Pid, pid: Pid) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    if field("TracerPid:").is_some_and(|tracer| tracer != "0") {
+        return true;
+    }
+    let caught = field("SigCgt:").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();
+    let program = |pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    caught & 1 << (Signal::SIGALRM as u32 - 1) != 0 && program(pid) != program(kernel)
 }
 
 /// As proc_pid_stat(5) names it; `R` is running.

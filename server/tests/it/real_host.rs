@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationShown, OperationState, Role};
 use umbel_client::Client;
-use umbel_guest::{Action, Exit, GuestDraft, GuestId, OperationId, Seen};
+use umbel_guest::{Action, Exit, GuestDraft, GuestId, ImageKind, OperationId, Seen};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
 use umbel_server::guests::{Guests, Running};
@@ -144,7 +144,9 @@ impl Panel {
     /// Once kernel and image are there.
     async fn draft(&self) -> Option<GuestDraft> {
         let form = self.guests.form(&self.anna).await.ok()?;
-        let (kernel, image) = (form.kernels.first()?.id.to_string(), form.images.first()?.id.to_string());
+        // The host's own files are offered before the first image of a disk is made.
+        let image = form.images.iter().find(|image| image.kind == ImageKind::Disk)?;
+        let (kernel, image) = (form.kernels.first()?.id.to_string(), image.id.to_string());
         Some(GuestDraft { kernel, image, disk_mib: 64, ..draft("web") })
     }
 
@@ -262,10 +264,8 @@ async fn a_panel_that_is_killed_while_its_guest_boots_runs_or_stops_finds_it_aga
     let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
     client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
     client.sign_in("ada", PASSWORD).await.expect("the right password");
-    while client.guest_form().await.expect("a form").images.is_empty() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let draft = GuestDraft { disk_mib: 64, ..client.guest_form().await.expect("a form").suggested() };
+    let form = client.guest_form_ready(TAKES).await.expect("an image is made");
+    let draft = GuestDraft { disk_mib: 64, ..form.suggested() };
     let made = client.guest_create(&draft).await.expect("a good draft").guest;
     let rounds = if std::env::var_os("UMBEL_TEST_FULL").is_some() { 20 } else { 2 };
     for round in 0..rounds {

@@ -8,7 +8,7 @@ use umbel_guest::{DiskKind, DiskSize, Exit, GuestId, Limits, Seen, StrayName, Sy
 use umbel_wire::agent::{Refusal, Reply, Request, StartOrder, StopHow};
 
 use crate::console::{COUNT, Console, numbers};
-use crate::harness::{House, PATIENCE, cgroup_file, generation, kernels_of, order, soon, tiny};
+use crate::harness::{House, PATIENCE, cgroup_file, generation, kernels_of, order, rounds, soon, tiny};
 use crate::user::NOBODYS;
 
 /// Ticks of a hundredth of a second that the guest's kernel and its programs have had.
@@ -26,14 +26,14 @@ fn pause(house: &House, guest: GuestId, number: u64, paused: bool) -> Result<(),
     house.done(&Request::Pause { guest, generation: generation(number), paused })
 }
 
-/// In either profile, with two programs that never rest.
+/// In either profile, with a program that computes all the time and one that forks all the time.
 fn a_paused_guest_does_nothing(house: &House) {
     house.prepare();
     let guest = house.new_guest();
     assert_eq!(pause(house, guest, 2, true), Err(Refusal::NotRunning));
     let mut console = Console::boot(house, &order(guest, 2));
     let since = house.until(guest, |seen| matches!(seen, Seen::Running { .. }));
-    console.type_in("while :; do :; done &");
+    console.type_in("while :; do :; done & while :; do (:); done &");
     console.type_in(COUNT);
     console.until("n=3\r\n");
     assert!(soon(PATIENCE, || {
@@ -62,7 +62,15 @@ fn a_paused_guest_does_nothing(house: &House) {
     }
     assert_eq!(house.until(guest, |seen| matches!(seen, Seen::Running { .. })), since, "it ran all the while");
     console.until(&format!("n={}\r\n", counted + 3));
+
+    // Whenever it is, one of its programs has only just been forked.
+    for _ in 0..rounds() * 15 {
+        pause(house, guest, 5, true).expect("paused");
+        pause(house, guest, 5, false).expect("goes on");
+    }
+    console.until(&format!("n={}\r\n", numbers(&console.text).len() + 3));
     assert!(numbers(&console.text).into_iter().eq(0..numbers(&console.text).len() as u64), "nothing was lost");
+
     pause(house, guest, 5, true).expect("paused");
     assert_eq!(house.stop(guest, 6, StopHow::Kill), Ok(()));
     assert_eq!(house.ended(guest), Exit::Killed);
