@@ -118,10 +118,7 @@ test("C1 and C2 are made in one click", async ({ page }) => {
   for (const row of await page.getByRole("row").filter({ has: names }).all()) {
     await expect(row).toContainText("Running", { timeout: 40_000 });
   }
-  for (const name of await names.allInnerTexts()) {
-    await page.goto("/guests");
-    await page.getByRole("link", { name, exact: true }).click();
-    await page.waitForURL(/\/guests\/[0-9a-f-]+$/);
-    await purge(page, guestOf(page), name);
-  }
+  // Learnt before the first goes: rows move up when one does.
+  const twins = await names.evaluateAll((links) => links.map((a) => [a.pathname.split("/")[2], a.innerText.trim()]));
+  for (const [guest, name] of twins) await purge(page, guest, name);
 });
