@@ -23,11 +23,12 @@ impl Client {
     pub async fn guest_form_ready(&self, patience: Duration) -> Result<GuestForm, Error> {
         let end = Instant::now() + patience;
         loop {
-            match self.guest_form().await {
+            let last = self.guest_form().await;
+            match last {
                 Ok(form) if form.disk_image().is_some() && !form.kernels.is_empty() => return Ok(form),
                 Err(error) if !error.is_passing() => return Err(error),
                 _ if Instant::now() >= end => {
-                    return Err(Error::TimedOut { what: "there is a kernel and an image".to_owned(), patience });
+                    return Err(Error::TimedOut { what: format!("there are kernel and image ({last:?})"), patience });
                 }
                 _ => sleep(Duration::from_millis(25)).await,
             }
