@@ -56,11 +56,24 @@ count() {
         /^ +[0-9]+ (passed|failed|skipped)( \([0-9.]+m?s?\))?$/ { add($0) }
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }'
 }
+# What failed and why, once more at the end: the start of each report of cargo test, of node --test and of
+# Playwright; of any other step the last lines.
+reasons() {
+    local name
+    for name in "${failures[@]}"; do
+        printf '\n== Failed: %s\n' "$name"
+        sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | awk '
+            /^---- .* ----$/ || /^ +[0-9]+\) \[/ || /^(✖|not ok) / { left = 14 }
+            left > 0 && NF { print substr($0, 1, 300); left--; found = 1 }
+            { last[NR % 25] = $0 }
+            END { if (!found) for (i = NR + 1; i <= NR + 25; i++) if (last[i % 25] != "") print last[i % 25] }' | head -n 120
+    done
+}
 # A failed step that no runner counted (format, a lint, a build) makes the run fail all the same.
 finish() {
     printf '\n== Times\n'
     printf '%s\n' "${times[@]}"
-    if [ ${#failures[@]} -gt 0 ]; then printf '\nFailed: %s\n' "${failures[*]}"; fi
+    reasons
     printf '\n%s\n' "$(count)"
     [ ${#failures[@]} -eq 0 ]
     exit

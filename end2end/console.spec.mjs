@@ -72,9 +72,6 @@ test.describe("a guest", () => {
 });
 
 test.describe("a console", () => {
-  // The page of a guest asks for it once more while it is purged.
-  test.use({ expected: /404 \(Not Found\) \(\S+\/_sf\/guest_fetch\)/ });
-
   test("the size follows, a paste is asked about, text is found", async ({ page, panel, viewport, context }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const guest = await create(page);

@@ -28,8 +28,8 @@ async function purge(page, guest, name) {
 }
 
 test.describe("a guest on the bridge", () => {
-  // A port that is refused; a guest that is asked for its memory in the moment in which it is paused.
-  test.use({ expected: /422 .*\/_sf\/forward_add|409 .*\/_sf\/guest_memory_inside/ });
+  // A port that is refused.
+  test.use({ expected: /422 .*\/_sf\/forward_add/ });
 
   test("has an address, pauses, goes on, is reached by a port", async ({ page }) => {
     const guest = await make(page, "net-1", async () => {

@@ -159,11 +159,11 @@ fn MemoryInside(guest: GuestId) -> impl IntoView {
         asked.dispatch(());
     });
     let words = move || match asked.value().get() {
-        Some(Ok(MemoryInsideShown { total_kib, available_kib })) => {
+        Some(Ok(Some(MemoryInsideShown { total_kib, available_kib }))) => {
             let used = total_kib.saturating_sub(available_kib);
             format!("As the guest itself sees it: {} of {} in use.", bytes(used), bytes(total_kib))
         }
-        Some(Err(_)) => "The guest doesn't say how it sees its memory.".to_owned(),
+        Some(Ok(None) | Err(_)) => "The guest doesn't say how it sees its memory.".to_owned(),
         None => "Asking the guest how it sees its memory …".to_owned(),
     };
     view! { <p class="meta needs-scripts">{words}</p> }.into_any()
