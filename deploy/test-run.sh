@@ -118,7 +118,8 @@ check "a closed terminal leaves the guest" alive "$guest"
 guest_ends
 
 fresh restart
-deploy/run >"$out" 2>"$work/err" &
+# Whoever runs the tests under nohup(1) hands on that a hang-up is ignored.
+env --default-signal deploy/run >"$out" 2>"$work/err" &
 supervisor=$!
 check "starts without a terminal" up "$out"
 agent=$(pid_of agent.pid) panel=$(pid_of panel.pid) guest=$(pid_of guest)
