@@ -1,6 +1,7 @@
 //! What rules, operations and the reconciler stand on together.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -50,7 +51,7 @@ pub struct Parts {
     pub ended: CancellationToken,
     /// Held while a network's ports are told to the host.
     pub telling: Arc<tokio::sync::Mutex<()>>,
-    woken: Arc<watch::Sender<u64>>,
+    wakes: Arc<Wakes>,
 }
 
 impl Parts {
@@ -78,14 +79,14 @@ impl Parts {
             layout,
             ended: CancellationToken::new(),
             telling: Arc::default(),
-            woken: Arc::default(),
+            wakes: Arc::default(),
         })
     }
 
-    /// A guest's row has changed: pages ask again, the reconciler and operations look again.
+    /// A guest's row has changed: pages ask again, the reconciler and the guest's operation look again.
     pub fn guest_changed(&self, guest: GuestId) {
         self.events.guest(guest);
-        self.wake();
+        self.wakes.wake(Some(guest));
     }
 
     pub fn operation_changed(&self, operation: OperationId, guest: Option<GuestId>) {
@@ -93,26 +94,65 @@ impl Parts {
         if let Some(guest) = guest {
             self.events.guest(guest);
         }
-        self.wake();
+        self.wakes.wake(guest);
     }
 
-    pub fn wake(&self) {
-        self.woken.send_modify(|count| *count += 1);
+    /// Marks what has happened so far as seen: take it before looking, so that no wake is lost. Of one
+    /// guest, or of anything: with many guests under way, each must not look again for all the others.
+    pub fn waker(&self, guest: Option<GuestId>) -> Waker {
+        Wakes::waker(&self.wakes, guest)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Wakes {
+    any: watch::Sender<()>,
+    /// Of those that somebody waits for.
+    guests: Mutex<HashMap<GuestId, watch::Sender<()>>>,
+}
+
+impl Wakes {
+    fn waker(wakes: &Arc<Self>, guest: Option<GuestId>) -> Waker {
+        let heard = match guest {
+            None => wakes.any.subscribe(),
+            Some(guest) => wakes.lock().entry(guest).or_default().subscribe(),
+        };
+        Waker { heard, of: guest.map(|guest| (guest, Arc::clone(wakes))) }
     }
 
-    /// Marks what has happened so far as seen: take it before looking, so that no wake is lost.
-    pub fn waker(&self) -> Waker {
-        Waker(self.woken.subscribe())
+    fn wake(&self, guest: Option<GuestId>) {
+        self.any.send_replace(());
+        if let Some(sender) = guest.and_then(|guest| self.lock().get(&guest).cloned()) {
+            sender.send_replace(());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<GuestId, watch::Sender<()>>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[derive(Debug)]
-pub struct Waker(watch::Receiver<u64>);
+pub struct Waker {
+    heard: watch::Receiver<()>,
+    of: Option<(GuestId, Arc<Wakes>)>,
+}
 
 impl Waker {
     /// Until somebody wakes, at most `most`.
     pub async fn wait(&mut self, most: Duration) {
-        let _ = tokio::time::timeout(most, self.0.changed()).await;
+        let _ = tokio::time::timeout(most, self.heard.changed()).await;
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        let Some((guest, wakes)) = &self.of else { return };
+        let mut guests = wakes.lock();
+        // This one is counted still.
+        if guests.get(guest).is_some_and(|sender| sender.receiver_count() <= 1) {
+            guests.remove(guest);
+        }
     }
 }
 
@@ -140,5 +180,27 @@ impl Parts {
     /// The generation after this one, in the panel's epoch.
     pub fn after(&self, generation: umbel_guest::Generation) -> umbel_guest::Generation {
         umbel_guest::Generation { epoch: self.epoch.max(generation.epoch), number: generation.number + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_guest_hears_of_no_other_and_leaves_nothing_behind() {
+        let wakes = Arc::<Wakes>::default();
+        let [a, b] = [1, 2].map(|n| GuestId(uuid::Uuid::from_u128(n)));
+        let (any, of_a, also_of_a) =
+            (Wakes::waker(&wakes, None), Wakes::waker(&wakes, Some(a)), Wakes::waker(&wakes, Some(a)));
+        let heard = |waker: &Waker| waker.heard.has_changed().expect("its sender is there");
+        wakes.wake(Some(b));
+        assert!(heard(&any) && !heard(&of_a));
+        wakes.wake(Some(a));
+        assert!(heard(&of_a) && heard(&also_of_a));
+        drop(of_a);
+        assert!(wakes.lock().contains_key(&a), "another waits still");
+        drop(also_of_a);
+        assert!(wakes.lock().is_empty());
     }
 }

@@ -238,6 +238,19 @@ impl Operations {
         Ok(moved)
     }
 
+    /// The step after it is begun in the same transaction: each commit waits for the disk.
+    async fn done(&self, run: &Run, at: usize) -> Result<bool, StoreError> {
+        let id = run.operation.id;
+        let mut tx = self.parts.db.begin().await?;
+        let moved = operation_set_step(&mut tx, id, at, StepState::Done).await?;
+        if moved && at + 1 < run.operation.steps.len() {
+            operation_set_step(&mut tx, id, at + 1, StepState::Running).await?;
+        }
+        tx.commit().await?;
+        self.parts.operation_changed(id, run.operation.guest);
+        Ok(moved)
+    }
+
     async fn act(&self, run: &Run, at: usize, step: &Step) -> Result<bool, StoreError> {
         if run.operation.steps[at].state != StepState::Running && !self.mark(run, at, StepState::Running).await? {
             return Ok(false);
@@ -250,7 +263,7 @@ impl Operations {
             done = Err(StepError::Failed(format!("drilled at {at}")));
         }
         match done {
-            Ok(()) => self.mark(run, at, StepState::Done).await,
+            Ok(()) => self.done(run, at).await,
             Err(StepError::Superseded) => Ok(false),
             Err(StepError::Later(why)) => self.later(run, &why).await,
             Err(StepError::Failed(reason)) => {
@@ -291,7 +304,7 @@ impl Operations {
     }
 
     async fn later(&self, run: &Run, why: &str) -> Result<bool, StoreError> {
-        let mut waker = self.parts.waker();
+        let mut waker = self.parts.waker(run.operation.guest);
         if operation_log(&self.parts.db, run.operation.id, self.parts.clock.now(), why).await? {
             self.parts.events.operation(run.operation.id);
         }

@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::{Boot, Generation, GuestId, KernelId, StrayName, UploadId, Wanted};
 
 use crate::host::HostError;
-use crate::parts::{Parts, Waker};
+use crate::parts::Parts;
 use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch, guest_update};
 use crate::store::operations::{Operation, operation_is_under_way, operation_log, operation_set_params};
+
+/// A step that waits looks so soon although it heard nothing, and ever more seldom up to the second:
+/// for its patience, and for an agent that went.
+const LOOK_FIRST: Duration = Duration::from_millis(500);
+const LOOK_AT_LEAST: Duration = Duration::from_secs(4);
 
 /// Why a step is not done.
 #[derive(Debug, thiserror::Error)]
@@ -168,10 +173,11 @@ impl Run {
         .await
     }
 
-    /// Looks at the guest at every change until `done` answers; says once a wait what it waits for.
+    /// Looks at the guest at every change of it until `done` answers; says once a wait what it waits for.
     pub async fn until<T>(&self, mut done: impl FnMut(Option<&Guest>) -> Option<T> + Send) -> Result<T, StepError> {
+        let mut most = LOOK_FIRST;
         loop {
-            let mut waker: Waker = self.parts.waker();
+            let mut waker = self.parts.waker(self.operation.guest);
             if !operation_is_under_way(&self.parts.db, self.operation.id).await? {
                 return Err(StepError::Superseded);
             }
@@ -184,7 +190,9 @@ impl Run {
             } else if let Some(why) = guest.and_then(|guest| guest.waiting) {
                 self.log(&why).await?;
             }
-            waker.wait(Duration::from_millis(500)).await;
+            waker.wait(most).await;
+            // What another panel wrote into shared rows is found by asking only.
+            most = if self.parts.db.is_shared() { LOOK_FIRST } else { (most * 2).min(LOOK_AT_LEAST) };
         }
     }
 

@@ -44,7 +44,7 @@ impl Reconciler {
     pub async fn run(mut self) {
         let mut heard = self.parts.link.watch();
         loop {
-            let mut waker = self.parts.waker();
+            let mut waker = self.parts.waker(None);
             heard.mark_unchanged();
             let pause = match self.pass().await {
                 Ok(pause) => pause,

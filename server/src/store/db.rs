@@ -204,6 +204,9 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         // generations that the panel no longer knows, and refuse its next orders as old.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE)
+        // A thread reads for each connection, and every row that doesn't fit is two switches between
+        // threads: a list of guests fits.
+        .row_buffer_size(4096)
 }
 
 /// Makes the file that nobody else may read, since it holds password hashes; SQLite gives its
