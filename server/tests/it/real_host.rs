@@ -256,8 +256,27 @@ async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client)
     (panel, client)
 }
 
+/// How far a guest counts, a line each 10 ms or so.
+const COUNT: u32 = 200;
+
+/// A guest that began to speak at `from` counts on its console while its panel is killed: the next panel
+/// has every line once.
+async fn counts_on(machine: &Machine, panel: Program, client: &Client, guest: GuestId, from: u64) -> (Program, Client) {
+    let mut console = client.console_from(guest, from).await.expect("it runs");
+    console.until("# ", TAKES).await.expect("a prompt");
+    let count = format!("i=0; while [ $i -lt {COUNT} ]; do i=$((i+1)); echo n=$i; sleep 0.01; done; echo al\"\"l");
+    console.type_line(&count).await.expect("ours is the keyboard");
+    console.until("n=20\r\n", TAKES).await.expect("it counts");
+    let (panel, client) = killed_and_back(machine, panel).await;
+    let mut console = client.console_from(guest, from).await.expect("it runs on");
+    let said = console.until("all\r\n", TAKES).await.expect("it counts on");
+    let numbers: Vec<u32> = said.lines().filter_map(|line| line.strip_prefix("n=")?.parse().ok()).collect();
+    assert_eq!(numbers, (1..=COUNT).collect::<Vec<_>>());
+    (panel, client)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panel_that_is_killed_while_its_guest_boots_runs_or_stops_finds_it_again() {
+async fn a_panel_that_is_killed_while_its_guest_boots_runs_speaks_or_stops_finds_it_again() {
     let machine = Machine::start();
     let mut panel = machine.panel();
     let mut client = Client::new(panel.origin()).expect("an address");
@@ -268,9 +287,11 @@ async fn a_panel_that_is_killed_while_its_guest_boots_runs_or_stops_finds_it_aga
     let draft = GuestDraft { disk_mib: 64, ..form.suggested() };
     let made = client.guest_create(&draft).await.expect("a good draft").guest;
     let rounds = if std::env::var_os("UMBEL_TEST_FULL").is_some() { 20 } else { 2 };
+    let mut begun_at = 0;
     for round in 0..rounds {
         let place = format!("round {round}");
         if round > 0 {
+            begun_at = client.console_log(made, begun_at).await.expect("it is kept").end;
             client.guest_act(made, Action::Start).await.expect("it is stopped");
         }
         client.guest_until(made, &place, TAKES, |guest| guest.seen.is_alive()).await.expect("it boots");
@@ -280,6 +301,9 @@ async fn a_panel_that_is_killed_while_its_guest_boots_runs_or_stops_finds_it_aga
         (panel, client) = killed_and_back(&machine, panel).await;
         let same = client.guest_until(made, &place, WRONG_AT_MOST, |guest| guest.seen == booted.seen).await;
         assert_eq!(same.expect("it runs on").generation, booted.generation);
+        assert_eq!(machine.shims(), 1, "{place}");
+
+        (panel, client) = counts_on(&machine, panel, &client, made, begun_at).await;
         assert_eq!(machine.shims(), 1, "{place}");
 
         let stop = client.guest_act(made, Action::ShutDown).await.expect("it runs").expect("an operation");
