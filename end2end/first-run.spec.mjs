@@ -1,6 +1,6 @@
 import path from "node:path";
 
-import { NAME, PASSWORD, expect, test } from "./fixtures.mjs";
+import { NAME, PASSWORD, expect, live, test } from "./fixtures.mjs";
 import { until } from "./panel.mjs";
 
 test("the printed link makes the first administrator", async ({ page, panel }) => {
@@ -22,6 +22,8 @@ test("the network stands before the other tests begin", async ({ page, panel }) 
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
+  await live(page);
+  await page.goto("about:blank");
   const api = `${panel.origin}/api/v1`;
   // On a new machine the first disk image is still being made; the host's own files are offered before it.
   const { image, kernel } = await until("there is a disk image", 40, async () => {

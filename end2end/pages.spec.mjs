@@ -77,6 +77,25 @@ test.describe("what isn't there", () => {
   });
 });
 
+test.describe("a network that is away for a moment", () => {
+  test.use({ expected: /net::ERR_INTERNET_DISCONNECTED/ });
+
+  test("costs no page", async ({ page }) => {
+    const cut = new Set();
+    await page.route(/\/pkg\/(?!umbel_bg).*\.wasm$/, (route) => {
+      const url = route.request().url();
+      if (cut.has(url)) return route.continue();
+      cut.add(url);
+      return route.abort("internetdisconnected");
+    });
+    await page.goto("/guests/new");
+    await live(page);
+    await page.getByText("Advanced").click();
+    await expect(page.getByRole("radio", { name: /^Strict/ })).toBeChecked();
+    expect(cut.size).toBeGreaterThan(0);
+  });
+});
+
 test("keys lead everywhere", async ({ page, viewport }) => {
   test.skip(viewport.width < 641, "a phone has no keyboard");
   await page.goto("/");

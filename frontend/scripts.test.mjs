@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { meaning } from "./scripts/keys.js";
+import { persistent } from "./scripts/parts.js";
 import { said, span } from "./scripts/times.js";
 import { fileName } from "./scripts/uploads.js";
 
@@ -37,4 +38,22 @@ test("a file is sent under a name that the panel takes", () => {
   assert.equal(fileName("C:\\kernels\\my linux"), "my-linux");
   assert.equal(fileName("..ü"), "-");
   assert.equal(fileName("..."), "file");
+});
+
+test("a part of the wasm is asked for again, anything else once", async () => {
+  const asked = [];
+  const fails = (times) =>
+    persistent(async (url) => {
+      asked.push(url);
+      if (asked.length <= times) throw new TypeError("Failed to fetch");
+      return new Response("part", { headers: { "content-type": "application/wasm" } });
+    }, async () => {});
+  const part = new URL("http://panel/pkg/chunk_1.wasm");
+  const answer = await fails(4)(part);
+  assert.deepEqual([await answer.text(), answer.headers.get("content-type")], ["part", "application/wasm"]);
+  assert.equal(asked.splice(0).length, 5);
+  await assert.rejects(fails(5)(part), TypeError);
+  assert.equal(asked.splice(0).length, 5);
+  await assert.rejects(fails(1)("/_sf/guest_list"), TypeError);
+  assert.equal(asked.length, 1);
 });

@@ -12,8 +12,11 @@
 //   data-uploads       see uploads.js
 
 import { SEQUENCE_MS, isTaken, meaning } from "./keys.js";
+import { persistent } from "./parts.js";
 import { said } from "./times.js";
 import { listen as listenForUploads } from "./uploads.js";
+
+window.fetch = persistent(window.fetch.bind(window));
 
 const root = document.documentElement;
 const by = (attribute, value) => document.querySelector(`[${attribute}="${CSS.escape(value)}"]`);
