@@ -63,7 +63,7 @@ pub fn clean(layout: &Layout) -> Result<(), CleanError> {
     end_guests(&state)?;
     tidy(&state)?;
     if let Walls::Hosting { range, .. } = &state.walls {
-        range.release();
+        range.release(layout.data());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@
 
 pub mod beneath;
 pub mod cgroup;
+pub mod claims;
 pub mod clean;
 pub mod cli;
 pub mod control;

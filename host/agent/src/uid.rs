@@ -1,8 +1,9 @@
 //! One host uid per guest, out of a range that belongs to this instance alone.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+
+use crate::claims;
 
 /// Ranges begin here: above what Debian policy gives to people, services and subordinate ids of
 /// containers, below the sign bit.
@@ -37,21 +38,11 @@ impl Range {
     }
 
     fn claim_in(claims: &Path, data: &Path, instance: &str) -> Result<Self, UidError> {
-        fs::create_dir_all(claims).map_err(UidError::Claim)?;
         let wish = u32::from_str_radix(instance, 16).unwrap_or_default() % RANGES;
-        let own = data.as_os_str().as_encoded_bytes();
         for slot in (wish..RANGES).chain(0..wish) {
-            let file = claim_file(claims, slot);
-            match File::create_new(&file) {
-                Ok(mut file) => file.write_all(own).map_err(UidError::Claim)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if fs::read(&file).map_err(UidError::Claim)? != own {
-                        continue;
-                    }
-                }
-                Err(error) => return Err(UidError::Claim(error)),
+            if claims::take(claims, &slot.to_string(), owner(data)).map_err(UidError::Claim)? {
+                return Ok(Self { first: FIRST + slot * RANGE });
             }
-            return Ok(Self { first: FIRST + slot * RANGE });
         }
         Err(UidError::NoRange)
     }
@@ -72,15 +63,14 @@ impl Range {
     }
 
     /// Gives the range back.
-    pub fn release(self) {
-        // A claim that stays behind costs one range of many; the next claim of this data directory takes it again.
-        let _ = fs::remove_file(claim_file(Path::new(CLAIMS), (self.first - FIRST) / RANGE));
-        let _ = fs::remove_dir(CLAIMS);
+    pub fn release(self, data: &Path) {
+        let slot = (self.first - FIRST) / RANGE;
+        claims::release(Path::new(CLAIMS), &slot.to_string(), owner(data));
     }
 }
 
-fn claim_file(claims: &Path, slot: u32) -> PathBuf {
-    claims.join(slot.to_string())
+fn owner(data: &Path) -> &[u8] {
+    data.as_os_str().as_encoded_bytes()
 }
 
 #[cfg(test)]

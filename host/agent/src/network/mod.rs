@@ -10,11 +10,10 @@
 //!
 //! Beside it, and without any right, guests may be plugged into a `vde_switch` of the network's own.
 //!
-//! Reading order: [`record`] (what is remembered), [`names`], [`claims`] and [`subnet`], [`filter`] (what may pass,
+//! Reading order: [`record`] (what is remembered), [`names`], [`subnet`], [`filter`] (what may pass,
 //! pure), [`bridge`] (links and taps), [`switch`], [`namespace`] and [`program`] (how it is done), [`start`] (what a guest's start takes of it).
 
 pub mod bridge;
-pub mod claims;
 pub mod filter;
 pub mod names;
 pub mod namespace;
@@ -37,8 +36,8 @@ use umbel_wire::Layout;
 use umbel_wire::agent::{Card, NetworkFacts, Refusal};
 use umbel_wire::launch;
 
-use crate::in_full;
 use crate::uid::{Range, UidError};
+use crate::{claims, in_full};
 use record::{Plug, Record, Records};
 use subnet::{Subnet, SubnetError};
 use switch::Cable;
@@ -305,7 +304,7 @@ impl Networks {
     ) -> Result<Option<u16>, NetworkError> {
         let owner = self.owner(network);
         for (i, forward) in wished.iter().enumerate() {
-            let taken = claims::take(Path::new(PORT_CLAIMS), &forward.host_port.to_string(), &owner);
+            let taken = claims::take(Path::new(PORT_CLAIMS), &forward.host_port.to_string(), owner.as_bytes());
             if !matches!(taken, Ok(true)) {
                 self.release_ports(network, &wished[..i], before);
                 return taken.map(|_| Some(forward.host_port)).map_err(NetworkError::Port);
@@ -318,7 +317,7 @@ impl Networks {
     fn release_ports(&self, network: NetworkId, ports: &[Forward], kept: &[Forward]) {
         let owner = self.owner(network);
         for port in ports.iter().map(|f| f.host_port).filter(|port| kept.iter().all(|f| f.host_port != *port)) {
-            claims::release(Path::new(PORT_CLAIMS), &port.to_string(), &owner);
+            claims::release(Path::new(PORT_CLAIMS), &port.to_string(), owner.as_bytes());
         }
     }
 
@@ -329,7 +328,7 @@ impl Networks {
         let mut kept = Vec::new();
         for forward in &record.forwards {
             let port = forward.host_port.to_string();
-            match claims::take(Path::new(PORT_CLAIMS), &port, &owner).map_err(NetworkError::Port)? {
+            match claims::take(Path::new(PORT_CLAIMS), &port, owner.as_bytes()).map_err(NetworkError::Port)? {
                 true => kept.push(*forward),
                 false => tracing::error!(%network, port, "a port leads to a guest of another Umbel by now"),
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use umbel_guest::{HostNumber, NetworkId};
 
-use super::claims;
+use crate::claims;
 
 /// Who has which, for all instances of the machine.
 const CLAIMS: &str = "/run/umbel-subnets";
@@ -77,7 +77,7 @@ impl Subnet {
             if nobodys && subnet.is_routed(routes) {
                 continue;
             }
-            if claims::take(directory, &name, owner).map_err(SubnetError::Claim)? {
+            if claims::take(directory, &name, owner.as_bytes()).map_err(SubnetError::Claim)? {
                 return Ok(subnet);
             }
         }
@@ -100,7 +100,7 @@ impl Subnet {
 
     /// Gives it back.
     pub fn release(self, owner: &str) {
-        claims::release(Path::new(CLAIMS), &self.0.to_string(), owner);
+        claims::release(Path::new(CLAIMS), &self.0.to_string(), owner.as_bytes());
     }
 }
 
