@@ -22,6 +22,10 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::{chdir, pivot_root};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+    move_mount,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::beneath;
@@ -46,7 +50,7 @@ pub enum JailError {
     #[error("keeping mounts private")]
     Private(#[source] nix::Error),
     #[error("mounting the root of the jail at {0}")]
-    Root(PathBuf, #[source] nix::Error),
+    Root(PathBuf, #[source] io::Error),
     #[error("making {0} in the jail")]
     Make(PathBuf, #[source] io::Error),
     #[error("opening {0} for the jail")]
@@ -131,13 +135,9 @@ pub fn keep_private() -> Result<(), JailError> {
 
 /// Builds the jail and makes it the root directory of this process.
 pub fn enter(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
-    // Small, and read-only once it is complete: the guest must not add a name.
-    let root = &jail.place;
-    let place = beneath::place(root).map_err(|e| JailError::Open(root.clone(), e))?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let options = format!("mode=0755,size={ROOT_BYTES}");
-    mount(Some("umbel-jail"), &named(&place), Some("tmpfs"), flags, Some(options.as_str()))
-        .map_err(|e| JailError::Root(root.clone(), e))?;
+    let place = beneath::place(&jail.place).map_err(|e| JailError::Open(jail.place.clone(), e))?;
+    let mounted = mount_root(&place).map_err(|e| JailError::Root(jail.place.clone(), e))?;
+    let root = &named(&mounted);
 
     for file in &jail.files {
         bind(root, &file.from, &file.to, file.access)?;
@@ -145,7 +145,7 @@ pub fn enter(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
     if let Some(tree) = &jail.tree {
         show(root, tree)?;
     }
-    make_devices(jail, inmate)?;
+    make_devices(root, jail.tun, inmate)?;
     mount_work(&inside(root, Path::new(WORK)), jail.work_bytes, inmate)?;
     mount_proc(&inside(root, Path::new("/proc")), inmate)?;
 
@@ -155,6 +155,22 @@ pub fn enter(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
     umount2(".", MntFlags::MNT_DETACH).map_err(JailError::Leave)?;
     chdir("/").map_err(JailError::Leave)?;
     protect(Path::new("/"), flags_of(Access::Read), false)
+}
+
+/// The jail's root, open: what has been mounted itself, since its name may be another's by the next call.
+/// Small, and read-only once it is complete: the guest must not add a name.
+fn mount_root(place: &OwnedFd) -> io::Result<OwnedFd> {
+    let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in [("source", "umbel-jail"), ("mode", "0755"), ("size", &ROOT_BYTES.to_string())] {
+        fsconfig_set_string(&tmpfs, key, value)?;
+    }
+    fsconfig_create(&tmpfs)?;
+    let attributes =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let mounted = fsmount(&tmpfs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(&mounted, "", place, "", by_descriptor)?;
+    Ok(mounted)
 }
 
 /// The guest's own tmpfs. With exec: the kernel maps its memory from there. Gone with the namespace.
@@ -184,8 +200,8 @@ pub fn mount_proc(place: &Path, inmate: Inmate) -> Result<(), JailError> {
 }
 
 /// Its own nodes, never the host's: who changes the owner of a mounted one changes the host's.
-fn make_devices(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
-    let dev = jail.place.join("dev");
+fn make_devices(root: &Path, tun: bool, inmate: Inmate) -> Result<(), JailError> {
+    let dev = root.join("dev");
     if inmate.all_devices {
         make_directory(&dev)?;
         let recursive = MsFlags::MS_BIND | MsFlags::MS_REC;
@@ -195,18 +211,18 @@ fn make_devices(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
     if !inmate.makes_devices {
         return DEVICES.iter().try_for_each(|(name, ..)| {
             let path = Path::new("/dev").join(name);
-            bind_as(&jail.place, &path, &path, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)
+            bind_as(root, &path, &path, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)
         });
     }
     make_directory(&dev)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     let options = format!("mode=0755,size={ROOT_BYTES}");
     mount(Some("umbel-dev"), &dev, Some("tmpfs"), flags, Some(options.as_str()))
-        .map_err(|e| JailError::Root(dev.clone(), e))?;
+        .map_err(|e| JailError::Root(dev.clone(), e.into()))?;
     for (name, major, minor) in DEVICES {
         make_node(&dev.join(name), 0o666, major, minor)?;
     }
-    if jail.tun {
+    if tun {
         make_directory(&dev.join("net"))?;
         let node = dev.join("net/tun");
         make_node(&node, 0o660, TUN.0, TUN.1)?;
