@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use umbel_agent::libraries::closure;
+use umbel_guest::by_hand::parse;
 use umbel_guest::console::{FromReader, ToReader};
 use umbel_uml::cow::{CowHeader, looks_like_cow};
 use umbel_uml::kernel::probe;
@@ -92,6 +93,21 @@ pub(crate) fn meminfo(bytes: &[u8]) {
     if let Some(memory) = Meminfo::parse(&String::from_utf8_lossy(bytes)) {
         assert!(memory.available_kib <= memory.total_kib);
     }
+}
+
+/// What is taken over names each thing once, by a name that is there.
+pub(crate) fn by_hand(bytes: &[u8]) {
+    let found = parse(&String::from_utf8_lossy(bytes));
+    for (i, disk) in found.disks.iter().enumerate() {
+        assert!(disk.number < 16 && !disk.file.is_empty() && disk.backing.as_deref() != Some(""));
+        assert!(found.disks[..i].iter().all(|other| other.number != disk.number));
+    }
+    for (i, card) in found.cards.iter().enumerate() {
+        assert!(found.cards[..i].iter().all(|other| (other.number, other.kind) != (card.number, card.kind)));
+    }
+    let texts = [&found.root, &found.hostname, &found.umid, &found.init];
+    assert!(texts.into_iter().flatten().all(|text| !text.is_empty()));
+    assert!(found.left.iter().all(|left| !left.reason.is_empty()));
 }
 
 /// A ring that a shim has written to as it liked: its header, its note and its bytes.
