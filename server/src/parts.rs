@@ -122,7 +122,9 @@ impl Wakes {
 
     fn wake(&self, guest: Option<GuestId>) {
         self.any.send_replace(());
-        if let Some(sender) = guest.and_then(|guest| self.lock().get(&guest).cloned()) {
+        if let Some(guest) = guest
+            && let Some(sender) = self.lock().get(&guest)
+        {
             sender.send_replace(());
         }
     }

@@ -14,8 +14,8 @@ use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch, guest_update};
 use crate::store::operations::{Operation, operation_is_under_way, operation_log, operation_set_params};
 
-/// A step that waits looks so soon although it heard nothing, and ever more seldom up to the second:
-/// for its patience, and for an agent that went.
+/// How soon a step that waits looks again although it heard nothing, at first and at last: for its
+/// patience, and for an agent that went.
 const LOOK_FIRST: Duration = Duration::from_millis(500);
 const LOOK_AT_LEAST: Duration = Duration::from_secs(4);
 
