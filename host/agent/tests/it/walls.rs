@@ -135,11 +135,12 @@ fn no_call_that_a_kernel_needs_is_filtered() {
 /// An agent whose host has no more namespaces of that kind, and where nobody may make devices: both are so
 /// in a user namespace that has every user of the host.
 fn confined(house: &House, kind: Option<&str>, without: &[&str]) -> Command {
-    // The maps can only be written from outside, so a copy of the shell waits until it is inside.
+    // The maps can only be written from outside, so a copy of the shell waits until it is inside. With -p, the
+    // inner one stays who it is: it would set itself to the uid that it had before the map was written.
     let script = r#"
         (until echo "0 0 4294967295" >/proc/$$/uid_map; do sleep 0.01; done 2>/dev/null
          echo "0 0 4294967295" >/proc/$$/gid_map) &
-        exec unshare --user --keep-caps sh -c '
+        exec unshare --user --keep-caps sh -p -c '
             until grep -q . /proc/self/gid_map; do sleep 0.01; done
             [ "$1" = none ] || echo 0 >"/proc/sys/user/max_$1_namespaces" || exit 1
             shift; exec "$@"' sh "$@""#;
