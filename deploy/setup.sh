@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing for `make run` (run), for our own kernel (kernel), or, on top of both, for
-# `make test` (test).
+# `make test` (test), or, on top of that, for `make test-full` (full).
 # Quick when nothing is missing: one look at each thing, and no list of packages is fetched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-want=${1:?usage: deploy/setup.sh run|kernel|test}
-case $want in run | kernel | test) ;; *) echo "deploy/setup.sh: run, kernel or test, not $want" >&2; exit 2 ;; esac
+want=${1:?usage: deploy/setup.sh run|kernel|test|full}
+case $want in run | kernel | test | full) ;; *) echo "deploy/setup.sh: run, kernel, test or full, not $want" >&2; exit 2 ;; esac
 
 # package:file, where the file shows that the package is there (also when it came in another way).
 # The distribution's kernel lies at one path, whichever version it is.
@@ -41,6 +41,10 @@ debian_test=(
     shellcheck:/usr/bin/shellcheck
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
 )
+# Root file systems of the distribution, with other inits than the first image's.
+debian_full=(
+    mmdebstrap:/usr/bin/mmdebstrap
+)
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -62,7 +66,8 @@ look() {
 }
 [ "$want" = kernel ] || look "${debian_run[@]}"
 [ "$want" = run ] || look "${debian_kernel[@]}"
-[ "$want" != test ] || look "${debian_test[@]}"
+case $want in test | full) look "${debian_test[@]}" ;; esac
+[ "$want" != full ] || look "${debian_full[@]}"
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
         echo "setup: these are missing and there is no apt-get to install them: ${missing[*]}" >&2

@@ -103,7 +103,7 @@ if [ "$kind" = check ]; then
     finish
 fi
 
-needed set-up deploy/setup.sh test
+needed set-up deploy/setup.sh "$kind"
 deploy/leftovers.sh list >"$logs/before"
 needed site deploy/site.sh
 step format cargo fmt --all --check

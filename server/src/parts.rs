@@ -28,7 +28,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { shut_down: 30 * SECOND, boot: 60 * SECOND, undelete: HOUR }
+        Self { shut_down: 60 * SECOND, boot: 60 * SECOND, undelete: HOUR }
     }
 }
 

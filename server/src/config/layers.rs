@@ -138,7 +138,7 @@ impl Machine {
             // The two report as news what is none: a table that is there, a cookie whose sign-in has ended.
             Key::Log => Some("info,sqlx=warn,tower_sessions_core=error".into()),
             Key::LogFormat => Some("text".into()),
-            Key::ShutDownGraceS => Some("30".into()),
+            Key::ShutDownGraceS => Some("60".into()),
             Key::UndeleteS => Some("3600".into()),
             Key::BootS => Some("60".into()),
             Key::MemoryPercent => Some("100".into()),

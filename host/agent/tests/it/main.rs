@@ -11,6 +11,7 @@ mod living;
 mod network;
 mod outside;
 mod refusals;
+mod shut_down;
 mod tree;
 mod user;
 mod walls;

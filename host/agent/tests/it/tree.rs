@@ -44,7 +44,7 @@ fn of_a_user(more: u32) -> House {
 }
 
 /// Our own build, after the agent was told where it is.
-fn our_own(house: &mut House) -> KernelId {
+pub(crate) fn our_own(house: &mut House) -> KernelId {
     let directory = lay_out(house);
     with(house, &["--kernels", &directory]);
     kernels(house)[0].id.clone()
