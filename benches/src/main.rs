@@ -93,6 +93,8 @@ enum What {
     Kernels,
     /// Boot and system calls with and without each wall.
     Walls,
+    /// Boot and system calls of guests that are kept on one processor, and of guests that are not.
+    Processor,
     /// Throughput between guest and host, beside the same kernel by hand on such a tap.
     Network,
     /// Many guests at once, beside as many by hand.
@@ -134,6 +136,7 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
     match options.what {
         What::Kernels => return kernels::measure(&panel, options.pairs, &options.kernel_file, report).await,
         What::Walls => return walls::measure(&setup, &panel, &options.wall, options.pairs, report).await,
+        What::Processor => return walls::processor(&setup, &panel, options.pairs, report).await,
         What::Network => return network::measure(&panel, report).await,
         What::Many => return many::measure(&panel, options.guests.unwrap_or(100), report).await,
         What::Crowd => {

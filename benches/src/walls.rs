@@ -1,4 +1,5 @@
-//! What each wall costs: a panel whose agent doesn't raise it beside one whose agent raises all.
+//! What each wall costs: a panel whose agent doesn't raise it beside one whose agent raises all. The same for
+//! what else an agent may leave out.
 
 use crate::Failure;
 use crate::boot::through_panel;
@@ -23,7 +24,7 @@ pub(crate) async fn measure(
         let agent = [&setup.agent[..], &[format!("--without-wall={}", name.replace(' ', "-"))]].concat();
         // Not all that the host's page lists is a wall that can be left out, and not all start without one.
         let measured = match Panel::start(&Setup { agent, ..setup.clone() }).await {
-            Ok(without) => one(&name, with, &without, &probe, pairs, report).await,
+            Ok(without) => one(&format!("wall {name}"), with, &without, &probe, pairs, report).await,
             Err(error) => Err(error),
         };
         if let Err(error) = measured {
@@ -31,6 +32,13 @@ pub(crate) async fn measure(
         }
     }
     Ok(())
+}
+
+/// A guest whose processes stay on one processor, beside one whose processes may go where they like.
+pub(crate) async fn processor(setup: &Setup, with: &Panel, pairs: u32, report: &mut Report) -> Result<(), Failure> {
+    let agent = [&setup.agent[..], &["--roam".to_owned()]].concat();
+    let without = Panel::start(&Setup { agent, ..setup.clone() }).await?;
+    one("one processor", with, &without, &Probe::build(with.scratch())?, pairs, report).await
 }
 
 async fn one(
@@ -61,9 +69,9 @@ async fn one(
             off.push(took[1]);
         }
     }
-    report.add(&format!("wall {name}: POST to prompt with it, median"), Samples::ms(&on).median(), "ms");
-    report.add(&format!("wall {name}: POST to prompt without it, median"), Samples::ms(&off).median(), "ms");
-    report.add(&format!("wall {name}: more with it, median of pairs"), Samples::new(more).median(), "ms");
+    report.add(&format!("{name}: POST to prompt with it, median"), Samples::ms(&on).median(), "ms");
+    report.add(&format!("{name}: POST to prompt without it, median"), Samples::ms(&off).median(), "ms");
+    report.add(&format!("{name}: more with it, median of pairs"), Samples::new(more).median(), "ms");
 
     let mut shells = Vec::new();
     let mut guests = Vec::new();
@@ -77,8 +85,8 @@ async fn one(
         panel.client.operation_over(made.operation, crate::boot::PATIENCE).await?;
     }
     for (figure, values) in inside::in_turns(&mut shells, ROUNDS).await? {
-        inside::add(report, &format!("wall {name}: with it"), figure, values[0]);
-        inside::add(report, &format!("wall {name}: without it"), figure, values[1]);
+        inside::add(report, &format!("{name}: with it"), figure, values[0]);
+        inside::add(report, &format!("{name}: without it"), figure, values[1]);
     }
     for (panel, guest) in guests {
         panel.purge(guest).await?;

@@ -258,6 +258,14 @@ impl Cgroup {
         self.0.directories().into_iter().map(|path| path.join("cgroup.procs")).collect()
     }
 
+    /// Its processes.
+    pub fn pids(&self) -> Vec<i32> {
+        let mut pids: Vec<i32> = self.processes().into_iter().map(|(_, pid)| pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
     /// Ends every process in it and waits until there is none. One that is gone is empty.
     pub fn end_all(&self) -> Result<(), CgroupError> {
         let until = Instant::now() + PATIENCE;

@@ -9,6 +9,7 @@ use nix::unistd::{Gid, Uid};
 use umbel_wire::Layout;
 
 use crate::kernels::ask;
+use crate::processors::Processors;
 use crate::state::PanelIds;
 use crate::walls::{WallName, Without};
 use crate::{clean, in_full, launcher, serve};
@@ -48,6 +49,10 @@ enum Command {
         /// May be given several times. /home, /root, passwords and Umbel's own data are never shown.
         #[arg(long, value_name = "DIRECTORY")]
         show_host: Vec<PathBuf>,
+        /// Let the host's scheduler choose for every single process of a guest where it runs. Otherwise they are kept
+        /// together on one processor for as long as there is room, which makes guests several times faster.
+        #[arg(long)]
+        roam: bool,
     },
     /// Print the short id that every name of this instance on the host carries.
     Instance {
@@ -115,14 +120,16 @@ fn installed_kernels() -> Vec<PathBuf> {
 
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host } => {
+        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host, roam } => {
             places.layout().and_then(|layout| {
                 let panel = PanelIds {
                     uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
                     gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
                 };
                 let kernels = if kernels.is_empty() { installed_kernels() } else { kernels };
-                serve::run(layout, panel, Without::new(&without_wall), dns, kernels, &show_host).map_err(Into::into)
+                let processors = if roam { Processors::unchosen() } else { Processors::own() };
+                let without = Without::new(&without_wall);
+                serve::run(layout, panel, without, dns, kernels, &show_host, processors).map_err(Into::into)
             })
         }
         Command::Instance { places } => places.layout().map(|layout| println!("{}", layout.instance())),

@@ -121,6 +121,7 @@ fn try_launch(state: &State, start: &Start) -> Result<Run, Refusal> {
         group: start.plug.group,
         jail: Jail { place: work, work_bytes, files, tree: start.tree.clone(), tun: start.plug.tun },
         limits,
+        processor: state.processors.choose(guest),
         shim: Some(shim),
     };
     let inherited: Vec<&OwnedFd> =
@@ -244,6 +245,7 @@ pub fn try_namespaces(work: &Path, without: &Without) -> Result<(), String> {
         group: None,
         jail,
         limits: ProcessLimits { file_size: GAP },
+        processor: None,
         shim: None,
     };
     let tried = File::options().write(true).open("/dev/null").map_err(|e| e.to_string());

@@ -22,11 +22,11 @@ use nix::unistd::{ForkResult, Gid, Uid, chdir, dup2_stdin, dup2_stdout, execve, 
 use serde::{Deserialize, Serialize};
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, TERMINAL_FD};
 
-use crate::in_full;
 use crate::jail::{self, Inmate, Jail, JailError};
 use crate::process::start_time;
 use crate::rights::{self, Before, ProcessLimits, RightsError};
 use crate::walls::{WallName, Without};
+use crate::{in_full, processors};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LaunchOrder {
@@ -39,6 +39,8 @@ pub struct LaunchOrder {
     pub group: Option<u32>,
     pub jail: Jail,
     pub limits: ProcessLimits,
+    /// Where the guest is to run, if not anywhere.
+    pub processor: Option<usize>,
     /// `None` only tries whether the walls can be raised.
     pub shim: Option<ShimFiles>,
 }
@@ -177,6 +179,8 @@ fn launch(report: &mut File) -> Result<(), LauncherError> {
 
     // Neither Ctrl-C nor a closed terminal of the agent is meant for a guest.
     setsid().map_err(LauncherError::Session)?;
+    // One that it may not have: it runs wherever it may.
+    let _ = order.processor.map(processors::stay_on);
     // Names that are made for the guest have the modes that they are made with.
     umask(Mode::from_bits_truncate(0o022));
 

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod network;
 pub mod policy;
 pub mod process;
+pub mod processors;
 pub mod request;
 pub mod rights;
 pub mod serve;

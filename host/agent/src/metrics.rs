@@ -76,17 +76,25 @@ impl Meter {
         self.guests.retain(|guest, watched| runs.get(guest) == Some(&watched.run));
         let processes = runs.keys().any(|guest| state.cgroup(*guest).is_none()).then(Processes::look);
         let round = Round { at, processes, traffic: state.networks.traffic() };
-        let mut samples = Vec::new();
-        for (guest, run) in runs {
-            match self.look(state, guest, &run, &round) {
+        let (mut samples, mut loads) = (Vec::new(), BTreeMap::new());
+        for (guest, run) in &runs {
+            match self.look(state, *guest, run, &round) {
                 Ok(Some((ring, sample))) => {
                     samples.push(sample);
-                    write(ring, tick, &sample, guest);
+                    loads.insert(*guest, (run.pid, Some(sample.cpu_permille)));
+                    write(ring, tick, &sample, *guest);
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    loads.insert(*guest, (run.pid, None));
+                }
                 Err(error) => tracing::error!(%guest, cause = in_full(&error), "a guest can't be measured"),
             }
         }
+        state.processors.settle(&loads, |guest| match (state.cgroup(guest), runs.get(&guest)) {
+            (Some(cgroup), _) => cgroup.pids(),
+            (None, Some(run)) => Processes::look().members(run.pid),
+            (None, None) => Vec::new(),
+        });
         if self.all.is_none() {
             self.all = Ring::open(&path(state, None)).ok();
         }

@@ -20,6 +20,7 @@ use umbel_wire::agent::{Reply, Request, VERSION};
 use umbel_wire::frame::{self, FrameError};
 
 use crate::cgroup::Hierarchy;
+use crate::processors::Processors;
 use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
@@ -66,6 +67,7 @@ pub fn run(
     dns: Option<Ipv4Addr>,
     kernels: Vec<PathBuf>,
     show: &[PathBuf],
+    processors: Processors,
 ) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("UMBEL_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
@@ -79,6 +81,7 @@ pub fn run(
         tracing::warn!(%without, "walls are switched off: guests may break out");
     }
     let mut state = State::open(layout, panel, walls, without, kernels)?;
+    state.processors = processors;
     if let Some(dns) = dns {
         state.networks.ask_for_names(dns);
     }

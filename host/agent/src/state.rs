@@ -18,6 +18,7 @@ use crate::kernels::Kernels;
 use crate::kernels::ask::Asker;
 use crate::ledger::{Entry, Ledger, LedgerError, Run};
 use crate::network::{NetworkError, Networks};
+use crate::processors::Processors;
 use crate::tree::Tree;
 use crate::uid::Range;
 use crate::walls::{WallName, Without};
@@ -81,6 +82,7 @@ pub struct State {
     pub networks: Networks,
     /// What of the host guests may have as their root.
     pub tree: Option<Tree>,
+    pub processors: Processors,
     ledger: Ledger,
     guests: Mutex<BTreeMap<GuestId, Guest>>,
     /// One request at a time changes a guest.
@@ -108,8 +110,8 @@ impl State {
         let networks = Networks::open(&layout, range)?;
         let (turns, version) = (Mutex::default(), watch::Sender::new(1));
         let guests = Mutex::new(guests);
-        let tree = None;
-        Ok(Self { layout, panel, walls, without, kernels, networks, tree, ledger, guests, turns, version })
+        let (tree, processors) = (None, Processors::default());
+        Ok(Self { layout, panel, walls, without, kernels, networks, tree, processors, ledger, guests, turns, version })
     }
 
     pub fn profile(&self) -> Profile {

@@ -135,9 +135,8 @@ impl Processes {
     /// The process and all that descends from it. Their memory is mostly the same, shared: it is that of
     /// the largest.
     pub(super) fn family(&self, first: i32) -> Counters {
-        let (mut total, mut new) = (Counters::default(), vec![first]);
-        while let Some(pid) = new.pop() {
-            new.extend(self.children.get(&pid).into_iter().flatten());
+        let mut total = Counters::default();
+        for pid in self.members(first) {
             let Some(one) = self.facts.get(&pid) else { continue };
             let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
             let bytes = |name: &str| -> u64 {
@@ -150,6 +149,15 @@ impl Processes {
             total.processes += 1;
         }
         total
+    }
+
+    pub(super) fn members(&self, first: i32) -> Vec<i32> {
+        let (mut all, mut next) = (vec![first], 0);
+        while let Some(pid) = all.get(next) {
+            all.extend(self.children.get(pid).into_iter().flatten());
+            next += 1;
+        }
+        all
     }
 }
 

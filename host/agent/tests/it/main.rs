@@ -10,6 +10,7 @@ mod life;
 mod living;
 mod network;
 mod outside;
+mod processors;
 mod refusals;
 mod shut_down;
 mod tree;
