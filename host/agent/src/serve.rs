@@ -98,7 +98,7 @@ pub fn run(
     served
 }
 
-/// Some nine for each guest: its shim, its end, its counters. The usual soft limit is for a hundred.
+/// Some eleven for each guest: its shim, its end, its switch, its counters. The usual soft limit is for a hundred.
 fn raise_descriptors() -> nix::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)

@@ -14,6 +14,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use umbel_guest::{Exit, GuestId, Phase, Seen};
+use umbel_wire::agent::Said;
 use umbel_wire::frame;
 use umbel_wire::ring::RingReader;
 use umbel_wire::shim::{Control, FromShim, ShimState, ToShim, VERSION, Word};
@@ -26,6 +27,8 @@ use crate::{in_full, now};
 
 /// Between two connections to a shim that closed one.
 const AGAIN: Duration = Duration::from_millis(200);
+/// Between two tries to put a guest on a switch.
+const LATER: Duration = Duration::from_secs(2);
 /// How long a shim that has ended is listened to at most: what it said lies there already.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What the host's kernel takes to count a kill that it has announced.
@@ -67,8 +70,8 @@ fn run_of(state: &State, guest: GuestId, entry: &Entry) -> Option<Run> {
 }
 
 async fn watch(state: Arc<State>, guest: GuestId, run: Run, pidfd: OwnedFd) {
-    match readable(pidfd) {
-        Ok(pidfd) => {
+    match pidfd.try_clone().and_then(|shim| Ok((readable(pidfd)?, shim))) {
+        Ok((pidfd, shim)) => {
             let ended = AtomicBool::new(false);
             let mut listening = pin!(listen(&state, guest, &run, &ended));
             tokio::select! {
@@ -76,6 +79,7 @@ async fn watch(state: Arc<State>, guest: GuestId, run: Run, pidfd: OwnedFd) {
                 _ = pidfd.readable() => {}
                 () = &mut listening => {}
                 () = starved(&state, guest) => {}
+                () = stay_on_a_switch(&state, guest, &run, Arc::new(shim)) => {}
             }
             // Its last words may lie in the connection yet, which has an end now.
             ended.store(true, Ordering::Relaxed);
@@ -121,6 +125,39 @@ async fn starved(state: &Arc<State>, guest: GuestId) {
     let ended = tokio::task::spawn_blocking(move || cgroup.end_all()).await;
     if let Ok(Err(error)) = ended {
         tracing::error!(%guest, cause = in_full(&error), "a guest that ran out of memory does not end");
+    }
+}
+
+/// Puts a guest whose switch has ended on the next one, again and again. Never comes back.
+async fn stay_on_a_switch(state: &Arc<State>, guest: GuestId, run: &Run, shim: Arc<OwnedFd>) {
+    let mut told = false;
+    loop {
+        let (networks_of, shim) = (Arc::clone(state), Arc::clone(&shim));
+        let joined = tokio::task::spawn_blocking(move || networks_of.networks.on_a_switch(guest, &shim)).await;
+        match joined.map(|joined| joined.map(|switch| switch.map(readable).transpose())) {
+            Ok(Ok(Ok(None))) => return std::future::pending().await,
+            Ok(Ok(Ok(Some(switch)))) => {
+                told = false;
+                // Readable once the process has ended (pidfd_open(2)).
+                let _ = switch.readable().await;
+                // One that ends again and again shall not be all that we do.
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+            Ok(Ok(Err(error))) => tracing::error!(%guest, cause = in_full(&error), "a switch can't be watched"),
+            Ok(Err(error)) if !told => {
+                tracing::error!(%guest, cause = in_full(&error), "a guest is cut off from its network");
+                let text = format!(
+                    "Umbel: the guest is cut off from its network until it is started again: {}",
+                    in_full(&error)
+                );
+                state.said(guest, run, &Said { at: now(), text, missed: 0 });
+                told = true;
+            }
+            Ok(Err(_)) => {}
+            Err(error) => tracing::error!(%guest, cause = in_full(&error), "putting a guest on its switch"),
+        }
+        tokio::time::sleep(LATER).await;
     }
 }
 

@@ -66,8 +66,8 @@ pub struct Outfit {
     pub ring: RingWriter,
     /// The master side of the kernel's terminal.
     pub terminal: OwnedFd,
-    /// What the guest's card is plugged into, open for the kernel, and the stream to the switch that keeps
-    /// its port for as long as it is open.
+    /// What the guest's card is plugged into, open for the kernel, and what the agent keeps its port of the
+    /// switch with. Both stay under their numbers: the agent finds them there.
     pub cable: Option<(OwnedFd, OwnedFd)>,
 }
 

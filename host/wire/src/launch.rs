@@ -2,9 +2,9 @@
 //!
 //! The agent's launcher starts the shim with descriptor 3 a listening Unix stream socket, 4 the
 //! console ring (read and write), 5 this order as JSON to be read to its end, 6 the master side of an
-//! unlocked terminal, 7 what the guest's card is plugged into, where that is a descriptor, and then 8 what must stay open
-//! for as long as it is; 0 is /dev/null,
-//! 1 and 2 are its log. Everything else is closed. Paths are as the shim sees them, which is in its jail.
+//! unlocked terminal, 7 what the guest's card is plugged into, where that is a descriptor, and then 8 what must
+//! stay open for as long as it is; 0 is /dev/null, 1 and 2 are its log. The agent takes copies of 7 and 8 from the
+//! shim's process, where they stay under these numbers. Everything else is closed. Paths are as the shim sees them, which is in its jail.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

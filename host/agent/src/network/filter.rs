@@ -186,7 +186,7 @@ mod tests {
     fn record() -> Record {
         let guest: GuestId = "0190a000-0000-7000-8000-0123456789ab".parse().expect("an id");
         let number = HostNumber::new(7).expect("fine");
-        let plug = Plug { number, attachment: Attachment::Bridge, uid: 1, rate: Some(8) };
+        let plug = Plug { number, attachment: Attachment::Bridge, uid: 1, rate: Some(8), switch: None };
         Record {
             group: 1,
             subnet: Subnet::of([10, 64, 9]).expect("ours"),

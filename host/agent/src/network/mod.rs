@@ -11,9 +11,11 @@
 //! Beside it, and without any right, guests may be plugged into a `vde_switch` of the network's own.
 //!
 //! Reading order: [`record`] (what is remembered), [`names`], [`subnet`], [`filter`] (what may pass,
-//! pure), [`bridge`] (links and taps), [`switch`], [`namespace`] and [`program`] (how it is done), [`start`] (what a guest's start takes of it).
+//! pure), [`bridge`] (links and taps), [`switch`] and [`cable`] (what leads there), [`namespace`] and
+//! [`program`] (how it is done), [`start`] (what a guest's start takes of it).
 
 pub mod bridge;
+pub mod cable;
 pub mod filter;
 pub mod names;
 pub mod namespace;
@@ -38,9 +40,9 @@ use umbel_wire::launch;
 
 use crate::uid::{Range, UidError};
 use crate::{claims, in_full};
+use cable::Cable;
 use record::{Plug, Record, Records};
 use subnet::{Subnet, SubnetError};
-use switch::Cable;
 
 /// Which port of the host leads into whose network, for all instances of the machine.
 const PORT_CLAIMS: &str = "/run/umbel-ports";
@@ -65,6 +67,8 @@ pub enum NetworkError {
     Port(#[source] io::Error),
     #[error("the switch in {directory}")]
     Switch { directory: PathBuf, source: io::Error },
+    #[error("plugging a running guest into the new switch in {directory}")]
+    Rejoin { directory: PathBuf, source: io::Error },
     #[error(transparent)]
     Subnet(#[from] SubnetError),
     #[error(transparent)]
@@ -391,7 +395,8 @@ impl Networks {
             return Err(NetworkError::NumberTaken(address));
         }
         // Written down first: what is made is then found again whatever happens to us.
-        record.plugs.insert(guest, Plug { number: card.number, attachment: card.attachment, uid, rate });
+        let plug = Plug { number: card.number, attachment: card.attachment, uid, rate, switch: None };
+        record.plugs.insert(guest, plug);
         self.records.save(network, record)?;
         let mac = Mac::of(guest).bytes();
         if card.attachment == Attachment::Bridge {
@@ -401,12 +406,7 @@ impl Networks {
             let card = launch::Card { link, mac, address, gateway: Some(record.subnet.gateway()) };
             return Ok(Plugged { card, way: Way::Tap { namespace, group: record.group } });
         }
-        let directory = names::switch(&self.layout, network);
-        if !record.switch.as_ref().is_some_and(switch::is_there) {
-            record.switch = Some(switch::start(&directory, record.group)?);
-            self.records.save(network, record)?;
-        }
-        let cable = switch::join(&directory, record.group, guest)?;
+        let cable = self.plug_into_switch(network, record, guest)?;
         let card = launch::Card { link: launch::Link::Switch, mac, address, gateway: None };
         Ok(Plugged { card, way: Way::Switch(cable) })
     }
@@ -417,11 +417,7 @@ impl Networks {
         match plug.attachment {
             Attachment::Bridge => bridge::unplug(&names::namespace(&self.layout, network), record, guest)?,
             Attachment::Switch | Attachment::None => {
-                let directory = names::switch(&self.layout, network);
-                switch::unplug(&directory, guest)?;
-                if record.plugged(Attachment::Switch).next().is_none() {
-                    switch::end(&directory, record.switch.take().as_ref())?;
-                }
+                self.unplug_from_switch(network, record, guest)?;
             }
         }
         self.records.save(network, record)

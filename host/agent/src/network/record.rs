@@ -35,6 +35,9 @@ pub struct Plug {
     pub uid: u32,
     /// Mbit/s in each direction.
     pub rate: Option<u32>,
+    /// The one that its cable leads to, which may have ended.
+    #[serde(default)]
+    pub switch: Option<Process>,
 }
 
 /// A process as the process table knows it: a pid alone may have been given away.
@@ -131,8 +134,8 @@ mod tests {
         let records = Records::new(dir.path());
         assert_eq!(records.all().expect("reads"), BTreeMap::new());
         let network: NetworkId = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
-        let plug =
-            Plug { number: HostNumber::new(2).expect("fine"), attachment: Attachment::Bridge, uid: 7, rate: Some(5) };
+        let (number, attachment) = (HostNumber::new(2).expect("fine"), Attachment::Bridge);
+        let plug = Plug { number, attachment, uid: 7, rate: Some(5), switch: None };
         let guest: GuestId = "0190a000-0000-7000-8000-000000000002".parse().expect("an id");
         let record = Record {
             group: 8,

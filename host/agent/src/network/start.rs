@@ -6,7 +6,7 @@ use umbel_wire::agent::{Refusal, StartOrder};
 use umbel_wire::launch::{Card, Driver};
 
 use super::Way;
-use super::switch::Cable;
+use super::cable::Cable;
 use crate::launch::Plug;
 use crate::launcher::NetworkNamespace;
 use crate::state::State;
@@ -25,8 +25,8 @@ pub fn plug(state: &State, order: &StartOrder, uid: u32) -> Result<(Option<Card>
         Way::Tap { namespace, group } => {
             Plug { network: NetworkNamespace::Of(namespace), group: Some(group), tun: true, ..Plug::default() }
         }
-        Way::Switch(Cable { frames, control }) => {
-            Plug { card: Some(frames), card_control: Some(control), ..Plug::default() }
+        Way::Switch(Cable { frames, keeper }) => {
+            Plug { card: Some(frames), card_control: Some(keeper), ..Plug::default() }
         }
     };
     Ok((Some(plugged.card), plug))

@@ -2,46 +2,118 @@
 //! user, which outlives the agent and is found again by pid, start time and boot.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
-use umbel_guest::GuestId;
+use umbel_guest::{Attachment, GuestId, NetworkId};
 
-use super::NetworkError;
+use super::cable::{self, Cable};
 use super::program::find;
-use super::record::Process;
+use super::record::{Process, Record};
+use super::{NetworkError, Networks, names, plugged_mut};
 use crate::process;
 
 /// As many as a /24 has guests.
 const PORTS: &str = "254";
-/// How long it may take to listen, and to answer.
+/// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a guest needs of a switch: the socket that frames come and go on, and the one that must stay
-/// open for as long as it is plugged in.
-#[derive(Debug)]
-pub struct Cable {
-    pub frames: OwnedFd,
-    pub control: OwnedFd,
+impl Networks {
+    /// The switch that a running guest is on, as a descriptor that is readable once it has ended. If its own
+    /// has ended already it is put on a new one first. `None` if it is on no switch.
+    pub fn on_a_switch(&self, guest: GuestId, shim: &OwnedFd) -> Result<Option<OwnedFd>, NetworkError> {
+        let mut known = self.lock();
+        let Some((network, record)) = plugged_mut(&mut known, guest) else { return Ok(None) };
+        let Some(plug) = record.plugs.get(&guest).filter(|plug| plug.attachment == Attachment::Switch) else {
+            return Ok(None);
+        };
+        if let Some(switch) = plug.switch.as_ref().and_then(open) {
+            return Ok(Some(switch));
+        }
+        let switch = self.standing_switch(network, record)?;
+        cable::rejoin(&names::switch(&self.layout, network), record.group, guest, &switch, shim)?;
+        tracing::info!(%guest, %network, "a guest is on a new switch");
+        let open = open(&switch);
+        self.now_on(network, record, guest, switch)?;
+        // One that has ended since is found ended by the next call.
+        open.map(Some).ok_or_else(|| NetworkError::Switch {
+            directory: names::switch(&self.layout, network),
+            source: io::Error::other("it ended at once"),
+        })
+    }
+
+    pub(super) fn plug_into_switch(
+        &self,
+        network: NetworkId,
+        record: &mut Record,
+        guest: GuestId,
+    ) -> Result<Cable, NetworkError> {
+        let switch = self.standing_switch(network, record)?;
+        let cable = cable::join(&names::switch(&self.layout, network), record.group, guest, &switch)?;
+        self.now_on(network, record, guest, switch)?;
+        Ok(cable)
+    }
+
+    /// With its last guest the switch goes.
+    pub(super) fn unplug_from_switch(
+        &self,
+        network: NetworkId,
+        record: &mut Record,
+        guest: GuestId,
+    ) -> Result<(), NetworkError> {
+        let directory = names::switch(&self.layout, network);
+        cable::unplug(&directory, guest)?;
+        if record.plugged(Attachment::Switch).next().is_none() {
+            end(&directory, record.switch.take().as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// The network's switch, started if there is none.
+    fn standing_switch(&self, network: NetworkId, record: &mut Record) -> Result<Process, NetworkError> {
+        if let Some(switch) = record.switch.as_ref().filter(|switch| open(switch).is_some()) {
+            return Ok(switch.clone());
+        }
+        let switch = start(&names::switch(&self.layout, network), record.group)?;
+        record.switch = Some(switch.clone());
+        self.records.save(network, record)?;
+        Ok(switch)
+    }
+
+    fn now_on(
+        &self,
+        network: NetworkId,
+        record: &mut Record,
+        guest: GuestId,
+        switch: Process,
+    ) -> Result<(), NetworkError> {
+        if let Some(plug) = record.plugs.get_mut(&guest) {
+            plug.switch = Some(switch);
+        }
+        self.records.save(network, record)
+    }
 }
 
-/// Starts one in a directory of its own. What an earlier one left there goes.
+/// Starts one in a directory of its own. What an earlier one left there goes, but for the ends of guests'
+/// cables: those are plugged into the new one.
 pub fn start(directory: &Path, user: u32) -> Result<Process, NetworkError> {
     let failed = |source| NetworkError::Switch { directory: directory.to_owned(), source };
     let program = find("vde_switch", "vde2")?;
     // A session of its own: neither Ctrl-C nor a closed terminal of the agent is meant for it.
     let session = find("setsid", "util-linux")?;
     stop_leftovers(directory).map_err(failed)?;
+    remove_all(&sockets(directory)).map_err(failed)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(directory.parent().unwrap_or(directory));
-    made.and_then(|()| fs::DirBuilder::new().mode(0o700).create(directory)).map_err(failed)?;
+    let made = made.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory));
+    made.map_err(failed)?;
     let mut command = Command::new(session);
     command.arg(program).args(["--numports", PORTS, "--mode", "0600", "--sock"]).arg(sockets(directory));
     command.env_clear().env("HOME", directory).current_dir(directory);
@@ -69,10 +141,16 @@ pub fn start(directory: &Path, user: u32) -> Result<Process, NetworkError> {
     Ok(Process { pid, start_time, boot_id: process::boot_id().map_err(failed)? })
 }
 
-pub fn is_there(switch: &Process) -> bool {
+/// A descriptor of it that is readable once it has ended; `None` if it has.
+pub fn open(switch: &Process) -> Option<OwnedFd> {
+    let pidfd = process::open_process(switch.pid, switch.start_time, &switch.boot_id)?;
     // One that has ended is in the process table until somebody has asked for its status.
-    process::reap(switch.pid);
-    process::open_process(switch.pid, switch.start_time, &switch.boot_id).is_some()
+    let ended = poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO);
+    if ended.is_ok_and(|ready| ready > 0) {
+        process::reap(switch.pid);
+        return None;
+    }
+    Some(pidfd)
 }
 
 /// Ends it and removes its directory. Repeating it does no harm.
@@ -84,111 +162,26 @@ pub fn end(directory: &Path, switch: Option<&Process>) -> Result<(), NetworkErro
         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
         process::wait_for(switch.pid);
     }
-    stop_leftovers(directory).map_err(|source| NetworkError::Switch { directory: directory.to_owned(), source })
-}
-
-/// Plugs a guest in, by the switch's own protocol (vde2, src/vde_switch/datasock.c): a request with the
-/// address of a datagram socket over a stream; the answer is the address of the switch's.
-pub fn join(directory: &Path, user: u32, guest: GuestId) -> Result<Cable, NetworkError> {
-    let failed = |source| NetworkError::Switch { directory: directory.to_owned(), source };
-    let own = cable(directory, guest);
-    remove(&own).map_err(failed)?;
-    let frames = UnixDatagram::bind(&own).map_err(failed)?;
-    // The switch sends to it by name.
-    fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    if Uid::effective().is_root() {
-        chown(&own, Some(user), Some(user)).map_err(failed)?;
-    }
-    let mut control = UnixStream::connect(control_socket(directory)).map_err(failed)?;
-    control.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    control.write_all(&request(&own, guest)).map_err(failed)?;
-    let mut answer = [0; ADDRESS];
-    control.read_exact(&mut answer).map_err(failed)?;
-    frames.connect(peer(&answer).ok_or_else(|| failed(io::Error::other("it answered no address")))?).map_err(failed)?;
-    control.set_read_timeout(None).map_err(failed)?;
-    Ok(Cable { frames: frames.into(), control: control.into() })
-}
-
-/// Takes away what a guest's end left of its cable. Repeating it does no harm.
-pub fn unplug(directory: &Path, guest: GuestId) -> Result<(), NetworkError> {
-    let failed = |source| NetworkError::Switch { directory: directory.to_owned(), source };
-    remove(&cable(directory, guest)).map_err(failed)
-}
-
-/// Length of a `sockaddr_un`: the family and 108 bytes of path (unix(7)).
-const ADDRESS: usize = 110;
-const MAGIC: u32 = 0xfeed_face;
-const PROTOCOL: u32 = 3;
-/// A new port, its number chosen by the switch.
-const NEW_CONTROL: u32 = 0;
-
-fn request(own: &Path, guest: GuestId) -> Vec<u8> {
-    let mut request = Vec::new();
-    for number in [MAGIC, PROTOCOL, NEW_CONTROL] {
-        request.extend(number.to_ne_bytes());
-    }
-    let family = u16::try_from(libc::AF_UNIX).unwrap_or_default();
-    request.extend(family.to_ne_bytes());
-    request.extend(own.as_os_str().as_bytes());
-    request.resize(12 + ADDRESS, 0);
-    request.extend(guest.short().as_bytes());
-    request.push(0);
-    request
-}
-
-fn peer(answer: &[u8; ADDRESS]) -> Option<&Path> {
-    let path = answer[2..].split(|byte| *byte == 0).next()?;
-    let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    path.is_absolute().then_some(path)
+    let gone = stop_leftovers(directory).and_then(|()| remove_all(directory));
+    gone.map_err(|source| NetworkError::Switch { directory: directory.to_owned(), source })
 }
 
 fn sockets(directory: &Path) -> PathBuf {
     directory.join("s")
 }
 
-fn control_socket(directory: &Path) -> PathBuf {
+pub(super) fn control_socket(directory: &Path) -> PathBuf {
     sockets(directory).join("ctl")
 }
 
-fn cable(directory: &Path, guest: GuestId) -> PathBuf {
-    directory.join(guest.short())
+/// Processes that work in the directory.
+fn stop_leftovers(directory: &Path) -> io::Result<()> {
+    if directory.exists() { process::end_all_in(directory) } else { Ok(()) }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+fn remove_all(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// Processes that work in the directory, and the directory.
-fn stop_leftovers(directory: &Path) -> io::Result<()> {
-    if !directory.exists() {
-        return Ok(());
-    }
-    process::end_all_in(directory)?;
-    fs::remove_dir_all(directory)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_as_the_switch_reads_it() {
-        let guest: GuestId = "0190a000-0000-7000-8000-0123456789ab".parse().expect("an id");
-        let request = request(Path::new("/r/v/a/0123456789ab"), guest);
-        assert_eq!(request.len(), 12 + ADDRESS + 13);
-        assert_eq!(request[..4], MAGIC.to_ne_bytes());
-        assert_eq!(request[14..33], *b"/r/v/a/0123456789ab");
-        assert!(request.ends_with(b"0123456789ab\0"));
-    }
-
-    #[test]
-    fn only_an_absolute_path_is_an_answer() {
-        let mut answer = [0; ADDRESS];
-        assert_eq!(peer(&answer), None);
-        answer[2..7].copy_from_slice(b"/r/v1");
-        assert_eq!(peer(&answer), Some(Path::new("/r/v1")));
     }
 }

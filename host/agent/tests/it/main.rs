@@ -13,6 +13,7 @@ mod outside;
 mod processors;
 mod refusals;
 mod shut_down;
+mod switch;
 mod tree;
 mod user;
 mod walls;

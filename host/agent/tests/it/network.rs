@@ -50,7 +50,13 @@ fn agent_with_names(house: &mut House, dns: Ipv4Addr) {
     house.start(command);
 }
 
-fn plugged(guest: GuestId, generation: u64, attachment: Attachment, network: NetworkId, last: u8) -> StartOrder {
+pub(crate) fn plugged(
+    guest: GuestId,
+    generation: u64,
+    attachment: Attachment,
+    network: NetworkId,
+    last: u8,
+) -> StartOrder {
     let card = Some(Card { attachment, network, number: number(last) });
     StartOrder { card, ..order(guest, generation) }
 }
