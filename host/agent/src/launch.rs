@@ -1,5 +1,4 @@
-//! Starting a guest: what the agent makes for it, and the launcher that it runs. Whatever fails, what
-//! was made is taken away again.
+//! Starting a guest: what the agent makes for it, and the launcher that it runs; and taking all of it away.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -62,19 +61,8 @@ pub struct Plug {
     pub card_control: Option<OwnedFd>,
 }
 
-/// Starts the shim of a guest.
+/// Starts the shim of a guest. What was made when it fails is [`take_away`]'s.
 pub fn launch(state: &State, start: &Start) -> Result<Run, Refusal> {
-    let launched = try_launch(state, start);
-    if launched.is_err() {
-        let guest = start.order.guest;
-        take_away(state, guest).unwrap_or_else(|error| {
-            tracing::error!(%guest, cause = in_full(&error), "a failed start left something behind");
-        });
-    }
-    launched
-}
-
-fn try_launch(state: &State, start: &Start) -> Result<Run, Refusal> {
     let (guest, memory) = (start.order.guest, start.order.memory);
     let cgroup = ready_cgroup(state, guest, memory, start.plug.tun)?;
     let walls = match &state.walls {
@@ -142,8 +130,6 @@ fn ready_cgroup(state: &State, guest: GuestId, memory: Memory, tun: bool) -> Res
     let Some(cgroup) = state.cgroup(guest) else { return Ok(None) };
     let wall =
         |wall: WallName| move |error: CgroupError| Refusal::Wall { wall: wall.to_string(), reason: in_full(&error) };
-    // What an earlier run may have left must not count as this one's.
-    cgroup.end_all().map_err(wall(WallName::Cgroup))?;
     cgroup.make(memory).map_err(wall(WallName::Cgroup))?;
     if state.without.keeps(WallName::Devices) {
         cgroup.allow_devices(tun).map_err(wall(WallName::Devices))?;

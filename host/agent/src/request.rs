@@ -11,11 +11,13 @@ use umbel_wire::frame;
 use umbel_wire::launch::{Filters, RootDisk, ShimOrder};
 use umbel_wire::shim::{Control, ShimState, Word};
 
+use crate::kernels::Kernel;
 use crate::launch::Start;
 use crate::ledger::{Entry, Run};
 use crate::policy::{StartMeans, check_generation, check_purge, check_start};
 use crate::shim::Shim;
 use crate::state::{State, failed, new_entry};
+use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
     control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, strays, tree, watch,
@@ -179,32 +181,10 @@ fn start(state: &Arc<State>, order: &StartOrder) -> Result<(), Refusal> {
     };
     let ledger = |e: crate::ledger::LedgerError| failed("writing the ledger")(&e);
     limits::prepare(state, guest, &order.limits)?;
-    state.put(guest, starting.clone()).map_err(ledger)?;
-    // From here on the ledger says that it is in use.
-    drop(used);
-    let shim_order = ShimOrder {
-        guest,
-        generation: order.generation,
-        name: order.name.clone(),
-        kernel: kernel.file,
-        memory: order.memory,
-        mode: order.mode,
-        clock: order.clock,
-        boot: order.boot,
-        root_disk,
-        card: None,
-        work: state.layout.work(guest),
-        filters: filters(state)?,
-    };
-    let plugged = network::start::plug(state, order, before.uid).inspect_err(|_| {
-        launch::take_away(state, guest).unwrap_or_else(|error| {
-            tracing::error!(%guest, cause = in_full(&error), "a failed start left something behind");
-        });
-    });
-    let launched = plugged.and_then(|(card, plug)| {
-        let order = ShimOrder { card, ..shim_order };
-        let start = Start { order, uid: before.uid, plug, kernel_libraries: kernel.libraries, tree };
-        launch::launch(state, &start)
+    let launched = state.put(guest, starting.clone()).map_err(ledger).and_then(|()| {
+        // From here on the ledger says that it is in use.
+        drop(used);
+        bring_up(state, order, before.uid, kernel, root_disk, tree)
     });
     match launched {
         Ok(run) => {
@@ -218,10 +198,41 @@ fn start(state: &Arc<State>, order: &StartOrder) -> Result<(), Refusal> {
             Ok(())
         }
         Err(refusal) => {
+            launch::take_away(state, guest).unwrap_or_else(|error| {
+                tracing::error!(%guest, cause = in_full(&error), "a failed start left something behind");
+            });
             state.put(guest, Entry { generation: order.generation, ..before }).map_err(ledger)?;
             Err(refusal)
         }
     }
+}
+
+/// What is made for it is taken away by the caller if this fails.
+fn bring_up(
+    state: &State,
+    order: &StartOrder,
+    uid: u32,
+    kernel: Kernel,
+    root_disk: RootDisk,
+    tree: Option<Tree>,
+) -> Result<Run, Refusal> {
+    let filters = filters(state)?;
+    let (card, plug) = network::start::plug(state, order, uid, &kernel)?;
+    let order = ShimOrder {
+        guest: order.guest,
+        generation: order.generation,
+        name: order.name.clone(),
+        kernel: kernel.file,
+        memory: order.memory,
+        mode: order.mode,
+        clock: order.clock,
+        boot: order.boot,
+        root_disk,
+        card,
+        work: state.layout.work(order.guest),
+        filters,
+    };
+    launch::launch(state, &Start { order, uid, plug, kernel_libraries: kernel.libraries, tree })
 }
 
 /// Walls that the shim raises. Landlock is asked for where the host has it; a host that can't filter system

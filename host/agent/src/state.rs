@@ -274,17 +274,19 @@ impl State {
     pub fn inventory(&self) -> Inventory {
         // The version first: what changes in between is told once more.
         let version = *self.version.borrow();
-        let facts = |(guest, entry, said): (GuestId, Entry, Vec<Said>)| GuestFacts {
-            guest,
-            generation: entry.seen_generation,
-            seen: entry.seen,
-            has_disk: self.layout.disk(guest).exists(),
-            said,
+        let facts = |(guest, g): (&GuestId, &Guest)| GuestFacts {
+            guest: *guest,
+            generation: g.entry.seen_generation,
+            seen: g.entry.seen.clone(),
+            has_disk: false,
+            said: g.said.iter().cloned().collect(),
         };
-        let guests =
-            self.lock().iter().map(|(id, g)| (*id, g.entry.clone(), g.said.iter().cloned().collect())).collect();
-        let guests: Vec<(GuestId, Entry, Vec<Said>)> = guests;
-        Inventory { version, guests: guests.into_iter().map(facts).collect() }
+        let mut guests: Vec<GuestFacts> = self.lock().iter().map(facts).collect();
+        // Disks are looked for while nobody waits.
+        for guest in &mut guests {
+            guest.has_disk = self.layout.disk(guest.guest).exists();
+        }
+        Inventory { version, guests }
     }
 
     /// Something in the inventory is new.

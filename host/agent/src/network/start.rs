@@ -7,15 +7,15 @@ use umbel_wire::launch::{Card, Driver};
 
 use super::Way;
 use super::cable::Cable;
+use crate::kernels::Kernel;
 use crate::launch::Plug;
 use crate::launcher::NetworkNamespace;
 use crate::state::State;
 
 /// Plugs the guest's card in, if it has one.
-pub fn plug(state: &State, order: &StartOrder, uid: u32) -> Result<(Option<Card>, Plug), Refusal> {
+pub fn plug(state: &State, order: &StartOrder, uid: u32, kernel: &Kernel) -> Result<(Option<Card>, Plug), Refusal> {
     let Some(card) = order.card else { return Ok((None, Plug::default())) };
-    let kernel = state.kernels.all().into_iter().find(|kernel| kernel.id == order.kernel);
-    let features = kernel.ok_or_else(|| Refusal::UnknownKernel { kernel: order.kernel.clone() })?.features;
+    let features = &kernel.features;
     let driver = if features.vector { Driver::Vector } else { Driver::Legacy };
     if driver == Driver::Legacy && !(features.tuntap && card.attachment == Attachment::Bridge) {
         return Err(Refusal::NotHere { what: format!("the kernel {} has no driver for such a card", order.kernel) });
