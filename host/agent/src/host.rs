@@ -13,6 +13,7 @@ use crate::{doctor, limits};
 pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
     let meminfo = meminfo()?;
     let disk = room(state.layout.data())?;
+    let walls = doctor::walls(&state.walls, &state.without);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(HostFacts {
         profile: state.profile(),
@@ -21,7 +22,7 @@ pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
         cores: u32::try_from(cores).unwrap_or(u32::MAX),
         disk_total_mib: (disk.blocks() * disk.fragment_size()) >> 20,
         disk_free_mib: (disk.blocks_available() * disk.fragment_size()) >> 20,
-        walls: doctor::walls(&state.walls, &state.without).into_iter().chain([limits::wall(state)]).collect(),
+        walls: walls.into_iter().chain([limits::wall(state)]).chain(state.networks.wall()).collect(),
     })
 }
 

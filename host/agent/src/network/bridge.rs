@@ -49,7 +49,6 @@ pub fn make(instance: &InstanceId, record: &Record, path: &Path) -> Result<(), N
     // there with such an address is dropped first of all.
     conf("route_localnet", "1")?;
     Program::Ip.feed(&format!("addr add {}/24 dev {veth}\nlink set dev {veth} up\n", record.subnet.gateway()))?;
-    forward_on_the_host()?;
     namespace::within(path, || {
         Program::Ip.feed(&format!(
             "link add name {BRIDGE} type bridge stp_state 0 mcast_snooping 0\n\
@@ -153,14 +152,4 @@ pub fn counters(open: &mut BTreeMap<NetworkId, File>, network: NetworkId, path: 
         }
     }
     Ok(String::from_utf8_lossy(&table).into_owned())
-}
-
-/// For the whole host, since packets come back in by any of its interfaces. It stays: whether others
-/// rely on it by now can't be known.
-fn forward_on_the_host() -> Result<(), NetworkError> {
-    let setting = "ipv4/ip_forward";
-    match fs::read_to_string(Path::new("/proc/sys/net").join(setting)) {
-        Ok(value) if value.trim() == "1" => Ok(()),
-        _ => set(setting, "1"),
-    }
 }

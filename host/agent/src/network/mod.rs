@@ -11,12 +11,15 @@
 //! Beside it, and without any right, guests may be plugged into a `vde_switch` of the network's own.
 //!
 //! Reading order: [`record`] (what is remembered), [`names`], [`subnet`], [`filter`] (what may pass,
-//! pure), [`bridge`] (links and taps), [`switch`] and [`cable`] (what leads there), [`namespace`] and
-//! [`program`] (how it is done), [`start`] (what a guest's start takes of it).
+//! pure), [`forwarding`] and [`firewall`] (what is the whole host's), [`bridge`] (links and taps), [`switch`] and
+//! [`cable`] (what leads there), [`namespace`] and [`program`] (how it is done), [`start`] (what a guest's start
+//! takes of it).
 
 pub mod bridge;
 pub mod cable;
 pub mod filter;
+pub mod firewall;
+pub mod forwarding;
 pub mod names;
 pub mod namespace;
 pub mod program;
@@ -35,12 +38,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::unistd::Gid;
 use umbel_guest::{Attachment, Forward, GuestId, Mac, NetworkId};
 use umbel_wire::Layout;
-use umbel_wire::agent::{Card, NetworkFacts, Refusal};
+use umbel_wire::agent::{Card, NetworkFacts, Refusal, Wall};
 use umbel_wire::launch;
 
 use crate::uid::{Range, UidError};
 use crate::{claims, in_full};
 use cable::Cable;
+use firewall::Firewall;
+use forwarding::Forwarding;
 use record::{Plug, Record, Records};
 use subnet::{Subnet, SubnetError};
 
@@ -65,6 +70,8 @@ pub enum NetworkError {
     Thread(#[source] io::Error),
     #[error("claiming a port of the host in {PORT_CLAIMS}")]
     Port(#[source] io::Error),
+    #[error("forwarding on the host (net.ipv4.ip_forward)")]
+    Forwarding(#[source] io::Error),
     #[error("the switch in {directory}")]
     Switch { directory: PathBuf, source: io::Error },
     #[error("plugging a running guest into the new switch in {directory}")]
@@ -106,18 +113,32 @@ pub struct Networks {
     known: Mutex<BTreeMap<NetworkId, Record>>,
     /// The counters of each namespace, open.
     counters: Mutex<BTreeMap<NetworkId, File>>,
+    firewall: Firewall,
 }
 
 impl Networks {
     pub fn open(layout: &Layout, groups: Option<Range>) -> Result<Self, NetworkError> {
         let records = Records::new(&layout.ledger());
         let known = Mutex::new(records.all()?);
-        Ok(Self { layout: layout.clone(), groups, records, dns: None, known, counters: Mutex::default() })
+        Ok(Self {
+            layout: layout.clone(),
+            groups,
+            records,
+            dns: None,
+            known,
+            counters: Mutex::default(),
+            firewall: Firewall::default(),
+        })
     }
 
     /// Asks this one for names instead of the first of /etc/resolv.conf that is not the host itself.
     pub fn ask_for_names(&mut self, dns: Ipv4Addr) {
         self.dns = Some(dns);
+    }
+
+    /// For the page that says what stands around guests; `None` in the personal profile, which forwards nothing.
+    pub fn wall(&self) -> Option<Wall> {
+        self.groups.map(|_| self.firewall.wall(self.layout.instance()))
     }
 
     pub fn ensure(&self, network: NetworkId) -> Result<NetworkFacts, Refusal> {
@@ -255,6 +276,9 @@ impl Networks {
         }
         if self.groups.is_some() {
             bridge::remove_all(self.layout.instance())?;
+            let given_back = Forwarding::of_the_host();
+            let given_back = given_back.and_then(|f| f.give_back(self.layout.instance(), self.layout.data()));
+            given_back.map_err(NetworkError::Forwarding)?;
         }
         Ok(())
     }
@@ -361,6 +385,8 @@ impl Networks {
             return Ok(());
         }
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).remove(&network);
+        let forwarding = Forwarding::of_the_host().and_then(|f| f.need(self.layout.instance(), self.layout.data()));
+        forwarding.map_err(NetworkError::Forwarding)?;
         bridge::make(self.layout.instance(), record, &path)?;
         self.filter_host(known)
     }

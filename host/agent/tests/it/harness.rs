@@ -238,7 +238,8 @@ impl House {
         let tables = tables.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let own = format!("umbel_{}", self.layout.instance());
         left.extend(tables.lines().filter(|line| line.contains(&own)).map(str::to_owned));
-        for claims in ["/run/umbel-subnets", "/run/umbel-ports"] {
+        let run = fs::read_dir("/run").into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+        for claims in run.filter(|path| path.to_string_lossy().starts_with("/run/umbel-")) {
             let files = fs::read_dir(claims).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
             let is_ours = |path: &PathBuf| {
                 fs::read_to_string(path).is_ok_and(|owner| owner.starts_with(&*self.data.path().to_string_lossy()))

@@ -1,6 +1,7 @@
 //! The agent as a program, with real shims and real kernels, as root or as an ordinary user. What a
 //! test makes on the host is looked for after it: see [`harness`].
 
+mod alone;
 mod calls;
 mod console;
 mod harness;
