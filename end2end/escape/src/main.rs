@@ -18,7 +18,9 @@ fn main() -> ExitCode {
         Some("--showconfig") => {
             println!("CONFIG_UML=y\nCONFIG_EXT4_FS=y\nCONFIG_BLK_DEV_COW_COMMON=y\nCONFIG_UML_NET_VECTOR=y")
         }
-        Some("--help") => println!("User Mode Linux v6.9.9-probe\n\nmem=<Amount of desired ram>"),
+        Some("--help") => {
+            println!("User Mode Linux v6.9.9-probe\n\nmem=<Amount of desired ram>\n\nseccomp=<on/off/auto>")
+        }
         // As a program that belongs to root and has the set-user-ID bit.
         Some("--who") => {
             return if call(libc::SYS_geteuid, &[]) == Ok(0) { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -64,6 +64,7 @@ pub const PROBES: &[Probe] = &[
     kernel("file-handle", &[CAPABILITIES, SECCOMP], "opens the root directory of the disk's file system by its number"),
     kernel("sibling-notices", &[MOUNT, UID], "speaks to another guest's shim as if it were that guest's kernel"),
     kernel("fill-work", &[MOUNT], "writes more to its own directory than the guest has memory"),
+    kernel("many-names", &[MOUNT], "makes thousands of files in its own directory, each of which the host remembers"),
     // Devices.
     kernel("terminals", &[DEVICES], "opens the host's terminals"),
     kernel("full", &[DEVICES], "opens a device that no guest has a use for"),

@@ -173,11 +173,14 @@ fn mount_root(place: &OwnedFd) -> io::Result<OwnedFd> {
     Ok(mounted)
 }
 
+/// A kernel makes about ten: its memory, sockets, what says its pid.
+const WORK_NAMES: u32 = 256;
+
 /// The guest's own tmpfs. With exec: the kernel maps its memory from there. Gone with the namespace.
 pub fn mount_work(place: &Path, bytes: u64, inmate: Inmate) -> Result<(), JailError> {
     make_directory(place)?;
     let Inmate { uid, gid, .. } = inmate;
-    let options = format!("uid={uid},gid={gid},mode=0700,size={bytes}");
+    let options = format!("uid={uid},gid={gid},mode=0700,size={bytes},nr_inodes={WORK_NAMES}");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("umbel"), place, Some("tmpfs"), flags, Some(options.as_str()))
         .map_err(|error| JailError::Work(place.to_owned(), error))

@@ -13,6 +13,7 @@ pub(super) const ATTACKS: &[(&str, Attack)] = &[
     ("long-file", long_file),
     ("locked-memory", locked_memory),
     ("fill-work", fill_work),
+    ("many-names", many_names),
     ("outlive-shim", outlive),
 ];
 
@@ -92,6 +93,16 @@ fn fill_work(aim: &Aim<'_>) -> Result<(), Refused> {
     let filled = (0..aim.number(0)?).try_for_each(|_| file.write_all(&part)).map_err(|e| refused(&e));
     fs::remove_file("fill").map_err(|e| refused(&e))?;
     filled
+}
+
+/// So many empty files.
+fn many_names(aim: &Aim<'_>) -> Result<(), Refused> {
+    let names: Vec<String> = (0..aim.number(0)?).map(|number| format!("name-{number}")).collect();
+    let made = names.iter().try_for_each(|name| File::create(name).map(drop)).map_err(|e| refused(&e));
+    for name in names {
+        let _ = fs::remove_file(name);
+    }
+    made
 }
 
 /// Leaves a process behind that counts on the disk every 10 ms for a minute, in a session of its own and
