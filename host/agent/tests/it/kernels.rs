@@ -13,6 +13,7 @@ use umbel_wire::agent::{KernelFacts, Refusal, Reply, Request, StopHow};
 
 use crate::console::Console;
 use crate::harness::{House, order, rounds};
+use crate::network::ends_well;
 
 pub(crate) fn kernels(house: &House) -> Vec<KernelFacts> {
     match house.connect().ask(&Request::Kernels {}) {
@@ -145,6 +146,79 @@ fn an_agent_that_is_killed_while_a_kernel_comes_or_goes_leaves_none_or_all_of_it
         }
     }
     assert_eq!(uploaded(&house), [""; 0]);
+}
+
+/// Unpacks the newest packages of Debian's unstable suite there. The machine's own lists stay as they are.
+fn unstable(place: &Path, packages: &[&str]) {
+    let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    fs::create_dir_all(place.join("lists/partial")).expect("made");
+    fs::create_dir_all(place.join("archives/partial")).expect("made");
+    let source = format!("deb [signed-by={keyring}] http://deb.debian.org/debian unstable main\n");
+    fs::write(place.join("sources.list"), source).expect("written");
+    let at = place.display();
+    let configuration = format!(
+        "Dir::Etc::SourceList \"{at}/sources.list\";\nDir::Etc::SourceParts \"/dev/null\";\n\
+         Dir::State::Lists \"{at}/lists\";\nDir::Cache \"{at}\";\nAcquire::Languages \"none\";\n\
+         APT::Sandbox::User \"\";\nAPT::Update::Error-Mode \"any\";\n"
+    );
+    fs::write(place.join("apt.conf"), configuration).expect("written");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        let output = command.args(arguments).env("APT_CONFIG", place.join("apt.conf")).current_dir(place).output();
+        let output = output.expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "this test needs deb.debian.org: {program} {arguments:?} failed: {said}");
+    };
+    run("apt-get", &["-q", "update"]);
+    let newest: Vec<String> = packages.iter().map(|package| format!("{package}/unstable")).collect();
+    let newest: Vec<&str> = newest.iter().map(String::as_str).collect();
+    run("apt-get", &[&["-q", "download"], newest.as_slice()].concat());
+    for file in fs::read_dir(place).expect("there").map(|entry| entry.expect("read").path()) {
+        if file.extension().is_some_and(|ending| ending == "deb") {
+            run("dpkg-deb", &["-x", &file.display().to_string(), "unpacked"]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "it downloads 40 MB from deb.debian.org: part of the long matrix"]
+fn a_kernel_of_another_release_comes_with_its_c_library_and_guests_boot_with_it() {
+    let house = House::new();
+    house.prepare();
+    let place = tempfile::tempdir_in("/var/tmp").expect("made");
+    unstable(place.path(), &["user-mode-linux", "libc6"]);
+    let unpacked = place.path().join("unpacked");
+    // As the panel takes packages apart.
+    let fill = |directory: &Path| {
+        fs::copy(unpacked.join("usr/bin/linux.uml"), directory.join("linux")).expect("in the package");
+        fs::create_dir(directory.join("lib")).expect("made");
+        let libraries = fs::read_dir(unpacked.join("usr/lib/x86_64-linux-gnu")).expect("in the package");
+        for library in libraries.map(|entry| entry.expect("read").path()) {
+            let name = library.file_name().expect("a name").to_string_lossy().into_owned();
+            if library.is_file() && name.contains(".so") {
+                fs::copy(&library, directory.join("lib").join(name)).expect("copied");
+            }
+        }
+    };
+    let alone = upload(&house, |directory| {
+        fs::copy(unpacked.join("usr/bin/linux.uml"), directory.join("linux")).expect("in the package");
+    });
+    match add(&house, "alone-1", alone) {
+        Err(Refusal::BadKernel { reason, .. }) => assert!(reason.contains("GLIBC_"), "{reason}"),
+        other => panic!("{other:?}; this machine has become as new as unstable"),
+    }
+    add(&house, "unstable-1", upload(&house, fill)).expect("a kernel");
+    let facts = kernels(&house).into_iter().find(|kernel| kernel.id == id("unstable-1")).expect("listed");
+    let mut number = 2;
+    for mode in facts.features.modes {
+        let guest = house.new_guest();
+        let start = umbel_wire::agent::StartOrder { kernel: id("unstable-1"), mode, ..order(guest, number) };
+        let mut console = Console::boot(&house, &start);
+        assert!(ends_well(&mut console, "grep -q root /etc/passwd && echo x >/root/x && sync"), "{}", console.text);
+        house.stop(guest, number + 1, StopHow::ShutDown).expect("asked");
+        assert_eq!(house.ended(guest), Exit::PoweredOff);
+        number += 2;
+    }
 }
 
 /// A program that says of itself that it is a kernel.
