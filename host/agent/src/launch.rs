@@ -20,7 +20,7 @@ use crate::jail::{self, Access, Bind, Jail};
 use crate::launcher::{LaunchOrder, LaunchReply, NetworkNamespace, ShimFiles, Walls};
 use crate::ledger::Run;
 use crate::process::{self, boot_id};
-use crate::rights::ProcessLimits;
+use crate::rights::{FILES, ProcessLimits};
 use crate::state::{self, State, failed, failed_at};
 use crate::tree::Tree;
 use crate::walls::{WallName, Without};
@@ -167,15 +167,22 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
     ShimOrder { kernel: jail::LINUX.into(), root_disk, work: jail::WORK.into(), ..order.clone() }
 }
 
-/// A file may become as long as the disk or the memory, whichever is longer.
+/// A file may become as long as the disk or the memory, whichever is longer. With the host's files as its root
+/// a kernel has one open for each that the guest has, and stops by itself at a number that its memory gives.
 fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> {
-    let length = match &order.root_disk {
+    let (length, files) = match &order.root_disk {
         RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => {
-            fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len()
+            (fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len(), FILES)
         }
-        RootDisk::Tree { .. } => 0,
+        RootDisk::Tree { .. } => (0, FILES + open_files(order.memory)),
     };
-    Ok(ProcessLimits { file_size: length.max(work_bytes + GAP) })
+    Ok(ProcessLimits { file_size: length.max(work_bytes + GAP), files })
+}
+
+/// How many files a kernel with so much memory has open at once (its fs.file-max; kernel: fs/file_table.c): a
+/// tenth of the memory at 1 KiB for each, and no less than `NR_FILE`.
+fn open_files(memory: Memory) -> u64 {
+    (memory.bytes() / 1024 / 10).max(8192)
 }
 
 /// Removes everything of a start that is not the guest's own data, and every process of it.
@@ -230,7 +237,7 @@ pub fn try_namespaces(work: &Path, without: &Without) -> Result<(), String> {
         network: NetworkNamespace::Own,
         group: None,
         jail,
-        limits: ProcessLimits { file_size: GAP },
+        limits: ProcessLimits { file_size: GAP, files: FILES },
         processor: None,
         shim: None,
     };

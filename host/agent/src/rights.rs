@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::walls::{WallName, Without};
 
 /// Descriptors of a process. In fast mode a kernel has one for each program of the guest.
-const FILES: u64 = 4096;
+pub const FILES: u64 = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RightsError {
@@ -49,6 +49,8 @@ impl RightsError {
 pub struct ProcessLimits {
     /// The longest file that may be written: the disk, or the memory, which is a file too.
     pub file_size: u64,
+    /// Open files of each process.
+    pub files: u64,
 }
 
 /// What a process is and may before it gives that up.
@@ -108,7 +110,7 @@ fn limit(limits: ProcessLimits) -> Result<(), RightsError> {
     // The memory of a guest in a core dump would lie about on the host.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(RightsError::CoreLimit)?;
     for (what, most) in [
-        (Resource::RLIMIT_NOFILE, FILES),
+        (Resource::RLIMIT_NOFILE, limits.files),
         (Resource::RLIMIT_FSIZE, limits.file_size),
         (Resource::RLIMIT_MEMLOCK, 0),
         (Resource::RLIMIT_MSGQUEUE, 0),

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::jail::{self, Access, Bind, Jail, JailError};
 use crate::launcher::{LauncherError, Walls, enter_user_namespace, inmate};
 use crate::libraries::{self, Library, LibraryError};
-use crate::rights::{self, Before, ProcessLimits, RightsError};
+use crate::rights::{self, Before, FILES, ProcessLimits, RightsError};
 use crate::walls::{WallName, Without};
 
 /// Of answers: a configuration has about 100 KiB.
@@ -321,7 +321,7 @@ fn as_first(order: &AskOrder) -> Result<u8, InsideError> {
         Walls::UserNamespace => Before::UserNamespace,
         Walls::Bare => Before::User,
     };
-    rights::give_up(before, ProcessLimits { file_size: 0 }, &order.without)?;
+    rights::give_up(before, ProcessLimits { file_size: 0, files: FILES }, &order.without)?;
     // The kernel has our uid now: it must not get at us, and a change of the uid has taken the bond away.
     prctl::set_dumpable(false).map_err(InsideError::Parent)?;
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(InsideError::Parent)?;

@@ -138,6 +138,26 @@ fn without_namespaces_the_hosts_files_are_a_root_all_the_same() {
     assert_eq!(house.ended(guest), Exit::PoweredOff);
 }
 
+/// Each file that a guest has open is open on the host too.
+#[test]
+fn a_guest_holds_thousands_of_the_hosts_files_open_and_goes_on() {
+    let mut house = House::new();
+    let ours = our_own(&mut house);
+    for (kernel, mode) in [(kernel(), KernelMode::Strict), (ours, KernelMode::Fast)] {
+        let guest = new_guest(&house);
+        let mut console = Console::boot(&house, &StartOrder { mode, ..start(guest, 2, &kernel) });
+        for fine in [
+            "find /usr -xdev -type f -perm -004 | head -n 6000 >/tmp/list; test $(wc -l </tmp/list) = 6000",
+            "(ulimit -n 8192; n=10; while read -r f; do eval \"exec $n<'$f'\" || exit; n=$((n+1)); done </tmp/list; \
+             test $n = 6010 && /usr/bin/env cat /usr/lib/os-release)",
+            "/usr/bin/env true && cat /etc/passwd /usr/lib/os-release",
+        ] {
+            assert!(ends_well(&mut console, &format!("{{ {fine}; }}")), "{fine}\n{}", console.text);
+        }
+        house.stop(guest, 3, StopHow::Kill).expect("killed");
+    }
+}
+
 /// What the tests above find kept from a guest is there to be found without the wall.
 #[test]
 fn without_a_root_directory_of_its_own_a_guest_reads_what_it_should_not() {
