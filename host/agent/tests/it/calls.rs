@@ -5,8 +5,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::Uid;
@@ -15,27 +13,21 @@ use umbel_wire::agent::{Card, Reply, Request, StartOrder, StopHow};
 
 use crate::console::Console;
 use crate::harness::{House, PATIENCE, generation, kernel, order, soon};
+use crate::kernels::built;
 use crate::living::cpu_ticks;
 
-/// Our own build among the kernels of the house, where `make kernel` has made one.
-fn our_own(house: &House) -> Option<KernelId> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kernel/build.sh");
-    let output = Command::new(script).arg("cached").output().expect("runs");
-    let built = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    if !built.is_file() {
-        eprintln!("SKIPPED: there is no kernel of our own; `make kernel` builds it");
-        return None;
-    }
+/// Our own build among the kernels of the house.
+fn our_own(house: &House) -> KernelId {
     let id: KernelId = "ours-1".parse().expect("a slug");
     let file = house.layout.kernel(&id).join("linux");
     fs::create_dir_all(file.parent().expect("inside of the data")).expect("made");
-    fs::copy(built, &file).expect("copied");
+    fs::copy(built(), &file).expect("copied");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
-    Some(id)
+    id
 }
 
-fn debian(_: &House) -> Option<KernelId> {
-    Some(kernel())
+fn debian(_: &House) -> KernelId {
+    kernel()
 }
 
 fn of_the_network(house: &House, network: NetworkId) -> [u8; 3] {
@@ -53,9 +45,9 @@ fn ends_well(console: &mut Console, command: &str) {
 }
 
 /// Disks with discard, programs, a card, the management console, a pause and a shut-down.
-fn everything_works(mode: KernelMode, attachment: Attachment, kernel: impl Fn(&House) -> Option<KernelId>) {
+fn everything_works(mode: KernelMode, attachment: Attachment, kernel: impl Fn(&House) -> KernelId) {
     let house = House::new();
-    let Some(kernel) = kernel(&house) else { return };
+    let kernel = kernel(&house);
     house.prepare();
     let attachment = if Uid::effective().is_root() { attachment } else { Attachment::Switch };
     let network = NetworkId(uuid::Uuid::now_v7());
@@ -139,7 +131,7 @@ fn our_kernel_in_fast_mode_on_a_switch() {
 fn our_kernel_with_time_travel_in_either_mode() {
     for mode in [KernelMode::Strict, KernelMode::Fast] {
         let house = House::new();
-        let Some(kernel) = our_own(&house) else { return };
+        let kernel = our_own(&house);
         house.prepare();
         let guest = house.new_guest();
         let start = StartOrder { kernel, mode, clock: Clock::TimeTravel, ..order(guest, 2) };
