@@ -28,6 +28,7 @@ pub struct Caller {
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
+    /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;
 
     async fn guest_list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError>;
@@ -51,7 +52,7 @@ pub trait Backend: Send + Sync + 'static {
     /// The classic example: two guests, C1 and C2, of the host's own files on one switch.
     async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError>;
 
-    /// Of all guests together.
+    /// Of all guests together; for administrators.
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError>;
     /// Root images that lie ready for adoption; for administrators.
     async fn stray_list(&self, caller: &Caller) -> Result<Vec<StrayShown>, AppError>;

@@ -163,6 +163,7 @@ pub(crate) fn panel() -> Fake {
             ),
         ],
         walls: hardware::walls(),
+        agent_away_since: None,
     }
 }
 

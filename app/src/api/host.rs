@@ -15,7 +15,7 @@ pub async fn overview() -> Result<OverviewShown, AppError> {
     told(backend()?.overview(&caller).await)
 }
 
-/// The host: what it has, what is promised, its walls and limits.
+/// The host: what it has, what is promised, its walls and limits; for administrators.
 #[server(prefix = "/_sf", endpoint = "host_fetch")]
 pub async fn host_fetch() -> Result<HostShown, AppError> {
     let caller = told(caller())?;

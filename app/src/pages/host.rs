@@ -2,16 +2,18 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use umbel_guest::Span;
 use umbel_guest::size::in_words;
 
+use crate::AppError;
 use crate::api::host::{host_fetch, host_metrics};
 use crate::live::Live;
+use crate::parts::away::AgentNotice;
 use crate::parts::graph::{Graphs, Ranges, chosen_span, ticks};
 use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::table::{Fact, PageHead, Used};
-use crate::parts::time::{Said, When};
 use crate::paths;
-use crate::shown::{AgentLink, HostShown};
+use crate::shown::{HostShown, MetricsShown};
 
 /// As often as a sample is taken.
 const LOOK_S: u64 = 5;
@@ -26,32 +28,48 @@ pub fn HostPage() -> impl IntoView {
     let metrics = Resource::new(move || (span.get(), tick.get()), |(span, _)| host_metrics(span));
     view! {
         <Title text="Host" />
-        <PageHead title="Host"><a class="button" href=paths::ADOPT>"Adopt a guest"</a></PageHead>
+        <PageHead title="Host"><Adopt host=host /></PageHead>
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match host.await {
-                    Ok(host) => view! { <Capacity host=host /> }.into_any(),
+                    Ok(host) => view! { <Shown host=host metrics=metrics span=span /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
         </Transition>
+    }
+}
+
+/// Who may see the host may adopt guests.
+#[component]
+fn Adopt(host: Resource<Result<HostShown, AppError>>) -> impl IntoView {
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                host.await.is_ok().then(|| view! { <a class="button" href=paths::ADOPT>"Adopt a guest"</a> })
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Shown(host: HostShown, metrics: Resource<Result<MetricsShown, AppError>>, span: Memo<Span>) -> impl IntoView {
+    let (memory_kib, cpu_permille) = (host.memory_total_mib.saturating_mul(1024), host.cores.max(1) * 1000);
+    view! {
+        <Capacity host=host />
         <section class="measured" aria-label="Measured">
             <h2>"All guests together"</h2>
             <Ranges span=span />
             <Transition>
                 {move || Suspend::new(async move {
-                    let (host, metrics) = (host.await, metrics.await);
-                    host.ok().zip(metrics.ok()).map(|(host, metrics)| view! {
-                        <Graphs
-                            shown=metrics
-                            memory_least_kib={host.memory_total_mib.saturating_mul(1024)}
-                            cpu_least_permille={host.cores.max(1) * 1000}
-                        />
+                    metrics.await.ok().map(|metrics| view! {
+                        <Graphs shown=metrics memory_least_kib=memory_kib cpu_least_permille=cpu_permille />
                     })
                 })}
             </Transition>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -60,17 +78,8 @@ fn Capacity(host: HostShown) -> impl IntoView {
     let used = total.saturating_sub(host.memory_available_mib.into());
     let disk_used = host.disk_total_mib.saturating_sub(host.disk_free_mib);
     let over = host.memory_promised_mib > total;
-    let away = match host.agent {
-        AgentLink::Here => None,
-        AgentLink::Away { since } => Some(view! {
-            <p class="notice attention" role="status">
-                "The agent has been away " <When at=since said=Said::Since />
-                ". What is asked for meanwhile is carried out once it is back."
-            </p>
-        }),
-    };
     view! {
-        {away}
+        <AgentNotice agent=host.agent />
         {over.then(|| view! {
             <p class="notice attention">
                 "More memory is promised than there is. Guests that run go on; a start that finds no room waits, and says so."

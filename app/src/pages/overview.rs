@@ -7,14 +7,14 @@ use super::guests::list::{GuestTable, NoGuests};
 use crate::api::guests::GuestAct;
 use crate::api::host::overview;
 use crate::live::Live;
+use crate::parts::away::AgentNotice;
 use crate::parts::badge::Mark;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationTable;
 use crate::parts::table::{Fact, PageHead, Used};
-use crate::parts::time::{Said, When};
 use crate::paths;
-use crate::shown::{AgentLink, GuestShown, HostShown, OverviewShown, WallShown};
+use crate::shown::{GuestShown, HostShown, OverviewShown, WallShown};
 
 /// Operations listed here; the rest is on the page of activity.
 const RECENT: usize = 8;
@@ -45,13 +45,13 @@ pub fn OverviewPage() -> impl IntoView {
 
 #[component]
 fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, administrator: bool) -> impl IntoView {
-    let OverviewShown { guests, mut operations, host } = shown;
+    let OverviewShown { guests, mut operations, agent, host } = shown;
     let more = operations.len() > RECENT;
     operations.truncate(RECENT);
     view! {
-        <AgentNotice link=host.agent />
+        <AgentNotice agent=agent />
         <Numbers guests=guests.clone() host=host.clone() />
-        <Walls walls=host.walls />
+        {host.map(|host| view! { <Walls walls=host.walls /> })}
         {if guests.is_empty() {
             view! { <NoGuests /> }.into_any()
         } else {
@@ -64,26 +64,11 @@ fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, administrator: bool)
     .into_any()
 }
 
+/// How many; of the host, how much is left.
 #[component]
-fn AgentNotice(link: AgentLink) -> impl IntoView {
-    match link {
-        AgentLink::Here => None,
-        AgentLink::Away { since } => Some(view! {
-            <p class="notice attention" role="status">
-                "The agent has been away " <When at=since said=Said::Since />
-                ". What is asked for meanwhile is carried out once it is back."
-            </p>
-        }),
-    }
-}
-
-/// How many, how much is left.
-#[component]
-fn Numbers(guests: Vec<GuestShown>, host: HostShown) -> impl IntoView {
+fn Numbers(guests: Vec<GuestShown>, host: Option<HostShown>) -> impl IntoView {
     let of = |badge: Badge| guests.iter().filter(|g| g.badge() == badge).count();
     let (all, running, crashed) = (guests.len(), of(Badge::Running), of(Badge::Crashed));
-    let memory = (u64::from(host.memory_total_mib), u64::from(host.memory_available_mib));
-    let disk = (host.disk_total_mib, host.disk_free_mib);
     view! {
         <dl class="facts">
             <Fact label="Guests">{all.to_string()}</Fact>
@@ -91,17 +76,27 @@ fn Numbers(guests: Vec<GuestShown>, host: HostShown) -> impl IntoView {
             {(crashed > 0).then(|| view! {
                 <Fact label="Crashed"><Mark shape="▲" class="badge failed" words="" />{crashed.to_string()}</Fact>
             })}
-            <Fact label="Memory free">
-                {format!("{} of {}", in_words(host.memory_available_mib), in_words(host.memory_total_mib))}
-                <Used label="Memory used" used=memory.0.saturating_sub(memory.1) total=memory.0 />
-            </Fact>
-            <Fact label="Disk free">
-                {format!("{} of {}", gib(disk.1), gib(disk.0))}
-                <Used label="Disk used" used=disk.0.saturating_sub(disk.1) total=disk.0 />
-            </Fact>
-            <Fact label="Cores">{host.cores.to_string()}</Fact>
-            <Fact label="Profile">{host.profile}</Fact>
+            {host.map(|host| view! { <Machine host=host /> })}
         </dl>
+    }
+    .into_any()
+}
+
+#[component]
+fn Machine(host: HostShown) -> impl IntoView {
+    let memory = (u64::from(host.memory_total_mib), u64::from(host.memory_available_mib));
+    let disk = (host.disk_total_mib, host.disk_free_mib);
+    view! {
+        <Fact label="Memory free">
+            {format!("{} of {}", in_words(host.memory_available_mib), in_words(host.memory_total_mib))}
+            <Used label="Memory used" used=memory.0.saturating_sub(memory.1) total=memory.0 />
+        </Fact>
+        <Fact label="Disk free">
+            {format!("{} of {}", gib(disk.1), gib(disk.0))}
+            <Used label="Disk used" used=disk.0.saturating_sub(disk.1) total=disk.0 />
+        </Fact>
+        <Fact label="Cores">{host.cores.to_string()}</Fact>
+        <Fact label="Profile">{host.profile}</Fact>
     }
     .into_any()
 }

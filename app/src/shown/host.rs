@@ -66,5 +66,7 @@ pub struct ImageShown {
 pub struct OverviewShown {
     pub guests: Vec<GuestShown>,
     pub operations: Vec<OperationShown>,
-    pub host: HostShown,
+    /// All that others than administrators are told of the host.
+    pub agent: AgentLink,
+    pub host: Option<HostShown>,
 }

@@ -27,6 +27,7 @@ pub(crate) struct Fake {
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
+    pub(crate) agent_away_since: Option<i64>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -106,10 +107,21 @@ fn kernel_choice() -> KernelChoice {
     }
 }
 
+fn administrators_only(caller: &Caller) -> Result<(), AppError> {
+    match caller.account.role {
+        Role::Administrator => Ok(()),
+        Role::User => Err(AppError::Forbidden { reason: "Only administrators do that.".into() }),
+    }
+}
+
 impl Fake {
+    fn agent(&self) -> AgentLink {
+        self.agent_away_since.map_or(AgentLink::Here, |since| AgentLink::Away { since })
+    }
+
     fn machine(&self) -> HostShown {
         HostShown {
-            agent: AgentLink::Here,
+            agent: self.agent(),
             profile: "hosting".into(),
             memory_total_mib: 4096,
             memory_available_mib: 2048,
@@ -130,11 +142,14 @@ impl Fake {
 
 #[async_trait]
 impl Backend for Fake {
-    async fn overview(&self, _: &Caller) -> Result<OverviewShown, AppError> {
-        Ok(OverviewShown { guests: self.guests.clone(), operations: self.operations.clone(), host: self.machine() })
+    async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
+        let host = administrators_only(caller).is_ok().then(|| self.machine());
+        let (guests, operations) = (self.guests.clone(), self.operations.clone());
+        Ok(OverviewShown { guests, operations, agent: self.agent(), host })
     }
 
-    async fn host(&self, _: &Caller) -> Result<HostShown, AppError> {
+    async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
+        administrators_only(caller)?;
         Ok(self.machine())
     }
 
@@ -194,7 +209,8 @@ impl Backend for Fake {
         Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
     }
 
-    async fn host_metrics(&self, _: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+    async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+        administrators_only(caller)?;
         Ok(self.metrics(span))
     }
 

@@ -62,6 +62,24 @@ async fn what_only_administrators_have_is_not_shown_to_others() {
     let backend = Fake { guests: vec![guest("web-1", Wanted::Running, Seen::Running { since: 0 })], ..Fake::default() };
     let (_, html) = page(backend, Some(caller(Role::User)), paths::GUESTS).await;
     assert!(!html.contains(">People<") && !html.contains(">Owner<"), "{html}");
+    assert!(!html.contains("href=\"/host\"") && !html.contains("href=\"/doctor\""), "{html}");
+    for path in [paths::HOST, paths::DOCTOR] {
+        let (status, html) = page(Fake::default(), Some(caller(Role::User)), path).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        assert!(!html.contains(paths::ADOPT) && !html.contains("All guests together"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
+    let backend = Fake { agent_away_since: Some(0), ..Fake::default() };
+    let (status, html) = page(backend.clone(), Some(caller(Role::User)), paths::OVERVIEW).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("The agent has been away") && !html.contains("Memory free"), "{html}");
+    for path in [paths::OVERVIEW, paths::HOST] {
+        let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
+        assert!(html.contains("The agent has been away") && html.contains("Memory free"), "{path}: {html}");
+    }
 }
 
 #[tokio::test]

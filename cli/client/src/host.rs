@@ -1,4 +1,4 @@
-//! The host for everybody, and what lies on it for adoption, for administrators.
+//! The host, and what lies on it for adoption: for administrators.
 
 use reqwest::Method;
 use umbel_guest::{GuestDraft, Span, StrayName};

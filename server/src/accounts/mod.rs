@@ -97,10 +97,11 @@ fn shown(account: Account) -> AccountShown {
     }
 }
 
-fn administrators_only(caller: &Caller) -> Result<(), AppError> {
+/// Others are told that only administrators do that; `what` is a verb and its object.
+pub(crate) fn administrators_only(caller: &Caller, what: &str) -> Result<(), AppError> {
     match caller.account.role {
         Role::Administrator => Ok(()),
-        Role::User => Err(AppError::Forbidden { reason: "Only administrators manage people.".into() }),
+        Role::User => Err(AppError::Forbidden { reason: format!("Only administrators {what}.") }),
     }
 }
 

@@ -18,13 +18,13 @@ use crate::store::{Db, StoreError};
 
 impl Accounts {
     pub async fn people_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, "manage people")?;
         Ok(account_list(&self.db).await?.into_iter().map(shown).collect())
     }
 
     /// With a first password that must be changed.
     pub async fn people_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, "manage people")?;
         let mut errors = FieldErrors::default();
         let name = errors.take(name.trim().parse::<AccountName>());
         let role = errors.take(role.parse::<Role>());
@@ -50,7 +50,7 @@ impl Accounts {
     /// Disabling ends the account's sessions and what is open with them. Nobody disables themself, and
     /// one administrator stays.
     pub async fn people_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, "manage people")?;
         if !enabled && account == caller.account.id {
             return Err(conflict("You can't disable your own account. Another administrator can."));
         }
@@ -73,7 +73,7 @@ impl Accounts {
 
     /// A new first password; ends the account's sessions.
     pub async fn people_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, "manage people")?;
         if account == caller.account.id {
             return Err(conflict("Change your own password on your account page."));
         }

@@ -8,7 +8,9 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{MemoryInsideShown, MetricsShown};
 use umbel_guest::{GuestId, Seen, Span};
 
+use super::overview::SEE_HOST;
 use super::{Guests, from_host};
+use crate::accounts::administrators_only;
 use crate::clock::SECOND;
 
 /// A guest is woken at most so often, however many pages look.
@@ -41,8 +43,9 @@ impl Guests {
         Ok(self.parts.link.host.metrics(Some(guest), span).await.map_err(from_host)?.into())
     }
 
-    /// Of all guests together: how busy the host is, everybody may see.
-    pub async fn host_metrics(&self, _caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+    /// Of all guests together, so of other people's too.
+    pub async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+        administrators_only(caller, SEE_HOST)?;
         Ok(self.parts.link.host.metrics(None, span).await.map_err(from_host)?.into())
     }
 

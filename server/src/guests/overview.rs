@@ -2,26 +2,36 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{HostShown, OverviewShown, WallShown};
+use umbel_app::shown::{HostShown, OverviewShown, Role, WallShown};
 use umbel_guest::Wanted;
 use umbel_wire::agent::Profile;
 
 use super::{Guests, checks};
+use crate::accounts::administrators_only;
 use crate::store::guests::guest_list;
 
 /// Operations on the first page.
 const RECENT: usize = 10;
+/// The machine, its walls and what all guests use of it.
+pub(super) const SEE_HOST: &str = "see the host";
 
 impl Guests {
     pub async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
+        let host = async {
+            match caller.account.role {
+                Role::Administrator => self.host(caller).await.map(Some),
+                Role::User => Ok(None),
+            }
+        };
         let (guests, mut operations, host) =
-            tokio::try_join!(self.list(caller), self.operation_list(caller, None), self.host(caller))?;
+            tokio::try_join!(self.list(caller), self.operation_list(caller, None), host)?;
         operations.truncate(RECENT);
-        Ok(OverviewShown { guests, operations, host })
+        Ok(OverviewShown { guests, operations, agent: self.parts.link.heard().agent, host })
     }
 
     /// While the agent is away, the last that was heard, or nothing but that.
-    pub async fn host(&self, _caller: &Caller) -> Result<HostShown, AppError> {
+    pub async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
+        administrators_only(caller, SEE_HOST)?;
         let facts = self.parts.link.facts().await;
         let guests = guest_list(&self.parts.db).await?;
         let running = guests.iter().filter(|guest| guest.seen.is_alive()).count();

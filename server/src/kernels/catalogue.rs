@@ -6,7 +6,8 @@ use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Ro
 use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, UploadId};
 use umbel_wire::agent::KernelFacts;
 
-use super::{Kernels, administrators_only, allows, settings};
+use super::{Kernels, MANAGE, allows, settings};
+use crate::accounts::administrators_only;
 use crate::guests::{from_host, requester};
 use crate::operations::{About, Params};
 use crate::store::guests::guest_list;
@@ -83,7 +84,7 @@ impl Kernels {
     }
 
     async fn say(&self, caller: &Caller, id: KernelId, edit: impl FnOnce(&mut Kernel) + Send) -> Result<(), AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, MANAGE)?;
         let parts = self.parts();
         self.known(&id).await?;
         let mut tx = parts.db.begin().await?;
@@ -103,7 +104,7 @@ impl Kernels {
 
     /// Refused while any guest has it, running or not, deleted and not yet purged ones included.
     pub async fn remove(&self, caller: &Caller, id: KernelId) -> Result<(), AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, MANAGE)?;
         let parts = self.parts();
         let kernel = self.known(&id).await?;
         if kernel.origin != KernelOrigin::Uploaded {

@@ -8,10 +8,6 @@ pub mod debian;
 mod settings;
 pub mod uploads;
 
-use umbel_app::AppError;
-use umbel_app::backend::Caller;
-use umbel_app::shown::Role;
-
 use crate::guests::Guests;
 use crate::parts::Parts;
 
@@ -33,9 +29,5 @@ impl Kernels {
     }
 }
 
-fn administrators_only(caller: &Caller) -> Result<(), AppError> {
-    match caller.account.role {
-        Role::Administrator => Ok(()),
-        Role::User => Err(AppError::Forbidden { reason: "Only administrators manage kernels.".into() }),
-    }
-}
+/// What managing them is called.
+const MANAGE: &str = "manage kernels";

@@ -4,7 +4,8 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{KernelSettings, Role, Topic, Who};
 
-use super::{Kernels, administrators_only};
+use super::{Kernels, MANAGE};
+use crate::accounts::administrators_only;
 use crate::store::meta::{Key, panel_fetch, panel_put};
 use crate::store::{Db, StoreError};
 
@@ -29,7 +30,7 @@ pub fn allows(who: Who, caller: &Caller) -> bool {
 
 impl Kernels {
     pub async fn set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError> {
-        administrators_only(caller)?;
+        administrators_only(caller, MANAGE)?;
         let parts = self.parts();
         let mut tx = parts.db.begin().await?;
         panel_put(&mut tx, Key::KernelChoice, settings.choice.word()).await?;

@@ -175,8 +175,12 @@ both! {
     async fn the_host_says_what_is_promised(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
         panel.made("a").await;
-        let host = panel.guests.host(&panel.anna).await.expect("a page");
+        let root = account(&fresh.db, "root", Role::Administrator).await;
+        let host = panel.guests.host(&root).await.expect("a page");
         assert_eq!((host.memory_promised_mib, host.guests_running), (64, 1));
         assert!(!host.checks.is_empty());
+        assert_eq!(panel.guests.host(&panel.anna).await.map(drop).expect_err("a user").status(), 403);
+        let overview = async |caller| panel.guests.overview(caller).await.expect("a page").host;
+        assert_eq!((overview(&panel.anna).await, overview(&root).await.is_some()), (None, true));
     }
 }
