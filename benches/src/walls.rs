@@ -17,7 +17,7 @@ pub(crate) async fn measure(
     pairs: u32,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let stand = with.client.host().await?.walls.into_iter().filter(|wall| wall.stands).map(|wall| wall.name);
+    let stand = with.client.host().await?.walls.into_iter().filter(|wall| wall.state.stands()).map(|wall| wall.name);
     let names: Vec<String> = if named.is_empty() { stand.collect() } else { named.to_vec() };
     let probe = Probe::build(with.scratch())?;
     for name in names {

@@ -3,38 +3,37 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, ForwardShown, GuestShown, KernelShown, NetworkGuest, NetworkShown, StrayShown, WallShown,
+    CheckShown, CheckState, ForwardShown, GuestShown, KernelShown, NetworkGuest, NetworkShown, StrayShown, WallShown,
 };
-use umbel_guest::{AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Series, Span};
+use umbel_guest::{
+    AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Series, Span, WallState,
+};
 use uuid::Uuid;
 
 pub(crate) fn walls() -> Vec<WallShown> {
-    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    let wall = |name: &str, state| WallShown { name: name.into(), state };
+    let stands = |name, does: &str| wall(name, WallState::Stands { does: does.into() });
     vec![
-        wall("cgroup", true, "Memory, processes and weight are limited, cgroup version 1."),
-        wall("network namespace", true, "A guest sees its owner's network and no other."),
-        wall("pid namespace", true, "It sees its own processes only; they end with it."),
-        wall("root directory", true, "Its kernel, its disks and three devices are all the files there are."),
-        wall("uid", true, "Each guest runs as a user of its own."),
+        stands("cgroup", "Memory, processes and weight are limited, cgroup version 1."),
+        stands("network namespace", "A guest sees its owner's network and no other."),
+        stands("pid namespace", "It sees its own processes only; they end with it."),
+        stands("root directory", "Its kernel, its disks and three devices are all the files there are."),
+        stands("uid", "Each guest runs as a user of its own."),
         wall(
             "Landlock",
-            false,
-            "The host's kernel has none (ENOSYS); the other walls stand without it. It begins with Linux 5.13, and is listed in the kernel's parameter lsm=.",
+            WallState::Missing {
+                why: "The host's kernel has none (ENOSYS); the other walls stand without it. It begins with Linux 5.13, and is listed in the kernel's parameter lsm=.".into(),
+            },
         ),
-        wall(
-            "seccomp",
-            false,
-            "Switched off by the administrator (--without-wall): guests may reach what it kept from them.",
-        ),
+        wall("seccomp", WallState::SwitchedOff),
     ]
 }
 
 pub(crate) fn checks() -> Vec<CheckShown> {
     let check = |name: &str, ok, detail: &str| CheckShown {
         name: name.into(),
-        ok,
+        state: if ok { CheckState::Enough } else { CheckState::TooLow { fix: format!("sysctl -w {name}=262144") } },
         detail: detail.into(),
-        fix: (!ok).then(|| format!("sysctl -w {name}=262144")),
     };
     vec![
         check(

@@ -6,11 +6,11 @@ use leptos_meta::Title;
 
 use crate::api::host::host_fetch;
 use crate::live::Live;
-use crate::parts::badge::Mark;
+use crate::parts::badge::{Mark, WallBadge};
 use crate::parts::copied::Copied;
 use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::table::PageHead;
-use crate::shown::{CheckShown, HostShown, WallShown};
+use crate::shown::{CheckShown, CheckState, HostShown, WallShown};
 
 #[component]
 pub fn DoctorPage() -> impl IntoView {
@@ -33,8 +33,8 @@ pub fn DoctorPage() -> impl IntoView {
 #[component]
 fn Findings(host: HostShown) -> impl IntoView {
     let HostShown { walls, checks, profile, .. } = host;
-    let down = walls.iter().filter(|wall| !wall.stands).count();
-    let low = checks.iter().filter(|check| !check.ok).count();
+    let down = walls.iter().filter(|wall| !wall.state.stands()).count();
+    let low = checks.iter().filter(|check| check.state != CheckState::Enough).count();
     let (class, summary) = match (down, low) {
         (0, 0) => ("notice", "All walls stand and every limit is high enough.".to_owned()),
         (0, low) => ("notice attention", format!("All walls stand; {} too low for many guests.", are(low, "limit"))),
@@ -73,9 +73,9 @@ fn WallTable(walls: Vec<WallShown>) -> impl IntoView {
                     .into_iter()
                     .map(|wall| view! {
                         <tr>
-                            <td data-label="Wall"><strong>{wall.name.clone()}</strong></td>
-                            <td data-label="State"><WallBadge wall=wall.clone() /></td>
-                            <td class="prose">{wall.detail}</td>
+                            <td data-label="Wall"><strong>{wall.name}</strong></td>
+                            <td data-label="State"><WallBadge state=wall.state.clone() /></td>
+                            <td class="prose">{wall.state.words().to_owned()}</td>
                         </tr>
                     })
                     .collect_view()}
@@ -83,16 +83,6 @@ fn WallTable(walls: Vec<WallShown>) -> impl IntoView {
         </table>
     }
     .into_any()
-}
-
-/// The agent says in its detail whether somebody switched it off.
-#[component]
-pub fn WallBadge(wall: WallShown) -> impl IntoView {
-    match (wall.stands, wall.detail.starts_with("Switched off")) {
-        (true, _) => view! { <Mark shape="●" class="badge running" words="Stands" /> },
-        (false, true) => view! { <Mark shape="✕" class="badge failed" words="Switched off" /> },
-        (false, false) => view! { <Mark shape="◌" class="badge attention" words="Missing" /> },
-    }
 }
 
 #[component]
@@ -107,14 +97,21 @@ fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
                         <tr>
                             <td data-label="Limit"><code>{check.name}</code></td>
                             <td data-label="State">
-                                {match check.ok {
-                                    true => view! { <Mark shape="●" class="badge running" words="Enough" /> },
-                                    false => view! { <Mark shape="▲" class="badge attention" words="Too low" /> },
+                                {match &check.state {
+                                    CheckState::Enough => view! { <Mark shape="●" class="badge running" words="Enough" /> },
+                                    CheckState::TooLow { .. } => {
+                                        view! { <Mark shape="▲" class="badge attention" words="Too low" /> }
+                                    }
                                 }}
                             </td>
                             <td class="prose">
                                 {check.detail}
-                                {check.fix.map(|fix| view! { <p class="fix">"As root of the host: " <Copied text=fix /></p> })}
+                                {match check.state {
+                                    CheckState::Enough => None,
+                                    CheckState::TooLow { fix } => {
+                                        Some(view! { <p class="fix">"As root of the host: " <Copied text=fix /></p> })
+                                    }
+                                }}
                             </td>
                         </tr>
                     })

@@ -8,7 +8,7 @@ use crate::api::guests::GuestAct;
 use crate::api::host::overview;
 use crate::live::Live;
 use crate::parts::away::AgentNotice;
-use crate::parts::badge::Mark;
+use crate::parts::badge::{Mark, WallBadge};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationTable;
@@ -108,7 +108,7 @@ fn gib(mib: u64) -> String {
 
 #[component]
 fn Walls(walls: Vec<WallShown>) -> impl IntoView {
-    let (all, standing) = (walls.len(), walls.iter().filter(|w| w.stands).count());
+    let (all, standing) = (walls.len(), walls.iter().filter(|w| w.state.stands()).count());
     (all > 0).then(|| {
         view! {
             <details class="walls">
@@ -118,13 +118,9 @@ fn Walls(walls: Vec<WallShown>) -> impl IntoView {
                         .into_iter()
                         .map(|wall| view! {
                             <li>
-                                {if wall.stands {
-                                    view! { <Mark shape="●" class="badge running" words="stands" /> }
-                                } else {
-                                    view! { <Mark shape="◌" class="badge attention" words="missing" /> }
-                                }}
+                                <WallBadge state=wall.state.clone() />
                                 <span>{wall.name}</span>
-                                <span class="meta">{wall.detail}</span>
+                                <span class="meta">{wall.state.words().to_owned()}</span>
                             </li>
                         })
                         .collect_view()}

@@ -1,4 +1,5 @@
 use leptos::prelude::*;
+use umbel_guest::WallState;
 use umbel_guest::state::Badge;
 
 use crate::shown::{OperationState, StepState};
@@ -66,6 +67,16 @@ pub fn StepBadge(state: StepState) -> impl IntoView {
         StepState::Done => ("●", "badge running", "done"),
         StepState::Failed => ("▲", "badge failed", "failed"),
         StepState::Undone => ("↶", "badge attention", "undone"),
+    };
+    view! { <Mark shape=shape class=class words=words /> }
+}
+
+#[component]
+pub fn WallBadge(state: WallState) -> impl IntoView {
+    let (shape, class, words) = match state {
+        WallState::Stands { .. } => ("●", "badge running", "Stands"),
+        WallState::SwitchedOff => ("✕", "badge failed", "Switched off"),
+        WallState::Missing { .. } => ("◌", "badge attention", "Missing"),
     };
     view! { <Mark shape=shape class=class words=words /> }
 }

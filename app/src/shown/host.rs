@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskSize, ImageId, ImageKind, Memory};
+use umbel_guest::{DiskSize, ImageId, ImageKind, Memory, WallState};
 
 use super::{GuestShown, OperationShown};
 
@@ -32,22 +32,30 @@ pub struct HostShown {
     pub checks: Vec<CheckShown>,
 }
 
-/// A limit of the host, whether it is high enough for many guests, and what to do if it isn't.
+/// A limit of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckShown {
     /// As sysctl(8) spells it, for example `vm.max_map_count`.
     pub name: String,
-    pub ok: bool,
+    pub state: CheckState,
     pub detail: String,
-    /// A command for the host's administrator.
-    pub fix: Option<String>,
+}
+
+/// Whether a limit is high enough for many guests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum CheckState {
+    Enough,
+    TooLow {
+        /// A command for the host's administrator.
+        fix: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallShown {
     pub name: String,
-    pub stands: bool,
-    pub detail: String,
+    pub state: WallState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

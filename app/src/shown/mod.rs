@@ -12,7 +12,7 @@ mod stray;
 
 pub use account::{AccountShown, FirstPassword, Role, SessionShown};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
-pub use host::{AgentLink, CheckShown, HostShown, ImageShown, OverviewShown, WallShown};
+pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};

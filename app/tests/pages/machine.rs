@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 use axum::http::StatusCode;
 use umbel_app::paths;
 use umbel_app::shown::{
-    CheckShown, ForwardShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown, StrayShown, WallShown,
+    CheckShown, CheckState, ForwardShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown, StrayShown,
+    WallShown,
 };
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Boot, Exit, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Seen, Series, Span,
-    Wanted,
+    WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -211,17 +212,16 @@ async fn a_kernel_says_what_it_can_and_why_it_stays() {
 
 #[tokio::test]
 async fn a_wall_that_does_not_stand_is_named_with_what_helps() {
-    let wall = |name: &str, stands, detail: &str| WallShown { name: name.into(), stands, detail: detail.into() };
+    let wall = |name: &str, state| WallShown { name: name.into(), state };
     let walls = vec![
-        wall("cgroup", true, "Memory is limited."),
-        wall("seccomp", false, "Switched off by the administrator (--without-wall)."),
-        wall("Landlock", false, "The host's kernel has none."),
+        wall("cgroup", WallState::Stands { does: "Memory is limited.".into() }),
+        wall("seccomp", WallState::SwitchedOff),
+        wall("Landlock", WallState::Missing { why: "The host's kernel has none.".into() }),
     ];
     let checks = vec![CheckShown {
         name: "kernel.pid_max".into(),
-        ok: false,
+        state: CheckState::TooLow { fix: "sysctl -w kernel.pid_max=131072".into() },
         detail: "32768: too few".into(),
-        fix: Some("sysctl -w kernel.pid_max=131072".into()),
     }];
     let html = seen(Fake { walls, checks, ..Fake::default() }, Role::Administrator, paths::DOCTOR).await;
     all_of(

@@ -8,7 +8,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
     ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
-    Span, StrayName, UploadId, Wanted,
+    Span, StrayName, UploadId, WallState, Wanted,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -379,13 +379,20 @@ pub struct HostFacts {
     pub checks: Vec<Check>,
 }
 
-/// A limit of the host, and whether it is high enough for many guests.
+/// A limit of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Check {
     pub name: String,
-    pub ok: bool,
+    pub state: CheckState,
     pub detail: String,
-    pub fix: Option<String>,
+}
+
+/// Whether it is high enough for many guests.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum CheckState {
+    Enough,
+    TooLow { fix: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -398,8 +405,7 @@ pub enum AgentLink {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Wall {
     pub name: String,
-    pub stands: bool,
-    pub detail: String,
+    pub state: WallState,
 }
 
 /// What a tab is told.

@@ -36,9 +36,9 @@ mod people;
 mod session;
 
 pub use answers::{
-    Account, Adopt, AgentLink, Check, Choice, Created, Event, FirstPassword, Forward, Guest, GuestChange, GuestForm,
-    HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network,
-    NetworkGuest, Operation, OperationState, Said, Step, StepState, Stray, Topic, UploadedFile, Wall,
+    Account, Adopt, AgentLink, Check, CheckState, Choice, Created, Event, FirstPassword, Forward, Guest, GuestChange,
+    GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics,
+    Network, NetworkGuest, Operation, OperationState, Said, Step, StepState, Stray, Topic, UploadedFile, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

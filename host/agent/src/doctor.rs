@@ -1,5 +1,6 @@
 //! What is said of each wall: what it does, or why it doesn't stand and what would help.
 
+use umbel_guest::WallState;
 use umbel_wire::agent::Wall;
 
 use crate::state::Walls;
@@ -8,16 +9,17 @@ use crate::walls::{WallName, Without};
 /// Every wall in the order in which they are raised.
 pub fn walls(walls: &Walls, without: &Without) -> Vec<Wall> {
     let wall = |name: WallName| {
-        let said = if without.keeps(name) { about(walls, name) } else { Err(SWITCHED_OFF.to_owned()) };
-        let stands = said.is_ok();
-        Wall { name: name.to_string(), stands, detail: said.unwrap_or_else(|why| why) }
+        let state = match without.keeps(name).then(|| about(walls, name)) {
+            Some(Ok(does)) => WallState::Stands { does },
+            Some(Err(why)) => WallState::Missing { why },
+            None => WallState::SwitchedOff,
+        };
+        Wall { name: name.to_string(), state }
     };
     WallName::ALL.into_iter().map(wall).collect()
 }
 
-const SWITCHED_OFF: &str =
-    "Switched off by the administrator (--without-wall): guests may reach what it kept from them.";
-
+/// What a wall does, or why it can't be had.
 fn about(walls: &Walls, name: WallName) -> Result<String, String> {
     match name {
         WallName::Landlock => return landlock_abi().map(|abi| format!("{LANDLOCK} This host's version is {abi}.")),

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use umbel_guest::{Generation, GuestId, Limits};
+use umbel_guest::{Generation, GuestId, Limits, WallState};
 use umbel_wire::agent::{Refusal, Wall};
 
 use crate::cgroup::Cgroup;
@@ -137,15 +137,16 @@ fn set(state: &State, cgroup: &Cgroup, limits: &Limits) -> Result<(), Refusal> {
 
 /// For the page that says what stands around guests.
 pub fn wall(state: &State) -> Wall {
-    let detail = match (&state.walls, device_of(state.layout.data())) {
-        (Walls::Personal { .. }, _) => "Limits need an agent that runs as root.".to_owned(),
-        (Walls::Hosting { cgroups: Err(reason), .. }, _) => format!("No cgroups: {reason}."),
+    let missing = |why| WallState::Missing { why };
+    let state = match (&state.walls, device_of(state.layout.data())) {
+        (Walls::Personal { .. }, _) => missing("Limits need an agent that runs as root.".to_owned()),
+        (Walls::Hosting { cgroups: Err(reason), .. }, _) => missing(format!("No cgroups: {reason}.")),
         (Walls::Hosting { cgroups: Ok(cgroups), .. }, Some(_)) if cgroups.has_io() => {
             let writes = match cgroups.version() {
                 1 => "writing only as far as it doesn't go through the host's page cache",
                 _ => "writing too",
             };
-            format!("Processors, processes and disk bandwidth: reading, {writes}.")
+            WallState::Stands { does: format!("Processors, processes and disk bandwidth: reading, {writes}.") }
         }
         (Walls::Hosting { .. }, device) => {
             let why = if device.is_none() {
@@ -153,10 +154,10 @@ pub fn wall(state: &State) -> Wall {
             } else {
                 "the host has no io controller"
             };
-            format!("Processors and processes. Disk bandwidth can't be limited: {why}.")
+            WallState::Stands { does: format!("Processors and processes. Disk bandwidth can't be limited: {why}.") }
         }
     };
-    Wall { name: "limits".into(), stands: matches!(state.walls, Walls::Hosting { cgroups: Ok(_), .. }), detail }
+    Wall { name: "limits".into(), state }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
-//! [`action`], [`console`], [`metrics`]; and [`by_hand`], for guests that nobody here has started.
+//! [`action`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here has started.
 
 pub mod action;
 pub mod by_hand;
@@ -20,6 +20,7 @@ pub mod spec;
 pub mod state;
 pub mod stray;
 pub mod sysrq;
+pub mod wall;
 
 pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
@@ -34,3 +35,4 @@ pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKi
 pub use state::{Exit, Phase, Seen, Wanted};
 pub use stray::StrayName;
 pub use sysrq::SysRqKey;
+pub use wall::WallState;

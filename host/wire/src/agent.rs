@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
     InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen, Series, Span,
-    UploadId,
+    UploadId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -198,9 +198,7 @@ pub struct HostFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
     pub name: String,
-    pub stands: bool,
-    /// What it is, or why it doesn't stand and what would help.
-    pub detail: String,
+    pub state: WallState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

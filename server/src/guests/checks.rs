@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use umbel_app::shown::CheckShown;
+use umbel_app::shown::{CheckShown, CheckState};
 
 /// A limit: its name as sysctl(8) spells it, the least that a thousand guests need, and what for.
 struct Limit {
@@ -42,15 +42,12 @@ pub(super) fn checks(values: &HashMap<String, String>) -> Vec<CheckShown> {
         let Limit { name, least, what } = limit;
         // Some are as large as a number gets, and then some.
         let value = values.get(*name)?.parse::<u64>().unwrap_or(u64::MAX);
-        let ok = value >= *least;
-        let enough = if ok { "enough" } else { "too few for a thousand guests" };
+        let (state, enough) = match value >= *least {
+            true => (CheckState::Enough, "enough"),
+            false => (CheckState::TooLow { fix: format!("sysctl -w {name}={least}") }, "too few for a thousand guests"),
+        };
         let value = if value >= i64::MAX as u64 { "no limit".to_owned() } else { value.to_string() };
-        Some(CheckShown {
-            name: (*name).to_owned(),
-            ok,
-            detail: format!("{value}: {what}; {enough}"),
-            fix: (!ok).then(|| format!("sysctl -w {name}={least}")),
-        })
+        Some(CheckShown { name: (*name).to_owned(), state, detail: format!("{value}: {what}; {enough}") })
     };
     LIMITS.iter().filter_map(of).collect()
 }
@@ -65,9 +62,10 @@ mod tests {
         let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let checks = checks(&values);
         let of = |name: &str| checks.iter().find(|check| check.name == name);
-        assert_eq!(of("kernel.pid_max").and_then(|c| c.fix.as_deref()), Some("sysctl -w kernel.pid_max=131072"));
-        assert!(of("fs.file-max").is_some_and(|c| c.ok && c.detail.starts_with("no limit")));
-        assert!(of("kernel.pty.max").is_some_and(|c| c.ok && c.fix.is_none()));
+        let low = CheckState::TooLow { fix: "sysctl -w kernel.pid_max=131072".into() };
+        assert_eq!(of("kernel.pid_max").map(|c| &c.state), Some(&low));
+        assert!(of("fs.file-max").is_some_and(|c| c.detail.starts_with("no limit")));
+        assert_eq!(of("kernel.pty.max").map(|c| &c.state), Some(&CheckState::Enough));
         assert_eq!(of("vm.max_map_count"), None, "what a machine doesn't say is not judged");
     }
 }

@@ -68,7 +68,7 @@ impl Guests {
             cores: facts.cores,
             disk_total_mib: facts.disk_total_mib,
             disk_free_mib: facts.disk_free_mib,
-            walls: walls.map(|w| WallShown { name: w.name, stands: w.stands, detail: w.detail }).collect(),
+            walls: walls.map(|w| WallShown { name: w.name, state: w.state }).collect(),
             memory_promised_mib,
             guests_running,
             checks,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use umbel_guest::InstanceId;
+use umbel_guest::{InstanceId, WallState};
 use umbel_wire::agent::Wall;
 
 use super::program::find;
@@ -39,16 +39,14 @@ fn look(prefix: &str) -> Wall {
         nft_drops(&rules, prefix).or_else(|| legacy.map(|_| LEGACY.replace("PREFIX", prefix)))
     });
     let name = "forwarding".to_owned();
-    match found {
-        Ok(None) => {
-            let detail = "No chain of the host's firewall keeps guests' packets from being forwarded.".into();
-            Wall { name, stands: true, detail }
-        }
-        Ok(Some(detail)) => Wall { name, stands: false, detail },
-        Err(error) => {
-            Wall { name, stands: false, detail: format!("Whether guests reach the net isn't known: {error}.") }
-        }
-    }
+    let state = match found {
+        Ok(None) => WallState::Stands {
+            does: "No chain of the host's firewall keeps guests' packets from being forwarded.".into(),
+        },
+        Ok(Some(why)) => WallState::Missing { why },
+        Err(error) => WallState::Missing { why: format!("Whether guests reach the net isn't known: {error}.") },
+    };
+    Wall { name, state }
 }
 
 const LEGACY: &str = "Guests may reach nothing: the chain FORWARD of iptables-legacy drops what no rule accepts, \

@@ -87,15 +87,15 @@ fn a_firewall_that_keeps_guests_from_the_net_is_named_with_what_helps() {
         let Reply::Host(facts) = house.connect().ask(&Request::Host {}) else { panic!("no facts") };
         facts.walls.into_iter().find(|wall| wall.name == "forwarding").expect("listed")
     };
-    assert!(wall().stands, "{:?}", wall());
+    assert!(wall().state.stands(), "{:?}", wall());
     // As Docker makes it.
     alone.nft(
         "add table ip filter; add chain ip filter FORWARD { type filter hook forward priority filter; policy drop; }",
     );
-    assert!(soon(PATIENCE, || !wall().stands), "{:?}", wall());
-    let detail = wall().detail;
-    let (_, help) = detail.split_once("What helps: ").expect("said");
+    assert!(soon(PATIENCE, || !wall().state.stands()), "{:?}", wall());
+    let state = wall().state;
+    let (_, help) = state.words().split_once("What helps: ").expect("said");
     let status = alone.within(|| Command::new("/bin/sh").args(["-c", help]).status().expect("runs"));
     assert!(status.success(), "{help}");
-    assert!(soon(PATIENCE, || wall().stands), "{:?}", wall());
+    assert!(soon(PATIENCE, || wall().state.stands()), "{:?}", wall());
 }

@@ -65,9 +65,9 @@ fn lives(house: &House, namespaces: bool) {
         Reply::Host(facts) => {
             assert_eq!(facts.profile, Profile::Personal);
             let uid = facts.walls.iter().find(|wall| wall.name == "uid").expect("listed");
-            assert!(!uid.stands && uid.detail.contains("trust"));
+            assert!(!uid.state.stands() && uid.state.words().contains("trust"));
             let pid = facts.walls.iter().find(|wall| wall.name == "pid namespace").expect("listed");
-            assert_eq!(pid.stands, namespaces, "{}", pid.detail);
+            assert_eq!(pid.state.stands(), namespaces, "{:?}", pid.state);
         }
         other => panic!("{other:?}"),
     }

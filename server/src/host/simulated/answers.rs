@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, KernelId, KernelOrigin, Limits,
-    Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId,
+    Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId, WallState,
 };
 use umbel_wire::agent::{
     GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder,
@@ -54,7 +54,7 @@ impl Host for Simulated {
             cores: 2,
             disk_total_mib: 20_480,
             disk_free_mib: inner.disk_free_mib,
-            walls: vec![Wall { name: "uid".into(), stands: true, detail: "one per guest".into() }],
+            walls: vec![Wall { name: "uid".into(), state: WallState::Stands { does: "one per guest".into() } }],
         })
     }
 
