@@ -58,6 +58,25 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+test("a page has its title all the time", async ({ page }) => {
+  await page.addInitScript(() => {
+    // Every text that it is given, also those that are gone at once.
+    window.titles = [];
+    const note = (change) => {
+      const text = Array.from(change.addedNodes, (node) => node.textContent).join("");
+      if (change.target.nodeName === "TITLE") window.titles.push(text);
+    };
+    new MutationObserver((changes) => changes.forEach(note)).observe(document, { subtree: true, childList: true });
+  });
+  for (const path of PAGES) {
+    await page.goto(path);
+    await live(page);
+    const heading = await page.getByRole("heading", { level: 1 }).innerText();
+    const titles = await page.evaluate(() => [...window.titles, document.title]);
+    expect(new Set(titles), path).toEqual(new Set([`${heading} · Umbel`]));
+  }
+});
+
 test("a new guest's advanced part can be used by everybody", async ({ page }) => {
   await page.goto("/guests/new");
   await live(page);

@@ -2,7 +2,7 @@
 
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
-use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_meta::MetaTags;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
@@ -99,11 +99,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 /// leaves, and everything is there without scripts.
 #[component]
 pub fn App() -> impl IntoView {
-    provide_meta_context();
+    // The head is the server's to write.
+    #[cfg(feature = "ssr")]
+    leptos_meta::provide_meta_context();
     Live::provide();
     Me::provide();
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Umbel".to_owned() } else { format!("{title} · Umbel") } />
         <Router>
             <Frame>
                 <Routes fallback=NotFoundPage>

@@ -2,7 +2,6 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use umbel_guest::GuestDraft;
 
@@ -15,6 +14,7 @@ use crate::parts::curve::bytes;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::{Fact, PageHead};
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{AdoptShown, KernelChoice, StrayShown};
 

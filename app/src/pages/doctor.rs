@@ -2,7 +2,6 @@
 //! what would help.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::api::host::host_fetch;
 use crate::live::Live;
@@ -10,6 +9,7 @@ use crate::parts::badge::{Mark, WallBadge};
 use crate::parts::copied::Copied;
 use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::table::PageHead;
+use crate::parts::title::Title;
 use crate::shown::{CheckShown, CheckState, HostShown, WallShown};
 
 #[component]

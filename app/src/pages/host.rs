@@ -1,7 +1,6 @@
 //! The host: what it has, what is promised, what is used.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use umbel_guest::Span;
 use umbel_guest::size::in_words;
 
@@ -12,6 +11,7 @@ use crate::parts::away::AgentNotice;
 use crate::parts::graph::{Graphs, Ranges, chosen_span, ticks};
 use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::table::{Fact, PageHead, Used};
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{HostShown, MetricsShown};
 

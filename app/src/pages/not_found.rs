@@ -1,8 +1,8 @@
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::AppError;
 use crate::parts::loaded::Problem;
+use crate::parts::title::Title;
 
 #[component]
 pub fn NotFoundPage() -> impl IntoView {

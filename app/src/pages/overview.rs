@@ -1,5 +1,4 @@
 use leptos::prelude::*;
-use leptos_meta::Title;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
 
@@ -13,6 +12,7 @@ use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationTable;
 use crate::parts::table::{Fact, PageHead, Used};
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{GuestShown, HostShown, OverviewShown, WallShown};
 

@@ -1,6 +1,5 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, account_list};
 use crate::live::Live;
@@ -9,6 +8,7 @@ use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
+use crate::parts::title::Title;
 use crate::shown::{AccountShown, FirstPassword, Role};
 
 #[component]

@@ -33,7 +33,7 @@ fn drawn(shape: &str) -> &'static str {
 #[component]
 pub fn Mark(shape: &'static str, class: &'static str, words: &'static str) -> impl IntoView {
     view! {
-        <span class=class data-state=words.to_lowercase()>
+        <span class=class data-state=words.to_ascii_lowercase()>
             // The sign is for those without the style sheet, which draws it alike with every font.
             <span class=drawn(shape) aria-hidden="true">{shape}</span>
             {words}

@@ -19,3 +19,4 @@ pub mod me;
 pub mod operation;
 pub mod table;
 pub mod time;
+pub mod title;

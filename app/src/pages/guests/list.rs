@@ -1,5 +1,4 @@
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::query_signal_with_options;
 use umbel_guest::Action;
@@ -15,6 +14,7 @@ use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationDoing;
 use crate::parts::table::PageHead;
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::GuestShown;
 

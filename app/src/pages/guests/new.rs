@@ -1,6 +1,5 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use umbel_guest::size::in_words;
 use umbel_guest::{Attachment, Clock, DiskKind, DiskSize, ImageKind, KernelMode, Limits, RestartPolicy};
 
@@ -11,6 +10,7 @@ use crate::parts::cards::first_free;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{GuestForm, ImageShown};
 

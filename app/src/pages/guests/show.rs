@@ -1,7 +1,6 @@
 //! A guest: its header and tabs around the page of a tab.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::components::{A, Outlet};
 use leptos_router::hooks::use_params_map;
 use umbel_guest::size::in_words;
@@ -18,6 +17,7 @@ use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::icon::Icon;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::time::{Said, When};
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::GuestShown;
 

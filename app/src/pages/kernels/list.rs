@@ -2,7 +2,6 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use umbel_guest::{KernelFeatures, KernelMode};
 
 use super::add::AddForm;
@@ -15,6 +14,7 @@ use crate::parts::form::Choice;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::table::PageHead;
+use crate::parts::title::Title;
 use crate::shown::{KernelSettings, KernelShown, KernelsShown, Who};
 
 #[component]

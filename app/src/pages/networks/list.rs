@@ -2,7 +2,6 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use umbel_guest::Attachment;
 
 use super::forwards::{ForwardForm, ForwardTable};
@@ -15,6 +14,7 @@ use crate::parts::copied::Copied;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::table::{Fact, PageHead};
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{NetworkGuest, NetworkShown};
 

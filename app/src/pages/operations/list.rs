@@ -1,11 +1,11 @@
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::api::operations::operation_list;
 use crate::live::Live;
 use crate::parts::loaded::{Problem, Skeleton};
 use crate::parts::operation::OperationTable;
 use crate::parts::table::PageHead;
+use crate::parts::title::Title;
 
 #[component]
 pub fn OperationListPage() -> impl IntoView {

@@ -1,6 +1,5 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use umbel_guest::OperationId;
 
@@ -11,6 +10,7 @@ use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::operation::OperationSteps;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
+use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::OperationShown;
 
