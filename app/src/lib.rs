@@ -17,6 +17,7 @@ pub mod api;
 pub mod app;
 #[cfg(feature = "ssr")]
 pub mod backend;
+pub mod codec;
 pub mod error;
 pub mod live;
 pub mod pages;

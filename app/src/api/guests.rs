@@ -4,6 +4,7 @@ use umbel_guest::{
 };
 
 use crate::AppError;
+use crate::codec::Answer;
 use crate::shown::{ConsoleTail, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
 #[cfg(feature = "ssr")]
 use crate::{
@@ -14,26 +15,26 @@ use crate::{
     shown::GuestChange,
 };
 
-#[server(prefix = "/_sf", endpoint = "guest_list")]
+#[server(prefix = "/_sf", endpoint = "guest_list", output = Answer)]
 pub async fn guest_list() -> Result<Vec<GuestShown>, AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_list(&caller).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_fetch")]
+#[server(prefix = "/_sf", endpoint = "guest_fetch", output = Answer)]
 pub async fn guest_fetch(guest: GuestId) -> Result<GuestShown, AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_fetch(&caller, guest).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_choices")]
+#[server(prefix = "/_sf", endpoint = "guest_choices", output = Answer)]
 pub async fn guest_choices() -> Result<GuestForm, AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_form(&caller).await)
 }
 
 /// `memory_exact` is the advanced field; empty, the chosen size counts. An empty limit is none.
-#[server(prefix = "/_sf", endpoint = "guest_create")]
+#[server(prefix = "/_sf", endpoint = "guest_create", output = Answer)]
 pub async fn guest_create(
     name: String,
     #[server(default)] image: String,
@@ -87,14 +88,14 @@ fn memory(chosen_mib: u32, exact: &str) -> Result<u32, AppError> {
     }
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_rename")]
+#[server(prefix = "/_sf", endpoint = "guest_rename", output = Answer)]
 pub async fn guest_rename(guest: GuestId, name: String, #[server(default)] note: String) -> Result<(), AppError> {
     let caller = told(caller())?;
     let change = GuestChange { name: Some(name), note: Some(note), ..GuestChange::default() };
     told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_reconfigure")]
+#[server(prefix = "/_sf", endpoint = "guest_reconfigure", output = Answer)]
 pub async fn guest_reconfigure(
     guest: GuestId,
     kernel: String,
@@ -118,7 +119,7 @@ pub async fn guest_reconfigure(
 }
 
 /// Whether it is started again with the host; at any time.
-#[server(prefix = "/_sf", endpoint = "guest_set_autostart")]
+#[server(prefix = "/_sf", endpoint = "guest_set_autostart", output = Answer)]
 pub async fn guest_set_autostart(guest: GuestId, autostart: bool) -> Result<(), AppError> {
     let caller = told(caller())?;
     let change = GuestChange { autostart: Some(autostart), ..GuestChange::default() };
@@ -126,7 +127,7 @@ pub async fn guest_set_autostart(guest: GuestId, autostart: bool) -> Result<(), 
 }
 
 /// All limits at once, also of a guest that runs. An empty one is none.
-#[server(prefix = "/_sf", endpoint = "guest_limit")]
+#[server(prefix = "/_sf", endpoint = "guest_limit", output = Answer)]
 pub async fn guest_limit(
     guest: GuestId,
     #[server(default)] cpu_weight: String,
@@ -141,14 +142,14 @@ pub async fn guest_limit(
     told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_sysrq")]
+#[server(prefix = "/_sf", endpoint = "guest_sysrq", output = Answer)]
 pub async fn guest_sysrq(guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_sysrq(&caller, guest, key).await)
 }
 
 /// Without them the page is still the guest's, so an error is no status of the page.
-#[server(prefix = "/_sf", endpoint = "guest_metrics")]
+#[server(prefix = "/_sf", endpoint = "guest_metrics", output = Answer)]
 pub async fn guest_metrics(guest: GuestId, span: Span) -> Result<MetricsShown, AppError> {
     let caller = told(caller())?;
     backend()?.guest_metrics(&caller, guest, span).await
@@ -156,7 +157,7 @@ pub async fn guest_metrics(guest: GuestId, span: Span) -> Result<MetricsShown, A
 
 /// Wakes the guest: to be asked while somebody looks, and not more often than every few seconds. Nothing
 /// comes of a guest that can't say it just now; that is no error of the page.
-#[server(prefix = "/_sf", endpoint = "guest_memory_inside")]
+#[server(prefix = "/_sf", endpoint = "guest_memory_inside", output = Answer)]
 pub async fn guest_memory_inside(guest: GuestId) -> Result<Option<MemoryInsideShown>, AppError> {
     let caller = told(caller())?;
     match backend()?.guest_memory_inside(&caller, guest).await {
@@ -166,7 +167,7 @@ pub async fn guest_memory_inside(guest: GuestId) -> Result<Option<MemoryInsideSh
 }
 
 /// C1 and C2 on one switch.
-#[server(prefix = "/_sf", endpoint = "example_create")]
+#[server(prefix = "/_sf", endpoint = "example_create", output = Answer)]
 pub async fn example_create() -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.example_create(&caller).await)?;
@@ -174,14 +175,14 @@ pub async fn example_create() -> Result<(), AppError> {
     Ok(())
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_act")]
+#[server(prefix = "/_sf", endpoint = "guest_act", output = Answer)]
 pub async fn guest_act(guest: GuestId, action: Action) -> Result<Option<OperationId>, AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_act(&caller, guest, action).await)
 }
 
 /// For good and at once; `name` must be the guest's own, typed.
-#[server(prefix = "/_sf", endpoint = "guest_purge")]
+#[server(prefix = "/_sf", endpoint = "guest_purge", output = Answer)]
 pub async fn guest_purge(guest: GuestId, name: String) -> Result<(), AppError> {
     let caller = told(caller())?;
     let shown = told(backend()?.guest_fetch(&caller, guest).await)?;
@@ -194,7 +195,7 @@ pub async fn guest_purge(guest: GuestId, name: String) -> Result<(), AppError> {
     Ok(())
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_console_tail")]
+#[server(prefix = "/_sf", endpoint = "guest_console_tail", output = Answer)]
 pub async fn guest_console_tail(guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
     let caller = told(caller())?;
     told(backend()?.guest_console_tail(&caller, guest, lines.min(500)).await)

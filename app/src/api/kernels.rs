@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use umbel_guest::{KernelId, OperationId, UploadId};
 
 use crate::AppError;
+use crate::codec::Answer;
 use crate::shown::{KernelsShown, Who};
 #[cfg(feature = "ssr")]
 use crate::{
@@ -10,20 +11,20 @@ use crate::{
     shown::{KernelDraft, KernelSettings},
 };
 
-#[server(prefix = "/_sf", endpoint = "kernel_list")]
+#[server(prefix = "/_sf", endpoint = "kernel_list", output = Answer)]
 pub async fn kernel_list() -> Result<KernelsShown, AppError> {
     let caller = told(caller())?;
     told(backend()?.kernel_list(&caller).await)
 }
 
 /// A place for files, which come by `PUT /api/v1/uploads/{upload}/{name}`.
-#[server(prefix = "/_sf", endpoint = "upload_begin")]
+#[server(prefix = "/_sf", endpoint = "upload_begin", output = Answer)]
 pub async fn upload_begin() -> Result<UploadId, AppError> {
     let caller = told(caller())?;
     told(backend()?.upload_begin(&caller).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "kernel_add")]
+#[server(prefix = "/_sf", endpoint = "kernel_add", output = Answer)]
 pub async fn kernel_add(
     upload: String,
     name: String,
@@ -33,26 +34,26 @@ pub async fn kernel_add(
     told(backend()?.kernel_add(&caller, KernelDraft { upload, name, note }).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "kernel_set_retired")]
+#[server(prefix = "/_sf", endpoint = "kernel_set_retired", output = Answer)]
 pub async fn kernel_set_retired(kernel: KernelId, retired: bool) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.kernel_set_retired(&caller, kernel, retired).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "kernel_set_note")]
+#[server(prefix = "/_sf", endpoint = "kernel_set_note", output = Answer)]
 pub async fn kernel_set_note(kernel: KernelId, #[server(default)] note: String) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.kernel_set_note(&caller, kernel, note).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "kernel_remove")]
+#[server(prefix = "/_sf", endpoint = "kernel_remove", output = Answer)]
 pub async fn kernel_remove(kernel: KernelId) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.kernel_remove(&caller, kernel).await)
 }
 
 /// Who may choose a kernel, and who may put one in.
-#[server(prefix = "/_sf", endpoint = "kernel_set_settings")]
+#[server(prefix = "/_sf", endpoint = "kernel_set_settings", output = Answer)]
 pub async fn kernel_set_settings(choice: Who, upload: Who) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.kernel_set_settings(&caller, KernelSettings { choice, upload }).await)

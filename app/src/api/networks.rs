@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use umbel_guest::GuestId;
 
 use crate::AppError;
+use crate::codec::Answer;
 use crate::shown::{ForwardShown, NetworkShown};
 #[cfg(feature = "ssr")]
 use crate::{
@@ -11,14 +12,14 @@ use crate::{
 };
 
 /// One's own; all of them for administrators.
-#[server(prefix = "/_sf", endpoint = "network_list")]
+#[server(prefix = "/_sf", endpoint = "network_list", output = Answer)]
 pub async fn network_list() -> Result<Vec<NetworkShown>, AppError> {
     let caller = told(caller())?;
     told(backend()?.network_list(&caller).await)
 }
 
 /// `host_port` may be empty: then the first free one is taken.
-#[server(prefix = "/_sf", endpoint = "forward_add")]
+#[server(prefix = "/_sf", endpoint = "forward_add", output = Answer)]
 pub async fn forward_add(
     guest: GuestId,
     guest_port: String,
@@ -44,7 +45,7 @@ fn port(field: &str, text: &str) -> Result<u16, umbel_guest::FieldError> {
     text.trim().parse().map_err(|_| umbel_guest::FieldError::new(field, "A port is 1 to 65535."))
 }
 
-#[server(prefix = "/_sf", endpoint = "forward_remove")]
+#[server(prefix = "/_sf", endpoint = "forward_remove", output = Answer)]
 pub async fn forward_remove(host_port: u16) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.forward_remove(&caller, host_port).await)

@@ -2,6 +2,7 @@ use leptos::prelude::*;
 use umbel_guest::{Attachment, Clock, KernelMode, StrayName};
 
 use crate::AppError;
+use crate::codec::Answer;
 use crate::shown::{AdoptShown, StrayShown};
 #[cfg(feature = "ssr")]
 use crate::{
@@ -10,19 +11,19 @@ use crate::{
     paths,
 };
 
-#[server(prefix = "/_sf", endpoint = "stray_list")]
+#[server(prefix = "/_sf", endpoint = "stray_list", output = Answer)]
 pub async fn stray_list() -> Result<Vec<StrayShown>, AppError> {
     let caller = told(caller())?;
     told(backend()?.stray_list(&caller).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "adopt_read")]
+#[server(prefix = "/_sf", endpoint = "adopt_read", output = Answer)]
 pub async fn adopt_read(command_line: String) -> Result<AdoptShown, AppError> {
     let caller = told(caller())?;
     told(backend()?.adopt_read(&caller, command_line).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "guest_adopt")]
+#[server(prefix = "/_sf", endpoint = "guest_adopt", output = Answer)]
 pub async fn guest_adopt(
     stray: StrayName,
     name: String,
