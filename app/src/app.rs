@@ -32,7 +32,7 @@ use crate::parts::me::Me;
 /// What `/pkg/*.js` and `*.wasm` are called; also in the workspace's Leptos metadata.
 pub const OUTPUT_NAME: &str = "umbel";
 
-/// All pages but the list of guests and a guest's head: each is a part of the wasm of its own, fetched when it is.
+/// All pages but the list of guests: each is a part of the wasm of its own, fetched when it is.
 macro_rules! parts {
     ($($part:ident: $page:ident),+ $(,)?) => {$(
         #[derive(Debug)]
@@ -54,6 +54,7 @@ macro_rules! parts {
 parts! {
     OverviewPart: OverviewPage,
     NewPart: GuestNewPage,
+    GuestHeadPart: GuestPage,
     GuestPart: GuestOverviewPage,
     ConsolePart: GuestConsolePage,
     ActivityPart: GuestActivityPage,
@@ -112,7 +113,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/guests") view=GuestListPage ssr=SsrMode::Async />
                     <Route path=path!("/guests/new") view={Lazy::<NewPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/guests/adopt") view={Lazy::<AdoptPart>::new()} ssr=SsrMode::Async />
-                    <ParentRoute path=path!("/guests/:guest") view=GuestPage ssr=SsrMode::Async>
+                    <ParentRoute path=path!("/guests/:guest") view={Lazy::<GuestHeadPart>::new()} ssr=SsrMode::Async>
                         <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
