@@ -20,6 +20,7 @@ use umbel_guest::GuestId;
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD};
 
 use super::record::Process;
+use super::switch::OwnSocket;
 use super::{NetworkError, switch};
 use crate::in_full;
 
@@ -45,8 +46,8 @@ pub fn join(directory: &Path, user: u32, guest: GuestId, on: &Process) -> Result
     let own = end(directory, guest);
     let frames = bound(&own, user).map_err(failed)?;
     let keeper = keeper().map_err(failed)?;
-    let port = Port::new(directory, &own, guest).map_err(failed)?;
-    frames.connect(&port.address).map_err(failed)?;
+    let port = Port::new(directory, user, &own, guest).map_err(failed)?;
+    frames.connect(port.socket.place()).map_err(failed)?;
     let its_end = port.its_end(on).inspect_err(|error| {
         tracing::warn!(%guest, cause = in_full(error), "if its switch ends, a guest may lose its card");
     });
@@ -71,11 +72,11 @@ pub fn rejoin(directory: &Path, user: u32, guest: GuestId, on: &Process, shim: &
         // one all the time. So the switch is given a stand-in, and its end then turned to the guest's.
         let stands_in = own.with_extension("new");
         let _stand_in = bound(&stands_in, user)?;
-        let port = Port::new(directory, &stands_in, guest)?;
+        let port = Port::new(directory, user, &stands_in, guest)?;
         remove(&stands_in)?;
         let its_end = port.its_end(on)?;
         disconnect(&its_end)?;
-        frames.connect(&port.address)?;
+        frames.connect(port.socket.place())?;
         its_end.connect(&own)?;
         keep(&keeper, &port, Some(&its_end))
     })();
@@ -92,19 +93,21 @@ pub fn unplug(directory: &Path, guest: GuestId) -> Result<(), NetworkError> {
 struct Port {
     control: UnixStream,
     address: PathBuf,
+    socket: OwnSocket,
 }
 
 impl Port {
     /// By the switch's own protocol (vde2, src/vde_switch/datasock.c): a request with the address of a
     /// datagram socket over a stream; the answer is the address of the switch's.
-    fn new(directory: &Path, socket: &Path, guest: GuestId) -> io::Result<Self> {
-        let mut control = UnixStream::connect(switch::control_socket(directory))?;
+    fn new(directory: &Path, user: u32, socket: &Path, guest: GuestId) -> io::Result<Self> {
+        let mut control = switch::control(directory, user)?;
         control.set_read_timeout(Some(PATIENCE))?;
         control.write_all(&request(socket, guest))?;
         let mut answer = [0; ADDRESS];
         control.read_exact(&mut answer)?;
         let address = peer(&answer).ok_or_else(|| io::Error::other("it answered no address"))?;
-        Ok(Self { control, address: address.to_owned() })
+        let socket = OwnSocket::open(directory, address, user)?;
+        Ok(Self { control, address: address.to_owned(), socket })
     }
 
     /// A copy of the switch's socket, whose name ends with the number that it has there.

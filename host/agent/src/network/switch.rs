@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
+use rustix::fs::{FileType, Mode, OFlags};
 use umbel_guest::{Attachment, GuestId, NetworkId};
 
 use super::cable::{self, Cable};
 use super::program::find;
 use super::record::{Process, Record};
 use super::{NetworkError, Networks, names, plugged_mut};
-use crate::process;
+use crate::{beneath, process};
 
 /// As many as a /24 has guests.
 const PORTS: &str = "254";
@@ -112,7 +113,9 @@ pub fn start(directory: &Path, user: u32) -> Result<Process, NetworkError> {
     stop_leftovers(directory).map_err(failed)?;
     remove_all(&sockets(directory)).map_err(failed)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(directory.parent().unwrap_or(directory));
-    let made = made.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory));
+    // Only in the inner one may the switch make names.
+    let made = made.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o711).create(directory));
+    let made = made.and_then(|()| fs::DirBuilder::new().mode(0o700).create(sockets(directory)));
     made.map_err(failed)?;
     let mut command = Command::new(session);
     command.arg(program).args(["--numports", PORTS, "--mode", "0600", "--sock"]).arg(sockets(directory));
@@ -121,14 +124,14 @@ pub fn start(directory: &Path, user: u32) -> Result<Process, NetworkError> {
     let silence = OwnedFd::from(UnixDatagram::unbound().map_err(failed)?);
     command.stdin(silence).stdout(Stdio::null()).stderr(Stdio::null());
     if Uid::effective().is_root() {
-        chown(directory, Some(user), Some(user)).map_err(failed)?;
+        chown(sockets(directory), Some(user), Some(user)).map_err(failed)?;
         // With the user the other groups go as well.
         command.uid(user).gid(user);
     }
     let mut child = command.spawn().map_err(failed)?;
     let pid = i32::try_from(child.id()).map_err(|e| failed(io::Error::other(e)))?;
     let until = Instant::now() + PATIENCE;
-    while UnixStream::connect(control_socket(directory)).is_err() {
+    while control(directory, user).is_err() {
         if let Some(status) = child.try_wait().map_err(failed)? {
             return Err(failed(io::Error::other(format!("it ended at once, {status}"))));
         }
@@ -170,8 +173,30 @@ fn sockets(directory: &Path) -> PathBuf {
     directory.join("s")
 }
 
-pub(super) fn control_socket(directory: &Path) -> PathBuf {
-    sockets(directory).join("ctl")
+/// A connection to the switch.
+pub(super) fn control(directory: &Path, user: u32) -> io::Result<UnixStream> {
+    OwnSocket::open(directory, &sockets(directory).join("ctl"), user).and_then(|ctl| UnixStream::connect(ctl.place()))
+}
+
+/// A socket's file where the switch may swap names: for as long as this is open it is the same, and it is one that
+/// the switch has made itself.
+pub(super) struct OwnSocket(OwnedFd);
+
+impl OwnSocket {
+    pub(super) fn open(directory: &Path, path: &Path, user: u32) -> io::Result<Self> {
+        let file = beneath::open(directory, path, OFlags::PATH, Mode::empty())?;
+        let facts = rustix::fs::fstat(&file)?;
+        let owner = if Uid::effective().is_root() { user } else { Uid::effective().as_raw() };
+        if facts.st_uid == owner && FileType::from_raw_mode(facts.st_mode) == FileType::Socket {
+            return Ok(Self(file));
+        }
+        Err(io::Error::other(format!("{} is no socket of the switch's own", path.display())))
+    }
+
+    /// Where connect(2) finds it, whatever its name means meanwhile.
+    pub(super) fn place(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
 }
 
 /// Processes that work in the directory.
@@ -183,5 +208,31 @@ fn remove_all(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_the_switch_has_made_is_connected_to() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let (directory, me) = (dir.path(), Uid::effective().as_raw());
+        fs::create_dir(sockets(directory)).expect("made");
+        let ctl = sockets(directory).join("ctl");
+        let _listener = UnixListener::bind(&ctl).expect("bound");
+        assert!(control(directory, me).is_ok());
+        symlink("ctl", sockets(directory).join("link")).expect("linked");
+        fs::write(sockets(directory).join("file"), "").expect("written");
+        let refused = |path: &Path| OwnSocket::open(directory, path, me).is_err();
+        assert!(refused(&sockets(directory).join("link")) && refused(&sockets(directory).join("file")));
+        assert!(refused(Path::new("/run/elsewhere")));
+        if Uid::effective().is_root() {
+            assert!(control(directory, 150_000_000).is_err(), "somebody else's");
+        }
     }
 }
