@@ -6,7 +6,7 @@ use leptos_meta::MetaTags;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 
-use crate::live::Live;
+use crate::live::{Live, MOMENT, Moment};
 use crate::pages::account::AccountPage;
 use crate::pages::adopt::AdoptPage;
 use crate::pages::doctor::DoctorPage;
@@ -74,6 +74,7 @@ parts! {
 /// The document around every page.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let nonce = use_nonce();
+    let made = use_context::<Moment>().map(|Moment(made)| view! { <meta name=MOMENT content=made /> });
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -81,6 +82,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
                 <meta name="color-scheme" content="light dark" />
+                {made}
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 // Before anything is painted, so that a dark page never flashes white.
                 <script src="/theme.js" nonce=nonce.clone()></script>

@@ -15,6 +15,14 @@ pub use versions::{Versions, Wire, backoff_ms};
 
 use crate::shown::Topic;
 
+/// What the panel had told when a page was made, so that nothing is missed until the page's socket is open. The server
+/// puts it into the context, the document carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment(pub String);
+
+/// The name of the document's `meta` element for it, and of the socket's argument.
+pub const MOMENT: &str = "moment";
+
 /// The tab's view of what has changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Live {

@@ -9,7 +9,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::backoff_ms;
-use super::{Live, Wire};
+use super::{Live, MOMENT, Wire};
 use crate::parts::browser::{chance, socket_address};
 use crate::paths;
 use crate::shown::{LiveEvent, Topic};
@@ -32,7 +32,10 @@ pub(super) fn open(live: Live) {
 }
 
 fn connect(line: &Rc<RefCell<Line>>) {
-    let Ok(socket) = WebSocket::new(&socket_address(paths::EVENTS)) else {
+    // The first one goes on from what the document shows; after it all is asked again.
+    let made = if line.borrow().tries == 0 { made() } else { None };
+    let address = made.map_or_else(|| paths::EVENTS.to_owned(), |made| format!("{}?{MOMENT}={made}", paths::EVENTS));
+    let Ok(socket) = WebSocket::new(&socket_address(&address)) else {
         return again(line);
     };
     let opened = {
@@ -75,6 +78,12 @@ fn connect(line: &Rc<RefCell<Line>>) {
     opened.forget();
     told.forget();
     closed.forget();
+}
+
+/// The moment at which the document was made.
+fn made() -> Option<String> {
+    let meta = leptos::prelude::document().query_selector(&format!("meta[name={MOMENT}]"));
+    meta.ok()??.get_attribute("content")
 }
 
 fn hear(line: &Rc<RefCell<Line>>, text: &str) {

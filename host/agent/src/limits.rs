@@ -157,7 +157,7 @@ pub fn wall(state: &State) -> Wall {
             WallState::Stands { does: format!("Processors and processes. Disk bandwidth can't be limited: {why}.") }
         }
     };
-    Wall { name: "limits".into(), state }
+    Wall { name: "shares".into(), state }
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use tokio::time::{Instant, interval_at, timeout};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
+use umbel_app::live::{MOMENT, Moment};
 use umbel_app::shown::{LiveEvent, Role, Topic};
 use umbel_guest::AccountId;
 use uuid::Uuid;
@@ -39,6 +40,7 @@ const OWNERS_MOST: usize = 4096;
 pub async fn open(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
+    RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let (upgrade, slot) = match (upgrade, panel.sockets.clone().try_acquire_owned()) {
@@ -48,7 +50,10 @@ pub async fn open(
     };
     // Whoever watches sessions looks at this one again now, so nothing is missed since it was read.
     let over = panel.accounts.session_over(&caller.session);
-    let listener = panel.events.listen();
+    let listener = match query.as_deref().and_then(|query| query.strip_prefix(MOMENT)?.strip_prefix('=')) {
+        Some(made) => panel.events.listen_since(&Moment(made.to_owned())),
+        None => panel.events.listen(),
+    };
     upgrade.max_message_size(FRAME_MOST).on_upgrade(async move |mut socket| {
         let tab = Tab { owners: HashMap::new(), number: 0, panel: panel.clone(), caller };
         let code = tokio::select! {

@@ -132,7 +132,13 @@ async fn with_own_status(response: Response) -> Response {
 
 async fn render(panel: Panel, caller: Caller, request: Request) -> Response<Body> {
     let options = panel.leptos.clone();
+    // Before anything is read.
+    let moment = panel.events.moment();
     let context = context(panel, caller, &nonce(&request));
+    let context = move || {
+        context();
+        provide_context(moment.clone());
+    };
     leptos_axum::render_app_async_with_context(context, move || shell(options.clone()))(request).await
 }
 
