@@ -15,7 +15,7 @@ use umbel_wire::Layout;
 use umbel_wire::agent::{Card, StartOrder, StopHow};
 
 use crate::console::{Console, text_of};
-use crate::harness::{House, kernels_of, order};
+use crate::harness::{House, kernels_of, order, put_kernel};
 
 /// So few that more of them are no burden.
 const PROCESSES: u32 = 128;
@@ -83,14 +83,6 @@ impl Den {
 
 pub(crate) fn attacker() -> KernelId {
     "attacker-1".parse().expect("a slug")
-}
-
-/// As an administrator does who has a kernel of another place.
-pub(crate) fn put_kernel(house: &House, id: &KernelId, file: &Path) {
-    let place = house.layout.kernel(id).join("linux");
-    fs::create_dir_all(house.layout.kernel(id)).expect("made");
-    fs::copy(file, &place).expect("copied");
-    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("set");
 }
 
 pub(crate) fn built(name: &str) -> PathBuf {

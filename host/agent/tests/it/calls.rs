@@ -3,8 +3,6 @@
 //! fails, and only what can't do without it fails too: a disk that may not be discarded from goes unnoticed,
 //! and it is the same kernel's test in strict mode that finds it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use nix::unistd::Uid;
@@ -12,17 +10,14 @@ use umbel_guest::{Attachment, Clock, Exit, HostNumber, KernelId, KernelMode, Net
 use umbel_wire::agent::{Card, Reply, Request, StartOrder, StopHow};
 
 use crate::console::Console;
-use crate::harness::{House, PATIENCE, generation, kernel, order, soon};
+use crate::harness::{House, PATIENCE, generation, kernel, order, put_kernel, soon};
 use crate::kernels::built;
 use crate::living::cpu_ticks;
 
 /// Our own build among the kernels of the house.
 fn our_own(house: &House) -> KernelId {
     let id: KernelId = "ours-1".parse().expect("a slug");
-    let file = house.layout.kernel(&id).join("linux");
-    fs::create_dir_all(file.parent().expect("inside of the data")).expect("made");
-    fs::copy(built(), &file).expect("copied");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
+    put_kernel(house, &id, &built());
     id
 }
 

@@ -303,6 +303,14 @@ pub(crate) fn kernel() -> KernelId {
     format!("{name}-{}", file.version).parse().expect("a slug")
 }
 
+/// As an administrator does who has a kernel of another place.
+pub(crate) fn put_kernel(house: &House, id: &KernelId, file: &Path) {
+    let place = house.layout.kernel(id).join("linux");
+    fs::create_dir_all(house.layout.kernel(id)).expect("made");
+    fs::copy(file, &place).expect("copied");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("set");
+}
+
 pub(crate) fn generation(number: u64) -> Generation {
     Generation { epoch: 1, number }
 }
