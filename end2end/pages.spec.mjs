@@ -115,6 +115,28 @@ test.describe("a network that is away for a moment", () => {
   });
 });
 
+test("what changes before a page's socket is open is seen", async ({ page, context }, info) => {
+  const other = await context.newPage();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.routeWebSocket(/\/events/, async (socket) => {
+    await held;
+    socket.connectToServer();
+  });
+  await page.goto("/people");
+
+  const name = `late-${info.project.name}`;
+  await other.goto("/people");
+  await live(other);
+  await other.getByLabel("Name", { exact: true }).fill(name);
+  await other.getByRole("button", { name: "Create account" }).click();
+  await expect(other.getByRole("heading", { name: "First password" })).toBeVisible();
+
+  await expect(page.getByRole("row", { name })).toHaveCount(0);
+  release();
+  await expect(page.getByRole("row", { name })).toBeVisible();
+});
+
 test("keys lead everywhere", async ({ page, viewport }) => {
   test.skip(viewport.width < 641, "a phone has no keyboard");
   await page.goto("/");

@@ -8,6 +8,8 @@ use crate::inside::{self, Probe, Shell};
 use crate::panel::{Panel, Setup};
 
 const ROUNDS: u32 = 3;
+/// What the host's page lists beside walls.
+const NO_WALLS: [&str; 2] = ["shares", "forwarding"];
 
 /// `named` are the walls to look at, all where it is empty.
 pub(crate) async fn measure(
@@ -18,11 +20,12 @@ pub(crate) async fn measure(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let stand = with.client.host().await?.walls.into_iter().filter(|wall| wall.state.stands()).map(|wall| wall.name);
-    let names: Vec<String> = if named.is_empty() { stand.collect() } else { named.to_vec() };
+    let walls = stand.filter(|name| !NO_WALLS.contains(&name.as_str()));
+    let names: Vec<String> = if named.is_empty() { walls.collect() } else { named.to_vec() };
     let probe = Probe::build(with.scratch())?;
     for name in names {
         let agent = [&setup.agent[..], &[format!("--without-wall={}", name.replace(' ', "-"))]].concat();
-        // Not all that the host's page lists is a wall that can be left out, and not all start without one.
+        // Not every agent starts without one.
         let measured = match Panel::start(&Setup { agent, ..setup.clone() }).await {
             Ok(without) => one(&format!("wall {name}"), with, &without, &probe, pairs, report).await,
             Err(error) => Err(error),

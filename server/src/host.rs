@@ -11,7 +11,8 @@ use umbel_guest::{
     SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder, StopHow, StrayFacts,
+    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder, StopHow,
+    StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -42,6 +43,7 @@ impl HostError {
 #[async_trait]
 pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn facts(&self) -> Result<HostFacts, HostError>;
+    async fn walls(&self) -> Result<Vec<Wall>, HostError>;
     async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError>;
     async fn kernel_add(&self, kernel: KernelId, upload: UploadId) -> Result<(), HostError>;
     async fn kernel_remove(&self, kernel: KernelId) -> Result<(), HostError>;

@@ -1,11 +1,11 @@
-//! The machine: memory, room, and which walls stand.
+//! The machine: memory and room, and which walls stand.
 
 use std::fs;
 use std::path::Path;
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 use umbel_guest::Memory;
-use umbel_wire::agent::{HostFacts, Refusal};
+use umbel_wire::agent::{HostFacts, Refusal, Wall};
 
 use crate::state::{State, failed};
 use crate::{doctor, limits};
@@ -13,7 +13,6 @@ use crate::{doctor, limits};
 pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
     let meminfo = meminfo()?;
     let disk = room(state.layout.data())?;
-    let walls = doctor::walls(&state.walls, &state.without);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(HostFacts {
         profile: state.profile(),
@@ -22,8 +21,12 @@ pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
         cores: u32::try_from(cores).unwrap_or(u32::MAX),
         disk_total_mib: (disk.blocks() * disk.fragment_size()) >> 20,
         disk_free_mib: (disk.blocks_available() * disk.fragment_size()) >> 20,
-        walls: walls.into_iter().chain([limits::wall(state)]).chain(state.networks.wall()).collect(),
     })
+}
+
+pub fn walls(state: &State) -> Vec<Wall> {
+    let walls = doctor::walls(&state.walls, &state.without).into_iter();
+    walls.chain([limits::wall(state)]).chain(state.networks.wall()).collect()
 }
 
 /// Room for others than root in the file system of this directory.

@@ -12,6 +12,7 @@ use umbel_guest::{GuestId, Sample, Series, Span};
 use umbel_wire::agent::Refusal;
 
 use crate::ledger::Run;
+use crate::processors::Measured;
 use crate::state::{State, failed};
 use crate::{in_full, now};
 
@@ -76,21 +77,22 @@ impl Meter {
         self.guests.retain(|guest, watched| runs.get(guest) == Some(&watched.run));
         let processes = runs.keys().any(|guest| state.cgroup(*guest).is_none()).then(Processes::look);
         let round = Round { at, processes, traffic: state.networks.traffic() };
-        let (mut samples, mut loads) = (Vec::new(), BTreeMap::new());
+        let (mut samples, mut running) = (Vec::new(), BTreeMap::new());
         for (guest, run) in &runs {
             match self.look(state, *guest, run, &round) {
                 Ok(Some((ring, sample))) => {
                     samples.push(sample);
-                    loads.insert(*guest, (run.pid, Some(sample.cpu_permille)));
+                    let rates = Some((sample.cpu_permille, sample.net_in_kib_s));
+                    running.insert(*guest, Measured { first: run.pid, rates });
                     write(ring, tick, &sample, *guest);
                 }
                 Ok(None) => {
-                    loads.insert(*guest, (run.pid, None));
+                    running.insert(*guest, Measured { first: run.pid, rates: None });
                 }
                 Err(error) => tracing::error!(%guest, cause = in_full(&error), "a guest can't be measured"),
             }
         }
-        state.processors.settle(&loads, |guest| match (state.cgroup(guest), runs.get(&guest)) {
+        state.processors.settle(&running, |guest| match (state.cgroup(guest), runs.get(&guest)) {
             (Some(cgroup), _) => cgroup.pids(),
             (None, Some(run)) => Processes::look().members(run.pid),
             (None, None) => Vec::new(),

@@ -1,7 +1,9 @@
 //! Which processor a guest's processes run on. A guest does one thing at a time: its kernel and its programs
 //! are processes that hand over to one another at every system call and page fault, and over to another,
 //! idle processor that takes several times as long. So they are kept on one, unless it is crowded: then
-//! the host's scheduler may do as it likes. See docs/decisions/one-processor-for-a-guest.md.
+//! the host's scheduler may do as it likes, as it may while a guest hears a stream from the net: whoever sends it
+//! is best beside the guest, and only the scheduler knows where that is. See
+//! docs/decisions/one-processor-for-a-guest.md.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,9 @@ const ROOMY: u32 = 600;
 const BUSY: u32 = 50;
 /// What a guest is taken for until it was measured: it boots.
 const NEW: u32 = 500;
+/// KiB/s into a guest from which on it hears a stream, and below which it doesn't any more.
+const STREAM: u32 = 6 * 1024;
+const TRICKLE: u32 = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -30,6 +35,16 @@ struct Seat {
     place: Place,
     /// Of a processor, in thousandths.
     load: u32,
+    streams: bool,
+}
+
+/// What was seen of a guest that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Its first process.
+    pub first: i32,
+    /// Of a processor, in thousandths, and KiB/s that came in from the net; once they were measured.
+    pub rates: Option<(u32, u32)>,
 }
 
 /// The processors that guests may run on, and which guest is where.
@@ -56,22 +71,25 @@ impl Processors {
         let mut seats = self.seats();
         seats.remove(&guest);
         let processor = emptiest(&tallies(&self.allowed, &seats))?;
-        seats.insert(guest, Seat { place: Place::On(processor), load: NEW });
+        seats.insert(guest, Seat { place: Place::On(processor), load: NEW, streams: false });
         Some(processor)
     }
 
-    /// Moves guests as their loads want it; these are all that run, each with its first process and its load in
-    /// thousandths of a processor, once that was measured. `family` are the processes of one.
-    pub fn settle(&self, loads: &BTreeMap<GuestId, (i32, Option<u32>)>, family: impl Fn(GuestId) -> Vec<i32>) {
+    /// Moves guests as their loads want it; these are all that run. `family` are the processes of one.
+    pub fn settle(&self, running: &BTreeMap<GuestId, Measured>, family: impl Fn(GuestId) -> Vec<i32>) {
         if self.allowed.is_empty() {
             return;
         }
         let mut seats = self.seats();
-        seats.retain(|guest, _| loads.contains_key(guest));
-        for (guest, (first, load)) in loads {
+        seats.retain(|guest, _| running.contains_key(guest));
+        for (guest, measured) in running {
             // One that an earlier agent has started.
-            let seat = seats.entry(*guest).or_insert_with(|| Seat { place: place_of(*first), load: 0 });
-            seat.load = load.unwrap_or(seat.load);
+            let place = || place_of(measured.first);
+            let seat = seats.entry(*guest).or_insert_with(|| Seat { place: place(), load: 0, streams: false });
+            if let Some((load, heard)) = measured.rates {
+                seat.load = load;
+                seat.streams = heard >= if seat.streams { TRICKLE } else { STREAM };
+            }
         }
         let before = seats.clone();
         settle(&self.allowed, &mut seats);
@@ -160,6 +178,7 @@ fn emptiest(tallies: &BTreeMap<usize, Tally>) -> Option<usize> {
 }
 
 fn settle(allowed: &[usize], seats: &mut BTreeMap<GuestId, Seat>) {
+    seats.values_mut().filter(|seat| seat.streams).for_each(|seat| seat.place = Place::Anywhere);
     let crowded = tallies(allowed, seats).into_iter().filter(|(_, tally)| tally.exceeds(CROWDED));
     for processor in crowded.map(|(processor, _)| processor) {
         let mut here: Vec<_> = seats.values_mut().filter(|seat| seat.place == Place::On(processor)).collect();
@@ -171,7 +190,8 @@ fn settle(allowed: &[usize], seats: &mut BTreeMap<GuestId, Seat>) {
         }
     }
     let mut tallies = tallies(allowed, seats);
-    let mut homeless: Vec<_> = seats.values_mut().filter(|seat| seat.place == Place::Anywhere).collect();
+    let homeless = seats.values_mut().filter(|seat| seat.place == Place::Anywhere && !seat.streams);
+    let mut homeless: Vec<_> = homeless.collect();
     homeless.sort_by_key(|seat| std::cmp::Reverse(seat.load));
     for seat in homeless {
         let Some(processor) = emptiest(&tallies) else { return };
@@ -192,7 +212,8 @@ mod tests {
 
     fn seats(given: &[(Place, u32)]) -> BTreeMap<GuestId, Seat> {
         let guest = |number: usize| GuestId(Uuid::from_u128(number as u128));
-        given.iter().enumerate().map(|(i, (place, load))| (guest(i), Seat { place: *place, load: *load })).collect()
+        let seat = |(place, load): &(Place, u32)| Seat { place: *place, load: *load, streams: false };
+        given.iter().enumerate().map(|(i, given)| (guest(i), seat(given))).collect()
     }
 
     fn settled(given: &[(Place, u32)]) -> Vec<Place> {
@@ -214,6 +235,19 @@ mod tests {
         assert_eq!(settled(&[(On(0), 1000), (On(1), 500), (On(1), 490)]), [On(0), Anywhere, On(1)]);
         assert_eq!(settled(&[(On(0), 660), (Anywhere, 660), (On(1), 660)]), [On(0), Anywhere, On(1)]);
         assert_eq!(settled(&[(On(0), 1000), (Anywhere, 900), (On(1), 5)]), [On(0), On(1), On(1)]);
+    }
+
+    #[test]
+    fn a_guest_that_hears_a_stream_goes_where_the_scheduler_wants_it_until_it_ends() {
+        let processors = Processors { allowed: vec![0, 1], seats: Mutex::default() };
+        let guest = GuestId(Uuid::nil());
+        processors.choose(guest);
+        let mut place = |heard| {
+            // Nobody is moved: it has no process.
+            processors.settle(&[(guest, Measured { first: 0, rates: Some((400, heard)) })].into(), |_| Vec::new());
+            processors.seats()[&guest].place
+        };
+        assert_eq!([0, 6000, 7000, 2000, 500].map(&mut place), [On(0), On(0), Anywhere, Anywhere, On(0)]);
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
     match request {
         Request::Hello { version } => hello(state, version),
         Request::Host {} => host::facts(state).map(Reply::Host),
+        Request::Walls {} => Ok(Reply::Walls { walls: host::walls(state) }),
         Request::Kernels {} => Ok(Reply::Kernels { kernels: state.kernels.all() }),
         Request::Images {} => Ok(Reply::Images { images: images(state) }),
         Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),

@@ -11,7 +11,7 @@ use umbel_guest::{
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -19,8 +19,10 @@ pub enum Request {
     Hello {
         version: u32,
     },
-    /// What the machine has: memory, room, walls.
+    /// What the machine has: memory, room, cores.
     Host {},
+    /// Which walls stand around guests. Two programs may be run for it, so no step of a guest asks it.
+    Walls {},
     /// Kernels that can be started now, probed.
     Kernels {},
     /// Takes over the kernel that the panel has put into its directory of uploads: `linux`, and the
@@ -158,6 +160,7 @@ pub enum StopHow {
 pub enum Reply {
     Hello { version: u32, instance: InstanceId, profile: Profile },
     Host(HostFacts),
+    Walls { walls: Vec<Wall> },
     Kernels { kernels: Vec<KernelFacts> },
     Images { images: Vec<ImageFacts> },
     Image(ImageFacts),
@@ -191,7 +194,6 @@ pub struct HostFacts {
     /// Room in the file system of the data directory.
     pub disk_total_mib: u64,
     pub disk_free_mib: u64,
-    pub walls: Vec<Wall>,
 }
 
 /// One wall around guests, and whether it stands.

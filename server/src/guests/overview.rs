@@ -32,15 +32,16 @@ impl Guests {
     /// While the agent is away, the last that was heard, or nothing but that.
     pub async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
         administrators_only(caller, SEE_HOST)?;
-        let facts = self.parts.link.facts().await;
+        let link = &self.parts.link;
+        let facts = tokio::try_join!(link.facts(), link.walls());
         let guests = guest_list(&self.parts.db).await?;
         let running = guests.iter().filter(|guest| guest.seen.is_alive()).count();
         let promised = guests.iter().filter(|guest| guest.seen.is_alive() || guest.wanted == Wanted::Running);
         let memory_promised_mib = promised.map(|guest| u64::from(guest.spec.memory.mib())).sum();
         let guests_running = u32::try_from(running).unwrap_or(u32::MAX);
         let checks = checks::checks(&checks::read());
-        let agent = self.parts.link.heard().agent;
-        let Ok(facts) = facts else {
+        let agent = link.heard().agent;
+        let Ok((facts, walls)) = facts else {
             return Ok(HostShown {
                 agent,
                 profile: "unknown".into(),
@@ -59,7 +60,6 @@ impl Guests {
             Profile::Hosting => "hosting",
             Profile::Personal => "personal (for trusted guests)",
         };
-        let walls = facts.walls.into_iter();
         Ok(HostShown {
             agent,
             profile: profile.into(),
@@ -68,7 +68,7 @@ impl Guests {
             cores: facts.cores,
             disk_total_mib: facts.disk_total_mib,
             disk_free_mib: facts.disk_free_mib,
-            walls: walls.map(|w| WallShown { name: w.name, state: w.state }).collect(),
+            walls: walls.into_iter().map(|w| WallShown { name: w.name, state: w.state }).collect(),
             memory_promised_mib,
             guests_running,
             checks,

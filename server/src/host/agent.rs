@@ -14,7 +14,7 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Reply, Request, StartOrder, StopHow,
-    StrayFacts, VERSION,
+    StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -106,6 +106,13 @@ impl Host for Agent {
         match self.call(&Request::Host {}, SOON).await? {
             Reply::Host(facts) => Ok(facts),
             other => Err(unexpected("host", other)),
+        }
+    }
+
+    async fn walls(&self) -> Result<Vec<Wall>, HostError> {
+        match self.call(&Request::Walls {}, SOON).await? {
+            Reply::Walls { walls } => Ok(walls),
+            other => Err(unexpected("walls", other)),
         }
     }
 

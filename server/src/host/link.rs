@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use umbel_app::shown::{AgentLink, Topic};
 use umbel_guest::{GuestId, NetworkId};
-use umbel_wire::agent::{GuestFacts, HostFacts, Inventory, NetworkFacts, Said};
+use umbel_wire::agent::{GuestFacts, HostFacts, Inventory, NetworkFacts, Said, Wall};
 
 use super::{Host, HostError};
 use crate::clock::Clock;
@@ -55,12 +55,41 @@ fn spoke(before: Option<&Inventory>, now: &Inventory) -> Vec<GuestId> {
     now.guests.iter().filter(|facts| !silent(facts)).map(|facts| facts.guest).collect()
 }
 
+/// What was answered last, for while the agent is away.
+#[derive(Debug)]
+struct Last<T>(Arc<Mutex<Option<T>>>);
+
+impl<T: Clone> Last<T> {
+    /// This answer, kept; where nobody gave one, the last.
+    fn or(&self, answer: Result<T, HostError>) -> Result<T, HostError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Ok(said) => Ok(last.insert(said).clone()),
+            Err(error) if error.is_away() => last.clone().ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<T> Clone for Last<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
 /// The host and what was heard of it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Link {
     pub host: Arc<dyn Host>,
     heard: watch::Sender<Heard>,
-    facts: Arc<Mutex<Option<HostFacts>>>,
+    facts: Last<HostFacts>,
+    walls: Last<Vec<Wall>>,
     /// Networks that stand on the host, as far as it said so: a list of guests asks for none of them.
     networks: Arc<Mutex<HashMap<NetworkId, NetworkFacts>>>,
     clock: Clock,
@@ -69,7 +98,8 @@ pub struct Link {
 impl Link {
     pub fn new(host: Arc<dyn Host>, clock: Clock) -> Self {
         let heard = Heard { agent: AgentLink::Away { since: clock.now() }, inventory: None, asked_at: 0, comings: 0 };
-        Self { host, heard: watch::Sender::new(heard), facts: Arc::default(), networks: Arc::default(), clock }
+        let heard = watch::Sender::new(heard);
+        Self { host, heard, facts: Last::default(), walls: Last::default(), networks: Arc::default(), clock }
     }
 
     pub fn heard(&self) -> Heard {
@@ -82,16 +112,12 @@ impl Link {
 
     /// Asks for the host's facts; while the agent is away, the last ones.
     pub async fn facts(&self) -> Result<HostFacts, HostError> {
-        match self.host.facts().await {
-            Ok(facts) => {
-                if let Ok(mut last) = self.facts.lock() {
-                    *last = Some(facts.clone());
-                }
-                Ok(facts)
-            }
-            Err(error) if error.is_away() => self.facts.lock().ok().and_then(|last| last.clone()).ok_or(error),
-            Err(error) => Err(error),
-        }
+        self.facts.or(self.host.facts().await)
+    }
+
+    /// Which walls stand; while the agent is away, which stood last.
+    pub async fn walls(&self) -> Result<Vec<Wall>, HostError> {
+        self.walls.or(self.host.walls().await)
     }
 
     /// What was last said of a network.

@@ -44,6 +44,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
                 Ok(Reply::Hello { version, instance, profile: Profile::Hosting })
             }
             Request::Host {} => host.facts().await.map(Reply::Host),
+            Request::Walls {} => host.walls().await.map(|walls| Reply::Walls { walls }),
             Request::Kernels {} => host.kernels().await.map(|kernels| Reply::Kernels { kernels }),
             Request::Images {} => host.images().await.map(|images| Reply::Images { images }),
             Request::ImagePrepare { image } => host.image_prepare(image).await.map(Reply::Image),

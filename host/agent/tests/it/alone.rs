@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use nix::sched::{CloneFlags, setns, unshare};
-use umbel_wire::agent::{Reply, Request, Wall};
+use umbel_wire::agent::Wall;
 
 use crate::harness::{House, PATIENCE, soon};
 use crate::network::{ensure, new_network};
@@ -83,10 +83,7 @@ fn forwarding_is_given_back_as_it_was_found_by_the_last_who_needs_it() {
 fn a_firewall_that_keeps_guests_from_the_net_is_named_with_what_helps() {
     let alone = Alone::new();
     let house = alone.house();
-    let wall = || -> Wall {
-        let Reply::Host(facts) = house.connect().ask(&Request::Host {}) else { panic!("no facts") };
-        facts.walls.into_iter().find(|wall| wall.name == "forwarding").expect("listed")
-    };
+    let wall = || -> Wall { house.walls().into_iter().find(|wall| wall.name == "forwarding").expect("listed") };
     assert!(wall().state.stands(), "{:?}", wall());
     // As Docker makes it.
     alone.nft(

@@ -17,7 +17,7 @@ use umbel_guest::{
     Boot, Clock, DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, KernelMode, Limits, Memory, Seen, Series,
     Span,
 };
-use umbel_wire::agent::{GuestFacts, Inventory, Refusal, Reply, Request, StartOrder, StopHow, VERSION};
+use umbel_wire::agent::{GuestFacts, Inventory, Refusal, Reply, Request, StartOrder, StopHow, VERSION, Wall};
 use umbel_wire::{Layout, frame};
 
 /// How long anything may take on a busy machine.
@@ -138,6 +138,13 @@ impl House {
     pub(crate) fn inventory(&self, after: u64, wait_ms: u32) -> Inventory {
         match self.connect().ask(&Request::Inventory { after, wait_ms }) {
             Reply::Inventory(inventory) => inventory,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn walls(&self) -> Vec<Wall> {
+        match self.connect().ask(&Request::Walls {}) {
+            Reply::Walls { walls } => walls,
             other => panic!("{other:?}"),
         }
     }

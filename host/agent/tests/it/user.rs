@@ -62,15 +62,14 @@ pub(crate) fn confined(house: &House, user: u32, more: &[&str]) -> Command {
 
 fn lives(house: &House, namespaces: bool) {
     match house.connect().ask(&Request::Host {}) {
-        Reply::Host(facts) => {
-            assert_eq!(facts.profile, Profile::Personal);
-            let uid = facts.walls.iter().find(|wall| wall.name == "uid").expect("listed");
-            assert!(!uid.state.stands() && uid.state.words().contains("trust"));
-            let pid = facts.walls.iter().find(|wall| wall.name == "pid namespace").expect("listed");
-            assert_eq!(pid.state.stands(), namespaces, "{:?}", pid.state);
-        }
+        Reply::Host(facts) => assert_eq!(facts.profile, Profile::Personal),
         other => panic!("{other:?}"),
     }
+    let walls = house.walls();
+    let uid = walls.iter().find(|wall| wall.name == "uid").expect("listed");
+    assert!(!uid.state.stands() && uid.state.words().contains("trust"));
+    let pid = walls.iter().find(|wall| wall.name == "pid namespace").expect("listed");
+    assert_eq!(pid.state.stands(), namespaces, "{:?}", pid.state);
     house.prepare();
     let guest = house.new_guest();
     let mut console = Console::boot(house, &order(guest, 2));

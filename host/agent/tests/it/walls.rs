@@ -11,7 +11,7 @@ use nix::unistd::Uid;
 use umbel_agent::libraries;
 use umbel_agent::walls::WallName;
 use umbel_guest::{Exit, GuestId, WallState};
-use umbel_wire::agent::{Refusal, Reply, Request, StopHow, Wall};
+use umbel_wire::agent::{Refusal, Request, StopHow};
 
 use crate::console::Console;
 use crate::harness::{House, PATIENCE, kernels_of, order, parent_of, soon};
@@ -33,13 +33,6 @@ fn kernel(house: &House, guest: GuestId) -> i32 {
     main().expect("it runs")
 }
 
-fn walls(house: &House) -> Vec<Wall> {
-    match house.connect().ask(&Request::Host {}) {
-        Reply::Host(facts) => facts.walls,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn mount_points(pid: i32) -> BTreeSet<PathBuf> {
     proc_of(pid, "mountinfo").lines().filter_map(|line| Some(line.split(' ').nth(4)?.into())).collect()
 }
@@ -47,7 +40,7 @@ fn mount_points(pid: i32) -> BTreeSet<PathBuf> {
 #[test]
 fn a_guests_processes_have_nothing_but_what_they_need() {
     if !Uid::effective().is_root() {
-        return assert!(walls(&House::new()).iter().any(|wall| !wall.state.stands()));
+        return assert!(House::new().walls().iter().any(|wall| !wall.state.stands()));
     }
     let house = House::new();
     house.prepare();
@@ -107,7 +100,7 @@ fn a_guests_processes_have_nothing_but_what_they_need() {
         assert!(options.contains("nosuid") && (place == "/dev" || options.contains("nodev")), "{line}");
         assert!(place == "/work" || !may_write || options.contains("noexec"), "{line}");
     }
-    assert!(walls(&house).iter().all(|wall| wall.state.stands()), "{:?}", walls(&house));
+    assert!(house.walls().iter().all(|wall| wall.state.stands()), "{:?}", house.walls());
     console.type_in("echo st\"\"ill here");
     console.until("still here\r\n");
 }
@@ -156,7 +149,7 @@ fn confined(house: &House, kind: Option<&str>, without: &[&str]) -> Command {
 fn a_wall_that_can_not_be_had_refuses_the_start_by_its_name() {
     let mut house = House::new();
     if !Uid::effective().is_root() {
-        return assert!(walls(&house).iter().any(|wall| wall.name == "uid" && !wall.state.stands()));
+        return assert!(house.walls().iter().any(|wall| wall.name == "uid" && !wall.state.stands()));
     }
     house.prepare();
     let guest = house.new_guest();
@@ -185,7 +178,7 @@ fn a_wall_that_can_not_be_had_refuses_the_start_by_its_name() {
     let without = ["network namespace", "devices"];
     let command = confined(&house, Some("net"), &without);
     house.start(command);
-    let off: Vec<_> = walls(&house).into_iter().filter(|wall| !wall.state.stands()).map(|wall| wall.name).collect();
+    let off: Vec<_> = house.walls().into_iter().filter(|wall| !wall.state.stands()).map(|wall| wall.name).collect();
     // Such an agent may not look at the host's firewall either, and says that.
     assert_eq!(off, [without[0], without[1], "forwarding"]);
     drop(Console::boot(&house, &order(guest, 2)));
@@ -204,7 +197,7 @@ fn each_wall_can_be_switched_off_alone_and_the_guest_still_boots() {
         let mut command = house.command();
         command.arg("serve").args(house.places()).args(["--without-wall", wall.words()]).stderr(house.log_file());
         house.start(command);
-        let said = walls(&house).into_iter().find(|said| said.name == wall.words()).expect("listed");
+        let said = house.walls().into_iter().find(|said| said.name == wall.words()).expect("listed");
         assert_eq!(said.state, WallState::SwitchedOff, "{wall}");
         drop(Console::boot(&house, &order(guest, number)));
         house.stop(guest, number + 1, StopHow::Kill).expect("killed");
