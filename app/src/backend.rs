@@ -4,6 +4,7 @@
 //! Whatever is not the caller's is [`AppError::NotFound`], never `Forbidden`: a stranger can't tell
 //! what exists.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,9 +13,9 @@ use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId,
 
 use crate::error::AppError;
 use crate::shown::{
-    AccountShown, AdoptShown, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm,
-    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
-    OperationShown, OverviewShown, SessionShown, StrayShown,
+    AccountShown, AdoptShown, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange,
+    GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown,
+    NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
 };
 
 /// Who asks.
@@ -23,10 +24,25 @@ pub struct Caller {
     pub account: AccountShown,
     /// The hash of the session that the request came with, as in [`SessionShown::id`].
     pub session: String,
+    pub came: Came,
+}
+
+/// From where somebody asks, for the audit; nothing is decided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    pub via: AuditVia,
+    pub address: Option<IpAddr>,
+}
+
+/// Nobody outside asks.
+impl Default for Came {
+    fn default() -> Self {
+        Self { via: AuditVia::Panel, address: None }
+    }
 }
 
 #[async_trait]
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: Send + Sync {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;

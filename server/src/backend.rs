@@ -1,4 +1,7 @@
-//! The panel behind the port that pages and REST use: a line per method into the nouns.
+//! The panel behind the port that pages and REST use: a line per method into the nouns. They meet it with
+//! the audit around it, in `audit/backend.rs`.
+
+use std::ops::Deref;
 
 use async_trait::async_trait;
 use umbel_app::AppError;
@@ -12,8 +15,20 @@ use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId,
 
 use crate::panel::Panel;
 
+/// Nothing that is done through it leaves a row: for the audit alone.
+#[derive(Debug)]
+pub(crate) struct Bare<'a>(pub(crate) &'a Panel);
+
+impl Deref for Bare<'_> {
+    type Target = Panel;
+
+    fn deref(&self) -> &Panel {
+        self.0
+    }
+}
+
 #[async_trait]
-impl Backend for Panel {
+impl Backend for Bare<'_> {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
         self.guests.overview(caller).await
     }

@@ -9,10 +9,15 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use tokio::runtime;
 use umbel_app::AppError;
+use umbel_app::backend::Came;
+use umbel_app::shown::{AuditAction, AuditKind, AuditVia};
 use umbel_guest::{AccountName, FieldError};
 
 use crate::accounts::passwords::Passwords;
 use crate::accounts::{first_run_token, reset_password};
+use crate::audit::commands::{self, AuditError, Known};
+use crate::audit::{Audit, What, Who};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, Flags, LogFormat, Machine};
 use crate::error::chain;
 use crate::identity::{self, IdentityError};
@@ -44,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         command: AdminCommand,
     },
+    /// About the rows of who did what; works beside a running panel
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +76,20 @@ enum AdminCommand {
     List(#[command(flatten)] Flags),
 }
 
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Names the first row that was changed, removed or put elsewhere, or says that there is none
+    Verify {
+        /// A row's number and hash that an earlier verify, an export or the log told
+        #[arg(long, value_name = "NUMBER:HASH")]
+        known: Option<Known>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Prints every row as a line of JSON
+    Export(#[command(flatten)] Flags),
+}
+
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -83,6 +107,8 @@ enum CommandError {
     Store(#[from] StoreError),
     #[error(transparent)]
     App(#[from] AppError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     #[error("{0}")]
     BadName(FieldError),
     #[error("there is no account {0}; umbel admin list names them")]
@@ -122,12 +148,43 @@ fn carry_out(command: Command) -> Result<(), CommandError> {
             Ok(())
         }
         Command::Admin { command } => admin(command),
+        Command::Audit { command } => audit(command),
     }
 }
 
 fn admin(command: AdminCommand) -> Result<(), CommandError> {
     let (AdminCommand::ResetPassword { flags, .. } | AdminCommand::FirstRunLink(flags) | AdminCommand::List(flags)) =
         &command;
+    with_database(flags, async |db, config, who| match &command {
+        AdminCommand::ResetPassword { name, .. } => reset(db, name, who).await,
+        AdminCommand::FirstRunLink(_) => link(db, config, who).await,
+        AdminCommand::List(_) => list(db).await,
+    })
+}
+
+fn audit(command: AuditCommand) -> Result<(), CommandError> {
+    let (AuditCommand::Verify { flags, .. } | AuditCommand::Export(flags)) = &command;
+    with_database(flags, async |db, _config, _who| match &command {
+        AuditCommand::Verify { known, .. } => verify(db, known.clone()).await,
+        AuditCommand::Export(_) => Ok(commands::export(db, &mut io::stdout().lock()).await?),
+    })
+}
+
+async fn verify(db: &Db, known: Option<Known>) -> Result<(), CommandError> {
+    let whole = commands::verify(db, known.map(|known| known.0)).await?;
+    let mut out = io::stdout().lock();
+    match whole.last {
+        Some(last) => writeln!(out, "{} rows fit. The last is {}:{}", whole.rows, last.number, last.hash)?,
+        None => writeln!(out, "There are no rows yet.")?,
+    }
+    Ok(())
+}
+
+/// On the panel's own rows, as the panel's account.
+fn with_database(
+    flags: &Flags,
+    work: impl AsyncFnOnce(&Db, &Config, Who) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let config = Config::load(flags, &Machine::this())?;
     logs::begin("error", LogFormat::Text);
     // A new one would be somebody else's: that the panel's own is elsewhere must be said.
@@ -136,25 +193,27 @@ fn admin(command: AdminCommand) -> Result<(), CommandError> {
     {
         return Err(CommandError::NoDatabase { path: path.clone() });
     }
+    // Before it becomes somebody else.
+    let who = Who::named(&identity::login_name(), Came { via: AuditVia::CommandLine, address: None });
     // SQLite's companion files belong to the panel's account too.
     identity::settle(&config.data, &config.data.join("panel"), &config.user)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let db = Db::open(&config.database).await?;
-        let done = match command {
-            AdminCommand::ResetPassword { name, .. } => reset(&db, &name).await,
-            AdminCommand::FirstRunLink(_) => link(&db, &config).await,
-            AdminCommand::List(_) => list(&db).await,
-        };
+        let done = work(&db, &config, who).await;
         db.close().await;
         done
     })
 }
 
-async fn reset(db: &Db, name: &str) -> Result<(), CommandError> {
+async fn reset(db: &Db, name: &str, who: Who) -> Result<(), CommandError> {
     let name: AccountName = name.parse().map_err(CommandError::BadName)?;
     let account = account_fetch_by_name(db, &name).await?.ok_or(CommandError::NoAccount(name))?;
-    let (first, ended) = reset_password(db, &Passwords::new(1), account.id).await?;
+    let what = What::new(AuditAction::AccountResetPassword, AuditKind::Account).of(account.id);
+    let what = what.named(account.name.as_str());
+    let passwords = Passwords::new(1);
+    let doing = reset_password(db, &passwords, account.id);
+    let (first, ended) = Audit::new(db.clone(), Clock::System).change(who, what, doing).await?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}", first.reveal())?;
     let mut err = io::stderr().lock();
@@ -170,8 +229,13 @@ async fn reset(db: &Db, name: &str) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn link(db: &Db, config: &Config) -> Result<(), CommandError> {
-    let token = first_run_token(db).await?.ok_or(CommandError::NotFirst)?;
+async fn link(db: &Db, config: &Config, who: Who) -> Result<(), CommandError> {
+    let what = What::new(AuditAction::FirstRunLink, AuditKind::Panel);
+    let doing = async {
+        let refused = || AppError::Conflict { message: CommandError::NotFirst.to_string() };
+        first_run_token(db).await?.ok_or_else(refused)
+    };
+    let token = Audit::new(db.clone(), Clock::System).change(who, what, doing).await?;
     writeln!(io::stdout().lock(), "{}", first_run_link(&config.origins(config.listen).shown(), &token))?;
     Ok(())
 }

@@ -49,6 +49,12 @@ pub fn settle(data: &Path, panel: &Path, user: &str) -> Result<(), IdentityError
     become_account(account.uid, account.gid)
 }
 
+/// Whose program this is, by name where the machine knows one.
+pub fn login_name() -> String {
+    let uid = Uid::current();
+    User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
 /// Whether it was not there before.
 fn make(path: &Path, mode: u32) -> Result<bool, IdentityError> {
     let is_new = !path.exists();

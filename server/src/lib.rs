@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`cli`] (the commands), [`config`], [`serve`] (the panel's life), [`panel`] (every
 //! long-lived part), [`http`] (all routes in one list), then a noun: [`guests`], [`networks`], [`kernels`] or
-//! [`accounts`]; then
+//! [`accounts`]; then [`audit`],
 //! [`operations`], [`reconciler`], [`store`].
 
 pub mod accounts;
+pub mod audit;
 pub mod backend;
 pub mod cli;
 pub mod clock;

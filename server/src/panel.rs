@@ -9,6 +9,7 @@ use umbel_app::OUTPUT_NAME;
 use umbel_wire::Layout;
 
 use crate::accounts::Accounts;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::console::Consoles;
 use crate::events::Events;
@@ -32,6 +33,7 @@ pub struct Panel {
     pub kernels: Kernels,
     pub accounts: Accounts,
     pub consoles: Consoles,
+    pub audit: Audit,
     pub store: Db,
     pub events: Events,
     pub clock: Clock,
@@ -49,6 +51,7 @@ pub struct Panel {
 impl Panel {
     pub fn new(guests: Guests, accounts: Accounts, origins: Origins) -> Self {
         Self {
+            audit: Audit::new(guests.parts.db.clone(), guests.parts.clock.clone()),
             store: guests.parts.db.clone(),
             events: guests.parts.events.clone(),
             clock: guests.parts.clock.clone(),

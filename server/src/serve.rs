@@ -100,6 +100,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
     tasks.spawn(accounts.keep());
 
     let panel = Panel::new(guests, accounts, config.origins(address));
+    panel.audit.settle_earlier().await?;
+    tasks.spawn(panel.audit.keep(config.audit_days));
     say_ready(&panel).await?;
     let sockets = panel.sockets.available_permits();
     tasks.spawn({

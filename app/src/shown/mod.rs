@@ -1,6 +1,7 @@
 //! What may reach a browser: never rows, never secrets. Times are µs since the epoch, UTC.
 
 mod account;
+mod audit;
 mod guest;
 mod host;
 mod kernel;
@@ -11,6 +12,7 @@ mod operation;
 mod stray;
 
 pub use account::{AccountShown, FirstPassword, Role, SessionShown};
+pub use audit::{AuditAction, AuditKind, AuditOutcome, AuditShown, AuditVia};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};

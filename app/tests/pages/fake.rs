@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
-use umbel_app::backend::{Backend, Caller};
+use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AgentLink, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft,
     ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings,
@@ -41,7 +41,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         last_sign_in_at: None,
         guests: 0,
     };
-    Caller { account, session: "hash".into() }
+    Caller { account, session: "hash".into(), came: Came::default() }
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {

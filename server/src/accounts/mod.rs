@@ -14,7 +14,7 @@ mod sign_in;
 
 use sha2::{Digest as _, Sha256};
 use umbel_app::AppError;
-use umbel_app::backend::Caller;
+use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, Role, Topic};
 use umbel_guest::{AccountId, FieldErrors};
 
@@ -52,7 +52,7 @@ impl Accounts {
     /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
         let found = account_fetch(&self.db, account).await?.filter(|account| account.enabled);
-        Ok(found.map(|account| Caller { account: shown(account), session: session.to_owned() }))
+        Ok(found.map(|account| Caller { account: shown(account), session: session.to_owned(), came: Came::default() }))
     }
 
     /// Resolves when that session lets nobody in any more: signed out, ended, expired, its account

@@ -20,11 +20,12 @@ pub enum Key {
     UndeleteS,
     BootS,
     MemoryPercent,
+    AuditDays,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -39,6 +40,7 @@ impl Key {
         Self::UndeleteS,
         Self::BootS,
         Self::MemoryPercent,
+        Self::AuditDays,
         Self::User,
     ];
 
@@ -58,6 +60,7 @@ impl Key {
             Self::UndeleteS => "undelete_s",
             Self::BootS => "boot_s",
             Self::MemoryPercent => "memory_percent",
+            Self::AuditDays => "audit_days",
             Self::User => "user",
         }
     }
@@ -82,7 +85,7 @@ impl Key {
     }
 
     pub fn is_number(self) -> bool {
-        matches!(self, Self::ShutDownGraceS | Self::UndeleteS | Self::BootS | Self::MemoryPercent)
+        matches!(self, Self::ShutDownGraceS | Self::UndeleteS | Self::BootS | Self::MemoryPercent | Self::AuditDays)
     }
 
     /// A value as a file would have it.

@@ -68,6 +68,9 @@ pub struct Flags {
     /// use all of theirs at once meet the host's own limit
     #[arg(long, value_name = "PERCENT")]
     pub memory_percent: Option<String>,
+    /// Days after which a row of the audit is removed
+    #[arg(long, value_name = "DAYS")]
+    pub audit_days: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -90,6 +93,7 @@ impl Flags {
             Key::UndeleteS => self.undelete_s.as_ref(),
             Key::BootS => self.boot_s.as_ref(),
             Key::MemoryPercent => self.memory_percent.as_ref(),
+            Key::AuditDays => self.audit_days.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -142,6 +146,7 @@ impl Machine {
             Key::UndeleteS => Some("3600".into()),
             Key::BootS => Some("60".into()),
             Key::MemoryPercent => Some("100".into()),
+            Key::AuditDays => Some("365".into()),
             Key::User => Some("umbel".into()),
             Key::PublicUrl | Key::DatabaseUrl | Key::TlsCertificate | Key::TlsKey | Key::TrustedProxies => None,
         }

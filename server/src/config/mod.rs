@@ -39,6 +39,8 @@ pub struct Config {
     pub patience: Patience,
     /// Of the host's memory, how much may be promised.
     pub memory_percent: u32,
+    /// How old a row of the audit becomes.
+    pub audit_days: i64,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -125,6 +127,7 @@ impl Reader<'_> {
         let undelete = self.value(Key::UndeleteS, |text| value::seconds(text, 1, 30 * 86_400));
         let boot = self.value(Key::BootS, |text| value::seconds(text, 1, 3600));
         let memory_percent = self.value(Key::MemoryPercent, |text| value::percent(text, 10, 1000));
+        let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -146,6 +149,7 @@ impl Reader<'_> {
             log_format: log_format?,
             patience: Patience { shut_down: shut_down? * SECOND, boot: boot? * SECOND, undelete: undelete? * SECOND },
             memory_percent: memory_percent?,
+            audit_days: audit_days?,
             user: user?,
             effective: Vec::new(),
         })

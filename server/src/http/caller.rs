@@ -1,19 +1,21 @@
-//! Who asks, out of the session.
+//! Who asks, out of the session, and from where; coming in and going out, each with its row in the audit.
 
-use std::net::IpAddr;
+use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
-use umbel_app::AppError;
-use umbel_app::backend::Caller;
-use umbel_app::shown::AccountShown;
-use umbel_guest::AccountId;
+use umbel_app::backend::{Caller, Came};
+use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia};
+use umbel_app::{AppError, paths};
+use umbel_guest::{AccountId, AccountName};
 
-use super::error::Problem;
+use super::address::ClientAddress;
+use super::error::{Problem, is_under};
 use crate::accounts::sessions;
+use crate::audit::{What, Who};
 use crate::panel::Panel;
 
 /// Somebody who is signed in and has a password of their own.
@@ -24,13 +26,82 @@ pub struct SignedIn(pub Caller);
 #[derive(Clone, Debug)]
 pub struct Known(pub Caller);
 
+/// From where a request came. A browser that asks the API does so for a page.
+pub fn came(uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Came {
+    let is_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    let via = if is_under(uri.path(), paths::API) && !is_browser { AuditVia::Api } else { AuditVia::Page };
+    Came { via, address: extensions.get::<ClientAddress>().map(|client| client.0) }
+}
+
+/// [`came`], for handlers of people who aren't in yet.
+#[derive(Clone, Copy, Debug)]
+pub struct CameFrom(pub Came);
+
+impl<S: Sync> FromRequestParts<S> for CameFrom {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(came(&parts.uri, &parts.headers, &parts.extensions)))
+    }
+}
+
 /// The one whose session it is, if it lets somebody in.
-pub async fn caller(panel: &Panel, session: &Session) -> Result<Option<Caller>, AppError> {
+pub async fn caller(panel: &Panel, session: &Session, came: Came) -> Result<Option<Caller>, AppError> {
     let Some(account) = session.get::<AccountId>(sessions::ACCOUNT).await.map_err(unreadable)? else {
         return Ok(None);
     };
     let Some(id) = session.id() else { return Ok(None) };
-    panel.accounts.caller(account, &sessions::session_hash(&id)).await
+    let found = panel.accounts.caller(account, &sessions::session_hash(&id)).await?;
+    Ok(found.map(|caller| Caller { came, ..caller }))
+}
+
+/// From a name and a password to a session. The row is there before the session is.
+pub async fn sign_in(
+    panel: &Panel,
+    session: &Session,
+    name: &str,
+    password: String,
+    came: Came,
+    headers: &HeaderMap,
+) -> Result<AccountShown, AppError> {
+    let done = panel.accounts.sign_in(name, password, came.address).await;
+    let what = What::new(AuditAction::SignIn, AuditKind::Session);
+    match &done {
+        Ok(account) => {
+            let caller = Caller { account: account.clone(), session: String::new(), came };
+            panel.audit.note(&caller, what, &Ok(())).await?;
+            begin(panel, session, account, came, headers).await?;
+        }
+        Err(error) if panel.audit.is_worth_a_row(error, came.address) => {
+            // What can't be a name may be a password that was typed into the wrong field.
+            let name = name.trim().to_ascii_lowercase().parse::<AccountName>();
+            let name = name.as_ref().map_or("(not a name)", AccountName::as_str);
+            panel.audit.note(Who::named(name, came), what, &Err(error.clone())).await?;
+        }
+        Err(_) => {}
+    }
+    done
+}
+
+/// Signs out, and says so where anybody was signed in.
+pub async fn sign_out(panel: &Panel, session: &Session, came: Came) -> Result<(), AppError> {
+    if let Some(caller) = caller(panel, session, came).await? {
+        panel.audit.note(&caller, What::new(AuditAction::SignOut, AuditKind::Session), &Ok(())).await?;
+    }
+    end(panel, session).await
+}
+
+/// A new password of one's own.
+pub async fn password_change(
+    panel: &Panel,
+    caller: &Caller,
+    old: String,
+    new: String,
+    again: String,
+) -> Result<(), AppError> {
+    let what = What::new(AuditAction::PasswordChange, AuditKind::Account);
+    let what = what.of(caller.account.id).named(&caller.account.name);
+    panel.audit.change(caller, what, panel.accounts.password_change(caller, old, new, again)).await
 }
 
 /// Signs in. The session has a new id afterwards, so that one that was planted before is worth
@@ -39,20 +110,20 @@ pub async fn begin(
     panel: &Panel,
     session: &Session,
     account: &AccountShown,
-    address: Option<IpAddr>,
+    came: Came,
     headers: &HeaderMap,
 ) -> Result<(), AppError> {
     end(panel, session).await?;
     let agent = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let address = address.map(|a| a.to_string()).unwrap_or_default();
+    let address = came.address.map(|a| a.to_string()).unwrap_or_default();
     session.insert(sessions::ACCOUNT, account.id).await.map_err(unreadable)?;
     session.insert(sessions::ADDRESS, address).await.map_err(unreadable)?;
     session.insert(sessions::USER_AGENT, agent).await.map_err(unreadable)?;
     session.save().await.map_err(unreadable)
 }
 
-/// Signs out, if anybody is signed in.
-pub async fn end(panel: &Panel, session: &Session) -> Result<(), AppError> {
+/// The session is over, if there was one.
+async fn end(panel: &Panel, session: &Session) -> Result<(), AppError> {
     // Reading it finds out whether the id in the cookie is one of ours.
     session.get_value(sessions::ACCOUNT).await.map_err(unreadable)?;
     if let Some(id) = session.id() {
@@ -81,7 +152,8 @@ impl FromRequestParts<Panel> for Known {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, panel: &Panel) -> Result<Self, Problem> {
-        Ok(Self(caller(panel, &session(parts)?).await?.ok_or(AppError::NotSignedIn)?))
+        let came = came(&parts.uri, &parts.headers, &parts.extensions);
+        Ok(Self(caller(panel, &session(parts)?, came).await?.ok_or(AppError::NotSignedIn)?))
     }
 }
 

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Duration, timeout};
 use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AuditAction, AuditKind};
 use umbel_guest::console::{Closed, INPUT, ToReader};
 use umbel_guest::state::Badge;
 use umbel_guest::{FieldErrors, GuestId};
@@ -19,9 +21,11 @@ use super::api::{Path, Query};
 use super::caller::SignedIn;
 use super::error::Problem;
 use super::events::{RESTARTING, close, full, not_a_socket};
+use crate::audit::What;
 use crate::console::{LogError, Piece, Reader, ReaderEnd, log, watch};
 use crate::error::internal;
 use crate::panel::Panel;
+use crate::store::guests::Guest;
 
 /// Larger messages are cut off unread; smaller ones that are too large still get a word.
 const MESSAGE_MOST: usize = 4 * INPUT;
@@ -49,10 +53,11 @@ pub async fn open(
     // Before the rights are looked at: nothing is missed in between.
     let over = panel.accounts.session_over(&caller.session);
     let listener = panel.events.listen();
-    let row = panel.guests.visible(&caller, guest).await?;
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return Ok(not_a_socket(&rejection)),
+    let found = panel.guests.visible(&caller, guest).await;
+    let (row, upgrade) = match (found, upgrade) {
+        (found, Ok(upgrade)) => (audited(&panel, &caller, guest, found).await?, upgrade),
+        (Ok(_), Err(rejection)) => return Ok(not_a_socket(&rejection)),
+        (Err(error), Err(_)) => return Err(error.into()),
     };
     let Ok(slot) = panel.sockets.clone().try_acquire_owned() else { return Ok(full()) };
     let (badge, badges) = watch::channel(Badge::of(&row.wanted, &row.seen));
@@ -80,6 +85,19 @@ pub async fn open(
         }
         drop(slot);
     }))
+}
+
+/// A console is opened, or refused to somebody who asked for a WebSocket; either leaves its row.
+async fn audited(
+    panel: &Panel,
+    caller: &Caller,
+    guest: GuestId,
+    found: Result<Guest, AppError>,
+) -> Result<Guest, AppError> {
+    let name = found.as_ref().map(|row| row.spec.name.to_string()).unwrap_or_default();
+    let what = What::new(AuditAction::ConsoleOpen, AuditKind::Guest).of(guest).named(&name);
+    panel.audit.note(caller, what, &found.as_ref().map(drop).map_err(Clone::clone)).await?;
+    found
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,7 +11,7 @@ use leptos::prelude::provide_context;
 use leptos::server_fn::ServerFn as _;
 use tower_sessions::Session;
 use umbel_app::api::accounts::{AccountCreate, AccountResetPassword};
-use umbel_app::backend::{Backend, Caller};
+use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::plain::first_password_page;
 use umbel_app::shown::FirstPassword;
 use umbel_app::{App, AppError, paths, shell};
@@ -44,7 +44,7 @@ pub fn server_fns() -> Vec<String> {
 
 /// Every page.
 pub async fn page(State(panel): State<Panel>, session: Session, request: Request) -> Response {
-    match caller::caller(&panel, &session).await {
+    match caller::caller(&panel, &session, came(&request)).await {
         Ok(Some(caller)) if caller.account.must_change_password => Redirect::to(paths::NEW_PASSWORD).into_response(),
         Ok(Some(caller)) => render(panel, caller, request).await,
         Ok(None) => Redirect::to(&sign_in_first(request.uri())).into_response(),
@@ -61,7 +61,7 @@ pub async fn fallback(State(panel): State<Panel>, session: Session, request: Req
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     if reader == Reader::Person
         && get
-        && let Ok(Some(caller)) = caller::caller(&panel, &session).await
+        && let Ok(Some(caller)) = caller::caller(&panel, &session, came(&request)).await
         && !caller.account.must_change_password
     {
         let mut response = render(panel, caller, request).await;
@@ -81,7 +81,7 @@ pub async fn method_not_allowed(request: Request) -> Response {
 /// Every server function.
 pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Request) -> Response {
     let reader = Reader::of(request.uri().path(), request.headers());
-    let caller = match caller::caller(&panel, &session).await {
+    let caller = match caller::caller(&panel, &session, came(&request)).await {
         Ok(Some(caller)) => caller,
         // A plain form: the person can do something about it.
         Ok(None) if reader == Reader::Person => return Redirect::to(paths::SIGN_IN).into_response(),
@@ -152,6 +152,10 @@ fn context(panel: Panel, caller: Caller, nonce: &str) -> impl Fn() + Clone + Sen
         // In place of the one that Leptos made: the policy names ours.
         provide_context(Nonce::from_value(Arc::clone(&nonce)));
     }
+}
+
+fn came(request: &Request) -> Came {
+    caller::came(request.uri(), request.headers(), request.extensions())
 }
 
 /// The nonce of this answer's policy.

@@ -14,13 +14,14 @@ use umbel_app::plain::{
     FirstRunView, MessageView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
     sign_in_page,
 };
+use umbel_app::shown::{AccountShown, AuditAction, AuditKind};
 use umbel_app::{AppError, paths};
 use umbel_guest::FieldErrors;
 
-use super::address::ClientAddress;
-use super::caller;
+use super::caller::{self, CameFrom};
 use super::error::{Reader, retry_after, status_of};
 use super::secret::Secret;
+use crate::audit::{What, Who};
 use crate::panel::Panel;
 
 /// Where to go, or that one has just left.
@@ -45,11 +46,12 @@ pub struct SignInForm {
 pub async fn sign_in_shown(
     State(panel): State<Panel>,
     session: Session,
+    CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     query: Result<Query<SignInQuery>, QueryRejection>,
 ) -> Response {
     let Query(query) = query.unwrap_or_default();
-    match caller::caller(&panel, &session).await {
+    match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => after(caller.account.must_change_password, &query.next),
         Ok(None) => {
             let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
@@ -63,19 +65,16 @@ pub async fn sign_in_shown(
 pub async fn sign_in(
     State(panel): State<Panel>,
     session: Session,
-    address: Option<Extension<ClientAddress>>,
+    CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     headers: HeaderMap,
     form: Result<Form<SignInForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
     let SignInForm { name, password, next } = form;
-    let address = address.map(|Extension(ClientAddress(address))| address);
     let done = async {
         unread?;
-        let account = panel.accounts.sign_in(&name, password.0, address).await?;
-        caller::begin(&panel, &session, &account, address, &headers).await?;
-        Ok(account)
+        caller::sign_in(&panel, &session, &name, password.0, came, &headers).await
     };
     match done.await {
         Ok(account) => after(account.must_change_password, &next),
@@ -86,8 +85,13 @@ pub async fn sign_in(
     }
 }
 
-pub async fn sign_out(State(panel): State<Panel>, session: Session, Extension(nonce): Extension<Nonce>) -> Response {
-    match caller::end(&panel, &session).await {
+pub async fn sign_out(
+    State(panel): State<Panel>,
+    session: Session,
+    CameFrom(came): CameFrom,
+    Extension(nonce): Extension<Nonce>,
+) -> Response {
+    match caller::sign_out(&panel, &session, came).await {
         Ok(()) => Redirect::to(&format!("{}?out=1", paths::SIGN_IN)).into_response(),
         Err(error) => Reader::Person.answer(error, &nonce),
     }
@@ -128,21 +132,23 @@ pub async fn first_run_shown(
 pub async fn first_run(
     State(panel): State<Panel>,
     session: Session,
-    address: Option<Extension<ClientAddress>>,
+    CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     headers: HeaderMap,
     form: Result<Form<FirstRunForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
     let FirstRunForm { token, name, password, password_again } = form;
-    let address = address.map(|Extension(ClientAddress(address))| address);
     let done = async {
         unread?;
         if !panel.accounts.first_run_is_open(&token).await? {
             return Ok(None);
         }
-        let account = panel.accounts.first_run(&token, &name, password.0, password_again.0).await?;
-        caller::begin(&panel, &session, &account, address, &headers).await?;
+        let what = What::new(AuditAction::FirstRun, AuditKind::Account).named(&name);
+        let doing = panel.accounts.first_run(&token, &name, password.0, password_again.0);
+        let id = |account: &AccountShown| Some(account.id.to_string());
+        let account = panel.audit.create(Who::named("", came), what, doing, id).await?;
+        caller::begin(&panel, &session, &account, came, &headers).await?;
         Ok(Some(account))
     };
     match done.await {
@@ -176,9 +182,10 @@ pub struct NewPasswordForm {
 pub async fn new_password_shown(
     State(panel): State<Panel>,
     session: Session,
+    CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
 ) -> Response {
-    match caller::caller(&panel, &session).await {
+    match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => {
             let view = NewPasswordView { why: why(caller.account.must_change_password), ..NewPasswordView::default() };
             Html(new_password_page(&view, &nonce)).into_response()
@@ -191,11 +198,12 @@ pub async fn new_password_shown(
 pub async fn new_password(
     State(panel): State<Panel>,
     session: Session,
+    CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     form: Result<Form<NewPasswordForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
-    let caller = match caller::caller(&panel, &session).await {
+    let caller = match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return to_sign_in(paths::NEW_PASSWORD),
         Err(error) => return Reader::Person.answer(error, &nonce),
@@ -203,7 +211,7 @@ pub async fn new_password(
     let must = caller.account.must_change_password;
     let done = async {
         unread?;
-        panel.accounts.password_change(&caller, form.password_old.0, form.password.0, form.password_again.0).await
+        caller::password_change(&panel, &caller, form.password_old.0, form.password.0, form.password_again.0).await
     };
     match done.await {
         Ok(()) => Redirect::to(if must { paths::OVERVIEW } else { paths::ACCOUNT }).into_response(),

@@ -20,6 +20,7 @@
 //! `NULLS LAST` where there are nulls, no `ANY` and no `FOR UPDATE`: a transaction is alone anyway.
 
 pub mod accounts;
+pub mod audit;
 pub mod db;
 pub mod error;
 pub mod guests;

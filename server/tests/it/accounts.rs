@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use umbel_app::AppError;
-use umbel_app::backend::Caller;
+use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, Role};
 use umbel_guest::AccountId;
 use umbel_server::accounts::Accounts;
@@ -33,7 +33,7 @@ async fn panel(db: &Db) -> Fixture {
 }
 
 fn caller(account: AccountShown) -> Caller {
-    Caller { account, session: "its own".into() }
+    Caller { account, session: "its own".into(), came: Came::default() }
 }
 
 impl Fixture {

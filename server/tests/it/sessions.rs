@@ -6,7 +6,7 @@ use tower_sessions::cookie::time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore};
 use umbel_app::AppError;
-use umbel_app::backend::Caller;
+use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::Role;
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
@@ -45,7 +45,7 @@ impl Fixture {
         session.insert(USER_AGENT, "Browser\u{7}/1").await.expect("plain data");
         session.save().await.expect("a database");
         let id = session.id().expect("it was saved");
-        (id, Caller { account: who.account.clone(), session: session_hash(&id) })
+        (id, Caller { account: who.account.clone(), session: session_hash(&id), came: Came::default() })
     }
 
     async fn lives(&self, id: &Id) -> bool {

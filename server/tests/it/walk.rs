@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use umbel_client::Client;
+use umbel_guest::{AccountId, GuestId, OperationId};
 use umbel_server::http::router::routes;
 use umbel_server::store::operations::operation_list;
 
@@ -18,20 +19,20 @@ const DELETE: Method = Method::DELETE;
 
 /// What is sent along.
 #[derive(Clone, Copy)]
-enum Sent {
+pub(crate) enum Sent {
     Nothing,
     Json(&'static str),
     Form(&'static str),
 }
 use Sent::{Form, Json, Nothing};
 
-const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_mib":64,"disk_mib":64}"#;
+pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_mib":64,"disk_mib":64}"#;
 
-type Row = (Method, &'static str, Sent, [u16; 4]);
+pub(crate) type Row = (Method, &'static str, Sent, [u16; 4]);
 
 /// Status for nobody, a stranger, the owner, an administrator, in this order. `{guest}` is the
 /// owner's, `{operation}` one of it, `{account}` a fourth person's.
-fn table() -> Vec<Row> {
+pub(crate) fn table() -> Vec<Row> {
     let mut rows = vec![
         (GET, "/healthz", Nothing, [200, 200, 200, 200]),
         (GET, "/readyz", Nothing, [200, 200, 200, 200]),
@@ -170,6 +171,34 @@ fn table() -> Vec<Row> {
     rows
 }
 
+pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: AccountId) -> String {
+    text.replace("{guest}", &guest.to_string())
+        .replace("{operation}", &operation.to_string())
+        .replace("{account}", &account.to_string())
+        .replace("{action}", "undelete")
+        .replace("{kernel}", "debian-6.1")
+        .replace("{stray}", "root_fs")
+        .replace("{upload}", &uuid::Uuid::nil().to_string())
+        .replace("{file}", "linux")
+        .replace("{port}", "20000")
+}
+
+pub(crate) async fn send(
+    client: &Client,
+    method: &Method,
+    path: &str,
+    sent: Sent,
+    fill: impl Fn(&str) -> String,
+) -> reqwest::Response {
+    let request = client.request(method.clone(), path);
+    let request = match sent {
+        Nothing => request,
+        Json(json) => request.header("content-type", "application/json").body(fill(json)),
+        Form(form) => request.header("content-type", "application/x-www-form-urlencoded").body(fill(form)),
+    };
+    request.send().await.expect("an answer")
+}
+
 #[tokio::test]
 async fn every_route_is_in_the_table() {
     let walked: BTreeSet<String> = table().iter().map(|(method, path, ..)| format!("{method} {path}")).collect();
@@ -187,17 +216,7 @@ both! {
         let guest = edge.test.made("web").await;
         let operations = operation_list(&fresh.db).await.expect("a list");
         let operation = operations.first().expect("it was created").id;
-        let fill = |text: &str| {
-            text.replace("{guest}", &guest.to_string())
-                .replace("{operation}", &operation.to_string())
-                .replace("{account}", &carl.account.id.to_string())
-                .replace("{action}", "undelete")
-                .replace("{kernel}", "debian-6.1")
-                .replace("{stray}", "root_fs")
-                .replace("{upload}", &uuid::Uuid::nil().to_string())
-                .replace("{file}", "linux")
-                .replace("{port}", "20000")
-        };
+        let fill = |text: &str| fill(text, guest, operation, carl.account.id);
         let everybody: [Client; 4] = [
             edge.client(),
             edge.signed_in("berta").await,
@@ -207,13 +226,7 @@ both! {
         let mut wrong = Vec::new();
         for (method, path, sent, expected) in table() {
             for (client, expected) in everybody.iter().zip(expected) {
-                let request = client.request(method.clone(), &fill(path));
-                let request = match sent {
-                    Nothing => request,
-                    Json(json) => request.header("content-type", "application/json").body(fill(json)),
-                    Form(form) => request.header("content-type", "application/x-www-form-urlencoded").body(fill(form)),
-                };
-                let answer = request.send().await.expect("an answer");
+                let answer = send(client, &method, &fill(path), sent, &fill).await;
                 let status = answer.status().as_u16();
                 if status != expected {
                     let text = answer.text().await.unwrap_or_default();

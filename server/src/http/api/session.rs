@@ -1,6 +1,5 @@
 //! The session as a thing of its own: made by signing in, read to see who one is, deleted to leave.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -8,8 +7,7 @@ use tower_sessions::Session;
 use umbel_app::shown::AccountShown;
 
 use super::Json;
-use crate::http::address::ClientAddress;
-use crate::http::caller::{self, Known};
+use crate::http::caller::{self, CameFrom, Known};
 use crate::http::error::Problem;
 use crate::http::secret::Secret;
 use crate::panel::Panel;
@@ -32,13 +30,11 @@ pub struct NewPassword {
 pub async fn create(
     State(panel): State<Panel>,
     session: Session,
-    address: Option<Extension<ClientAddress>>,
+    CameFrom(came): CameFrom,
     headers: HeaderMap,
     Json(sign_in): Json<SignIn>,
 ) -> Result<(StatusCode, axum::Json<AccountShown>), Problem> {
-    let address = address.map(|Extension(ClientAddress(address))| address);
-    let account = panel.accounts.sign_in(&sign_in.name, sign_in.password.0, address).await?;
-    caller::begin(&panel, &session, &account, address, &headers).await?;
+    let account = caller::sign_in(&panel, &session, &sign_in.name, sign_in.password.0, came, &headers).await?;
     Ok((StatusCode::CREATED, axum::Json(account)))
 }
 
@@ -46,8 +42,8 @@ pub async fn fetch(Known(caller): Known) -> axum::Json<AccountShown> {
     axum::Json(caller.account)
 }
 
-pub async fn end(State(panel): State<Panel>, _: Known, session: Session) -> Result<StatusCode, Problem> {
-    caller::end(&panel, &session).await?;
+pub async fn end(State(panel): State<Panel>, Known(caller): Known, session: Session) -> Result<StatusCode, Problem> {
+    caller::sign_out(&panel, &session, caller.came).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -56,6 +52,6 @@ pub async fn password(
     Known(caller): Known,
     Json(new): Json<NewPassword>,
 ) -> Result<StatusCode, Problem> {
-    panel.accounts.password_change(&caller, new.password_old.0, new.password.0, new.password_again.0).await?;
+    caller::password_change(&panel, &caller, new.password_old.0, new.password.0, new.password_again.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }

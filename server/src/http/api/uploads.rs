@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::UploadedFile;
+use umbel_app::shown::{AuditAction, AuditKind, UploadedFile};
 use umbel_guest::UploadId;
 
 use super::Path;
+use crate::audit::What;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::panel::Panel;
@@ -33,7 +34,9 @@ pub async fn put(
     Path((upload, file)): Path<(UploadId, String)>,
     body: Body,
 ) -> Result<axum::Json<UploadedFile>, Problem> {
-    Ok(axum::Json(panel.kernels.upload_put(&caller, upload, &file, body.into_data_stream()).await?))
+    let what = What::new(AuditAction::UploadPut, AuditKind::Upload).of(upload).named(&file);
+    let doing = panel.kernels.upload_put(&caller, upload, &file, body.into_data_stream());
+    Ok(axum::Json(panel.audit.change(&caller, what, doing).await?))
 }
 
 pub async fn remove(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use umbel_app::backend::Caller;
+use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, OperationShown, Role};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
@@ -46,7 +46,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         last_sign_in_at: None,
         guests: 0,
     };
-    Caller { account, session: "s".into() }
+    Caller { account, session: "s".into(), came: Came::default() }
 }
 
 pub(crate) fn draft(name: &str) -> GuestDraft {

@@ -1,0 +1,158 @@
+use serde::{Deserialize, Serialize};
+
+/// A closed set of words, one line each: the variant, its word in rows and the API, its title for people.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal $title:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($variant,)+
+        }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// As rows and the API spell it.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// As people say it.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)+
+                }
+            }
+
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What was asked for.
+    AuditAction {
+        SignIn = "sign_in" "Sign in",
+        SignOut = "sign_out" "Sign out",
+        PasswordChange = "password_change" "Change password",
+        FirstRun = "first_run" "Make the first administrator",
+        FirstRunLink = "first_run_link" "Print a first-run link",
+        SessionEnd = "session_end" "End a sign-in",
+        ConsoleOpen = "console_open" "Open console",
+        GuestCreate = "guest_create" "Create guest",
+        GuestChange = "guest_change" "Change guest",
+        GuestStart = "guest_start" "Start guest",
+        GuestShutDown = "guest_shut_down" "Shut guest down",
+        GuestKill = "guest_kill" "Kill guest",
+        GuestRestart = "guest_restart" "Restart guest",
+        GuestPause = "guest_pause" "Pause guest",
+        GuestResume = "guest_resume" "Let guest go on",
+        GuestStartShell = "guest_start_shell" "Start guest into a shell",
+        GuestDelete = "guest_delete" "Delete guest",
+        GuestUndelete = "guest_undelete" "Undo deletion of guest",
+        GuestPurge = "guest_purge" "Purge guest",
+        GuestSysrq = "guest_sysrq" "Press SysRq key",
+        GuestAdopt = "guest_adopt" "Adopt guest",
+        ExampleCreate = "example_create" "Create the classic example",
+        ForwardAdd = "forward_add" "Forward a port",
+        ForwardRemove = "forward_remove" "Stop forwarding a port",
+        KernelAdd = "kernel_add" "Add kernel",
+        KernelRetire = "kernel_retire" "Retire kernel",
+        KernelOffer = "kernel_offer" "Offer kernel again",
+        KernelChange = "kernel_change" "Change note of kernel",
+        KernelRemove = "kernel_remove" "Remove kernel",
+        KernelSettings = "kernel_settings" "Change settings of kernels",
+        UploadBegin = "upload_begin" "Begin upload",
+        UploadPut = "upload_put" "Upload file",
+        UploadRemove = "upload_remove" "Remove upload",
+        OperationCancel = "operation_cancel" "Cancel operation",
+        AccountCreate = "account_create" "Create account",
+        AccountEnable = "account_enable" "Enable account",
+        AccountDisable = "account_disable" "Disable account",
+        AccountResetPassword = "account_reset_password" "Reset password",
+        AuditTrim = "audit_trim" "Remove old rows of the audit",
+    }
+}
+
+words! {
+    /// What it was asked of.
+    AuditKind {
+        Account = "account" "account",
+        Audit = "audit" "audit",
+        Forward = "forward" "forwarded port",
+        Guest = "guest" "guest",
+        Kernel = "kernel" "kernel",
+        Operation = "operation" "operation",
+        Panel = "panel" "panel",
+        Session = "session" "sign-in",
+        Upload = "upload" "upload",
+    }
+}
+
+words! {
+    /// Which way it came, as far as the request says so.
+    AuditVia {
+        Page = "page" "page",
+        Api = "api" "API",
+        CommandLine = "command_line" "command line",
+        Panel = "panel" "the panel itself",
+    }
+}
+
+words! {
+    /// How it ended.
+    AuditOutcome {
+        Allowed = "allowed" "allowed",
+        Refused = "refused" "refused",
+        // It was allowed, and could not be done.
+        Failed = "failed" "failed",
+        // The panel ended, or the one who asked went away, before the end was known.
+        Unknown = "unknown" "end unknown",
+    }
+}
+
+/// A row. Words are text here: a row may have been written by a newer panel, or by somebody who shouldn't.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditShown {
+    pub number: i64,
+    pub at: i64,
+    /// None where nobody was signed in.
+    pub account: Option<String>,
+    /// Of the account, or the name that was tried.
+    pub name: String,
+    pub action: String,
+    pub kind: String,
+    /// The id, where it has one.
+    pub object: String,
+    /// Its name at that time.
+    pub object_name: String,
+    pub detail: String,
+    pub via: String,
+    pub address: String,
+    pub outcome: String,
+    /// Why not.
+    pub reason: String,
+    /// Over the hash before and all of the above.
+    pub hash: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_word_leads_back_to_its_action() {
+        let words: BTreeSet<&str> = AuditAction::ALL.iter().map(|action| action.word()).collect();
+        assert_eq!(words.len(), AuditAction::ALL.len());
+        for action in AuditAction::ALL {
+            assert_eq!(AuditAction::of_word(action.word()), Some(*action));
+        }
+        assert_eq!(AuditOutcome::of_word("perhaps"), None);
+    }
+}

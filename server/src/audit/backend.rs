@@ -1,0 +1,280 @@
+//! The audit around the port: what only reads goes through as it is, what changes anything goes through
+//! [`Audit::change`](super::Audit::change). A new method doesn't compile before it stands here, and the
+//! tests walk every route: one that changes something and leaves no row is found.
+
+use async_trait::async_trait;
+use umbel_app::AppError;
+use umbel_app::backend::{Backend, Caller};
+use umbel_app::shown::{
+    AccountShown, AdoptShown, AuditAction, AuditKind, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
+    GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
+    MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
+};
+use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
+
+use super::What;
+use crate::backend::Bare;
+use crate::panel::Panel;
+use crate::store::accounts::account_fetch;
+use crate::store::guests::guest_fetch;
+use crate::store::networks::forward_list;
+use crate::store::operations::operation_fetch;
+
+/// What is kept of the hash that a session is known by: enough to tell it from others.
+const SESSION: usize = 12;
+
+/// Names are looked up before it is done: afterwards the thing may be gone. Who may not see it doesn't
+/// learn them, only administrators read the audit.
+impl Panel {
+    async fn guest(&self, action: AuditAction, guest: GuestId) -> Result<What, AppError> {
+        let found = guest_fetch(&self.store, guest).await?;
+        let name = found.map(|guest| guest.spec.name.to_string()).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Guest).of(guest).named(&name))
+    }
+
+    async fn account(&self, action: AuditAction, account: AccountId) -> Result<What, AppError> {
+        let found = account_fetch(&self.store, account).await?;
+        let name = found.map(|account| account.name.to_string()).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Account).of(account).named(&name))
+    }
+}
+
+fn kernel(action: AuditAction, kernel: &KernelId) -> What {
+    What::new(action, AuditKind::Kernel).of(kernel).named(kernel.as_str())
+}
+
+fn upload(action: AuditAction, upload: UploadId) -> What {
+    What::new(action, AuditKind::Upload).of(upload)
+}
+
+fn of_guest(action: Action) -> AuditAction {
+    match action {
+        Action::Start => AuditAction::GuestStart,
+        Action::ShutDown => AuditAction::GuestShutDown,
+        Action::Kill => AuditAction::GuestKill,
+        Action::Restart => AuditAction::GuestRestart,
+        Action::Pause => AuditAction::GuestPause,
+        Action::Resume => AuditAction::GuestResume,
+        Action::StartShell => AuditAction::GuestStartShell,
+        Action::Delete => AuditAction::GuestDelete,
+        Action::Undelete => AuditAction::GuestUndelete,
+        Action::Purge => AuditAction::GuestPurge,
+        // Asked for in another way, and refused.
+        Action::Limit | Action::Change | Action::Rename => AuditAction::GuestChange,
+        Action::ReadConsole | Action::TypeConsole => AuditAction::ConsoleOpen,
+    }
+}
+
+/// The fields that are to change, with what they are to be; what a note says is nobody's business here.
+fn of_change(change: &GuestChange) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(change) else { return String::new() };
+    let said = fields.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| match value {
+        _ if field == "note" => field.clone(),
+        serde_json::Value::String(text) => format!("{field}={text}"),
+        value => format!("{field}={value}"),
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// As the API spells it.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn made(created: &Created) -> Option<String> {
+    Some(created.guest.to_string())
+}
+
+#[async_trait]
+impl Backend for Panel {
+    async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
+        Bare(self).overview(caller).await
+    }
+
+    async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
+        Bare(self).host(caller).await
+    }
+
+    async fn guest_list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
+        Bare(self).guest_list(caller).await
+    }
+
+    async fn guest_fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
+        Bare(self).guest_fetch(caller, guest).await
+    }
+
+    async fn guest_form(&self, caller: &Caller) -> Result<GuestForm, AppError> {
+        Bare(self).guest_form(caller).await
+    }
+
+    async fn guest_create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
+        let what = What::new(AuditAction::GuestCreate, AuditKind::Guest).named(&draft.name);
+        self.audit.create(caller, what, Bare(self).guest_create(caller, draft), made).await
+    }
+
+    async fn guest_change(&self, caller: &Caller, guest: GuestId, change: GuestChange) -> Result<GuestShown, AppError> {
+        let what = self.guest(AuditAction::GuestChange, guest).await?.detail(&of_change(&change));
+        self.audit.change(caller, what, Bare(self).guest_change(caller, guest, change)).await
+    }
+
+    async fn guest_act(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        action: Action,
+    ) -> Result<Option<OperationId>, AppError> {
+        let what = self.guest(of_guest(action), guest).await?;
+        self.audit.change(caller, what, Bare(self).guest_act(caller, guest, action)).await
+    }
+
+    async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
+        Bare(self).guest_console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
+        let what = self.guest(AuditAction::GuestSysrq, guest).await?.detail(&word(&key));
+        self.audit.change(caller, what, Bare(self).guest_sysrq(caller, guest, key)).await
+    }
+
+    async fn guest_metrics(&self, caller: &Caller, guest: GuestId, span: Span) -> Result<MetricsShown, AppError> {
+        Bare(self).guest_metrics(caller, guest, span).await
+    }
+
+    async fn guest_memory_inside(&self, caller: &Caller, guest: GuestId) -> Result<MemoryInsideShown, AppError> {
+        Bare(self).guest_memory_inside(caller, guest).await
+    }
+
+    async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
+        let what = What::new(AuditAction::ExampleCreate, AuditKind::Guest);
+        let ids = |made: &Vec<Created>| Some(made.iter().map(|c| c.guest.to_string()).collect::<Vec<_>>().join(" "));
+        self.audit.create(caller, what, Bare(self).example_create(caller), ids).await
+    }
+
+    async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
+        Bare(self).host_metrics(caller, span).await
+    }
+
+    async fn stray_list(&self, caller: &Caller) -> Result<Vec<StrayShown>, AppError> {
+        Bare(self).stray_list(caller).await
+    }
+
+    async fn adopt_read(&self, caller: &Caller, command_line: String) -> Result<AdoptShown, AppError> {
+        Bare(self).adopt_read(caller, command_line).await
+    }
+
+    async fn guest_adopt(&self, caller: &Caller, stray: StrayName, draft: GuestDraft) -> Result<Created, AppError> {
+        let what = What::new(AuditAction::GuestAdopt, AuditKind::Guest).named(&draft.name).detail(stray.as_str());
+        self.audit.create(caller, what, Bare(self).guest_adopt(caller, stray, draft), made).await
+    }
+
+    async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
+        Bare(self).network_list(caller).await
+    }
+
+    async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError> {
+        let name = self.guest(AuditAction::ForwardAdd, draft.guest).await?.name;
+        let what = What::new(AuditAction::ForwardAdd, AuditKind::Forward).named(&name);
+        let what = what.detail(&format!("to port {} of guest {}", draft.guest_port, draft.guest));
+        let port = |made: &ForwardShown| Some(made.host_port.to_string());
+        self.audit.create(caller, what, Bare(self).forward_add(caller, draft), port).await
+    }
+
+    async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError> {
+        let there = forward_list(&self.store, self.guests.parts.host).await?;
+        let found = there.into_iter().find(|forward| forward.host_port == host_port);
+        let name = found.map(|forward| forward.guest_name.to_string()).unwrap_or_default();
+        let what = What::new(AuditAction::ForwardRemove, AuditKind::Forward).of(host_port).named(&name);
+        self.audit.change(caller, what, Bare(self).forward_remove(caller, host_port)).await
+    }
+
+    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
+        Bare(self).kernel_list(caller).await
+    }
+
+    async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
+        let what = What::new(AuditAction::KernelAdd, AuditKind::Kernel).of(&draft.name).named(&draft.name);
+        let what = what.detail(&format!("upload {}", draft.upload));
+        self.audit.change(caller, what, Bare(self).kernel_add(caller, draft)).await
+    }
+
+    async fn kernel_set_retired(&self, caller: &Caller, id: KernelId, retired: bool) -> Result<(), AppError> {
+        let what = kernel(if retired { AuditAction::KernelRetire } else { AuditAction::KernelOffer }, &id);
+        self.audit.change(caller, what, Bare(self).kernel_set_retired(caller, id, retired)).await
+    }
+
+    async fn kernel_set_note(&self, caller: &Caller, id: KernelId, note: String) -> Result<(), AppError> {
+        let what = kernel(AuditAction::KernelChange, &id);
+        self.audit.change(caller, what, Bare(self).kernel_set_note(caller, id, note)).await
+    }
+
+    async fn kernel_remove(&self, caller: &Caller, id: KernelId) -> Result<(), AppError> {
+        let what = kernel(AuditAction::KernelRemove, &id);
+        self.audit.change(caller, what, Bare(self).kernel_remove(caller, id)).await
+    }
+
+    async fn kernel_set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError> {
+        let what = What::new(AuditAction::KernelSettings, AuditKind::Panel);
+        let what = what.detail(&format!("choice={}, upload={}", settings.choice.word(), settings.upload.word()));
+        self.audit.change(caller, what, Bare(self).kernel_set_settings(caller, settings)).await
+    }
+
+    async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
+        let what = What::new(AuditAction::UploadBegin, AuditKind::Upload);
+        let id = |begun: &UploadId| Some(begun.to_string());
+        self.audit.create(caller, what, Bare(self).upload_begin(caller), id).await
+    }
+
+    async fn upload_remove(&self, caller: &Caller, id: UploadId) -> Result<(), AppError> {
+        let what = upload(AuditAction::UploadRemove, id);
+        self.audit.change(caller, what, Bare(self).upload_remove(caller, id)).await
+    }
+
+    async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
+        Bare(self).operation_list(caller, guest).await
+    }
+
+    async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError> {
+        Bare(self).operation_fetch(caller, operation).await
+    }
+
+    async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError> {
+        let found = operation_fetch(&self.store, operation).await?;
+        let name = found.map(|found| format!("{} {}", found.kind.title(), found.guest_name)).unwrap_or_default();
+        let what = What::new(AuditAction::OperationCancel, AuditKind::Operation).of(operation).named(&name);
+        self.audit.change(caller, what, Bare(self).operation_cancel(caller, operation)).await
+    }
+
+    async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
+        Bare(self).account_list(caller).await
+    }
+
+    async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {
+        let what = What::new(AuditAction::AccountCreate, AuditKind::Account).named(&name).detail(&role);
+        let id = |first: &FirstPassword| Some(first.account.to_string());
+        self.audit.create(caller, what, Bare(self).account_create(caller, name, role), id).await
+    }
+
+    async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
+        let action = if enabled { AuditAction::AccountEnable } else { AuditAction::AccountDisable };
+        let what = self.account(action, account).await?;
+        self.audit.change(caller, what, Bare(self).account_set_enabled(caller, account, enabled)).await
+    }
+
+    async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
+        let what = self.account(AuditAction::AccountResetPassword, account).await?;
+        self.audit.change(caller, what, Bare(self).account_reset_password(caller, account)).await
+    }
+
+    async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {
+        Bare(self).session_list(caller).await
+    }
+
+    async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError> {
+        let known: String = session.chars().take(SESSION).collect();
+        let what = What::new(AuditAction::SessionEnd, AuditKind::Session).of(known);
+        self.audit.change(caller, what, Bare(self).session_end(caller, session)).await
+    }
+}
