@@ -12,6 +12,8 @@ const PAGES = [
   "/guests/adopt?line=./linux%20mem%3D128M%20con%3Dpty",
   "/networks",
   "/operations",
+  "/audit",
+  "/audit?who=nobody&outcome=refused",
   "/people",
   "/kernels",
   "/host",

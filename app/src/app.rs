@@ -9,6 +9,7 @@ use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 use crate::live::{Live, MOMENT, Moment};
 use crate::pages::account::AccountPage;
 use crate::pages::adopt::AdoptPage;
+use crate::pages::audit::AuditPage;
 use crate::pages::doctor::DoctorPage;
 use crate::pages::guests::activity::GuestActivityPage;
 use crate::pages::guests::console::GuestConsolePage;
@@ -67,6 +68,7 @@ parts! {
     KernelsPart: KernelListPage,
     HostPart: HostPage,
     DoctorPart: DoctorPage,
+    AuditPart: AuditPage,
     PeoplePart: PeoplePage,
     AccountPart: AccountPage,
 }
@@ -128,6 +130,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/kernels") view={Lazy::<KernelsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/host") view={Lazy::<HostPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>

@@ -13,9 +13,9 @@ use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId,
 
 use crate::error::AppError;
 use crate::shown::{
-    AccountShown, AdoptShown, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange,
-    GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown,
-    NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
+    AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
+    ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
 };
 
 /// Who asks.
@@ -106,6 +106,9 @@ pub trait Backend: Send + Sync {
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError>;
+
+    /// Who did what, the newest first; for administrators. Nothing changes a row.
+    async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError>;
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError>;

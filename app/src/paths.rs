@@ -12,6 +12,8 @@ pub const DOCTOR: &str = "/doctor";
 /// `?line=…` is the command line that is read.
 pub const ADOPT: &str = "/guests/adopt";
 pub const OPERATIONS: &str = "/operations";
+/// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
+pub const AUDIT: &str = "/audit";
 pub const PEOPLE: &str = "/people";
 pub const ACCOUNT: &str = "/account";
 
@@ -26,6 +28,8 @@ pub const EVENTS: &str = "/events";
 /// Server functions are registered under here.
 pub const SERVER_FN: &str = "/_sf";
 pub const API: &str = "/api/v1";
+/// All rows as a file (`?format=csv` or `jsonl`, and what [`AUDIT`] takes but `before`).
+pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 
 pub fn guest(id: GuestId) -> String {
     format!("{GUESTS}/{id}")

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm,
-    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
-    OperationShown, OverviewShown, SessionShown, StrayShown,
+    AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
+    GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
+    MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
 };
 use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
@@ -172,6 +172,10 @@ impl Backend for Bare<'_> {
 
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         self.accounts.people_reset_password(caller, account).await
+    }
+
+    async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
+        self.audit.list(caller, filter).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

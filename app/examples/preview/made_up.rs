@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SaidShown, SessionShown,
-    StepShown, StepState,
+    AccountShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SaidShown,
+    SessionShown, StepShown, StepState,
 };
 use umbel_guest::{AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, Seen, Wanted};
 use uuid::Uuid;
@@ -150,6 +150,7 @@ pub(crate) fn panel() -> Fake {
             person(3, "carol", Role::User, true, true),
             person(4, "mallory", Role::User, false, false),
         ],
+        audit: audit(),
         sessions: vec![
             session(
                 0,
@@ -165,6 +166,45 @@ pub(crate) fn panel() -> Fake {
         walls: hardware::walls(),
         agent_away_since: None,
     }
+}
+
+fn audit() -> Vec<AuditShown> {
+    let row = |number: i64, name: &str, action: &str, object: [&str; 2], end: [&str; 2], from: [&str; 2]| AuditShown {
+        number,
+        at: now() - (20 - number) * 7 * MINUTE,
+        name: name.into(),
+        action: action.into(),
+        kind: object[0].into(),
+        object_name: object[1].into(),
+        outcome: end[0].into(),
+        reason: end[1].into(),
+        via: from[0].into(),
+        address: from[1].into(),
+        ..AuditShown::default()
+    };
+    let page = ["page", "10.20.0.7"];
+    vec![
+        row(17, "", "audit_trim", ["audit", ""], ["allowed", ""], ["panel", ""]),
+        row(16, "ada", "guest_delete", ["guest", "scratch"], ["allowed", ""], page),
+        row(15, "mallory", "sign_in", ["session", ""], ["refused", "form: Name or password is wrong."], page),
+        row(
+            14,
+            "bob",
+            "console_open",
+            ["guest", "web-1"],
+            ["refused", "There is no such guest."],
+            ["api", "2001:db8::17"],
+        ),
+        row(
+            13,
+            "ada",
+            "guest_change",
+            ["guest", "build-box-with-a-long-name"],
+            ["unknown", "Its end was not seen."],
+            page,
+        ),
+        row(12, "root", "account_reset_password", ["account", "carol"], ["allowed", ""], ["command_line", ""]),
+    ]
 }
 
 fn sizes(memory: u32, disk: u32) -> (Memory, DiskSize) {

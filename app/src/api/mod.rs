@@ -2,6 +2,7 @@
 //! [`paths::SERVER_FN`](crate::paths::SERVER_FN), which the macro wants spelled out.
 
 pub mod accounts;
+pub mod audit;
 pub mod guests;
 pub mod host;
 pub mod kernels;
@@ -62,6 +63,7 @@ mod tests {
             guests::GuestCreate::PATH,
             operations::OperationFetch::PATH,
             accounts::AccountMe::PATH,
+            audit::AuditList::PATH,
             host::Overview::PATH,
             kernels::KernelList::PATH,
             networks::ForwardAdd::PATH,

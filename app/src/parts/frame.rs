@@ -71,6 +71,7 @@ fn Administration() -> impl IntoView {
                 me.is_administrator()
                     .await
                     .then(|| view! {
+                        <Place href=paths::AUDIT go="t" icon=Icon::Audit words="Audit" />
                         <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" />
                         <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" />
                         <Place href=paths::HOST go="h" icon=Icon::Host words="Host" />

@@ -7,6 +7,7 @@ pub enum Icon {
     Overview,
     Guests,
     Activity,
+    Audit,
     People,
     Account,
     SignOut,
@@ -32,6 +33,7 @@ impl Icon {
             Self::Overview => "M2.5 2.5h4.5v5h-4.5zM9 2.5h4.5v3H9zM9 8h4.5v5.5H9zM2.5 10h4.5v3.5h-4.5z",
             Self::Guests => "M2 3h12v4H2zM2 9h12v4H2zM4.5 5h.01M4.5 11h.01",
             Self::Activity => "M1.5 8.5h3l2-5.5 3 10.5 2-5h3",
+            Self::Audit => "M3.5 1.8h9v12.4h-9zM6 5h4M6 8h4M6 11h2.5",
             Self::People => {
                 "M6 7.5a2.4 2.4 0 1 0 0-4.8 2.4 2.4 0 0 0 0 4.8zM1.5 13.5c.3-2.6 2-4 4.5-4s4.2 1.4 4.5 4M10.6 3a2.2 2.2 0 0 1 0 4.2M12 9.8c1.5.6 2.3 1.8 2.5 3.7"
             }

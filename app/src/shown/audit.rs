@@ -140,6 +140,32 @@ pub struct AuditShown {
     pub hash: String,
 }
 
+/// What rows somebody looks for, as a form and the API spell it; what is empty lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditFilter {
+    /// The name of an account, or its id.
+    pub who: String,
+    pub action: String,
+    /// The id of a thing, or its name.
+    pub object: String,
+    pub outcome: String,
+    /// Days in UTC, as 2026-11-28; both belong to it.
+    pub from: String,
+    pub to: String,
+    /// Only rows of smaller numbers: `next` of the page before.
+    pub before: String,
+    pub limit: String,
+}
+
+/// The newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    pub rows: Vec<AuditShown>,
+    /// `before` of the next page, if there is one.
+    pub next: Option<i64>,
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ mod operation;
 mod stray;
 
 pub use account::{AccountShown, FirstPassword, Role, SessionShown};
-pub use audit::{AuditAction, AuditKind, AuditOutcome, AuditShown, AuditVia};
+pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};

@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AgentLink, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft,
-    ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings,
-    KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, Role,
-    SessionShown, StrayShown, WallShown,
+    AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created,
+    FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice,
+    KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
+    OperationShown, OverviewShown, Role, SessionShown, StrayShown, WallShown,
 };
 use umbel_guest::{
     AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
@@ -20,6 +20,7 @@ pub(crate) struct Fake {
     pub(crate) guests: Vec<GuestShown>,
     pub(crate) operations: Vec<OperationShown>,
     pub(crate) people: Vec<AccountShown>,
+    pub(crate) audit: Vec<AuditShown>,
     pub(crate) sessions: Vec<SessionShown>,
     pub(crate) walls: Vec<WallShown>,
     pub(crate) checks: Vec<CheckShown>,
@@ -287,6 +288,14 @@ impl Backend for Fake {
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
         Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
+    }
+
+    async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
+        administrators_only(caller)?;
+        if filter.from == "never" {
+            return Err(AppError::Invalid(umbel_guest::FieldErrors::one("from", "A day is written otherwise.")));
+        }
+        Ok(AuditPage { rows: self.audit.clone(), next: (!self.audit.is_empty()).then_some(7) })
     }
 
     async fn account_create(&self, _: &Caller, name: String, _: String) -> Result<FirstPassword, AppError> {

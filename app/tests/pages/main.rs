@@ -153,3 +153,40 @@ async fn nobody_is_told_to_sign_in() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert!(html.contains(paths::SIGN_IN), "{html}");
 }
+
+#[tokio::test]
+async fn the_audit_can_be_filtered_and_paged_without_scripts() {
+    let row = umbel_app::shown::AuditShown {
+        number: 8,
+        name: "ada".into(),
+        action: "guest_delete".into(),
+        kind: "guest".into(),
+        object_name: "web-1".into(),
+        outcome: "refused".into(),
+        reason: "There is no such guest.".into(),
+        via: "api".into(),
+        address: "192.0.2.7".into(),
+        ..Default::default()
+    };
+    let backend = Fake { audit: vec![row], ..Fake::default() };
+    let path = "/audit?who=ada&action=guest_delete";
+    let (status, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
+    assert_eq!(status, StatusCode::OK);
+    for part in [
+        "Delete guest",
+        "guest web-1",
+        "Refused",
+        "There is no such guest.",
+        "API, 192.0.2.7",
+        "value=\"ada\"",
+        "action=guest%5Fdelete&amp;before=7",
+        "/api/v1/audit/export?format=csv&amp;who=ada",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    let (status, html) = page(backend.clone(), Some(caller(Role::Administrator)), "/audit?from=never").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(html.contains("A day is written otherwise."), "{html}");
+    let (status, _) = page(backend, Some(caller(Role::User)), paths::AUDIT).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}

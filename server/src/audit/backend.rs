@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AuditAction, AuditKind, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
-    GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
-    MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
+    AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
+    ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings,
+    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown,
+    StrayShown,
 };
 use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
@@ -266,6 +267,10 @@ impl Backend for Panel {
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         let what = self.account(AuditAction::AccountResetPassword, account).await?;
         self.audit.change(caller, what, Bare(self).account_reset_password(caller, account)).await
+    }
+
+    async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
+        Bare(self).audit_list(caller, filter).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

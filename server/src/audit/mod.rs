@@ -2,13 +2,15 @@
 //! also those that are refused. Rows hang together by their hashes and are changed by nobody.
 //!
 //! [`backend`] stands around the port that pages and API use, so that every change goes through
-//! [`Audit::change`]; [`chain`] is the hashes, pure; [`keep`] removes what is too old; [`commands`] is
+//! [`Audit::change`]; [`chain`] is the hashes, pure; [`list`] finds rows; [`keep`] removes what is too old; [`commands`] is
 //! `umbel audit`. Why it is as it is stands in docs/decisions/audit.md.
 
 mod backend;
 pub mod chain;
 pub mod commands;
+pub mod csv;
 mod keep;
+mod list;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -213,7 +215,17 @@ fn end_of<T>(done: &Result<T, AppError>) -> (AuditOutcome, String) {
         | AppError::Conflict { .. }
         | AppError::TooMany { .. } => AuditOutcome::Refused,
     };
-    (outcome, plain(&error.to_string(), REASON_MOST))
+    (outcome, plain(&reason(error), REASON_MOST))
+}
+
+/// What is wrong with the whole form is said without a field.
+fn reason(error: &AppError) -> String {
+    let AppError::Invalid(errors) = error else { return error.to_string() };
+    let said = errors.0.iter().map(|wrong| match wrong.field.as_str() {
+        "form" => wrong.message.clone(),
+        field => format!("{field}: {}", wrong.message),
+    });
+    said.collect::<Vec<_>>().join(" ")
 }
 
 /// Without what terminals, PostgreSQL and readers of lines stumble over.

@@ -73,14 +73,18 @@ pub async fn sign_in(
             begin(panel, session, account, came, headers).await?;
         }
         Err(error) if panel.audit.is_worth_a_row(error, came.address) => {
-            // What can't be a name may be a password that was typed into the wrong field.
-            let name = name.trim().to_ascii_lowercase().parse::<AccountName>();
-            let name = name.as_ref().map_or("(not a name)", AccountName::as_str);
-            panel.audit.note(Who::named(name, came), what, &Err(error.clone())).await?;
+            panel.audit.note(nobody(name, came), what, &Err(error.clone())).await?;
         }
         Err(_) => {}
     }
     done
+}
+
+/// Somebody who isn't in yet, by the name that was typed. What can't be a name may be a password in the
+/// wrong field.
+pub fn nobody(name: &str, came: Came) -> Who {
+    let name = name.trim().to_ascii_lowercase().parse::<AccountName>();
+    Who::named(name.as_ref().map_or("(not a name)", AccountName::as_str), came)
 }
 
 /// Signs out, and says so where anybody was signed in.

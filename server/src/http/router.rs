@@ -7,7 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use umbel_app::paths;
 
-use super::api::{guests, host, kernels, networks, operations, people, session, uploads};
+use super::api::{audit, guests, host, kernels, networks, operations, people, session, uploads};
 use super::{console, events, health, layers, pages, sign_in};
 use crate::panel::Panel;
 
@@ -76,6 +76,8 @@ pub fn routes() -> Vec<Route> {
         get(api("/operations"), operations::list),
         get(api("/operations/{operation}"), operations::fetch),
         post(api("/operations/{operation}/cancel"), operations::cancel),
+        get(api("/audit"), audit::list),
+        get(paths::AUDIT_EXPORT, audit::export),
         get(api("/people"), people::list),
         post(api("/people"), people::create),
         patch(api("/people/{account}"), people::change),

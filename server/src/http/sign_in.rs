@@ -21,7 +21,7 @@ use umbel_guest::FieldErrors;
 use super::caller::{self, CameFrom};
 use super::error::{Reader, retry_after, status_of};
 use super::secret::Secret;
-use crate::audit::{What, Who};
+use crate::audit::What;
 use crate::panel::Panel;
 
 /// Where to go, or that one has just left.
@@ -147,7 +147,7 @@ pub async fn first_run(
         let what = What::new(AuditAction::FirstRun, AuditKind::Account).named(&name);
         let doing = panel.accounts.first_run(&token, &name, password.0, password_again.0);
         let id = |account: &AccountShown| Some(account.id.to_string());
-        let account = panel.audit.create(Who::named("", came), what, doing, id).await?;
+        let account = panel.audit.create(caller::nobody(&name, came), what, doing, id).await?;
         caller::begin(&panel, &session, &account, came, &headers).await?;
         Ok(Some(account))
     };

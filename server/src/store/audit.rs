@@ -91,6 +91,34 @@ pub async fn audit_list_after(on: impl Into<On<'_>>, after: i64, most: u32) -> R
     query.bind(after).bind(most).all(on).await?.iter().map(shown).collect()
 }
 
+/// What rows are looked for; an empty text lets everything through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// A name or an id.
+    pub who: String,
+    pub action: String,
+    /// An id or a name.
+    pub object: String,
+    pub outcome: String,
+    pub from: i64,
+    pub to: i64,
+    /// Only smaller numbers.
+    pub before: i64,
+}
+
+/// The newest first.
+pub async fn audit_list(on: impl Into<On<'_>>, sought: &Sought, most: u32) -> Result<Vec<AuditShown>, StoreError> {
+    let select = select!(
+        "WHERE number < $1 AND at >= $2 AND at < $3 AND ($4 = '' OR name = $4 OR account = $4) \
+         AND ($5 = '' OR action = $5) AND ($6 = '' OR object = $6 OR object_name = $6) \
+         AND ($7 = '' OR outcome = $7) ORDER BY number DESC LIMIT $8"
+    );
+    let query = sql("audit_list", select).bind(sought.before).bind(sought.from).bind(sought.to);
+    let query = query.bind(sought.who.as_str()).bind(sought.action.as_str());
+    let query = query.bind(sought.object.as_str()).bind(sought.outcome.as_str()).bind(most);
+    query.all(on).await?.iter().map(shown).collect()
+}
+
 /// The last row of those at the beginning that are all older than `before`.
 pub async fn audit_last_before(tx: &mut Tx, before: i64) -> Result<Option<Checkpoint>, StoreError> {
     let select = "SELECT number, hash FROM audit WHERE number < COALESCE((SELECT MIN(number) FROM audit \

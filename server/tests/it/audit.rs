@@ -199,7 +199,8 @@ const READS: [&str; 15] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 4] = ["/_sf/network_list", "/_sf/kernel_list", "/_sf/operation_list", "/_sf/operation_fetch"];
+const MORE_READS: [&str; 5] =
+    ["/_sf/audit_list", "/_sf/network_list", "/_sf/kernel_list", "/_sf/operation_list", "/_sf/operation_fetch"];
 /// Without a token that was once good nothing is tried.
 const NOTHING_TRIED: [&str; 1] = ["/first-run"];
 
@@ -343,6 +344,52 @@ both! {
             ("berta".into(), guest.to_string(), String::new(), "refused".into()),
             ("anna".into(), guest.to_string(), "web".into(), "allowed".into()),
         ]);
+    }
+}
+
+both! {
+    async fn rows_are_found_a_page_at_a_time_and_exported(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        for i in 0..120 {
+            let what = What::new(if i % 2 == 0 { AuditAction::GuestStart } else { AuditAction::GuestKill }, AuditKind::Guest);
+            let done = if i % 3 == 0 { Err(AppError::not_found("guest")) } else { Ok(()) };
+            edge.panel.audit.note(who(if i < 60 { "eve" } else { "=1+1" }), what.of(i).named("web"), &done).await.expect("a row");
+        }
+        let client = edge.signed_in("root").await;
+        let get = async |query: &str| {
+            let answer = client.request(Method::GET, &format!("/api/v1/audit{query}")).send().await.expect("an answer");
+            (answer.status().as_u16(), answer.text().await.expect("a body"))
+        };
+        let found = async |query: &str| {
+            let (status, text) = get(query).await;
+            assert_eq!(status, 200, "{query}: {text}");
+            serde_json::from_str::<umbel_app::shown::AuditPage>(&text).expect("a page")
+        };
+        let (mut numbers, mut next) = (Vec::new(), String::new());
+        loop {
+            let page = found(&format!("?who=eve&before={next}&limit=25")).await;
+            assert!(page.rows.len() <= 25 && page.rows.iter().all(|row| row.name == "eve"));
+            numbers.extend(page.rows.iter().map(|row| row.number));
+            match page.next {
+                Some(number) => next = number.to_string(),
+                None => break,
+            }
+        }
+        assert_eq!(numbers, (1..=60).rev().collect::<Vec<_>>());
+        assert_eq!(found("?action=guest_kill&outcome=refused&limit=1000").await.rows.len(), 20);
+        assert_eq!(found("?object=7").await.rows.len(), 1);
+        assert_eq!(found("?object=web").await.rows.len(), 50);
+        assert_eq!(found("?to=2000-01-01").await.rows.len(), 0);
+        assert_eq!(found("?from=2000-01-01&to=2999-01-01&action=sign_in").await.rows.len(), 1);
+        for query in ["?action=x", "?outcome=x", "?from=x", "?before=x", "?limit=0", "?limit=1001", "?x=1"] {
+            assert_eq!(get(query).await.0, 422, "{query}");
+        }
+        let (_, lines) = get("/export?who=eve").await;
+        let read: Vec<AuditShown> = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        assert_eq!(read.iter().map(|row| row.number).collect::<Vec<_>>(), numbers);
+        let (_, csv) = get("/export?format=csv&who=%3D1%2B1").await;
+        assert_eq!(csv.lines().count(), 61, "{csv}");
+        assert!(csv.lines().skip(1).all(|line| line.contains(",\"'=1+1\",")), "{csv}");
     }
 }
 

@@ -107,6 +107,9 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/doctor", Nothing, [303, 403, 403, 200]),
         (GET, "/operations", Nothing, [303, 200, 200, 200]),
         (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200]),
+        (GET, "/audit", Nothing, [303, 403, 403, 200]),
+        (GET, "/api/v1/audit", Nothing, [401, 403, 403, 200]),
+        (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 200]),
         (GET, "/account", Nothing, [303, 200, 200, 200]),
     ];
@@ -116,6 +119,7 @@ pub(crate) fn table() -> Vec<Row> {
     rows.extend([
         (POST, "/_sf/account_me", Form(""), every_one),
         (POST, "/_sf/account_list", Form(""), administrators),
+        (POST, "/_sf/audit_list", Form("who=ada"), administrators),
         (POST, "/_sf/account_create", Form("name=emil&role=user"), administrators),
         (POST, "/_sf/account_set_enabled", Form("account={account}&enabled=true"), administrators),
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
