@@ -15,7 +15,8 @@ use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
     ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
-    MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown, StrayShown,
+    TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -112,6 +113,13 @@ pub trait Backend: Send + Sync {
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError>;
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError>;
+
+    /// One's own tokens, the newest first.
+    async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError>;
+    /// The token itself is told this once.
+    async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError>;
+    /// Ends at once whatever came in with it.
+    async fn token_remove(&self, caller: &Caller, token: String) -> Result<(), AppError>;
 }
 
 /// The panel, out of the context that the server put it into.

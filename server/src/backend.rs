@@ -9,7 +9,8 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
     GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
-    MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown, StrayShown,
+    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown, StrayShown, TokenDraft,
+    TokenShown,
 };
 use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
@@ -184,5 +185,17 @@ impl Backend for Bare<'_> {
 
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError> {
         self.accounts.session_end(caller, session).await
+    }
+
+    async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {
+        self.accounts.token_list(caller).await
+    }
+
+    async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        self.accounts.token_create(caller, draft).await
+    }
+
+    async fn token_remove(&self, caller: &Caller, token: String) -> Result<(), AppError> {
+        self.accounts.token_remove(caller, token).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
     AccountShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SaidShown,
-    SessionShown, StepShown, StepState,
+    Scope, SessionShown, StepShown, StepState, TokenShown,
 };
 use umbel_guest::{AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, Seen, Wanted};
 use uuid::Uuid;
@@ -151,6 +151,14 @@ pub(crate) fn panel() -> Fake {
             person(4, "mallory", Role::User, false, false),
         ],
         audit: audit(),
+        tokens: vec![TokenShown {
+            id: "0a".into(),
+            name: "backup of the web guests".into(),
+            scopes: vec![Scope::Read, Scope::Power],
+            created_at: now() - 9 * 24 * HOUR,
+            expires_at: now() + 81 * 24 * HOUR,
+            last_used_at: Some(now() - HOUR),
+        }],
         sessions: vec![
             session(
                 0,

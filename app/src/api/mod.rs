@@ -11,6 +11,7 @@ mod limits;
 pub mod networks;
 pub mod operations;
 pub mod strays;
+pub mod tokens;
 
 /// What an address that names nothing is answered with; its status goes out with the page.
 pub fn missing(what: &str) -> crate::AppError {

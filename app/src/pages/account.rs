@@ -3,6 +3,7 @@ use leptos::prelude::*;
 
 use crate::api::accounts::{SessionEnd, session_list};
 use crate::live::Live;
+use crate::pages::tokens::Tokens;
 use crate::parts::frame::SignOut;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
@@ -56,6 +57,9 @@ pub fn AccountPage() -> impl IntoView {
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
+        </Transition>
+        <Transition>
+            {move || Suspend::new(async move { me.0.await.ok().map(|me| view! { <Tokens role=me.role /> }) })}
         </Transition>
     }
 }

@@ -12,3 +12,4 @@ pub mod not_found;
 pub mod operations;
 pub mod overview;
 pub mod people;
+pub mod tokens;

@@ -8,6 +8,7 @@ mod first_password;
 mod first_run;
 mod message;
 mod new_password;
+mod new_token;
 mod sign_in;
 
 pub use document::escape;
@@ -15,4 +16,5 @@ pub use first_password::first_password_page;
 pub use first_run::{FirstRunView, first_run_page};
 pub use message::{MessageView, message_page};
 pub use new_password::{NewPasswordView, Why, new_password_page};
+pub use new_token::new_token_page;
 pub use sign_in::{SignInView, sign_in_page};

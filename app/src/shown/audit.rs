@@ -42,6 +42,8 @@ words! {
         FirstRun = "first_run" "Make the first administrator",
         FirstRunLink = "first_run_link" "Print a first-run link",
         SessionEnd = "session_end" "End a sign-in",
+        TokenCreate = "token_create" "Make token",
+        TokenRemove = "token_remove" "Remove token",
         ConsoleOpen = "console_open" "Open console",
         GuestCreate = "guest_create" "Create guest",
         GuestChange = "guest_change" "Change guest",
@@ -89,6 +91,7 @@ words! {
         Operation = "operation" "operation",
         Panel = "panel" "panel",
         Session = "session" "sign-in",
+        Token = "token" "token",
         Upload = "upload" "upload",
     }
 }

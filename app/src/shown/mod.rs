@@ -10,6 +10,7 @@ mod metrics;
 mod network;
 mod operation;
 mod stray;
+mod token;
 
 pub use account::{AccountShown, FirstPassword, Role, SessionShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
@@ -21,3 +22,4 @@ pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
 pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
 pub use stray::{AdoptShown, StrayShown};
+pub use token::{NewToken, Scope, TokenDraft, TokenShown};

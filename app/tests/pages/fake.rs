@@ -4,8 +4,8 @@ use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice,
-    KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
-    OperationShown, OverviewShown, Role, SessionShown, StrayShown, WallShown,
+    KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken,
+    OperationShown, OverviewShown, Role, SessionShown, StrayShown, TokenDraft, TokenShown, WallShown,
 };
 use umbel_guest::{
     AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
@@ -22,6 +22,7 @@ pub(crate) struct Fake {
     pub(crate) people: Vec<AccountShown>,
     pub(crate) audit: Vec<AuditShown>,
     pub(crate) sessions: Vec<SessionShown>,
+    pub(crate) tokens: Vec<TokenShown>,
     pub(crate) walls: Vec<WallShown>,
     pub(crate) checks: Vec<CheckShown>,
     pub(crate) networks: Vec<NetworkShown>,
@@ -316,5 +317,17 @@ impl Backend for Fake {
 
     async fn session_end(&self, _: &Caller, _: String) -> Result<(), AppError> {
         Err(AppError::not_found("session"))
+    }
+
+    async fn token_list(&self, _: &Caller) -> Result<Vec<TokenShown>, AppError> {
+        Ok(self.tokens.clone())
+    }
+
+    async fn token_create(&self, _: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        Ok(NewToken { id: "1".into(), name: draft.name, token: format!("umbel_{}", "0".repeat(64)) })
+    }
+
+    async fn token_remove(&self, _: &Caller, _: String) -> Result<(), AppError> {
+        Err(AppError::not_found("token"))
     }
 }

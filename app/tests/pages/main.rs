@@ -190,3 +190,11 @@ async fn the_audit_can_be_filtered_and_paged_without_scripts() {
     let (status, _) = page(backend, Some(caller(Role::User)), paths::AUDIT).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn what_a_token_can_not_do_is_said_beside_it() {
+    let (_, html) = page(Fake::default(), Some(caller(Role::User)), paths::ACCOUNT).await;
+    assert!(html.contains("You have no token.") && html.contains("Only administrators have this."), "{html}");
+    let (_, html) = page(Fake::default(), Some(caller(Role::Administrator)), paths::ACCOUNT).await;
+    assert!(html.contains("scopes[]") && !html.contains("Only administrators have this."), "{html}");
+}

@@ -11,7 +11,7 @@ use umbel_guest::{
     Span, StrayName, UploadId, WallState, Wanted,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
     pub id: GuestId,
     pub name: GuestName,
@@ -44,7 +44,7 @@ pub struct Guest {
 }
 
 /// A guest's own word: hostile text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     pub at: i64,
     pub text: String,
@@ -62,7 +62,7 @@ impl Guest {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestForm {
     pub suggested_name: String,
     pub images: Vec<Image>,
@@ -97,7 +97,7 @@ impl GuestForm {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     pub id: ImageId,
     pub title: String,
@@ -108,7 +108,7 @@ pub struct Image {
 }
 
 /// A kernel as the form for a guest offers it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelChoice {
     pub id: KernelId,
     pub version: String,
@@ -123,14 +123,14 @@ pub struct KernelChoice {
 }
 
 /// A value, and why it can't be had, if it can't.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice<T> {
     pub value: T,
     pub refused: Option<String>,
 }
 
 /// A kernel of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
     pub id: KernelId,
     pub version: String,
@@ -152,27 +152,27 @@ pub struct KernelSettings {
     pub upload: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernels {
     pub kernels: Vec<Kernel>,
     pub settings: KernelSettings,
     pub may_upload: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) upload: UploadId,
 }
 
 /// A file that has come in.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadedFile {
     pub name: String,
     pub size_bytes: u64,
     pub sha256: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     pub id: NetworkId,
     pub owner: AccountId,
@@ -184,7 +184,7 @@ pub struct Network {
     pub forwards: Vec<Forward>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkGuest {
     pub id: GuestId,
     pub name: GuestName,
@@ -195,7 +195,7 @@ pub struct NetworkGuest {
 }
 
 /// A TCP port of the host that leads to a guest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     pub host_port: u16,
     pub guest: GuestId,
@@ -205,7 +205,7 @@ pub struct Forward {
 }
 
 /// Curves: the same length each, the oldest first, `None` where nothing was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     pub span: Span,
     pub step_s: u32,
@@ -220,14 +220,14 @@ pub struct Metrics {
 }
 
 /// The guest's own word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryInside {
     pub total_kib: u32,
     pub available_kib: u32,
 }
 
 /// A root image that lies ready for adoption.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stray {
     pub name: StrayName,
     pub size_bytes: u64,
@@ -236,7 +236,7 @@ pub struct Stray {
 }
 
 /// What a command line means to the panel.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adopt {
     pub draft: GuestDraft,
     pub left_out: Vec<String>,
@@ -268,18 +268,18 @@ pub struct GuestChange {
     pub limits: Option<Limits>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
     pub guest: GuestId,
     pub operation: OperationId,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Acted {
     pub(crate) operation: Option<OperationId>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     pub id: OperationId,
     /// A noun and a verb, as `guest_create`.
@@ -295,7 +295,7 @@ pub struct Operation {
     pub can_cancel: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum OperationState {
     Running,
@@ -316,13 +316,13 @@ impl OperationState {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub name: String,
     pub state: StepState,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     Waiting,
@@ -332,13 +332,13 @@ pub enum StepState {
     Undone,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     pub at: i64,
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub name: String,
@@ -351,7 +351,7 @@ pub struct Account {
 }
 
 /// Shown once.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstPassword {
     pub account: AccountId,
     pub name: String,
@@ -364,7 +364,32 @@ impl std::fmt::Debug for FirstPassword {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// What a program comes in with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    pub id: String,
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub created_at: i64,
+    pub expires_at: i64,
+    pub last_used_at: Option<i64>,
+}
+
+/// Shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    pub id: String,
+    pub name: String,
+    pub token: String,
+}
+
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewToken").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
     pub agent: AgentLink,
     pub profile: String,
@@ -380,7 +405,7 @@ pub struct HostFacts {
 }
 
 /// A limit of the host.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub name: String,
     pub state: CheckState,
@@ -388,28 +413,28 @@ pub struct Check {
 }
 
 /// Whether it is high enough for many guests.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum CheckState {
     Enough,
     TooLow { fix: String },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "link")]
 pub enum AgentLink {
     Here,
     Away { since: i64 },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
     pub name: String,
     pub state: WallState,
 }
 
 /// What a tab is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Grows by one with each event of a connection.
     pub number: u64,
@@ -417,7 +442,7 @@ pub struct Event {
     pub topic: Topic,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "topic", content = "id")]
 pub enum Topic {
     Guest(GuestId),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, ORIGIN, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -26,6 +26,8 @@ pub struct Client {
     cookies: Arc<Jar>,
     base: Url,
     origin: String,
+    /// `Bearer …`, in place of a sign-in.
+    token: Option<HeaderValue>,
 }
 
 impl std::fmt::Debug for Client {
@@ -53,7 +55,14 @@ impl Client {
             .build()
             .map_err(Error::Make)?;
         let origin = base.origin().ascii_serialization();
-        Ok(Self { http, cookies, base, origin })
+        Ok(Self { http, cookies, base, origin, token: None })
+    }
+
+    /// One that comes in with a token and needs no sign-in.
+    pub fn with_token(address: &str, token: &str) -> Result<Self, Error> {
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Token)?;
+        header.set_sensitive(true);
+        Ok(Self { token: Some(header), ..Self::new(address)? })
     }
 
     /// As browsers send it in `Origin`.
@@ -67,7 +76,11 @@ impl Client {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
         url.set_query(query);
-        self.http.request(method, url).header(ORIGIN, &self.origin)
+        let request = self.http.request(method, url).header(ORIGIN, &self.origin);
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
     }
 
     /// A WebSocket at the panel, with our sign-in and origin. A refusal of the upgrade is
@@ -94,6 +107,9 @@ impl Client {
         // An origin is ASCII by its very serialisation.
         if let Ok(origin) = self.origin.parse() {
             headers.insert(ORIGIN, origin);
+        }
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.clone());
         }
         if let Some(cookies) = self.cookies.cookies(&self.base) {
             headers.insert(COOKIE, cookies);

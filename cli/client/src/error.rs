@@ -11,6 +11,8 @@ use umbel_guest::{FieldError, FieldErrors};
 pub enum Error {
     #[error("{address:?} is not the address of a panel: {why}")]
     Address { address: String, why: &'static str },
+    #[error("this is no token: it has characters that no token has")]
+    Token,
     #[error("the client can't be made")]
     Make(#[source] reqwest::Error),
     /// The panel can't be reached, or the connection broke before it answered.

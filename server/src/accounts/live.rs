@@ -1,4 +1,4 @@
-//! Sessions that somebody holds a connection with, and word of their end: pushed when this panel ends
+//! Sessions, and tokens alike, that somebody holds a connection with, and word of their end: pushed when this panel ends
 //! one, asked for every [`LOOK`] since another panel or `umbel admin` may have.
 
 use std::collections::{HashMap, HashSet};
@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, HOUR};
 use crate::error::chain;
 use crate::store::Db;
+use crate::store::StoreError;
 use crate::store::sessions::{session_list_live, session_purge};
+use crate::store::tokens::token_list_live;
 
 /// How often the database is asked for sessions that have ended elsewhere.
 const LOOK: Duration = Duration::from_millis(700);
@@ -97,9 +99,8 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock) {
         // Taken before the database is asked: a session that is made meanwhile is no stranger to it.
         let held = live.sessions();
         if !held.is_empty() {
-            match session_list_live(&db, clock.now()).await {
+            match living(&db, clock.now()).await {
                 Ok(list) => {
-                    let list: HashSet<String> = list.into_iter().collect();
                     live.end(held.iter().filter(|session| !list.contains(*session)).map(String::as_str));
                 }
                 Err(error) => tracing::warn!(cause = chain(&error), "live sessions could not be looked at"),
@@ -107,6 +108,13 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock) {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Sessions and tokens that let somebody in.
+async fn living(db: &Db, now: i64) -> Result<HashSet<String>, StoreError> {
+    let mut living = session_list_live(db, now).await?;
+    living.extend(token_list_live(db, now).await?);
+    Ok(living.into_iter().collect())
 }
 
 #[cfg(test)]

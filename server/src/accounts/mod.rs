@@ -1,4 +1,4 @@
-//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end.
+//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end, tokens of programs.
 //!
 //! [`passwords`] hashes in a bounded pool, [`rate_limit`] counts tries, [`sessions`] keeps what the
 //! session library asks to be kept, [`live`] tells whoever holds a connection that its session is over.
@@ -11,6 +11,7 @@ mod people;
 pub mod rate_limit;
 pub mod sessions;
 mod sign_in;
+mod tokens;
 
 use sha2::{Digest as _, Sha256};
 use umbel_app::AppError;
@@ -118,9 +119,13 @@ fn bad_password(field: &str, bad: BadPassword) -> umbel_guest::FieldError {
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to a String can't fail");
     }
     text

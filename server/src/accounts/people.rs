@@ -14,6 +14,7 @@ use crate::store::accounts::{
     account_set_password,
 };
 use crate::store::sessions::session_delete_all;
+use crate::store::tokens::token_delete_all;
 use crate::store::{Db, StoreError};
 
 impl Accounts {
@@ -71,7 +72,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// A new first password; ends the account's sessions.
+    /// A new first password; ends the account's sessions and tokens.
     pub async fn people_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         administrators_only(caller, "manage people")?;
         if account == caller.account.id {
@@ -86,7 +87,8 @@ impl Accounts {
     }
 }
 
-/// Gives an account a first password and ends its sessions, whose ids it tells.
+/// Gives an account a first password; ends its sessions and tokens, whose ids it tells: whoever had the old
+/// password may have made some.
 pub async fn reset_password(
     db: &Db,
     passwords: &Passwords,
@@ -98,7 +100,8 @@ pub async fn reset_password(
     if !account_set_password(&mut tx, account, &hash, true).await? {
         return Err(AppError::not_found("account"));
     }
-    let ended = session_delete_all(&mut tx, account, None).await?;
+    let mut ended = session_delete_all(&mut tx, account, None).await?;
+    ended.extend(token_delete_all(&mut tx, account).await?);
     tx.commit().await?;
     Ok((first, ended))
 }

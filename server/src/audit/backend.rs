@@ -8,8 +8,8 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings,
-    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, OperationShown, OverviewShown, SessionShown,
-    StrayShown,
+    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown,
+    StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
 
@@ -20,8 +20,9 @@ use crate::store::accounts::account_fetch;
 use crate::store::guests::guest_fetch;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
+use crate::store::tokens::token_list as token_list_of;
 
-/// What is kept of the hash that a session is known by: enough to tell it from others.
+/// What is kept of the hash that a session or a token is known by: enough to tell it from others.
 const SESSION: usize = 12;
 
 /// Names are looked up before it is done: afterwards the thing may be gone. Who may not see it doesn't
@@ -281,5 +282,22 @@ impl Backend for Panel {
         let known: String = session.chars().take(SESSION).collect();
         let what = What::new(AuditAction::SessionEnd, AuditKind::Session).of(known);
         self.audit.change(caller, what, Bare(self).session_end(caller, session)).await
+    }
+
+    async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {
+        Bare(self).token_list(caller).await
+    }
+
+    async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        let what = What::new(AuditAction::TokenCreate, AuditKind::Token).named(&draft.name);
+        self.audit.change(caller, what, Bare(self).token_create(caller, draft)).await
+    }
+
+    async fn token_remove(&self, caller: &Caller, token: String) -> Result<(), AppError> {
+        let found = token_list_of(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == token);
+        let name = found.map(|token| token.name).unwrap_or_default();
+        let known: String = token.chars().take(SESSION).collect();
+        let what = What::new(AuditAction::TokenRemove, AuditKind::Token).of(known).named(&name);
+        self.audit.change(caller, what, Bare(self).token_remove(caller, token)).await
     }
 }

@@ -1,14 +1,15 @@
-//! Who asks, out of the session, and from where; coming in and going out, each with its row in the audit.
+//! Who asks, out of the session or by the token that a program sends, and from where; coming in and going out,
+//! each with its row in the audit.
 
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::USER_AGENT;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia};
+use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, Scope};
 use umbel_app::{AppError, paths};
 use umbel_guest::{AccountId, AccountName};
 
@@ -147,6 +148,24 @@ fn unreadable(error: tower_sessions::session::Error) -> AppError {
     }
 }
 
+/// The token of a program (RFC 6750, section 2.1). A request that has one is of no session, whatever its cookies.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The one whose token it is, if the route is within its scopes; the router puts the scope that is needed
+/// beside the request.
+async fn by_token(panel: &Panel, token: &str, needed: Option<&Scope>) -> Result<Caller, AppError> {
+    let (caller, scopes) = panel.accounts.token_caller(token).await?.ok_or(AppError::NotSignedIn)?;
+    let reason = match needed {
+        Some(needed) if scopes.contains(needed) => return Ok(caller),
+        Some(needed) => format!("This token is not good for that: it lacks the scope {}.", needed.word()),
+        None => "No token is good for that: sign in with a password.".to_owned(),
+    };
+    Err(AppError::Forbidden { reason })
+}
+
 /// The session that the layer has put beside the request.
 fn session(parts: &Parts) -> Result<Session, AppError> {
     parts.extensions.get::<Session>().cloned().ok_or(AppError::NotSignedIn)
@@ -157,6 +176,10 @@ impl FromRequestParts<Panel> for Known {
 
     async fn from_request_parts(parts: &mut Parts, panel: &Panel) -> Result<Self, Problem> {
         let came = came(&parts.uri, &parts.headers, &parts.extensions);
+        if let Some(token) = token(&parts.headers) {
+            let caller = by_token(panel, token, parts.extensions.get::<Scope>()).await?;
+            return Ok(Self(Caller { came, ..caller }));
+        }
         Ok(Self(caller(panel, &session(parts)?, came).await?.ok_or(AppError::NotSignedIn)?))
     }
 }

@@ -9,11 +9,13 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use leptos::nonce::Nonce;
 use leptos::prelude::provide_context;
 use leptos::server_fn::ServerFn as _;
+use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 use umbel_app::api::accounts::{AccountCreate, AccountResetPassword};
+use umbel_app::api::tokens::TokenCreate;
 use umbel_app::backend::{Backend, Caller, Came};
-use umbel_app::plain::first_password_page;
-use umbel_app::shown::FirstPassword;
+use umbel_app::plain::{first_password_page, new_token_page};
+use umbel_app::shown::{FirstPassword, NewToken};
 use umbel_app::{App, AppError, paths, shell};
 
 use super::error::{Reader, status_of};
@@ -97,21 +99,22 @@ pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Re
     let (nonce, path) = (nonce(&request), request.uri().path().to_owned());
     let context = context(panel, caller, &nonce);
     let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
-    let has_secret = [AccountCreate::PATH, AccountResetPassword::PATH].contains(&path.as_str());
-    if reader == Reader::Person && has_secret {
-        shown_once(response, &nonce).await
-    } else {
-        with_own_status(response).await
+    match (reader, path.as_str()) {
+        (Reader::Person, AccountCreate::PATH | AccountResetPassword::PATH) => {
+            shown_once(response, |first: FirstPassword| first_password_page(&first, &nonce)).await
+        }
+        (Reader::Person, TokenCreate::PATH) => shown_once(response, |new: NewToken| new_token_page(&new, &nonce)).await,
+        _ => with_own_status(response).await,
     }
 }
 
-/// A plain form is answered with a redirect, which can't carry a secret: a first password gets a page of
-/// its own instead. What failed is led back to the form as ever.
-async fn shown_once(response: Response, nonce: &str) -> Response {
+/// A plain form is answered with a redirect, which can't carry a secret: that gets a page of its own
+/// instead. What failed is led back to the form as ever.
+async fn shown_once<T: DeserializeOwned>(response: Response, page: impl FnOnce(T) -> String) -> Response {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, BODY_MOST).await.unwrap_or_default();
-    match serde_json::from_slice::<FirstPassword>(&body) {
-        Ok(first) => Html(first_password_page(&first, nonce)).into_response(),
+    match serde_json::from_slice(&body) {
+        Ok(secret) => Html(page(secret)).into_response(),
         Err(_) => Response::from_parts(parts, Body::from(body)),
     }
 }

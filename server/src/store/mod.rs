@@ -31,6 +31,7 @@ pub mod networks;
 pub mod operations;
 pub mod query;
 pub mod sessions;
+pub mod tokens;
 
 pub use db::{Db, On, Tx};
 pub use error::{OpenError, StoreError};

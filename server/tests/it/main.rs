@@ -20,4 +20,5 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod store;
+mod tokens;
 mod walk;

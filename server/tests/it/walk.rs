@@ -1,8 +1,10 @@
-//! Every route, asked by everybody: nobody, a stranger, the owner, an administrator.
+//! Every route, asked by everybody: nobody, a stranger, the owner, an administrator, and programs with tokens
+//! that are not good for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use reqwest::Method;
+use umbel_app::shown::Scope;
 use umbel_client::Client;
 use umbel_guest::{AccountId, GuestId, OperationId};
 use umbel_server::http::router::routes;
@@ -27,6 +29,9 @@ pub(crate) enum Sent {
 use Sent::{Form, Json, Nothing};
 
 pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_mib":64,"disk_mib":64}"#;
+
+/// Of what is being purged: 409, or 404 already.
+const GOING: u16 = 0;
 
 pub(crate) type Row = (Method, &'static str, Sent, [u16; 4]);
 
@@ -57,8 +62,11 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200]),
         (GET, "/api/v1/guests/{guest}", Nothing, [401, 404, 200, 200]),
         (PATCH, "/api/v1/guests/{guest}", Json("{}"), [401, 404, 200, 200]),
-        // Undelete, of what is not deleted.
-        (POST, "/api/v1/guests/{guest}/{action}", Nothing, [401, 404, 409, 409]),
+        // Nothing is deleted yet.
+        (POST, "/api/v1/guests/{guest}/undelete", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 409, 409]),
         (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200]),
         (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200]),
         (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 409, 409]),
@@ -66,6 +74,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 201]),
         (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 204]),
         (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 200]),
+        (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200]),
+        (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422]),
+        (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404]),
         (GET, "/api/v1/host", Nothing, [401, 403, 403, 200]),
         (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 200]),
         (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 204, 204]),
@@ -125,6 +136,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
         (POST, "/_sf/session_list", Form(""), every_one),
         (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404]),
+        (POST, "/_sf/token_list", Form(""), every_one),
+        (POST, "/_sf/token_create", Form("name=&days=0"), [401, 422, 422, 422]),
+        (POST, "/_sf/token_remove", Form("token=none"), [401, 404, 404, 404]),
         (POST, "/_sf/overview", Form(""), every_one),
         (POST, "/_sf/guest_list", Form(""), every_one),
         (POST, "/_sf/guest_choices", Form(""), every_one),
@@ -167,6 +181,11 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 409, 409]),
         // These come last: they take away what the others ask for.
         (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 202, 409]),
+        (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/shut-down", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/kill", Nothing, [401, 404, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/purge", Nothing, [401, 404, 202, GOING]),
         (POST, "/api/v1/session", Json(r#"{"name":"nobody","password":"wrong"}"#), [422, 422, 422, 422]),
         (DELETE, "/api/v1/session", Nothing, [401, 204, 204, 204]),
         (POST, "/sign-in", Form("name=nobody&password=wrong"), [422, 422, 422, 422]),
@@ -179,7 +198,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
     text.replace("{guest}", &guest.to_string())
         .replace("{operation}", &operation.to_string())
         .replace("{account}", &account.to_string())
-        .replace("{action}", "undelete")
+        .replace("{token}", "none")
         .replace("{kernel}", "debian-6.1")
         .replace("{stray}", "root_fs")
         .replace("{upload}", &uuid::Uuid::nil().to_string())
@@ -211,6 +230,16 @@ async fn every_route_is_in_the_table() {
     assert_eq!(walked.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "walked, but not there");
 }
 
+/// The administrator's, one for each scope.
+async fn tokens_of(edge: &Edge) -> Vec<(Scope, Client)> {
+    let (root, mut tokens) = (edge.signed_in("root").await, Vec::new());
+    for scope in Scope::ALL {
+        let made = root.token_create(scope.word(), &[scope.word()], 1).await.expect("made");
+        tokens.push((scope, Client::with_token(&edge.address, &made.token).expect("a token")));
+    }
+    tokens
+}
+
 both! {
     async fn everybody_gets_what_is_theirs_and_nothing_else(fresh) {
         let place = tempfile::tempdir().expect("a directory");
@@ -227,12 +256,27 @@ both! {
             edge.signed_in("anna").await,
             edge.signed_in("root").await,
         ];
+        let tokens = tokens_of(&edge).await;
+        let scopes: HashMap<String, Option<Scope>> =
+            routes().into_iter().map(|route| (format!("{} {}", route.method, route.path), route.scope)).collect();
         let mut wrong = Vec::new();
         for (method, path, sent, expected) in table() {
+            let asked = async |client: &Client| send(client, &method, &fill(path), sent, &fill).await;
+            // What a token is not good for is refused before anything is done, so these go first.
+            let needed = scopes[&format!("{method} {path}")];
+            // Pages know no tokens; who needs no sign-in needs none either.
+            let refused = if path.starts_with("/api/") || path == "/events" { 403 } else { expected[0] };
+            let lacking = tokens.iter().filter(|(scope, _)| Some(*scope) != needed && [401, 303].contains(&expected[0]));
+            for (scope, client) in lacking {
+                let status = asked(client).await.status().as_u16();
+                if status != refused {
+                    wrong.push(format!("{method} {path} with a token to {}: {status}", scope.word()));
+                }
+            }
             for (client, expected) in everybody.iter().zip(expected) {
-                let answer = send(client, &method, &fill(path), sent, &fill).await;
+                let answer = asked(client).await;
                 let status = answer.status().as_u16();
-                if status != expected {
+                if status != expected && !(expected == GOING && [404, 409].contains(&status)) {
                     let text = answer.text().await.unwrap_or_default();
                     let text: String = text.chars().take(300).collect();
                     wrong.push(format!("{method} {path}: {status}, not {expected}: {text}"));

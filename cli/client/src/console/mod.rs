@@ -12,7 +12,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use umbel_guest::GuestId;
-use umbel_guest::console::{ConsoleState, FromReader, INPUT};
+use umbel_guest::console::{Closed, ConsoleState, FromReader, INPUT};
 
 use crate::client::{Client, Socket};
 use crate::error::Error;
@@ -60,6 +60,21 @@ impl Client {
     /// Attaches at an offset.
     pub async fn console_from(&self, guest: GuestId, from: u64) -> Result<Console, Error> {
         Console::attach(self, guest, Some(from)).await
+    }
+
+    /// Attaches so many bytes before what is written next.
+    pub async fn console_end(&self, guest: GuestId, before: u64) -> Result<Console, Error> {
+        // Who asks for what isn't written yet is told where the end is.
+        let mut ahead = self.console_from(guest, u64::MAX).await?;
+        loop {
+            match ahead.next().await {
+                Err(Error::Closed(Closed::OffsetFromTheFuture { end })) => {
+                    return self.console_from(guest, end.saturating_sub(before)).await;
+                }
+                Err(other) => return Err(other),
+                Ok(_) => {}
+            }
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
-use umbel_app::AppError;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
+use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown, Scope};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
 
 use super::host::Back;
@@ -57,24 +56,26 @@ pub async fn delete(
     Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
 }
 
-/// `POST /guests/{id}/{action}`.
+/// What `POST /guests/{guest}/WORD` does, and what a token must be good for.
+pub const ACTIONS: [(&str, Action, Scope); 9] = [
+    ("start", Action::Start, Scope::Power),
+    ("shut-down", Action::ShutDown, Scope::Power),
+    ("kill", Action::Kill, Scope::Power),
+    ("restart", Action::Restart, Scope::Power),
+    ("pause", Action::Pause, Scope::Power),
+    ("resume", Action::Resume, Scope::Power),
+    // Into a shell of root's, who then types.
+    ("start-shell", Action::StartShell, Scope::Console),
+    ("undelete", Action::Undelete, Scope::Write),
+    ("purge", Action::Purge, Scope::Write),
+];
+
 pub async fn act(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
-    Path((guest, action)): Path<(GuestId, String)>,
+    Path(guest): Path<GuestId>,
+    action: Action,
 ) -> Result<(StatusCode, axum::Json<Acted>), Problem> {
-    let action = match action.as_str() {
-        "start" => Action::Start,
-        "shut-down" => Action::ShutDown,
-        "kill" => Action::Kill,
-        "restart" => Action::Restart,
-        "pause" => Action::Pause,
-        "resume" => Action::Resume,
-        "start-shell" => Action::StartShell,
-        "undelete" => Action::Undelete,
-        "purge" => Action::Purge,
-        _ => return Err(AppError::not_found("action").into()),
-    };
     let operation = panel.guest_act(&caller, guest, action).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
 }

@@ -8,6 +8,7 @@ pub mod networks;
 pub mod operations;
 pub mod people;
 pub mod session;
+pub mod tokens;
 pub mod uploads;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};

@@ -1,0 +1,149 @@
+//! One's tokens, on the account page.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use crate::api::tokens::{TokenCreate, TokenRemove, token_list};
+use crate::live::Live;
+use crate::parts::form::{Choice, FieldError, TextField};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::time::When;
+use crate::shown::{NewToken, Role, Scope, TokenShown};
+
+/// Days that a token may be good, to choose from.
+const DAYS: [u32; 4] = [7, 30, 90, 366];
+
+#[component]
+pub fn Tokens(role: Role) -> impl IntoView {
+    let changed = Live::expect().people();
+    let create = ServerAction::<TokenCreate>::new();
+    let remove = ServerAction::<TokenRemove>::new();
+    let tokens =
+        Resource::new(move || (changed.get(), create.version().get(), remove.version().get()), |_| token_list());
+    let created = create.value();
+    view! {
+        <h2>"Tokens"</h2>
+        <p class="meta">
+            "A program comes in with a token, in the header " <code>"Authorization: Bearer …"</code>
+            ", and may do what its scopes open and you may do yourself."
+        </p>
+        <Failure error=failure(remove) />
+        {move || created.get().and_then(Result::ok).map(|new| view! { <ShownOnce new=new /> })}
+        <Transition fallback=Skeleton>
+            {move || Suspend::new(async move {
+                match tokens.await {
+                    Ok(tokens) => view! { <TokenTable tokens=tokens remove=remove /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+        <NewTokenForm role=role create=create />
+    }
+    .into_any()
+}
+
+/// A token is told once and kept nowhere.
+#[component]
+fn ShownOnce(new: NewToken) -> impl IntoView {
+    view! {
+        <p class="notice attention" role="status">
+            "The token " <strong>{new.name}</strong> ": " <code class="secret">{new.token.clone()}</code>
+            " "
+            <button class="button needs-scripts" type="button" data-copy=new.token.clone()>"Copy"</button>
+            " It is shown only now."
+        </p>
+    }
+    .into_any()
+}
+
+#[component]
+fn TokenTable(tokens: Vec<TokenShown>, remove: ServerAction<TokenRemove>) -> impl IntoView {
+    if tokens.is_empty() {
+        return view! { <p class="meta">"You have no token."</p> }.into_any();
+    }
+    view! {
+        <table class="table cards">
+            <thead>
+                <tr>
+                    <th>"Name"</th><th>"Scopes"</th><th>"Last used"</th><th>"Good until"</th>
+                    <th><span class="visually-hidden">"Actions"</span></th>
+                </tr>
+            </thead>
+            <tbody>
+                {tokens
+                    .into_iter()
+                    .map(|token| {
+                        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.word()).collect();
+                        let of_name = format!(" {}", token.name);
+                        view! {
+                            <tr>
+                                <td data-label="Name">{token.name}</td>
+                                <td data-label="Scopes">{scopes.join(", ")}</td>
+                                <td data-label="Last used">
+                                    {match token.last_used_at {
+                                        Some(at) => view! { <When at=at /> }.into_any(),
+                                        None => view! { <span class="meta">"never"</span> }.into_any(),
+                                    }}
+                                </td>
+                                <td data-label="Good until"><When at=token.expires_at /></td>
+                                <td class="row-actions">
+                                    <ActionForm action=remove attr:class="inline">
+                                        <input type="hidden" name="token" value=token.id />
+                                        <button class="button" type="submit" title="Ends at once whatever came in with it">
+                                            "Remove" <span class="visually-hidden">{of_name}</span>
+                                        </button>
+                                    </ActionForm>
+                                </td>
+                            </tr>
+                        }
+                    })
+                    .collect_view()}
+            </tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn NewTokenForm(role: Role, create: ServerAction<TokenCreate>) -> impl IntoView {
+    let error = failure(create);
+    let days = DAYS.map(|days| (days.to_string(), format!("{days} days"))).to_vec();
+    view! {
+        <section class="card">
+            <h3>"New token"</h3>
+            <Failure error=error fields=&["name", "scopes", "days"] />
+            <ActionForm action=create attr:class="form">
+                <TextField name="name" label="Name" error=error hint="What uses it, as “backup of the web guests”." />
+                <fieldset class="field">
+                    <legend>"What it may do"</legend>
+                    <div class="choice-cards wide">
+                        {Scope::ALL.into_iter().map(|scope| view! { <ScopeCard scope=scope role=role /> }).collect_view()}
+                    </div>
+                    <FieldError field="scopes" error=error />
+                </fieldset>
+                <Choice name="days" label="Good for" options=days chosen="90" error=error />
+                <button class="button primary" type="submit">"Make token"</button>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn ScopeCard(scope: Scope, role: Role) -> impl IntoView {
+    let refused = (scope == Scope::Manage && role != Role::Administrator).then_some("Only administrators have this.");
+    view! {
+        <label class="choice-card">
+            <input
+                type="checkbox"
+                name="scopes[]"
+                value=scope.word()
+                checked=scope == Scope::Read
+                disabled=refused.is_some()
+            />
+            <span class="choice-title">{scope.word()}</span>
+            <span class="meta">{refused.unwrap_or(scope.explained())}</span>
+        </label>
+    }
+    .into_any()
+}

@@ -1,0 +1,116 @@
+//! Tokens: what programs come in with instead of a password. Each is of one account, may do no more than
+//! that, and less by its scopes. Only a hash of it is kept.
+
+use rand::Rng as _;
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{NewToken, Role, Scope, TokenDraft, TokenShown};
+use umbel_guest::FieldErrors;
+
+use super::{Accounts, hex, sha256_hex};
+use crate::clock::{DAY, MINUTE};
+use crate::store::tokens::{Token, token_delete_of, token_fetch, token_insert, token_list, token_touch};
+
+/// What every token begins with, so that one that lies where it shouldn't is found.
+const PREFIX: &str = "umbel_";
+/// Days that a token is good at most.
+const MOST_DAYS: u32 = 366;
+/// Characters of a name.
+const MOST_NAME: usize = 64;
+/// Of one account.
+const MOST_TOKENS: usize = 100;
+
+impl Accounts {
+    pub async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {
+        Ok(token_list(&self.db, caller.account.id).await?.into_iter().map(shown).collect())
+    }
+
+    pub async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        let (name, scopes, days) = checked(caller, draft)?;
+        let secret = format!("{PREFIX}{}", hex(&rand::rng().random::<[u8; 32]>()));
+        let now = self.clock.now();
+        let token = Token {
+            id: sha256_hex(secret.as_bytes()),
+            account: caller.account.id,
+            name,
+            scopes,
+            created_at: now,
+            expires_at: now + i64::from(days) * DAY,
+            last_used_at: None,
+        };
+        let mut tx = self.db.begin().await?;
+        if token_list(&mut tx, token.account).await?.len() >= MOST_TOKENS {
+            let message = format!("You have {MOST_TOKENS} tokens. Remove one that isn't used any more first.");
+            return Err(AppError::Conflict { message });
+        }
+        token_insert(&mut tx, &token).await.map_err(|error| {
+            let taken = || FieldErrors::one("name", format!("You have a token {} already.", token.name));
+            if error.is_duplicate() { AppError::Invalid(taken()) } else { error.into() }
+        })?;
+        tx.commit().await?;
+        tracing::info!(token = token.name, by = caller.account.name, scopes = ?token.scopes, "a token was made");
+        self.people_changed();
+        Ok(NewToken { id: token.id, name: token.name, token: secret })
+    }
+
+    /// Ends whatever came in with it.
+    pub async fn token_remove(&self, caller: &Caller, token: String) -> Result<(), AppError> {
+        if !token_delete_of(&self.db, &token, caller.account.id).await? {
+            return Err(AppError::not_found("token"));
+        }
+        self.live.end([token.as_str()]);
+        tracing::info!(by = caller.account.name, "a token was removed");
+        self.people_changed();
+        Ok(())
+    }
+
+    /// Whose the token is, and what it lets in to; `None` if there is no such token or its account is disabled.
+    pub async fn token_caller(&self, secret: &str) -> Result<Option<(Caller, Vec<Scope>)>, AppError> {
+        if !secret.starts_with(PREFIX) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let Some(token) = token_fetch(&self.db, &sha256_hex(secret.as_bytes()), now).await? else { return Ok(None) };
+        // Not with each request: a program that asks often would write as often.
+        if token.last_used_at.is_none_or(|at| now - at >= MINUTE) {
+            token_touch(&self.db, &token.id, now).await?;
+        }
+        Ok(self.caller(token.account, &token.id).await?.map(|caller| (caller, token.scopes)))
+    }
+}
+
+/// Name, scopes and days of the draft; every wrong field is named at once.
+fn checked(caller: &Caller, draft: TokenDraft) -> Result<(String, Vec<Scope>, u32), AppError> {
+    let mut wrong = FieldErrors::default();
+    let name = draft.name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
+        wrong.0.push(umbel_guest::FieldError::new("name", format!("A name has 1 to {MOST_NAME} characters.")));
+    }
+    let mut scopes = Vec::new();
+    for word in &draft.scopes {
+        scopes.extend(wrong.take(word.parse::<Scope>()));
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    if draft.scopes.is_empty() {
+        wrong.0.push(umbel_guest::FieldError::new("scopes", "Choose what the token may do."));
+    }
+    if scopes.contains(&Scope::Manage) && caller.account.role != Role::Administrator {
+        wrong.0.push(umbel_guest::FieldError::new("scopes", "Only administrators have what the scope manage opens."));
+    }
+    if !(1..=MOST_DAYS).contains(&draft.days) {
+        wrong.0.push(umbel_guest::FieldError::new("days", format!("A token is good for 1 to {MOST_DAYS} days.")));
+    }
+    if wrong.is_empty() { Ok((name, scopes, draft.days)) } else { Err(AppError::Invalid(wrong)) }
+}
+
+fn shown(token: Token) -> TokenShown {
+    TokenShown {
+        id: token.id,
+        name: token.name,
+        scopes: token.scopes,
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        last_used_at: token.last_used_at,
+    }
+}

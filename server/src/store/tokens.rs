@@ -1,0 +1,93 @@
+//! Tokens of programs. The id is a SHA-256 of what the program sends.
+
+use umbel_app::shown::Scope;
+use umbel_guest::AccountId;
+
+use super::StoreError;
+use super::db::On;
+use super::query::{Row, sql};
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// SHA-256 in hexadecimal.
+    pub id: String,
+    pub account: AccountId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub created_at: i64,
+    pub expires_at: i64,
+    pub last_used_at: Option<i64>,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+fn token(row: &Row) -> Result<Token, StoreError> {
+    Ok(Token {
+        id: row.get("id")?,
+        account: row.parse("account")?,
+        name: row.get("name")?,
+        scopes: row.json("scopes")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+        last_used_at: row.get("last_used_at")?,
+    })
+}
+
+/// Fails with [`StoreError::Duplicate`] where the account has one of that name.
+pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), StoreError> {
+    let insert = "INSERT INTO tokens (id, account, name, scopes, created_at, expires_at, last_used_at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    sql("token_insert", insert)
+        .bind(token.id.as_str())
+        .bind(token.account)
+        .bind(token.name.as_str())
+        .bind_json(&token.scopes)
+        .bind(token.created_at)
+        .bind(token.expires_at)
+        .bind(token.last_used_at)
+        .run(on)
+        .await?;
+    Ok(())
+}
+
+/// Unless it has expired at `now`.
+pub async fn token_fetch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<Option<Token>, StoreError> {
+    let select = "SELECT id, account, name, scopes, created_at, expires_at, last_used_at FROM tokens \
+                  WHERE id = $1 AND expires_at > $2";
+    sql("token_fetch", select).bind(id).bind(now).one(on).await?.as_ref().map(token).transpose()
+}
+
+pub async fn token_touch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<(), StoreError> {
+    sql("token_touch", "UPDATE tokens SET last_used_at = $1 WHERE id = $2").bind(now).bind(id).run(on).await?;
+    Ok(())
+}
+
+/// Those of an account, the newest first; also those that have expired.
+pub async fn token_list(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Token>, StoreError> {
+    let select = "SELECT id, account, name, scopes, created_at, expires_at, last_used_at FROM tokens \
+                  WHERE account = $1 ORDER BY created_at DESC, id";
+    sql("token_list", select).bind(account).all(on).await?.iter().map(token).collect()
+}
+
+/// Ids of all that let a program in at `now`.
+pub async fn token_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<String>, StoreError> {
+    let select = "SELECT tokens.id AS id FROM tokens JOIN accounts ON accounts.id = tokens.account \
+                  WHERE accounts.enabled = $1 AND tokens.expires_at > $2";
+    sql("token_list_live", select).bind(true).bind(now).all(on).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// Whether there was such a token of that account.
+pub async fn token_delete_of(on: impl Into<On<'_>>, id: &str, account: AccountId) -> Result<bool, StoreError> {
+    let delete = "DELETE FROM tokens WHERE id = $1 AND account = $2";
+    Ok(sql("token_delete_of", delete).bind(id).bind(account).run(on).await? == 1)
+}
+
+/// All of an account; gives the ids of those that are gone.
+pub async fn token_delete_all(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<String>, StoreError> {
+    let delete = "DELETE FROM tokens WHERE account = $1 RETURNING id";
+    sql("token_delete_all", delete).bind(account).run_all(on).await?.iter().map(|row| row.get("id")).collect()
+}
