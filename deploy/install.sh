@@ -15,7 +15,7 @@ case $prefix in
     *) lib=/etc units=/etc/systemd/system ;;
 esac
 manifest=$prefix/lib/umbel/manifest
-programs=(umbel umbel-agent umbel-shim)
+programs=(umbel umbel-agent umbel-shim umbelctl)
 
 # The machine itself, with systemd running, and not a scratch root.
 live() { [ -z "$dest" ] && [ -d /run/systemd/system ]; }
@@ -40,7 +40,7 @@ do_install() {
     if [ -z "${BIN:-}" ]; then
         deploy/setup.sh run
         deploy/site.sh
-        cargo build --release --locked -p umbel-server -p umbel-agent -p umbel-shim --bins
+        cargo build --release --locked -p umbel-server -p umbel-agent -p umbel-shim -p umbel-cli --bins
         BIN=${CARGO_TARGET_DIR:-$PWD/target}/release
     fi
     local name kernel

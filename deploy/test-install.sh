@@ -40,7 +40,7 @@ echo other >"$root/usr/local/bin/other"
 before=$(content)
 
 check "install" make_ install
-for program in umbel umbel-agent umbel-shim; do
+for program in umbel umbel-agent umbel-shim umbelctl; do
     check "$program is there" [ -x "$root/usr/local/bin/$program" ]
 done
 # The shim is of use only with the descriptors that the agent hands over.

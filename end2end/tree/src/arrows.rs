@@ -5,7 +5,7 @@
 //!         app ◀ server              what is decided
 //! guest ◀ wire ◀ server, agent, shim
 //! guest ◀ uml  ◀ agent, shim        what is done to the machine
-//! guest ◀ client ◀ server's tests, benches
+//! guest ◀ client ◀ cli, benches, server's tests
 //! agent, guest, uml, wire ◀ tests of escape and fuzz
 //! ```
 
@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("agent", &["guest", "uml", "wire"], &[]),
     ("shim", &["guest", "uml", "wire"], &[]),
     ("client", &["guest"], &[]),
+    ("cli", &["client", "guest"], &[]),
     ("benches", &["client", "guest"], &[]),
     // Feeds what reads foreign bytes.
     ("fuzz", &[], &["agent", "guest", "uml", "wire"]),

@@ -21,4 +21,5 @@ mod sessions;
 mod sign_in;
 mod store;
 mod tokens;
+mod umbelctl;
 mod walk;

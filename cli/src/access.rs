@@ -1,0 +1,130 @@
+//! Where the panel is, and how one comes in: a token, out of UMBEL_TOKEN or out of the file that sign-in wrote.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, BufRead as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde::{Deserialize, Serialize};
+use umbel_client::Client;
+
+use crate::error::Failure;
+
+/// What sign-in keeps.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    panel: String,
+    token: String,
+}
+
+/// In the user's own configuration (XDG Base Directory Specification).
+fn place() -> Result<PathBuf, Failure> {
+    let own = std::env::var_os("XDG_CONFIG_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let base = own.or_else(home).ok_or_else(|| Failure::Wrong("HOME is not set, so nothing can be kept".into()))?;
+    Ok(base.join("umbelctl/access.json"))
+}
+
+fn kept() -> Result<Option<Kept>, Failure> {
+    let path = place()?;
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Failure::File { what: "reading", path, source }),
+    }
+}
+
+/// The panel, as whoever the token is.
+pub(crate) fn panel(address: Option<&str>) -> Result<Client, Failure> {
+    if let Ok(token) = std::env::var("UMBEL_TOKEN") {
+        let kept = if address.is_none() { kept()?.map(|kept| kept.panel) } else { None };
+        let address = address.map(str::to_owned).or(kept).ok_or(Failure::NoPanel)?;
+        return Ok(Client::with_token(&address, &token)?);
+    }
+    let kept = kept()?.ok_or(Failure::NoPanel)?;
+    // A token is for the panel that gave it, and no other is shown it.
+    match address {
+        Some(address) if address.trim_end_matches('/') != kept.panel => {
+            Err(Failure::Wrong(format!("the token that is kept is of {}; sign in to {address} first", kept.panel)))
+        }
+        _ => Ok(Client::with_token(&kept.panel, &kept.token)?),
+    }
+}
+
+pub(crate) async fn sign_in(
+    address: Option<String>,
+    name: Option<String>,
+    scopes: &[String],
+    days: u32,
+) -> Result<(), Failure> {
+    let address = match address {
+        Some(address) => address,
+        None => kept()?.map(|kept| kept.panel).ok_or(Failure::NoPanel)?,
+    };
+    let address = address.trim_end_matches('/').to_owned();
+    let client = Client::new(&address)?;
+    let name = name.map_or_else(|| ask("Name: "), Ok)?;
+    let password = ask_unseen("Password: ")?;
+    client.sign_in(&name, &password).await?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    // With the moment, since a name is taken but once.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_micros()).unwrap_or_default();
+    let called: String = format!("umbelctl on {host}, {}", crate::output::moment(now)).chars().take(64).collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let made = client.token_create(&called, &scopes, days).await;
+    // The sign-in was for the token only.
+    client.sign_out().await?;
+    let path = write(&Kept { panel: address, token: made?.token })?;
+    eprintln!("Signed in as {name}. The token is kept in {}.", path.display());
+    Ok(())
+}
+
+pub(crate) fn sign_out() -> Result<(), Failure> {
+    let path = place()?;
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Failure::File { what: "removing", path, source }),
+    }
+}
+
+/// Beside its place and then into it: nobody finds half of it, and nobody else reads it.
+fn write(kept: &Kept) -> Result<PathBuf, Failure> {
+    let path = place()?;
+    let failed = |what| {
+        let path = path.clone();
+        move |source| Failure::File { what, path, source }
+    };
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed("making the directory of"))?;
+    }
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed("writing"))?;
+    file.write_all(&serde_json::to_vec(kept)?).map_err(failed("writing"))?;
+    fs::rename(&new, &path).map_err(failed("writing"))?;
+    Ok(path)
+}
+
+fn ask(what: &str) -> Result<String, Failure> {
+    let failed = |source| Failure::Terminal { what: "asking", source };
+    eprint!("{what}");
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Without echo where it is a terminal; a script may send it down a pipe.
+fn ask_unseen(what: &str) -> Result<String, Failure> {
+    let Ok(before) = tcgetattr(io::stdin()) else { return ask("") };
+    let mut unseen = before.clone();
+    unseen.local_modes.remove(LocalModes::ECHO);
+    let set = |to| tcsetattr(io::stdin(), OptionalActions::Flush, to).map_err(io::Error::from);
+    set(&unseen).map_err(|source| Failure::Terminal { what: "switching the echo off", source })?;
+    let asked = ask(what);
+    let restored = set(&before).map_err(|source| Failure::Terminal { what: "switching the echo on", source });
+    eprintln!();
+    asked.and_then(|text| restored.map(|()| text))
+}

@@ -1,0 +1,41 @@
+//! What guests run on: kernels and networks.
+
+use umbel_client::{Client, Kernel, Network};
+
+use crate::error::Failure;
+use crate::output::{Column, Output};
+
+const KERNELS: [Column<Kernel>; 5] = [
+    ("KERNEL", |kernel| kernel.id.to_string()),
+    ("VERSION", |kernel| kernel.version.clone()),
+    ("ORIGIN", |kernel| kernel.origin.clone()),
+    ("STATE", |kernel| match (kernel.is_default, kernel.retired) {
+        (_, true) => "retired".into(),
+        (true, false) => "default".into(),
+        (false, false) => "-".into(),
+    }),
+    ("USED BY", |kernel| kernel.used_by.join(", ")),
+];
+
+const NETWORKS: [Column<Network>; 4] = [
+    ("OWNER", |network| network.owner_name.clone()),
+    ("SUBNET", |network| network.subnet.clone().unwrap_or_else(|| "-".into())),
+    ("GUESTS", |network| {
+        let names: Vec<String> = network.guests.iter().map(|guest| guest.name.to_string()).collect();
+        names.join(", ")
+    }),
+    ("PORTS", |network| {
+        let port = |forward: &umbel_client::Forward| {
+            format!("{}→{}:{}", forward.host_port, forward.guest_name, forward.guest_port)
+        };
+        network.forwards.iter().map(port).collect::<Vec<_>>().join(", ")
+    }),
+];
+
+pub(crate) async fn kernels(panel: &Client, output: &Output) -> Result<(), Failure> {
+    output.many(&panel.kernel_list().await?.kernels, &KERNELS)
+}
+
+pub(crate) async fn networks(panel: &Client, output: &Output) -> Result<(), Failure> {
+    output.many(&panel.network_list().await?, &NETWORKS)
+}

@@ -1,0 +1,56 @@
+//! `umbelctl`: the panel from a terminal. Everything goes through [`umbel_client`], as for any other program.
+//!
+//! [`options`] says what may be typed, [`access`] where the panel is and how one comes in, then a file per
+//! noun; [`output`] prints, [`exit`] says what the shell is told.
+
+mod access;
+mod console;
+mod error;
+mod exit;
+mod guests;
+mod machine;
+mod operations;
+mod options;
+mod output;
+mod people;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use options::{Command, Options};
+use output::Output;
+
+use error::Failure;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(options).await {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("umbelctl: {}", failure.in_full());
+            exit::of(&failure)
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<ExitCode, Failure> {
+    let output = Output::new(options.output);
+    let panel = || access::panel(options.panel.as_deref());
+    match options.command {
+        Command::SignIn { name, scopes, days } => access::sign_in(options.panel, name, &scopes, days).await?,
+        Command::SignOut => access::sign_out()?,
+        Command::WhoAmI => output.one(&panel()?.session_fetch().await?)?,
+        Command::Guests(command) => guests::run(&panel()?, command, &output).await?,
+        Command::Console { guest, from } => return console::run(&panel()?, &guest, from).await,
+        Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
+        Command::Kernels => machine::kernels(&panel()?, &output).await?,
+        Command::Networks => machine::networks(&panel()?, &output).await?,
+        Command::Host => output.one(&panel()?.host().await?)?,
+        Command::People(command) => people::run(&panel()?, command, &output).await?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Options::command(), "umbelctl", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
