@@ -13,7 +13,7 @@ use umbel_app::backend::Came;
 use umbel_app::shown::{AuditAction, AuditKind, AuditVia};
 use umbel_guest::{AccountName, FieldError};
 
-use crate::accounts::passwords::Passwords;
+use crate::accounts::passwords::{Password, Passwords};
 use crate::accounts::{first_run_token, reset_password};
 use crate::audit::commands::{self, AuditError, Known};
 use crate::audit::{Audit, What, Who};
@@ -208,12 +208,15 @@ fn with_database(
 
 async fn reset(db: &Db, name: &str, who: Who) -> Result<(), CommandError> {
     let name: AccountName = name.parse().map_err(CommandError::BadName)?;
-    let account = account_fetch_by_name(db, &name).await?.ok_or(CommandError::NoAccount(name))?;
-    let what = What::new(AuditAction::AccountResetPassword, AuditKind::Account).of(account.id);
-    let what = what.named(account.name.as_str());
-    let passwords = Passwords::new(1);
-    let doing = reset_password(db, &passwords, account.id);
-    let (first, ended) = Audit::new(db.clone(), Clock::System).change(who, what, doing).await?;
+    let what = What::new(AuditAction::AccountResetPassword, AuditKind::Account).named(name.as_str());
+    let doing = async {
+        let missing = || AppError::Conflict { message: CommandError::NoAccount(name.clone()).to_string() };
+        let account = account_fetch_by_name(db, &name).await?.ok_or_else(missing)?;
+        let (first, ended) = reset_password(db, &Passwords::new(1), account.id).await?;
+        Ok((account, first, ended))
+    };
+    let id = |done: &(Account, Password, Vec<String>)| Some(done.0.id.to_string());
+    let (account, first, ended) = Audit::new(db.clone(), Clock::System).create(who, what, doing, id).await?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}", first.reveal())?;
     let mut err = io::stderr().lock();

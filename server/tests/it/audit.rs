@@ -168,7 +168,9 @@ both! {
         let lines = String::from_utf8(umbel.output(&["audit", "export"]).stdout).expect("text");
         let read: Vec<AuditShown> = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         assert_eq!(read, rows(&fresh.db).await);
-        assert!(umbel.output(&["admin", "reset-password", "nobody"]).status.code() == Some(1));
+        assert!(umbel.refused(&["admin", "reset-password", "nobody"]).contains("there is no account nobody"));
+        let row = rows(&fresh.db).await.pop().expect("a row");
+        assert_eq!((row.outcome.as_str(), row.object_name.as_str()), ("refused", "nobody"));
         account(&fresh.db, "bob", Role::User).await;
         assert!(umbel.output(&["admin", "reset-password", "bob"]).status.success());
         let row = rows(&fresh.db).await.pop().expect("a row");
