@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use leptos::prelude::use_context;
-use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
+use umbel_guest::{
+    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, PanelRight, Right, Span, StrayName, SysRqKey,
+    UploadId, allowed,
+};
 
 use crate::error::AppError;
 use crate::shown::{
@@ -26,6 +29,14 @@ pub struct Caller {
     /// The hash of the session that the request came with, as in [`SessionShown::id`].
     pub session: String,
     pub came: Came,
+    /// Grows with every change of what the account may do.
+    pub rights: i64,
+}
+
+impl Caller {
+    pub fn may(&self, right: PanelRight) -> Result<(), AppError> {
+        Ok(allowed(self.account.role, Right::Panel(right))?)
+    }
 }
 
 /// From where somebody asks, for the audit; nothing is decided by it.
@@ -78,7 +89,7 @@ pub trait Backend: Send + Sync {
     /// The draft's image and size of disk are the stray's own to say.
     async fn guest_adopt(&self, caller: &Caller, stray: StrayName, draft: GuestDraft) -> Result<Created, AppError>;
 
-    /// One's own; all of them for administrators.
+    /// One's own; all of them for whoever may see them.
     async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError>;
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError>;
     async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError>;
@@ -103,6 +114,8 @@ pub trait Backend: Send + Sync {
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError>;
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
+    /// What is open follows at once. Not one's own, and one administrator stays.
+    async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError>;
     /// Disabling ends the account's sessions and open consoles.
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.

@@ -3,7 +3,7 @@
 
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
-use umbel_guest::FieldErrors;
+use umbel_guest::{Denied, FieldErrors};
 
 use crate::codec::JsonText;
 
@@ -52,6 +52,12 @@ impl AppError {
 
     pub fn not_found(what: &str) -> Self {
         Self::NotFound { what: what.to_owned() }
+    }
+}
+
+impl From<Denied> for AppError {
+    fn from(denied: Denied) -> Self {
+        Self::Forbidden { reason: denied.to_string() }
     }
 }
 

@@ -167,6 +167,10 @@ impl Backend for Bare<'_> {
         self.accounts.people_create(caller, name, role).await
     }
 
+    async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {
+        self.accounts.people_set_role(caller, account, role).await
+    }
+
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
         self.accounts.people_set_enabled(caller, account, enabled).await
     }

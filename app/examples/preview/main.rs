@@ -120,6 +120,7 @@ async fn console(mut socket: WebSocket) {
         live_from: 0,
         keyboard: true,
         keyboard_holder: None,
+        typing_denied: None,
         readers: 2,
         columns: 80,
         rows: 24,

@@ -27,6 +27,12 @@ pub async fn account_create(name: String, role: String) -> Result<FirstPassword,
     told(backend()?.account_create(&caller, name, role).await)
 }
 
+#[server(prefix = "/_sf", endpoint = "account_set_role", output = Answer)]
+pub async fn account_set_role(account: AccountId, role: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_set_role(&caller, account, role).await)
+}
+
 #[server(prefix = "/_sf", endpoint = "account_set_enabled", output = Answer)]
 pub async fn account_set_enabled(account: AccountId, enabled: bool) -> Result<(), AppError> {
     let caller = told(caller())?;

@@ -60,7 +60,7 @@ impl Versions {
             Topic::Operation(_) => self.operations += 1,
             Topic::People => self.people += 1,
             Topic::Host => self.host += 1,
-            Topic::Everything => self.all += 1,
+            Topic::Rights(_) | Topic::Everything => self.all += 1,
         }
     }
 

@@ -1,4 +1,5 @@
 use leptos::prelude::*;
+use umbel_guest::PanelRight;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
 
@@ -33,9 +34,9 @@ pub fn OverviewPage() -> impl IntoView {
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let administrator = me.is_administrator().await;
+                let owners = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 match shown.await {
-                    Ok(shown) => view! { <Shown shown=shown act=act administrator=administrator /> }.into_any(),
+                    Ok(shown) => view! { <Shown shown=shown act=act owners=owners /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
@@ -44,7 +45,7 @@ pub fn OverviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, administrator: bool) -> impl IntoView {
+fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, owners: bool) -> impl IntoView {
     let OverviewShown { guests, mut operations, agent, host } = shown;
     let more = operations.len() > RECENT;
     operations.truncate(RECENT);
@@ -55,7 +56,7 @@ fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, administrator: bool)
         {if guests.is_empty() {
             view! { <NoGuests /> }.into_any()
         } else {
-            view! { <GuestTable guests=guests act=act administrator=administrator /> }.into_any()
+            view! { <GuestTable guests=guests act=act owners=owners /> }.into_any()
         }}
         <h2>"Activity"</h2>
         <OperationTable operations=operations />

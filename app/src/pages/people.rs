@@ -1,11 +1,13 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use umbel_guest::AccountId;
 
-use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, account_list};
+use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, AccountSetRole, account_list};
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
@@ -17,23 +19,33 @@ pub fn PeoplePage() -> impl IntoView {
     let create = ServerAction::<AccountCreate>::new();
     let enable = ServerAction::<AccountSetEnabled>::new();
     let reset = ServerAction::<AccountResetPassword>::new();
+    let promote = ServerAction::<AccountSetRole>::new();
     let accounts = Resource::new(
-        move || (changed.get(), create.version().get(), enable.version().get(), reset.version().get()),
+        move || {
+            let own = (create.version().get(), enable.version().get(), reset.version().get(), promote.version().get());
+            (changed.get(), own)
+        },
         |_| account_list(),
     );
     let created = create.value();
     let renewed = reset.value();
+    let me = Me::expect();
     view! {
         <Title text="People" />
         <PageHead title="People" />
         <Failure error=failure(enable) />
         <Failure error=failure(reset) />
+        <Failure error=failure(promote) />
         {move || created.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
         {move || renewed.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
+                let own = me.0.await.ok().map(|me| me.id);
                 match accounts.await {
-                    Ok(accounts) => view! { <AccountTable accounts=accounts enable=enable reset=reset /> }.into_any(),
+                    Ok(accounts) => view! {
+                        <AccountTable accounts=accounts own=own enable=enable reset=reset promote=promote />
+                    }
+                    .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
@@ -58,7 +70,7 @@ fn ShownOnce(first: FirstPassword) -> impl IntoView {
 #[component]
 fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
     let error = failure(create);
-    let roles = [Role::User, Role::Administrator].map(|r| (r.word().to_owned(), r.word().to_owned())).to_vec();
+    let roles = Role::ALL.map(|r| (r.word().to_owned(), r.word().to_owned())).to_vec();
     view! {
         <section class="card">
             <h2>"New account"</h2>
@@ -66,6 +78,9 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="2 to 32 of a–z, 0–9, -, _ and the dot." />
                 <Choice name="role" label="Role" options=roles chosen=Role::User.word() error=error />
+                <dl class="keys roles">
+                    {Role::ALL.map(|role| view! { <dt>{role.word()}</dt><dd>{meaning(role)}</dd> }).collect_view()}
+                </dl>
                 <button class="button primary" type="submit">"Create account"</button>
             </ActionForm>
         </section>
@@ -73,11 +88,23 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
     .into_any()
 }
 
+/// What a role is for, in a line.
+fn meaning(role: Role) -> &'static str {
+    match role {
+        Role::User => "Has guests of their own.",
+        Role::Teacher => "As a user.",
+        Role::Operator => "Sees everybody's guests, reads their consoles, starts and stops them.",
+        Role::Administrator => "May everything.",
+    }
+}
+
 #[component]
 fn AccountTable(
     accounts: Vec<AccountShown>,
+    own: Option<AccountId>,
     enable: ServerAction<AccountSetEnabled>,
     reset: ServerAction<AccountResetPassword>,
+    promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
     view! {
         <table class="table cards">
@@ -90,7 +117,10 @@ fn AccountTable(
             <tbody>
                 {accounts
                     .into_iter()
-                    .map(|account| view! { <AccountRow account=account enable=enable reset=reset /> })
+                    .map(|account| {
+                        let is_own = Some(account.id) == own;
+                        view! { <AccountRow account=account is_own=is_own enable=enable reset=reset promote=promote /> }
+                    })
                     .collect_view()}
             </tbody>
         </table>
@@ -101,8 +131,10 @@ fn AccountTable(
 #[component]
 fn AccountRow(
     account: AccountShown,
+    is_own: bool,
     enable: ServerAction<AccountSetEnabled>,
     reset: ServerAction<AccountResetPassword>,
+    promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
     let (shape, class, word) = match (account.enabled, account.must_change_password) {
         (false, _) => ("◌", "badge stopped", "Disabled"),
@@ -116,10 +148,16 @@ fn AccountRow(
     } else {
         ("Enable", "It may sign in again.")
     };
+    let effect = if is_own { "You can't disable your own account. Another administrator can." } else { effect };
+    let renewal = if is_own {
+        "Change your own password on your account page."
+    } else {
+        "Gives a new first password and ends its sign-ins."
+    };
     view! {
         <tr>
             <td data-label="Name">{account.name.clone()}</td>
-            <td data-label="Role">{account.role.word()}</td>
+            <td data-label="Role"><RoleForm account=account.clone() is_own=is_own promote=promote /></td>
             <td data-label="State">
                 <Mark shape=shape class=class words=word />
             </td>
@@ -134,18 +172,42 @@ fn AccountRow(
                 <ActionForm action=enable attr:class="inline">
                     <input type="hidden" name="account" value=id />
                     <input type="hidden" name="enabled" value=(!account.enabled).to_string() />
-                    <button class="button" type="submit" title=effect>
+                    <button class="button" type="submit" title=effect disabled=is_own>
                         {verb} <span class="visually-hidden">{of_name}</span>
                     </button>
                 </ActionForm>
                 <ActionForm action=reset attr:class="inline">
                     <input type="hidden" name="account" value=same_id />
-                    <button class="button" type="submit" title="Gives a new first password and ends its sign-ins.">
+                    <button class="button" type="submit" title=renewal disabled=is_own>
                         "Reset password" <span class="visually-hidden">{of_same_name}</span>
                     </button>
                 </ActionForm>
             </td>
         </tr>
+    }
+    .into_any()
+}
+
+/// One's own stands there as it is: another administrator changes it.
+#[component]
+fn RoleForm(account: AccountShown, is_own: bool, promote: ServerAction<AccountSetRole>) -> impl IntoView {
+    if is_own {
+        return view! { <span title="You can't change your own role. Another administrator can.">{account.role.word()}</span> }
+            .into_any();
+    }
+    let (field, pending) = (format!("role-{}", account.id), promote.pending());
+    let options = Role::ALL
+        .map(|role| view! { <option value=role.word() selected={role == account.role}>{role.word()}</option> })
+        .collect_view();
+    view! {
+        <ActionForm action=promote attr:class="row-form">
+            <input type="hidden" name="account" value=account.id.to_string() />
+            <label class="visually-hidden" for=field.clone()>{format!("Role of {}", account.name)}</label>
+            <select id=field name="role">{options}</select>
+            <button class="button" type="submit" title="Holds at once, also on pages that are open." disabled=move || pending.get()>
+                "Change" <span class="visually-hidden">{format!(" the role of {}", account.name)}</span>
+            </button>
+        </ActionForm>
     }
     .into_any()
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use umbel_guest::PanelRight;
 
 use super::dialog::Dialog;
 use super::icon::{Drawn, Icon};
@@ -61,22 +62,26 @@ fn Place(
     .into_any()
 }
 
-/// What only administrators have.
+/// What few have.
 #[component]
 fn Administration() -> impl IntoView {
     let me = Me::expect();
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                me.is_administrator()
-                    .await
-                    .then(|| view! {
-                        <Place href=paths::AUDIT go="t" icon=Icon::Audit words="Audit" />
-                        <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" />
-                        <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" />
+                let audit = me.may(PanelRight::ReadAudit).await.is_ok();
+                let people = me.may(PanelRight::ManagePeople).await.is_ok();
+                let kernels = me.may(PanelRight::ManageKernels).await.is_ok();
+                let host = me.may(PanelRight::SeeHost).await.is_ok();
+                view! {
+                    {audit.then(|| view! { <Place href=paths::AUDIT go="t" icon=Icon::Audit words="Audit" /> })}
+                    {people.then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })}
+                    {kernels.then(|| view! { <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" /> })}
+                    {host.then(|| view! {
                         <Place href=paths::HOST go="h" icon=Icon::Host words="Host" />
                         <Place href=paths::DOCTOR go="d" icon=Icon::Doctor words="Doctor" />
-                    })
+                    })}
+                }
             })}
         </Transition>
     }

@@ -1,9 +1,10 @@
 use leptos::prelude::*;
+use umbel_guest::{Denied, PanelRight, Right, allowed};
 
 use crate::AppError;
 use crate::api::accounts::account_me;
 use crate::live::Live;
-use crate::shown::{AccountShown, Role};
+use crate::shown::AccountShown;
 
 /// Who is signed in, asked once a page.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,10 @@ impl Me {
         expect_context()
     }
 
-    pub async fn is_administrator(self) -> bool {
-        self.0.await.is_ok_and(|me| me.role == Role::Administrator)
+    pub async fn may(self, right: PanelRight) -> Result<(), Denied> {
+        match self.0.await {
+            Ok(me) => allowed(me.role, Right::Panel(right)),
+            Err(_) => Err(Denied::Panel(right)),
+        }
     }
 }

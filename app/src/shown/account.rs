@@ -1,33 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{AccountId, FieldError};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    Administrator,
-    User,
-}
-
-impl Role {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Administrator => "administrator",
-            Self::User => "user",
-        }
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = FieldError;
-
-    fn from_str(text: &str) -> Result<Self, FieldError> {
-        match text {
-            "administrator" => Ok(Self::Administrator),
-            "user" => Ok(Self::User),
-            _ => Err(FieldError::new("role", "A role is administrator or user.")),
-        }
-    }
-}
+use umbel_guest::{AccountId, Role};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountShown {

@@ -75,6 +75,7 @@ words! {
         AccountCreate = "account_create" "Create account",
         AccountEnable = "account_enable" "Enable account",
         AccountDisable = "account_disable" "Disable account",
+        AccountSetRole = "account_set_role" "Change role of account",
         AccountResetPassword = "account_reset_password" "Reset password",
         AuditTrim = "audit_trim" "Remove old rows of the audit",
     }

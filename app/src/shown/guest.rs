@@ -3,8 +3,8 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId, KernelId,
-    KernelMode, Limits, Memory, Note, OperationId, Refused, RestartPolicy, Seen, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId,
+    KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
 };
 
 use super::{ImageShown, KernelChoice, OperationShown};
@@ -16,6 +16,8 @@ pub struct GuestShown {
     pub note: Note,
     pub owner: AccountId,
     pub owner_name: String,
+    /// How the one who asks stands to it: what they may do with it.
+    pub access: Access,
     pub image: ImageId,
     pub kernel: KernelId,
     pub memory: Memory,
@@ -43,7 +45,7 @@ pub struct GuestShown {
     /// What is under way for it now.
     pub operation: Option<OperationShown>,
     /// The last lines that root in it wrote to its management console, the oldest first: hostile text,
-    /// without control characters. Empty in lists.
+    /// without control characters. Empty in lists, and for whoever may not read its console.
     pub said: Vec<SaidShown>,
 }
 
@@ -61,8 +63,10 @@ impl GuestShown {
         Badge::of(&self.wanted, &self.seen)
     }
 
-    pub fn may(&self, action: Action) -> Result<(), Refused> {
-        action.check(&self.wanted, &self.seen)
+    /// Whether the one who asks may, and whether it can be done now.
+    pub fn may(&self, action: Action) -> Result<(), MayNot> {
+        self.access.may(action.right())?;
+        Ok(action.check(&self.wanted, &self.seen)?)
     }
 }
 

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{GuestId, OperationId};
+use umbel_guest::{AccountId, GuestId, OperationId};
 
 /// What has changed. A page that shows it asks again; nothing of it travels here, so that rights are
 /// decided in one place.
@@ -9,6 +9,8 @@ pub enum Topic {
     Guest(GuestId),
     Operation(OperationId),
     People,
+    /// What that account may do and see has changed; its tabs are told [`Topic::Everything`] for it.
+    Rights(AccountId),
     Host,
     /// Some changes were missed: everything may have changed.
     Everything,

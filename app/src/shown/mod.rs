@@ -12,7 +12,7 @@ mod operation;
 mod stray;
 mod token;
 
-pub use account::{AccountShown, FirstPassword, Role, SessionShown};
+pub use account::{AccountShown, FirstPassword, SessionShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
@@ -23,3 +23,4 @@ pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
 pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
+pub use umbel_guest::Role;

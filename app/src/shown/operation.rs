@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{GuestId, OperationId};
+use umbel_guest::{GuestId, GuestRight, OperationId};
 
 /// What is done, a noun and a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +61,17 @@ impl OperationKind {
             Self::GuestStartShell => "Start into a shell",
             Self::GuestAdopt => "Adopt",
             Self::KernelAdd => "Add kernel",
+        }
+    }
+
+    /// What it takes to cancel one about a guest: what it would take to undo it by hand.
+    pub fn right(self) -> GuestRight {
+        match self {
+            Self::GuestStart | Self::GuestShutDown | Self::GuestKill | Self::GuestRestart => GuestRight::Power,
+            Self::GuestStartShell => GuestRight::Settings,
+            Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge | Self::KernelAdd => {
+                GuestRight::Delete
+            }
         }
     }
 }

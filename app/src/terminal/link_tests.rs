@@ -9,6 +9,7 @@ fn state(keyboard: bool, live_from: u64) -> ToReader {
         live_from,
         keyboard,
         keyboard_holder: None,
+        typing_denied: None,
         readers: 1,
         columns: 80,
         rows: 24,

@@ -222,13 +222,16 @@ fn Search(handle: Handle) -> impl IntoView {
 fn Buttons(guest: GuestId, handle: Handle, shown: Shown, section: NodeRef<Section>) -> impl IntoView {
     let holds = move || shown.state.with(|s| s.as_ref().is_some_and(|s| s.keyboard));
     let closed = move || !shown.open.get();
+    // Why this reader may not type at all.
+    let denied = move || shown.state.with(|s| s.as_ref().and_then(|s| s.typing_denied).map(|why| why.to_string()));
     let reader = RwSignal::new(false);
     view! {
         <span class="buttons">
             <button
                 class="button quiet"
                 type="button"
-                disabled=closed
+                disabled=move || closed() || denied().is_some()
+                title=denied
                 on:click=move |_| handle.on(if holds() { Event::ReleaseKeyboard } else { Event::TakeKeyboard })
             >
                 {move || if holds() { "Release keyboard" } else { "Take keyboard" }}
@@ -237,7 +240,7 @@ fn Buttons(guest: GuestId, handle: Handle, shown: Shown, section: NodeRef<Sectio
                 class="button quiet"
                 type="button"
                 disabled=move || closed() || !holds()
-                title=move || (!holds()).then_some("Take the keyboard first.")
+                title=move || denied().or_else(|| (!holds()).then(|| "Take the keyboard first.".to_owned()))
                 on:click=move |_| handle.on(Event::CtrlAltDel)
             >
                 "Ctrl-Alt-Del"

@@ -62,6 +62,10 @@ pub(super) fn keyboard_words(state: Option<&ConsoleState>) -> String {
     match state {
         None => String::new(),
         Some(state) if state.keyboard => "You hold the keyboard".into(),
+        Some(state) if state.typing_denied.is_some() => match &state.keyboard_holder {
+            Some(name) => format!("You read only, {name} holds the keyboard"),
+            None => "You read only".into(),
+        },
         Some(state) => match &state.keyboard_holder {
             Some(name) => format!("{name} holds the keyboard"),
             None => "Nobody holds the keyboard".into(),

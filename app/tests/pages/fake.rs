@@ -8,9 +8,9 @@ use umbel_app::shown::{
     OperationShown, OverviewShown, Role, SessionShown, StrayShown, TokenDraft, TokenShown, WallShown,
 };
 use umbel_guest::{
-    AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
-    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, RestartPolicy, Seen, Series, Span,
-    StrayName, SysRqKey, UploadId, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
+    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight, Relation, RestartPolicy,
+    Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
 };
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         last_sign_in_at: None,
         guests: 0,
     };
-    Caller { account, session: "hash".into(), came: Came::default() }
+    Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
@@ -54,6 +54,7 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
         note: Note::default(),
         owner: AccountId(Uuid::from_u128(1)),
         owner_name: "ada".into(),
+        access: Access { role: Role::User, relation: Relation::Owner },
         image: "tiny-1".parse().expect("an image"),
         kernel: "debian-6.1.176".parse().expect("a kernel"),
         memory: Memory::DEFAULT,
@@ -109,13 +110,6 @@ fn kernel_choice() -> KernelChoice {
     }
 }
 
-fn administrators_only(caller: &Caller) -> Result<(), AppError> {
-    match caller.account.role {
-        Role::Administrator => Ok(()),
-        Role::User => Err(AppError::Forbidden { reason: "Only administrators do that.".into() }),
-    }
-}
-
 impl Fake {
     fn agent(&self) -> AgentLink {
         self.agent_away_since.map_or(AgentLink::Here, |since| AgentLink::Away { since })
@@ -145,13 +139,13 @@ impl Fake {
 #[async_trait]
 impl Backend for Fake {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
-        let host = administrators_only(caller).is_ok().then(|| self.machine());
+        let host = caller.may(PanelRight::SeeHost).is_ok().then(|| self.machine());
         let (guests, operations) = (self.guests.clone(), self.operations.clone());
         Ok(OverviewShown { guests, operations, agent: self.agent(), host })
     }
 
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
-        administrators_only(caller)?;
+        caller.may(PanelRight::SeeHost)?;
         Ok(self.machine())
     }
 
@@ -212,7 +206,7 @@ impl Backend for Fake {
     }
 
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
-        administrators_only(caller)?;
+        caller.may(PanelRight::SeeHost)?;
         Ok(self.metrics(span))
     }
 
@@ -292,7 +286,7 @@ impl Backend for Fake {
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
-        administrators_only(caller)?;
+        caller.may(PanelRight::ReadAudit)?;
         if filter.from == "never" {
             return Err(AppError::Invalid(umbel_guest::FieldErrors::one("from", "A day is written otherwise.")));
         }
@@ -301,6 +295,10 @@ impl Backend for Fake {
 
     async fn account_create(&self, _: &Caller, name: String, _: String) -> Result<FirstPassword, AppError> {
         Ok(FirstPassword { account: AccountId(Uuid::from_u128(9)), name, password: "fern-mild-otter-41".into() })
+    }
+
+    async fn account_set_role(&self, _: &Caller, _: AccountId, _: String) -> Result<(), AppError> {
+        Err(AppError::not_found("account"))
     }
 
     async fn account_set_enabled(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {

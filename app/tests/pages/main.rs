@@ -11,9 +11,10 @@ use axum::http::{Request, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
-use umbel_app::shown::Role;
+use umbel_app::shown::{AccountShown, GuestShown, Role};
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
-use umbel_guest::{Exit, Seen, Wanted};
+use umbel_guest::{Access, AccountId, Exit, Relation, Seen, Wanted};
+use uuid::Uuid;
 
 use fake::{Fake, caller, guest};
 
@@ -79,6 +80,43 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
     for path in [paths::OVERVIEW, paths::HOST] {
         let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
         assert!(html.contains("The agent has been away") && html.contains("Memory free"), "{path}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_may_not_is_disabled_with_its_reason() {
+    let access = Access { role: Role::Operator, relation: Relation::Stranger };
+    let one = GuestShown { access, ..guest("web-1", Wanted::Running, Seen::Running { since: 0 }) };
+    let seen = async |path: &str| {
+        let backend = Fake { guests: vec![one.clone()], ..Fake::default() };
+        page(backend, Some(caller(Role::Operator)), path).await
+    };
+    for (path, words) in [
+        (paths::guest(one.id), "Only its owner and administrators may delete it."),
+        (paths::guest_settings(one.id), "may change its settings."),
+        (paths::guest_network(one.id), "Only its owner and administrators may lead ports to it."),
+    ] {
+        let (status, html) = seen(&path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(html.contains(words), "{words} in {path}: {html}");
+    }
+    let (_, html) = seen(paths::GUESTS).await;
+    assert!(html.contains(">Owner<") && !html.contains(">People<") && !html.contains("href=\"/host\""), "{html}");
+}
+
+#[tokio::test]
+async fn a_role_is_changed_beside_its_name_but_not_ones_own() {
+    let other =
+        AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), ..caller(Role::Operator).account };
+    let backend = Fake { people: vec![other], ..Fake::default() };
+    let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::PEOPLE).await;
+    assert_eq!(html.matches("/_sf/account_set_role").count(), 1, "{html}");
+    assert!(
+        html.contains("You can&#x27;t change your own role") || html.contains("You can't change your own role"),
+        "{html}"
+    );
+    for role in Role::ALL {
+        assert!(html.contains(&format!("<option value=\"{}\"", role.word())), "{role:?} in {html}");
     }
 }
 

@@ -12,7 +12,7 @@ impl Client {
         self.api(Method::GET, "/people").read().await
     }
 
-    /// `role` is `administrator` or `user`. The password works once: it must be changed.
+    /// `role` is `user`, `teacher`, `operator` or `administrator`. The password works once: it must be changed.
     pub async fn account_create(&self, name: &str, role: &str) -> Result<FirstPassword, Error> {
         self.api(Method::POST, "/people").json(&serde_json::json!({ "name": name, "role": role })).read().await
     }
@@ -20,6 +20,11 @@ impl Client {
     /// Disabling ends the account's sign-ins and open consoles.
     pub async fn account_set_enabled(&self, account: AccountId, enabled: bool) -> Result<(), Error> {
         let change = serde_json::json!({ "enabled": enabled });
+        self.api(Method::PATCH, &format!("/people/{account}")).json(&change).done().await.map(drop)
+    }
+
+    pub async fn account_set_role(&self, account: AccountId, role: &str) -> Result<(), Error> {
+        let change = serde_json::json!({ "role": role });
         self.api(Method::PATCH, &format!("/people/{account}")).json(&change).done().await.map(drop)
     }
 

@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rights::Denied;
 use crate::state::Badge;
 
 /// How many bytes may be under way to a reader before it acknowledges some.
@@ -37,6 +38,9 @@ pub struct ConsoleState {
     pub keyboard: bool,
     /// Who holds it, for the others.
     pub keyboard_holder: Option<String>,
+    /// Why this reader may not type, if so.
+    #[serde(default)]
+    pub typing_denied: Option<Denied>,
     /// How many readers are attached, this one included.
     pub readers: u32,
     pub columns: u16,

@@ -3,7 +3,7 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
-//! [`action`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here has started.
+//! [`action`], [`rights`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here has started.
 
 pub mod action;
 pub mod by_hand;
@@ -15,6 +15,7 @@ pub mod limits;
 pub mod metrics;
 pub mod name;
 pub mod network;
+pub mod rights;
 pub mod size;
 pub mod spec;
 pub mod state;
@@ -30,6 +31,7 @@ pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
 pub use name::{AccountName, GuestName, Note};
 pub use network::{Forward, HostNumber, Mac};
+pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use size::{DiskSize, Memory};
 pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};
 pub use state::{Exit, Phase, Seen, Wanted};

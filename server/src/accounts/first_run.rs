@@ -77,6 +77,7 @@ impl Accounts {
             created_at: self.clock.now(),
             last_sign_in_at: None,
             guests: 0,
+            rights: 0,
         };
         account_insert(&mut tx, &account, &hash).await?;
         tx.commit().await?;

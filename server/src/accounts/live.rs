@@ -1,14 +1,18 @@
-//! Sessions, and tokens alike, that somebody holds a connection with, and word of their end: pushed when this panel ends
-//! one, asked for every [`LOOK`] since another panel or `umbel admin` may have.
+//! Sessions, and tokens alike, that somebody holds a connection with, and word of their end and of changed rights:
+//! pushed when this panel did it, asked for every [`LOOK`] since another panel or `umbel admin` may have.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use umbel_app::backend::Caller;
+use umbel_app::shown::Topic;
+use umbel_guest::AccountId;
 
 use crate::clock::{Clock, HOUR};
 use crate::error::chain;
+use crate::events::Events;
 use crate::store::Db;
 use crate::store::StoreError;
 use crate::store::sessions::{session_list_live, session_purge};
@@ -23,6 +27,9 @@ const PURGE: i64 = HOUR;
 struct Watched {
     over: CancellationToken,
     watchers: usize,
+    account: AccountId,
+    /// As the watchers know it; the oldest of them.
+    rights: i64,
 }
 
 /// Watched sessions by their hash. Clones share them.
@@ -45,13 +52,14 @@ impl Live {
     }
 
     /// Watches from now on, and not only once it is polled.
-    pub(super) fn over(&self, session: &str) -> impl Future<Output = ()> + Send + 'static + use<> {
+    pub(super) fn over(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static + use<> {
         let mut watched = self.watched();
-        let entry = watched
-            .entry(session.to_owned())
-            .or_insert_with(|| Watched { over: CancellationToken::new(), watchers: 0 });
+        let (session, account, rights) = (caller.session.clone(), caller.account.id, caller.rights);
+        let new = || Watched { over: CancellationToken::new(), watchers: 0, account, rights };
+        let entry = watched.entry(session.clone()).or_insert_with(new);
         entry.watchers += 1;
-        let watch = Watch { live: self.clone(), session: session.to_owned(), over: entry.over.clone() };
+        entry.rights = entry.rights.min(rights);
+        let watch = Watch { live: self.clone(), session, over: entry.over.clone() };
         async move { watch.over.cancelled().await }
     }
 
@@ -63,6 +71,19 @@ impl Live {
                 ended.over.cancel();
             }
         }
+    }
+
+    /// Accounts of watched sessions whose rights are newer than their watchers know; they are told by
+    /// whoever asks.
+    fn outdated(&self, rights: &HashMap<String, i64>) -> HashSet<AccountId> {
+        let mut accounts = HashSet::new();
+        for (session, watched) in self.watched().iter_mut() {
+            if let Some(&now) = rights.get(session).filter(|now| **now > watched.rights) {
+                watched.rights = now;
+                accounts.insert(watched.account);
+            }
+        }
+        accounts
     }
 
     fn sessions(&self) -> Vec<String> {
@@ -87,7 +108,7 @@ impl Drop for Watch {
 
 /// Looks and purges for as long as it is polled. A database that is away is asked again; meanwhile
 /// nobody's connection is cut, since nobody can have been disabled in it.
-pub(super) async fn keep(live: Live, db: Db, clock: Clock) {
+pub(super) async fn keep(live: Live, db: Db, clock: Clock, events: Events) {
     let mut purge_at = i64::MIN;
     loop {
         if clock.now() >= purge_at {
@@ -101,7 +122,10 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock) {
         if !held.is_empty() {
             match living(&db, clock.now()).await {
                 Ok(list) => {
-                    live.end(held.iter().filter(|session| !list.contains(*session)).map(String::as_str));
+                    live.end(held.iter().filter(|session| !list.contains_key(*session)).map(String::as_str));
+                    for account in live.outdated(&list) {
+                        events.publish(Topic::Rights(account));
+                    }
                 }
                 Err(error) => tracing::warn!(cause = chain(&error), "live sessions could not be looked at"),
             }
@@ -110,8 +134,8 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock) {
     }
 }
 
-/// Sessions and tokens that let somebody in.
-async fn living(db: &Db, now: i64) -> Result<HashSet<String>, StoreError> {
+/// Sessions and tokens that let somebody in, each with how often what its account may do has changed.
+async fn living(db: &Db, now: i64) -> Result<HashMap<String, i64>, StoreError> {
     let mut living = session_list_live(db, now).await?;
     living.extend(token_list_live(db, now).await?);
     Ok(living.into_iter().collect())
@@ -119,12 +143,29 @@ async fn living(db: &Db, now: i64) -> Result<HashSet<String>, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use umbel_app::backend::Came;
+    use umbel_app::shown::{AccountShown, Role};
+
     use super::*;
+
+    fn caller(session: &str, rights: i64) -> Caller {
+        let account = AccountShown {
+            id: AccountId(uuid::Uuid::nil()),
+            name: "anna".into(),
+            role: Role::User,
+            enabled: true,
+            must_change_password: false,
+            created_at: 0,
+            last_sign_in_at: None,
+            guests: 0,
+        };
+        Caller { account, session: session.into(), came: Came::default(), rights }
+    }
 
     #[tokio::test]
     async fn everybody_who_watches_a_session_learns_of_its_end() {
         let live = Live::default();
-        let (one, two, other) = (live.over("a"), live.over("a"), live.over("b"));
+        let (one, two, other) = (live.over(&caller("a", 0)), live.over(&caller("a", 0)), live.over(&caller("b", 0)));
         live.end(["a", "unknown"]);
         one.await;
         two.await;
@@ -132,9 +173,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_oldest_watcher_is_told_of_changed_rights_once() {
+        let live = Live::default();
+        let _held = (live.over(&caller("a", 3)), live.over(&caller("a", 2)), live.over(&caller("b", 3)));
+        let now: HashMap<String, i64> = ["a", "b"].map(|session| (session.to_owned(), 3)).into();
+        assert_eq!(live.outdated(&now).len(), 1);
+        assert!(live.outdated(&now).is_empty());
+    }
+
+    #[tokio::test]
     async fn whoever_stops_watching_leaves_nothing_behind() {
         let live = Live::default();
-        let (one, two) = (live.over("a"), live.over("a"));
+        let (one, two) = (live.over(&caller("a", 0)), live.over(&caller("a", 0)));
         drop(one);
         assert_eq!(live.sessions(), ["a"]);
         drop(two);

@@ -16,7 +16,7 @@ mod tokens;
 use sha2::{Digest as _, Sha256};
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, Role, Topic};
+use umbel_app::shown::{AccountShown, Topic};
 use umbel_guest::{AccountId, FieldErrors};
 
 use crate::clock::Clock;
@@ -53,14 +53,26 @@ impl Accounts {
     /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
         let found = account_fetch(&self.db, account).await?.filter(|account| account.enabled);
-        Ok(found.map(|account| Caller { account: shown(account), session: session.to_owned(), came: Came::default() }))
+        Ok(found.map(|account| Caller {
+            rights: account.rights,
+            account: shown(account),
+            session: session.to_owned(),
+            came: Came::default(),
+        }))
     }
 
-    /// Resolves when that session lets nobody in any more: signed out, ended, expired, its account
+    /// The same one as the database knows them now, for whoever holds a connection.
+    pub async fn again(&self, caller: &Caller) -> Result<Option<Caller>, AppError> {
+        let found = self.caller(caller.account.id, &caller.session).await?;
+        Ok(found.map(|fresh| Caller { came: caller.came, ..fresh }))
+    }
+
+    /// Resolves when the caller's session lets nobody in any more: signed out, ended, expired, its account
     /// disabled. At once when this panel did it, within a second when somebody else did. Ask for it
-    /// first and check the session then, so that nothing is missed in between.
-    pub fn session_over(&self, session: &str) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.live.over(session)
+    /// first and check the session then, so that nothing is missed in between. As long as it is held, changes
+    /// of what the account may do are told as [`Topic::Rights`], those of other panels too.
+    pub fn session_over(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.live.over(caller)
     }
 
     /// Somebody has signed out, and the session is gone from the database.
@@ -76,7 +88,7 @@ impl Accounts {
     /// What goes on behind accounts as long as the panel runs: watches the sessions that somebody holds
     /// a connection with, and forgets those that have expired.
     pub fn keep(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        live::keep(self.live.clone(), self.db.clone(), self.clock.clone())
+        live::keep(self.live.clone(), self.db.clone(), self.clock.clone(), self.events.clone())
     }
 
     fn people_changed(&self) {
@@ -95,14 +107,6 @@ fn shown(account: Account) -> AccountShown {
         created_at: account.created_at,
         last_sign_in_at: account.last_sign_in_at,
         guests: account.guests,
-    }
-}
-
-/// Others are told that only administrators do that; `what` is a verb and its object.
-pub(crate) fn administrators_only(caller: &Caller, what: &str) -> Result<(), AppError> {
-    match caller.account.role {
-        Role::Administrator => Ok(()),
-        Role::User => Err(AppError::Forbidden { reason: format!("Only administrators {what}.") }),
     }
 }
 

@@ -3,29 +3,29 @@
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{AccountShown, FirstPassword, Role};
-use umbel_guest::{AccountId, AccountName, FieldErrors};
+use umbel_app::shown::{AccountShown, FirstPassword, Role, Topic};
+use umbel_guest::{AccountId, AccountName, FieldError, FieldErrors, PanelRight};
 use uuid::Uuid;
 
 use super::passwords::{Password, Passwords};
-use super::{Accounts, administrators_only, shown};
+use super::{Accounts, shown};
 use crate::store::accounts::{
     Account, account_count_administrators, account_fetch, account_insert, account_list, account_set_enabled,
-    account_set_password,
+    account_set_password, account_set_role,
 };
 use crate::store::sessions::session_delete_all;
 use crate::store::tokens::token_delete_all;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, Tx};
 
 impl Accounts {
     pub async fn people_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
-        administrators_only(caller, "manage people")?;
+        caller.may(PanelRight::ManagePeople)?;
         Ok(account_list(&self.db).await?.into_iter().map(shown).collect())
     }
 
     /// With a first password that must be changed.
     pub async fn people_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {
-        administrators_only(caller, "manage people")?;
+        caller.may(PanelRight::ManagePeople)?;
         let mut errors = FieldErrors::default();
         let name = errors.take(name.trim().parse::<AccountName>());
         let role = errors.take(role.parse::<Role>());
@@ -41,6 +41,7 @@ impl Accounts {
             created_at: self.clock.now(),
             last_sign_in_at: None,
             guests: 0,
+            rights: 0,
         };
         account_insert(&self.db, &account, &hash).await.map_err(|error| taken(error, &account.name))?;
         tracing::info!(name = account.name.as_str(), by = caller.account.name, "an account was made");
@@ -51,7 +52,7 @@ impl Accounts {
     /// Disabling ends the account's sessions and what is open with them. Nobody disables themself, and
     /// one administrator stays.
     pub async fn people_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
-        administrators_only(caller, "manage people")?;
+        caller.may(PanelRight::ManagePeople)?;
         if !enabled && account == caller.account.id {
             return Err(conflict("You can't disable your own account. Another administrator can."));
         }
@@ -60,8 +61,8 @@ impl Accounts {
         if found.enabled == enabled {
             return Ok(());
         }
-        if !enabled && found.role == Role::Administrator && account_count_administrators(&mut tx).await? <= 1 {
-            return Err(conflict("This is the only administrator who can sign in. Make another one first."));
+        if !enabled {
+            one_stays(&mut tx, &found).await?;
         }
         account_set_enabled(&mut tx, account, enabled).await?;
         let ended = session_delete_all(&mut tx, account, None).await?;
@@ -72,9 +73,31 @@ impl Accounts {
         Ok(())
     }
 
+    /// Pages, consoles and event streams that are open follow at once. Nobody changes their own role, and one
+    /// administrator stays.
+    pub async fn people_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {
+        caller.may(PanelRight::ManagePeople)?;
+        let role: Role = role.parse().map_err(|error: FieldError| AppError::Invalid(error.into()))?;
+        if account == caller.account.id {
+            return Err(conflict("You can't change your own role. Another administrator can."));
+        }
+        let mut tx = self.db.begin().await?;
+        let found = account_fetch(&mut tx, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        if found.role == role {
+            return Ok(());
+        }
+        one_stays(&mut tx, &found).await?;
+        account_set_role(&mut tx, account, role).await?;
+        tx.commit().await?;
+        tracing::info!(name = found.name.as_str(), role = role.word(), by = caller.account.name, "a role was changed");
+        self.events.publish(Topic::Rights(account));
+        self.people_changed();
+        Ok(())
+    }
+
     /// A new first password; ends the account's sessions and tokens.
     pub async fn people_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
-        administrators_only(caller, "manage people")?;
+        caller.may(PanelRight::ManagePeople)?;
         if account == caller.account.id {
             return Err(conflict("Change your own password on your account page."));
         }
@@ -85,6 +108,15 @@ impl Accounts {
         self.people_changed();
         Ok(FirstPassword { account, name: found.name.into(), password: first.reveal() })
     }
+}
+
+/// Refused where the account is the only administrator who can sign in.
+async fn one_stays(tx: &mut Tx, account: &Account) -> Result<(), AppError> {
+    let counts = account.role == Role::Administrator && account.enabled;
+    if counts && account_count_administrators(tx).await? <= 1 {
+        return Err(conflict("This is the only administrator who can sign in. Make another one first."));
+    }
+    Ok(())
 }
 
 /// Gives an account a first password; ends its sessions and tokens, whose ids it tells: whoever had the old

@@ -259,6 +259,11 @@ impl Backend for Panel {
         self.audit.create(caller, what, Bare(self).account_create(caller, name, role), id).await
     }
 
+    async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {
+        let what = self.account(AuditAction::AccountSetRole, account).await?.detail(&role);
+        self.audit.change(caller, what, Bare(self).account_set_role(caller, account, role)).await
+    }
+
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
         let action = if enabled { AuditAction::AccountEnable } else { AuditAction::AccountDisable };
         let what = self.account(action, account).await?;

@@ -5,10 +5,9 @@ use time::{Date, Duration, Time, UtcOffset};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AuditAction, AuditFilter, AuditOutcome, AuditPage};
-use umbel_guest::{FieldError, FieldErrors};
+use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
 use super::Audit;
-use crate::accounts::administrators_only;
 use crate::store::audit::{Sought, audit_list};
 
 /// Rows of a page, and the most that may be asked for.
@@ -18,7 +17,7 @@ const PAGE_MOST: u32 = 1000;
 impl Audit {
     /// The newest first. Its `next` is where the rows after these begin.
     pub async fn list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
-        administrators_only(caller, "read the audit")?;
+        caller.may(PanelRight::ReadAudit)?;
         let (sought, limit) = sought(filter).map_err(AppError::Invalid)?;
         // One more, to know whether there is another page.
         let mut rows = audit_list(&self.db, &sought, limit + 1).await?;

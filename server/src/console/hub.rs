@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use umbel_guest::GuestId;
+use umbel_guest::{Denied, GuestId};
 
 /// The hubs of all guests that somebody reads now.
 #[derive(Clone, Debug, Default)]
@@ -26,13 +26,15 @@ struct Hub {
 struct Present {
     id: u64,
     name: String,
-    may_type: bool,
+    typing: Result<(), Denied>,
 }
 
 /// How the keyboard stands, seen by one reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     pub mine: bool,
+    /// Whether it may be this reader's at all.
+    pub typing: Result<(), Denied>,
     pub holder: Option<String>,
     pub readers: u32,
     pub columns: u16,
@@ -50,12 +52,12 @@ pub struct Attachment {
 
 impl Consoles {
     /// The first reader that may type gets the keyboard.
-    pub fn attach(&self, guest: GuestId, name: &str, may_type: bool) -> Attachment {
+    pub fn attach(&self, guest: GuestId, name: &str, typing: Result<(), Denied>) -> Attachment {
         let mut hubs = self.lock();
         let hub = hubs.entry(guest).or_insert_with(Hub::new);
         let id = hub.next;
         hub.next += 1;
-        hub.readers.push(Present { id, name: name.to_owned(), may_type });
+        hub.readers.push(Present { id, name: name.to_owned(), typing });
         hub.settle();
         hub.changed.send_replace(());
         // Afterwards: whoever comes looks for themself first.
@@ -79,12 +81,17 @@ impl Hub {
         Self { readers: Vec::new(), keyboard: None, columns: 80, rows: 24, next: 0, changed: watch::Sender::new(()) }
     }
 
-    /// A keyboard that nobody holds goes to the reader who has waited longest.
+    /// A keyboard that nobody holds who may goes to the reader who has waited longest.
     fn settle(&mut self) {
-        let held = self.keyboard.is_some_and(|id| self.readers.iter().any(|r| r.id == id));
+        let held = self.keyboard.is_some_and(|id| self.typists().any(|r| r.id == id));
         if !held {
-            self.keyboard = self.readers.iter().find(|r| r.may_type).map(|r| r.id);
+            let next = self.typists().next().map(|r| r.id);
+            self.keyboard = next;
         }
+    }
+
+    fn typists(&self) -> impl Iterator<Item = &Present> {
+        self.readers.iter().filter(|reader| reader.typing.is_ok())
     }
 }
 
@@ -92,18 +99,19 @@ impl Attachment {
     pub fn holding(&self) -> Holding {
         self.with(|hub, id| Holding {
             mine: hub.keyboard == Some(id),
+            typing: hub.readers.iter().find(|r| r.id == id).map_or(Ok(()), |r| r.typing),
             holder: hub.keyboard.and_then(|id| hub.readers.iter().find(|r| r.id == id)).map(|r| r.name.clone()),
             readers: u32::try_from(hub.readers.len()).unwrap_or(u32::MAX),
             columns: hub.columns,
             rows: hub.rows,
         })
-        .unwrap_or(Holding { mine: false, holder: None, readers: 0, columns: 80, rows: 24 })
+        .unwrap_or(Holding { mine: false, typing: Ok(()), holder: None, readers: 0, columns: 80, rows: 24 })
     }
 
     /// Takes the keyboard from whoever has it. Without the right to type nothing happens.
     pub fn take_keyboard(&self) {
         self.with(|hub, id| {
-            if hub.readers.iter().any(|r| r.id == id && r.may_type) {
+            if hub.typists().any(|r| r.id == id) {
                 hub.keyboard = Some(id);
                 hub.changed.send_replace(());
             }
@@ -114,10 +122,21 @@ impl Attachment {
     pub fn release_keyboard(&self) {
         self.with(|hub, id| {
             if hub.keyboard == Some(id) {
-                let next = hub.readers.iter().find(|r| r.id != id && r.may_type).map(|r| r.id);
+                let next = hub.typists().find(|r| r.id != id).map(|r| r.id);
                 hub.keyboard = next.or(Some(id));
                 hub.changed.send_replace(());
             }
+        });
+    }
+
+    /// The right to type has come or gone; a keyboard that is held without it goes on at once.
+    pub fn set_typing(&self, typing: Result<(), Denied>) {
+        self.with(|hub, id| {
+            if let Some(reader) = hub.readers.iter_mut().find(|r| r.id == id) {
+                reader.typing = typing;
+            }
+            hub.settle();
+            hub.changed.send_replace(());
         });
     }
 
@@ -165,6 +184,8 @@ impl Drop for Attachment {
 mod tests {
     use super::*;
 
+    const DENIED: Result<(), Denied> = Err(Denied::Guest(umbel_guest::GuestRight::TypeConsole));
+
     fn guest() -> GuestId {
         "0190a000-0000-7000-8000-000000000001".parse().expect("an id")
     }
@@ -172,8 +193,8 @@ mod tests {
     #[test]
     fn one_reader_holds_the_keyboard_and_hands_it_over() {
         let consoles = Consoles::default();
-        let ada = consoles.attach(guest(), "ada", true);
-        let bob = consoles.attach(guest(), "bob", true);
+        let ada = consoles.attach(guest(), "ada", Ok(()));
+        let bob = consoles.attach(guest(), "bob", Ok(()));
         assert!(ada.holding().mine && !bob.holding().mine);
         assert_eq!(bob.holding().holder.as_deref(), Some("ada"));
         assert!(!bob.resize(100, 30), "only the holder sets the size");
@@ -191,12 +212,24 @@ mod tests {
     #[test]
     fn a_reader_without_the_right_never_gets_it() {
         let consoles = Consoles::default();
-        let watcher = consoles.attach(guest(), "watcher", false);
+        let watcher = consoles.attach(guest(), "watcher", DENIED);
         watcher.take_keyboard();
         assert!(!watcher.holding().mine);
-        let ada = consoles.attach(guest(), "ada", true);
+        let ada = consoles.attach(guest(), "ada", Ok(()));
         assert!(ada.holding().mine);
         ada.release_keyboard();
         assert!(ada.holding().mine, "nobody else may hold it");
+    }
+
+    #[test]
+    fn whoever_loses_the_right_loses_the_keyboard_too() {
+        let consoles = Consoles::default();
+        let (ada, bob) = (consoles.attach(guest(), "ada", Ok(())), consoles.attach(guest(), "bob", Ok(())));
+        ada.set_typing(DENIED);
+        assert_eq!((ada.holding().mine, ada.holding().typing, bob.holding().mine), (false, DENIED, true));
+        bob.set_typing(DENIED);
+        assert_eq!(bob.holding().holder, None);
+        ada.set_typing(Ok(()));
+        assert!(ada.holding().mine, "it comes back with the right");
     }
 }

@@ -20,5 +20,5 @@ mod typist;
 
 pub use hub::{Attachment, Consoles, Holding};
 pub use kept::{Log, LogError, Piece, log};
-pub use reader::{Reader, ReaderEnd};
-pub use rights::watch;
+pub use reader::{Reader, ReaderEnd, Told};
+pub use rights::{Standing, watch};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
-use umbel_guest::GuestId;
 use umbel_guest::console::{CHUNK, Closed, ConsoleState, FromReader, ToReader, WINDOW};
 use umbel_guest::state::Badge;
+use umbel_guest::{Denied, GuestId};
 use umbel_wire::Layout;
 use umbel_wire::ring::{Kept, RingReader};
 use umbel_wire::shim::{Control, FromShim, ToShim, Word};
@@ -30,17 +30,24 @@ pub enum ReaderEnd {
     Closed(Closed),
 }
 
+/// What the reader is told while it reads.
+#[derive(Debug)]
+pub struct Told {
+    pub badges: watch::Receiver<Badge>,
+    pub typings: watch::Receiver<Result<(), Denied>>,
+}
+
 #[derive(Debug)]
 pub struct Reader {
     /// `None` on a simulated host, whose guests say nothing.
     layout: Option<Layout>,
     guest: GuestId,
     attachment: Attachment,
-    badges: watch::Receiver<Badge>,
+    told: Told,
     typist: Option<Typist>,
     /// The size of this browser's window, and the one that the shim was told by us.
     size: Option<(u16, u16)>,
-    told: Option<(u16, u16)>,
+    size_told: Option<(u16, u16)>,
     cursor: u64,
     acked: u64,
     live_from: u64,
@@ -73,7 +80,7 @@ impl Reader {
         layout: Option<Layout>,
         guest: GuestId,
         attachment: Attachment,
-        badges: watch::Receiver<Badge>,
+        told: Told,
         from: Option<u64>,
     ) -> Result<Self, Closed> {
         // A guest that never ran has no ring; its console begins at 0.
@@ -88,10 +95,10 @@ impl Reader {
             layout,
             guest,
             attachment,
-            badges,
+            told,
             typist: None,
             size: None,
-            told: None,
+            size_told: None,
             cursor,
             acked: cursor,
             live_from: end,
@@ -114,7 +121,7 @@ impl Reader {
         self.tell_state(socket).await?;
         self.look_for_shim(socket).await?;
         loop {
-            let alive = !matches!(*self.badges.borrow(), Badge::Stopped | Badge::Crashed | Badge::Deleted);
+            let alive = !matches!(*self.told.badges.borrow(), Badge::Stopped | Badge::Crashed | Badge::Deleted);
             let look_at = match self.source {
                 Source::File { look_at, .. } if alive => Some(look_at),
                 _ => None,
@@ -129,7 +136,15 @@ impl Reader {
                     self.settle_size().await;
                     self.tell_state(socket).await?;
                 }
-                Ok(()) = self.badges.changed() => {
+                Ok(()) = self.told.typings.changed() => {
+                    let typing = *self.told.typings.borrow_and_update();
+                    self.attachment.set_typing(typing);
+                    if typing.is_err() {
+                        // With what was typed ahead of the guest.
+                        self.typist = None;
+                    }
+                }
+                Ok(()) = self.told.badges.changed() => {
                     self.tell_state(socket).await?;
                     self.look_for_shim(socket).await?;
                 }
@@ -145,13 +160,14 @@ impl Reader {
     }
 
     async fn tell_state(&mut self, socket: &mut WebSocket) -> Result<(), ReaderEnd> {
-        let badge = *self.badges.borrow_and_update();
+        let badge = *self.told.badges.borrow_and_update();
         let holding = self.attachment.holding();
         let state = ConsoleState {
             badge,
             live_from: self.live_from,
             keyboard: holding.mine,
             keyboard_holder: holding.holder,
+            typing_denied: holding.typing.err(),
             readers: holding.readers,
             columns: holding.columns,
             rows: holding.rows,
@@ -244,7 +260,7 @@ impl Reader {
         match ShimStream::attach(layout, self.guest, self.cursor).await {
             Ok(shim) => {
                 self.source = Source::Shim(Box::new(shim));
-                self.told = None;
+                self.size_told = None;
                 self.settle_size().await;
                 Ok(())
             }
@@ -263,13 +279,13 @@ impl Reader {
     async fn settle_size(&mut self) {
         let Some((columns, rows)) = self.size else { return };
         if self.attachment.resize(columns, rows) {
-            if self.told != self.size {
-                self.told = self.size;
+            if self.size_told != self.size {
+                self.size_told = self.size;
                 self.tell_shim(Control::Resize { columns, rows }).await;
             }
         } else {
             // Another's size may be told meanwhile; ours is told again when the keyboard comes back.
-            self.told = None;
+            self.size_told = None;
         }
     }
 

@@ -1,4 +1,5 @@
-//! Whether a reader may go on reading, asked again whenever something about its guest has changed.
+//! Whether a reader may go on reading, and whether it may type: asked again whenever something about its guest
+//! or about the rights of its caller has changed.
 
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::Topic;
-use umbel_guest::GuestId;
 use umbel_guest::console::Closed;
 use umbel_guest::state::Badge;
+use umbel_guest::{Denied, GuestId, GuestRight};
 
 use crate::events::Listener;
 use crate::panel::Panel;
@@ -20,13 +21,22 @@ const SHARED: Duration = Duration::from_secs(1);
 /// Alone, every change is told; this is for what nobody thought of.
 const ALONE: Duration = Duration::from_secs(30);
 
-/// Tells `badges` how the guest stands; ends when the caller may not see it any more, with the reason.
+/// What a reader is told as it changes.
+#[derive(Debug)]
+pub struct Standing {
+    /// How the guest stands.
+    pub badge: watch::Sender<Badge>,
+    /// Whether this reader may type.
+    pub typing: watch::Sender<Result<(), Denied>>,
+}
+
+/// Tells how things stand; ends when the caller may not read any more, with the reason.
 pub async fn watch(
     panel: &Panel,
-    caller: &Caller,
+    mut caller: Caller,
     guest: GuestId,
     mut listener: Listener,
-    badges: &watch::Sender<Badge>,
+    standing: &Standing,
 ) -> Closed {
     let mut again = interval(if panel.store.is_shared() { SHARED } else { ALONE });
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -34,16 +44,27 @@ pub async fn watch(
         tokio::select! {
             topic = listener.next() => match topic {
                 Some(Topic::Guest(id)) if id == guest => {}
+                Some(Topic::Rights(account)) if account == caller.account.id => {}
                 Some(Topic::Everything) => {}
                 Some(_) => continue,
                 None => return Closed::Draining,
             },
             _ = again.tick() => {}
         }
-        match panel.guests.visible(caller, guest).await {
-            Ok(row) => {
-                let badge = Badge::of(&row.wanted, &row.seen);
-                badges.send_if_modified(|old| std::mem::replace(old, badge) != badge);
+        let found = match panel.accounts.again(&caller).await {
+            Ok(Some(fresh)) => {
+                caller = fresh;
+                panel.guests.found(&caller, guest).await
+            }
+            Ok(None) => return Closed::RightsChanged,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok((_, access)) if access.may(GuestRight::ReadConsole).is_err() => return Closed::RightsChanged,
+            Ok((row, access)) => {
+                let (badge, typing) = (Badge::of(&row.wanted, &row.seen), access.may(GuestRight::TypeConsole));
+                standing.badge.send_if_modified(|old| std::mem::replace(old, badge) != badge);
+                standing.typing.send_if_modified(|old| std::mem::replace(old, typing) != typing);
             }
             Err(AppError::NotFound { .. }) => {
                 let gone = matches!(guest_fetch(&panel.store, guest).await, Ok(None));

@@ -4,7 +4,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationKind, OperationState};
-use umbel_guest::{Action, GuestId, OperationId, SysRqKey, Wanted};
+use umbel_guest::{Action, GuestId, GuestRight, OperationId, SysRqKey, Wanted};
 
 use super::{Guests, from_host, requester};
 use crate::store::guests::{guest_fetch, guest_update};
@@ -13,7 +13,7 @@ use crate::store::operations::{operation_log, operation_set_state, operation_und
 impl Guests {
     /// `None` where it was done at once.
     pub async fn act(&self, caller: &Caller, guest: GuestId, action: Action) -> Result<Option<OperationId>, AppError> {
-        let guest = self.visible(caller, guest).await?;
+        let guest = self.allowed(caller, guest, action.right()).await?;
         action.check(&guest.wanted, &guest.seen).map_err(|e| AppError::Conflict { message: e.to_string() })?;
         let kind = match action {
             Action::Start => OperationKind::GuestStart,
@@ -42,7 +42,7 @@ impl Guests {
 
     /// Asked of a guest that listens: what hears it is its kernel.
     pub async fn sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
-        let guest = self.visible(caller, guest).await?;
+        let guest = self.allowed(caller, guest, GuestRight::TypeConsole).await?;
         let refused = Action::TypeConsole.check(&guest.wanted, &guest.seen);
         refused.map_err(|e| AppError::Conflict { message: e.to_string() })?;
         tracing::info!(guest = %guest.id, ?key, by = caller.account.name, "sysrq");

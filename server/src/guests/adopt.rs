@@ -4,10 +4,9 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AdoptShown, Created, OperationKind, StrayShown};
-use umbel_guest::{DiskKind, DiskSize, FieldErrors, GuestDraft, StrayName};
+use umbel_guest::{DiskKind, DiskSize, FieldErrors, GuestDraft, PanelRight, StrayName};
 
 use super::{Guests, from_host};
-use crate::accounts::administrators_only;
 use crate::operations::Params;
 
 /// As the agent calls the root of an adopted guest: it is of no image.
@@ -15,12 +14,9 @@ const IMAGE: &str = "adopted";
 /// A command line has at most so many bytes (kernel: COMMAND_LINE_SIZE of arch/um is 4096).
 const LINE_MOST: usize = 4096;
 
-/// What that is called.
-const ADOPT: &str = "adopt guests";
-
 impl Guests {
     pub async fn stray_list(&self, caller: &Caller) -> Result<Vec<StrayShown>, AppError> {
-        administrators_only(caller, ADOPT)?;
+        caller.may(PanelRight::AdoptGuests)?;
         let strays = self.parts.link.host.strays().await.map_err(from_host)?;
         let shown = strays.into_iter().map(|stray| StrayShown {
             name: stray.name,
@@ -32,7 +28,7 @@ impl Guests {
     }
 
     pub async fn adopt_read(&self, caller: &Caller, command_line: String) -> Result<AdoptShown, AppError> {
-        administrators_only(caller, ADOPT)?;
+        caller.may(PanelRight::AdoptGuests)?;
         if command_line.len() > LINE_MOST {
             let message = format!("A command line has at most {LINE_MOST} bytes.");
             return Err(AppError::Invalid(FieldErrors::one("command_line", message)));
@@ -41,7 +37,7 @@ impl Guests {
     }
 
     pub async fn adopt(&self, caller: &Caller, stray: StrayName, draft: GuestDraft) -> Result<Created, AppError> {
-        administrators_only(caller, ADOPT)?;
+        caller.may(PanelRight::AdoptGuests)?;
         let strays = self.parts.link.host.strays().await.map_err(from_host)?;
         let found = strays.into_iter().find(|facts| facts.name == stray);
         let facts = found.ok_or_else(|| AppError::not_found("image"))?;

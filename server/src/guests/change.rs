@@ -3,7 +3,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{GuestChange, GuestShown};
-use umbel_guest::{Action, Attachment, FieldError, FieldErrors, GuestId, GuestSpec, KernelId, Memory};
+use umbel_guest::{Action, Attachment, FieldError, FieldErrors, GuestId, GuestRight, GuestSpec, KernelId, Memory};
 
 use super::create::Kernels;
 use super::{Guests, create, from_host};
@@ -13,7 +13,7 @@ use crate::store::guests::{Guest, Updated, guest_fetch, guest_update};
 
 impl Guests {
     pub async fn change(&self, caller: &Caller, id: GuestId, change: GuestChange) -> Result<GuestShown, AppError> {
-        self.visible(caller, id).await?;
+        self.allowed(caller, id, GuestRight::Settings).await?;
         let mut wrong = FieldErrors::default();
         let name = change.name.as_deref().and_then(|text| wrong.take(text.parse()));
         let note = change.note.as_deref().and_then(|text| wrong.take(text.parse()));

@@ -6,7 +6,7 @@ use std::io;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::ConsoleTail;
-use umbel_guest::GuestId;
+use umbel_guest::{GuestId, GuestRight};
 use umbel_wire::ring::{Kept, RingError, RingReader};
 
 use super::Guests;
@@ -18,7 +18,7 @@ const LINES: usize = 500;
 impl Guests {
     /// Empty where the guest has never written anything.
     pub async fn console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
-        let guest = self.visible(caller, guest).await?.id;
+        let guest = self.allowed(caller, guest, GuestRight::ReadConsole).await?.id;
         let Some(layout) = &self.parts.layout else { return Ok(ConsoleTail::default()) };
         let path = layout.ring(guest);
         let read = tokio::task::spawn_blocking(move || match File::open(path) {

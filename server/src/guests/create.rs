@@ -6,7 +6,7 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
 use umbel_guest::{
     Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec,
-    ImageKind, KernelId, Memory, Seen, Wanted,
+    ImageKind, KernelId, Memory, PanelRight, Seen, Wanted,
 };
 use umbel_wire::agent::{HostFacts, ImageFacts, KernelFacts, Profile};
 use uuid::Uuid;
@@ -38,6 +38,7 @@ impl Kernels {
 impl Guests {
     /// Without a kernel in the draft, it is the default one.
     pub async fn create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
+        caller.may(PanelRight::CreateGuests)?;
         let spec = self.look(caller, draft, true).await?;
         let mut tx = self.parts.db.begin().await?;
         let created = self.insert(&mut tx, caller, spec, OperationKind::GuestCreate, &Params::default()).await?;

@@ -3,7 +3,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
-use umbel_guest::{Attachment, DiskKind, DiskSize, GuestDraft, ImageKind};
+use umbel_guest::{Attachment, DiskKind, DiskSize, GuestDraft, ImageKind, PanelRight};
 
 use super::{Guests, from_host};
 use crate::operations::Params;
@@ -12,6 +12,7 @@ use crate::store::guests::guest_list_of;
 impl Guests {
     /// Both in one transaction; each comes about by an operation of its own, as any guest does.
     pub async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
+        caller.may(PanelRight::CreateGuests)?;
         let images = self.parts.link.host.images().await.map_err(from_host)?;
         let found = images.into_iter().find(|image| image.kind == ImageKind::HostTree);
         let image = found.ok_or_else(|| AppError::Conflict {

@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{MemoryInsideShown, MetricsShown};
-use umbel_guest::{GuestId, Seen, Span};
+use umbel_guest::{GuestId, PanelRight, Seen, Span};
 
-use super::overview::SEE_HOST;
 use super::{Guests, from_host};
-use crate::accounts::administrators_only;
 use crate::clock::SECOND;
 
 /// A guest is woken at most so often, however many pages look.
@@ -45,7 +43,7 @@ impl Guests {
 
     /// Of all guests together, so of other people's too.
     pub async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {
-        administrators_only(caller, SEE_HOST)?;
+        caller.may(PanelRight::SeeHost)?;
         Ok(self.parts.link.host.metrics(None, span).await.map_err(from_host)?.into())
     }
 

@@ -13,23 +13,22 @@ mod first_image;
 mod form;
 mod metrics;
 mod overview;
+mod rights;
 mod view;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::Role;
-use umbel_guest::GuestId;
 
 use crate::host::HostError;
 use crate::operations::{Operations, Requester};
 use crate::parts::Parts;
 use crate::reconciler::Reconciler;
 use crate::store::StoreError;
-use crate::store::guests::{Guest, guest_fetch};
 
 pub use console_tail::plain;
+pub use rights::Reach;
 
 /// Guests, their operations, and the host they are on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -61,12 +60,6 @@ impl Guests {
         self.operations.resume().await?;
         Ok(running)
     }
-
-    /// The guest, if it is the caller's to see.
-    pub async fn visible(&self, caller: &Caller, guest: GuestId) -> Result<Guest, AppError> {
-        let found = guest_fetch(&self.parts.db, guest).await?;
-        found.filter(|guest| may_see(caller, guest.owner)).ok_or_else(|| AppError::not_found("guest"))
-    }
 }
 
 /// The tasks behind guests. Dropped, they end where they are, as they would by a kill: the next life
@@ -75,11 +68,6 @@ impl Guests {
 pub struct Running {
     _tasks: JoinSet<()>,
     _operations: DropGuard,
-}
-
-/// Owners see what is theirs, administrators everything.
-pub fn may_see(caller: &Caller, owner: umbel_guest::AccountId) -> bool {
-    caller.account.role == Role::Administrator || caller.account.id == owner
 }
 
 pub(crate) fn requester(caller: &Caller) -> Requester {

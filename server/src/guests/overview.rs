@@ -2,25 +2,22 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{HostShown, OverviewShown, Role, WallShown};
-use umbel_guest::Wanted;
+use umbel_app::shown::{HostShown, OverviewShown, WallShown};
+use umbel_guest::{PanelRight, Wanted};
 use umbel_wire::agent::Profile;
 
 use super::{Guests, checks};
-use crate::accounts::administrators_only;
 use crate::store::guests::guest_list;
 
 /// Operations on the first page.
 const RECENT: usize = 10;
-/// The machine, its walls and what all guests use of it.
-pub(super) const SEE_HOST: &str = "see the host";
 
 impl Guests {
     pub async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
         let host = async {
-            match caller.account.role {
-                Role::Administrator => self.host(caller).await.map(Some),
-                Role::User => Ok(None),
+            match caller.may(PanelRight::SeeHost) {
+                Ok(()) => self.host(caller).await.map(Some),
+                Err(_) => Ok(None),
             }
         };
         let (guests, mut operations, host) =
@@ -31,7 +28,7 @@ impl Guests {
 
     /// While the agent is away, the last that was heard, or nothing but that.
     pub async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
-        administrators_only(caller, SEE_HOST)?;
+        caller.may(PanelRight::SeeHost)?;
         let link = &self.parts.link;
         let facts = tokio::try_join!(link.facts(), link.walls());
         let guests = guest_list(&self.parts.db).await?;

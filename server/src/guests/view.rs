@@ -4,12 +4,10 @@ use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{
-    AgentLink, GuestShown, OperationKind, OperationShown, OperationState, Role, SaidShown, StepState,
-};
-use umbel_guest::{AccountId, Attachment, GuestId, Mac, OperationId, Wanted};
+use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, SaidShown, StepState};
+use umbel_guest::{Access, AccountId, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
 
-use super::{Guests, may_see, plain};
+use super::{Guests, Reach, plain};
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
@@ -29,24 +27,32 @@ type Subnets = HashMap<AccountId, [u8; 3]>;
 
 impl Guests {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
-        let guests = match caller.account.role {
-            Role::Administrator => guest_list(&self.parts.db).await?,
-            Role::User => guest_list_of(&self.parts.db, caller.account.id).await?,
+        let guests = match caller.may(PanelRight::SeeAllGuests) {
+            Ok(()) => guest_list(&self.parts.db).await?,
+            Err(_) => guest_list_of(&self.parts.db, caller.account.id).await?,
         };
+        let reach = Reach::of(caller);
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let mut under_way: HashMap<GuestId, Operation> =
             under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
         let subnets = self.subnets().await?;
-        Ok(guests.into_iter().map(|guest| self.shown(under_way.remove(&guest.id), guest, &subnets)).collect())
+        let shown = |guest: Guest| {
+            let access = reach.to(guest.owner);
+            self.shown(under_way.remove(&guest.id), guest, access, &subnets)
+        };
+        Ok(guests.into_iter().map(shown).collect())
     }
 
     pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
-        let guest = self.visible(caller, guest).await?;
+        let (guest, access) = self.found(caller, guest).await?;
         let operations = operation_list_of_guest(&self.parts.db, guest.id).await?;
         let under_way = operations.into_iter().find(|operation| !operation.state.is_over());
-        let said = self.said(guest.id);
+        let said = match access.may(GuestRight::ReadConsole) {
+            Ok(()) => self.said(guest.id),
+            Err(_) => Vec::new(),
+        };
         let subnets = self.subnets().await?;
-        Ok(GuestShown { said, ..self.shown(under_way, guest, &subnets) })
+        Ok(GuestShown { said, ..self.shown(under_way, guest, access, &subnets) })
     }
 
     async fn subnets(&self) -> Result<Subnets, AppError> {
@@ -66,8 +72,8 @@ impl Guests {
         lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect()
     }
 
-    fn shown(&self, operation: Option<Operation>, guest: Guest, subnets: &Subnets) -> GuestShown {
-        let operation = operation.map(|operation| operation_shown(operation, Some(&guest)));
+    fn shown(&self, operation: Option<Operation>, guest: Guest, access: Access, subnets: &Subnets) -> GuestShown {
+        let operation = operation.map(|operation| operation_shown(operation, Some(&guest), access));
         let waiting = self.waiting(&guest);
         let spec = guest.spec;
         let number = guest.number.filter(|_| spec.network != Attachment::None);
@@ -78,6 +84,7 @@ impl Guests {
             note: spec.note,
             owner: guest.owner,
             owner_name: guest.owner_name,
+            access,
             image: spec.image,
             kernel: spec.kernel,
             memory: spec.memory,
@@ -129,13 +136,14 @@ impl Guests {
         guest: Option<GuestId>,
     ) -> Result<Vec<OperationShown>, AppError> {
         let db = &self.parts.db;
-        let operations = match (guest, caller.account.role) {
+        let operations = match (guest, caller.may(PanelRight::SeeAllOperations)) {
             (Some(guest), _) => operation_list_of_guest(db, guest).await?,
-            (None, Role::Administrator) => operation_list(db).await?,
-            (None, Role::User) => operation_list_of_owner(db, caller.account.id).await?,
+            (None, Ok(())) => operation_list(db).await?,
+            (None, Err(_)) => operation_list_of_owner(db, caller.account.id).await?,
         };
+        let reach = Reach::of(caller);
         let operations: Vec<Operation> =
-            operations.into_iter().filter(|operation| may_see(caller, operation.owner)).collect();
+            operations.into_iter().filter(|operation| reach.sees(operation.owner)).collect();
         // A guest that nobody may tell of: neither it nor anything that was done to it.
         if let Some(guest) = guest
             && operations.is_empty()
@@ -147,24 +155,25 @@ impl Guests {
         Ok(operations
             .into_iter()
             .map(|operation| {
-                let guest = of(operation.guest);
-                operation_shown(operation, guest)
+                let (guest, access) = (of(operation.guest), reach.to(operation.owner));
+                operation_shown(operation, guest, access)
             })
             .collect())
     }
 
     pub async fn operation_fetch(&self, caller: &Caller, id: OperationId) -> Result<OperationShown, AppError> {
-        let operation = self.operation(caller, id).await?;
+        let (operation, access) = self.operation(caller, id).await?;
         let guest = match operation.guest {
             Some(guest) => guest_fetch(&self.parts.db, guest).await?,
             None => None,
         };
-        Ok(operation_shown(operation, guest.as_ref()))
+        Ok(operation_shown(operation, guest.as_ref(), access))
     }
 
     /// Cancels what can be undone; of a deletion, takes it back.
     pub async fn operation_cancel(&self, caller: &Caller, id: OperationId) -> Result<(), AppError> {
-        let operation = self.operation(caller, id).await?;
+        let (operation, access) = self.operation(caller, id).await?;
+        access.may(operation.kind.right())?;
         if operation.kind == OperationKind::GuestDelete
             && let Some(guest) = operation.guest
         {
@@ -180,9 +189,12 @@ impl Guests {
         Ok(())
     }
 
-    async fn operation(&self, caller: &Caller, id: OperationId) -> Result<Operation, AppError> {
-        let found = operation_fetch(&self.parts.db, id).await?;
-        found.filter(|operation| may_see(caller, operation.owner)).ok_or_else(|| AppError::not_found("operation"))
+    async fn operation(&self, caller: &Caller, id: OperationId) -> Result<(Operation, Access), AppError> {
+        let missing = || AppError::not_found("operation");
+        let found = operation_fetch(&self.parts.db, id).await?.ok_or_else(missing)?;
+        let access = Reach::of(caller).to(found.owner);
+        access.may(GuestRight::View).map_err(|_| missing())?;
+        Ok((found, access))
     }
 }
 
@@ -193,9 +205,10 @@ fn can_cancel(operation: &Operation) -> bool {
         && at.is_some_and(|at| at < cancellable(operation.kind))
 }
 
-fn operation_shown(operation: Operation, guest: Option<&Guest>) -> OperationShown {
+fn operation_shown(operation: Operation, guest: Option<&Guest>, access: Access) -> OperationShown {
     let deleted = guest.is_some_and(|guest| matches!(guest.wanted, Wanted::Deleted { .. }));
     let can_cancel = can_cancel(&operation) || (operation.kind == OperationKind::GuestDelete && deleted);
+    let can_cancel = can_cancel && access.may(operation.kind.right()).is_ok();
     OperationShown {
         id: operation.id,
         kind: operation.kind,

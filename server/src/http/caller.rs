@@ -69,7 +69,7 @@ pub async fn sign_in(
     let what = What::new(AuditAction::SignIn, AuditKind::Session);
     match &done {
         Ok(account) => {
-            let caller = Caller { account: account.clone(), session: String::new(), came };
+            let caller = Caller { account: account.clone(), session: String::new(), came, rights: 0 };
             panel.audit.note(&caller, what, &Ok(())).await?;
             begin(panel, session, account, came, headers).await?;
         }

@@ -15,14 +15,14 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{AuditAction, AuditKind};
 use umbel_guest::console::{Closed, INPUT, ToReader};
 use umbel_guest::state::Badge;
-use umbel_guest::{FieldErrors, GuestId};
+use umbel_guest::{Access, FieldErrors, GuestId, GuestRight};
 
 use super::api::{Path, Query};
 use super::caller::SignedIn;
 use super::error::Problem;
 use super::events::{RESTARTING, close, full, not_a_socket};
 use crate::audit::What;
-use crate::console::{LogError, Piece, Reader, ReaderEnd, log, watch};
+use crate::console::{LogError, Piece, Reader, ReaderEnd, Standing, Told, log, watch};
 use crate::error::internal;
 use crate::panel::Panel;
 use crate::store::guests::Guest;
@@ -51,23 +51,30 @@ pub async fn open(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     // Before the rights are looked at: nothing is missed in between.
-    let over = panel.accounts.session_over(&caller.session);
+    let over = panel.accounts.session_over(&caller);
     let listener = panel.events.listen();
-    let found = panel.guests.visible(&caller, guest).await;
-    let (row, upgrade) = match (found, upgrade) {
+    let found = panel.guests.found(&caller, guest).await.and_then(|(row, access)| {
+        access.may(GuestRight::ReadConsole)?;
+        Ok((row, access))
+    });
+    let ((row, access), upgrade) = match (found, upgrade) {
         (found, Ok(upgrade)) => (audited(&panel, &caller, guest, found).await?, upgrade),
         (Ok(_), Err(rejection)) => return Ok(not_a_socket(&rejection)),
         (Err(error), Err(_)) => return Err(error.into()),
     };
     let Ok(slot) = panel.sockets.clone().try_acquire_owned() else { return Ok(full()) };
+    let may_type = access.may(GuestRight::TypeConsole);
     let (badge, badges) = watch::channel(Badge::of(&row.wanted, &row.seen));
+    let (typing, typings) = watch::channel(may_type);
+    let standing = Standing { badge, typing };
     Ok(upgrade.max_message_size(MESSAGE_MOST).on_upgrade(async move |mut socket| {
-        let attachment = panel.consoles.attach(guest, &caller.account.name, true);
-        let end = match Reader::new(panel.layout.clone(), guest, attachment, badges, query.from) {
+        let attachment = panel.consoles.attach(guest, &caller.account.name, may_type);
+        let told = Told { badges, typings };
+        let end = match Reader::new(panel.layout.clone(), guest, attachment, told, query.from) {
             Err(closed) => ReaderEnd::Closed(closed),
             Ok(mut reader) => tokio::select! {
                 end = reader.run(&mut socket) => end,
-                closed = watch(&panel, &caller, guest, listener, &badge) => ReaderEnd::Closed(closed),
+                closed = watch(&panel, caller, guest, listener, &standing) => ReaderEnd::Closed(closed),
                 () = over => ReaderEnd::Closed(Closed::RightsChanged),
                 () = panel.drain.cancelled() => ReaderEnd::Closed(Closed::Draining),
             },
@@ -92,9 +99,9 @@ async fn audited(
     panel: &Panel,
     caller: &Caller,
     guest: GuestId,
-    found: Result<Guest, AppError>,
-) -> Result<Guest, AppError> {
-    let name = found.as_ref().map(|row| row.spec.name.to_string()).unwrap_or_default();
+    found: Result<(Guest, Access), AppError>,
+) -> Result<(Guest, Access), AppError> {
+    let name = found.as_ref().map(|(row, _)| row.spec.name.to_string()).unwrap_or_default();
     let what = What::new(AuditAction::ConsoleOpen, AuditKind::Guest).of(guest).named(&name);
     panel.audit.note(caller, what, &found.as_ref().map(drop).map_err(Clone::clone)).await?;
     found
@@ -117,7 +124,7 @@ pub async fn text(
     Path(guest): Path<GuestId>,
     Query(query): Query<Since>,
 ) -> Result<Response, Problem> {
-    let row = panel.guests.visible(&caller, guest).await?;
+    let row = panel.guests.allowed(&caller, guest, GuestRight::ReadConsole).await?;
     let download = query.download != 0;
     let kept = match panel.layout.clone() {
         Some(layout) => {

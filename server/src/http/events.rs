@@ -12,14 +12,14 @@ use tokio::time::{Instant, interval_at, timeout};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::live::{MOMENT, Moment};
-use umbel_app::shown::{LiveEvent, Role, Topic};
-use umbel_guest::AccountId;
+use umbel_app::shown::{LiveEvent, Topic};
+use umbel_guest::{AccountId, PanelRight};
 use uuid::Uuid;
 
 use super::caller::SignedIn;
 use super::error::{Problem, problem};
 use crate::events::Listener;
-use crate::guests::may_see;
+use crate::guests::Reach;
 use crate::panel::Panel;
 use crate::store::StoreError;
 use crate::store::guests::guest_fetch;
@@ -49,7 +49,7 @@ pub async fn open(
         (_, Err(_)) => return full(),
     };
     // Whoever watches sessions looks at this one again now, so nothing is missed since it was read.
-    let over = panel.accounts.session_over(&caller.session);
+    let over = panel.accounts.session_over(&caller);
     let listener = match query.as_deref().and_then(|query| query.strip_prefix(MOMENT)?.strip_prefix('=')) {
         Some(made) => panel.events.listen_since(&Moment(made.to_owned())),
         None => panel.events.listen(),
@@ -107,7 +107,7 @@ impl Tab {
         loop {
             tokio::select! {
                 topic = listener.next() => match topic {
-                    Some(topic) => if self.may_hear(topic).await {
+                    Some(topic) => if let Some(topic) = self.heard(topic).await {
                         self.number += 1;
                         let event = LiveEvent { number: self.number, topic };
                         let Ok(text) = serde_json::to_string(&event) else { return None };
@@ -129,20 +129,47 @@ impl Tab {
         }
     }
 
-    async fn may_hear(&mut self, topic: Topic) -> bool {
-        let administrator = self.caller.account.role == Role::Administrator;
+    /// What this tab is told of it, if anything.
+    async fn heard(&mut self, topic: Topic) -> Option<Topic> {
         match topic {
-            Topic::Host | Topic::Everything => true,
-            Topic::People => administrator,
-            _ if administrator => true,
+            Topic::Host => Some(topic),
+            // Words were missed, one of changed rights perhaps among them.
+            Topic::Everything => {
+                self.refresh().await;
+                Some(topic)
+            }
+            Topic::Rights(account) if account == self.caller.account.id && self.refresh().await => {
+                Some(Topic::Everything)
+            }
+            Topic::Rights(_) => None,
+            Topic::People => self.caller.may(PanelRight::ManagePeople).ok().map(|()| topic),
+            Topic::Guest(_) if self.caller.may(PanelRight::SeeAllGuests).is_ok() => Some(topic),
+            Topic::Operation(_) if self.caller.may(PanelRight::SeeAllOperations).is_ok() => Some(topic),
             Topic::Guest(_) | Topic::Operation(_) => match self.owner(topic).await {
-                Ok(owner) => owner.is_some_and(|owner| may_see(&self.caller, owner)),
+                Ok(owner) => owner.filter(|owner| Reach::of(&self.caller).sees(*owner)).map(|_| topic),
                 Err(error) => {
                     // The page asks again and meets the same database.
                     tracing::warn!(%error, "an event's owner could not be looked up");
-                    false
+                    None
                 }
             },
+        }
+    }
+
+    /// Reads anew what the caller may do, and tells whether that has changed.
+    async fn refresh(&mut self) -> bool {
+        match self.panel.accounts.again(&self.caller).await {
+            Ok(Some(fresh)) => {
+                let changed = fresh.rights != self.caller.rights;
+                self.caller = fresh;
+                changed
+            }
+            // Gone or disabled: whoever watches the session ends this.
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(%error, "what a tab's caller may do could not be looked at");
+                false
+            }
         }
     }
 
@@ -155,7 +182,7 @@ impl Tab {
                 Some(owner) => return Ok(Some(*owner)),
                 None => (id.0, operation_fetch(db, id).await?.map(|operation| operation.owner)),
             },
-            Topic::Host | Topic::People | Topic::Everything => return Ok(None),
+            Topic::Host | Topic::People | Topic::Rights(_) | Topic::Everything => return Ok(None),
         };
         if self.owners.len() >= OWNERS_MOST {
             self.owners.clear();

@@ -2,12 +2,11 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Role, Topic};
-use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, UploadId};
+use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Topic};
+use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, PanelRight, UploadId};
 use umbel_wire::agent::KernelFacts;
 
-use super::{Kernels, MANAGE, allows, settings};
-use crate::accounts::administrators_only;
+use super::{Kernels, allows, settings};
 use crate::guests::{from_host, requester};
 use crate::operations::{About, Params};
 use crate::store::guests::guest_list;
@@ -21,10 +20,10 @@ impl Kernels {
         let said = kernel_list(&parts.db, parts.host).await?;
         let guests = guest_list(&parts.db).await?;
         let settings = settings(&parts.db).await?;
-        let administrator = caller.account.role == Role::Administrator;
+        let manages = caller.may(PanelRight::ManageKernels).is_ok();
         let shown = |facts: KernelFacts| {
             let said = said.iter().find(|said| said.id == facts.id);
-            let users = guests.iter().filter(|guest| administrator && guest.spec.kernel == facts.id);
+            let users = guests.iter().filter(|guest| manages && guest.spec.kernel == facts.id);
             KernelShown {
                 used_by: users.map(|guest| guest.spec.name.to_string()).collect(),
                 note: said.map(|said| said.note.clone()).unwrap_or_default(),
@@ -84,7 +83,7 @@ impl Kernels {
     }
 
     async fn say(&self, caller: &Caller, id: KernelId, edit: impl FnOnce(&mut Kernel) + Send) -> Result<(), AppError> {
-        administrators_only(caller, MANAGE)?;
+        caller.may(PanelRight::ManageKernels)?;
         let parts = self.parts();
         self.known(&id).await?;
         let mut tx = parts.db.begin().await?;
@@ -104,7 +103,7 @@ impl Kernels {
 
     /// Refused while any guest has it, running or not, deleted and not yet purged ones included.
     pub async fn remove(&self, caller: &Caller, id: KernelId) -> Result<(), AppError> {
-        administrators_only(caller, MANAGE)?;
+        caller.may(PanelRight::ManageKernels)?;
         let parts = self.parts();
         let kernel = self.known(&id).await?;
         if kernel.origin != KernelOrigin::Uploaded {

@@ -28,6 +28,3 @@ impl Kernels {
         &self.guests.parts
     }
 }
-
-/// What managing them is called.
-const MANAGE: &str = "manage kernels";

@@ -2,10 +2,10 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{KernelSettings, Role, Topic, Who};
+use umbel_app::shown::{KernelSettings, Topic, Who};
+use umbel_guest::PanelRight;
 
-use super::{Kernels, MANAGE};
-use crate::accounts::administrators_only;
+use super::Kernels;
 use crate::store::meta::{Key, panel_fetch, panel_put};
 use crate::store::{Db, StoreError};
 
@@ -25,12 +25,12 @@ pub async fn settings(db: &Db) -> Result<KernelSettings, StoreError> {
 }
 
 pub fn allows(who: Who, caller: &Caller) -> bool {
-    who == Who::Everyone || caller.account.role == Role::Administrator
+    who == Who::Everyone || caller.may(PanelRight::ManageKernels).is_ok()
 }
 
 impl Kernels {
     pub async fn set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError> {
-        administrators_only(caller, MANAGE)?;
+        caller.may(PanelRight::ManageKernels)?;
         let parts = self.parts();
         let mut tx = parts.db.begin().await?;
         panel_put(&mut tx, Key::KernelChoice, settings.choice.word()).await?;

@@ -7,13 +7,13 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ForwardDraft, ForwardShown};
 use umbel_guest::network::FORWARD_PORTS;
-use umbel_guest::{Attachment, FieldErrors, Forward};
+use umbel_guest::{Attachment, FieldErrors, Forward, GuestRight};
 use umbel_wire::agent::Refusal;
 
 use super::view::forward_shown;
 use super::{Networks, tell};
 use crate::error::chain;
-use crate::guests::may_see;
+use crate::guests::Reach;
 use crate::host::HostError;
 use crate::store::guests::guest_fetch;
 use crate::store::networks::{forward_delete, forward_insert, forward_list};
@@ -25,7 +25,7 @@ impl Networks {
     pub async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError> {
         let parts = self.parts();
         let invalid = |field: &str, message: String| AppError::Invalid(FieldErrors::one(field, message));
-        self.guests.visible(caller, draft.guest).await?;
+        self.guests.allowed(caller, draft.guest, GuestRight::Forwards).await?;
 
         let mut tx = parts.db.begin().await?;
         let guest = guest_fetch(&mut tx, draft.guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
@@ -76,8 +76,10 @@ impl Networks {
         let parts = self.parts();
         let missing = || AppError::not_found("forwarded port");
         let there = forward_list(&parts.db, parts.host).await?;
-        let found = there.into_iter().find(|forward| forward.host_port == host_port && may_see(caller, forward.owner));
+        let reach = Reach::of(caller);
+        let found = there.into_iter().find(|forward| forward.host_port == host_port && reach.sees(forward.owner));
         let forward = found.ok_or_else(missing)?;
+        reach.to(forward.owner).may(GuestRight::Forwards)?;
         if !forward_delete(&parts.db, parts.host, host_port).await? {
             return Err(missing());
         }

@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{ForwardShown, NetworkGuest, NetworkShown, Role};
+use umbel_app::shown::{ForwardShown, NetworkGuest, NetworkShown};
 use umbel_guest::state::Badge;
-use umbel_guest::{Attachment, HostNumber, Mac};
+use umbel_guest::{Attachment, HostNumber, Mac, PanelRight};
 
 use super::Networks;
 use crate::store::guests::{Guest, guest_list};
@@ -19,12 +19,12 @@ pub fn address(subnet: [u8; 3], number: HostNumber) -> Ipv4Addr {
 }
 
 impl Networks {
-    /// One's own; all of them for administrators.
+    /// One's own; all of them for whoever may see them.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
         let parts = self.parts();
-        let networks: Vec<Network> = match caller.account.role {
-            Role::Administrator => network_list(&parts.db, parts.host).await?,
-            Role::User => network_fetch_of(&parts.db, parts.host, caller.account.id).await?.into_iter().collect(),
+        let networks: Vec<Network> = match caller.may(PanelRight::SeeAllNetworks) {
+            Ok(()) => network_list(&parts.db, parts.host).await?,
+            Err(_) => network_fetch_of(&parts.db, parts.host, caller.account.id).await?.into_iter().collect(),
         };
         let (guests, forwards) = tokio::try_join!(guest_list(&parts.db), forward_list(&parts.db, parts.host))?;
         Ok(networks.into_iter().map(|network| self.shown(network, &guests, &forwards)).collect())

@@ -19,6 +19,8 @@ pub struct Account {
     pub last_sign_in_at: Option<i64>,
     /// How many guests are theirs.
     pub guests: u32,
+    /// Grows with every change of what it may do.
+    pub rights: i64,
 }
 
 /// What a sign-in is checked against.
@@ -45,6 +47,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
         created_at: row.get("created_at")?,
         last_sign_in_at: row.get("last_sign_in_at")?,
         guests: row.number("guests")?,
+        rights: row.get("rights")?,
     })
 }
 
@@ -52,7 +55,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, role, enabled, must_change_password, password_hash, created_at, last_sign_in_at, ",
+            "SELECT id, name, role, enabled, must_change_password, password_hash, created_at, last_sign_in_at, rights, ",
             "(SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
             $rest
         )
@@ -62,7 +65,7 @@ macro_rules! select {
 /// Fails with [`StoreError::Duplicate`] where the name is taken.
 pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_hash: &str) -> Result<(), StoreError> {
     let insert = "INSERT INTO accounts (id, name, role, enabled, password_hash, must_change_password, created_at, \
-                  last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                  last_sign_in_at, rights) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     sql("account_insert", insert)
         .bind(account.id)
         .bind(account.name.as_str())
@@ -72,6 +75,7 @@ pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_h
         .bind(account.must_change_password)
         .bind(account.created_at)
         .bind(account.last_sign_in_at)
+        .bind(account.rights)
         .run(on)
         .await?;
     Ok(())
@@ -107,6 +111,12 @@ pub async fn account_count_administrators(on: impl Into<On<'_>>) -> Result<u32, 
 pub async fn account_set_enabled(on: impl Into<On<'_>>, id: AccountId, enabled: bool) -> Result<bool, StoreError> {
     let update = "UPDATE accounts SET enabled = $1 WHERE id = $2";
     Ok(sql("account_set_enabled", update).bind(enabled).bind(id).run(on).await? == 1)
+}
+
+/// Whether there was such an account.
+pub async fn account_set_role(on: impl Into<On<'_>>, id: AccountId, role: Role) -> Result<bool, StoreError> {
+    let update = "UPDATE accounts SET role = $1, rights = rights + 1 WHERE id = $2";
+    Ok(sql("account_set_role", update).bind(role.word()).bind(id).run(on).await? == 1)
 }
 
 /// Whether there was such an account.

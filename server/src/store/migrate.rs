@@ -20,8 +20,13 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] =
-    &[step!(1, "0001_first"), step!(2, "0002_walls"), step!(3, "0003_audit"), step!(4, "0004_tokens")];
+const STEPS: &[Step] = &[
+    step!(1, "0001_first"),
+    step!(2, "0002_walls"),
+    step!(3, "0003_audit"),
+    step!(4, "0004_tokens"),
+    step!(5, "0005_rights"),
+];
 
 /// Brings the database to the newest version that this program knows.
 pub(super) async fn run(db: &Db, address: &Address) -> Result<(), OpenError> {

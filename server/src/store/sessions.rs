@@ -94,11 +94,12 @@ pub async fn session_list(on: impl Into<On<'_>>, account: AccountId, now: i64) -
     sql("session_list", select).bind(account).bind(now).all(on).await?.iter().map(session).collect()
 }
 
-/// Ids of all sessions that let somebody in at `now`.
-pub async fn session_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<String>, StoreError> {
-    let select = "SELECT sessions.id AS id FROM sessions JOIN accounts ON accounts.id = sessions.account \
+/// All sessions that let somebody in at `now`: id, and how often what their account may do has changed.
+pub async fn session_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let select = "SELECT sessions.id AS id, accounts.rights AS rights FROM sessions JOIN accounts ON accounts.id = sessions.account \
                   WHERE accounts.enabled = $1 AND sessions.expires_at > $2";
-    sql("session_list_live", select).bind(true).bind(now).all(on).await?.iter().map(|row| row.get("id")).collect()
+    let rows = sql("session_list_live", select).bind(true).bind(now).all(on).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("rights")?))).collect()
 }
 
 /// Whether there was such a session.

@@ -73,11 +73,12 @@ pub async fn token_list(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec
     sql("token_list", select).bind(account).all(on).await?.iter().map(token).collect()
 }
 
-/// Ids of all that let a program in at `now`.
-pub async fn token_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<String>, StoreError> {
-    let select = "SELECT tokens.id AS id FROM tokens JOIN accounts ON accounts.id = tokens.account \
+/// All that let a program in at `now`: id, and how often what their account may do has changed.
+pub async fn token_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let select = "SELECT tokens.id AS id, accounts.rights AS rights FROM tokens JOIN accounts ON accounts.id = tokens.account \
                   WHERE accounts.enabled = $1 AND tokens.expires_at > $2";
-    sql("token_list_live", select).bind(true).bind(now).all(on).await?.iter().map(|row| row.get("id")).collect()
+    let rows = sql("token_list_live", select).bind(true).bind(now).all(on).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("rights")?))).collect()
 }
 
 /// Whether there was such a token of that account.

@@ -33,7 +33,7 @@ async fn panel(db: &Db) -> Fixture {
 }
 
 fn caller(account: AccountShown) -> Caller {
-    Caller { account, session: "its own".into(), came: Came::default() }
+    Caller { account, session: "its own".into(), came: Came::default(), rights: 0 }
 }
 
 impl Fixture {
@@ -179,6 +179,7 @@ both! {
             panel.accounts.people_list(&bob).await.map(drop),
             panel.accounts.people_create(&bob, "eve".into(), "administrator".into()).await.map(drop),
             panel.accounts.people_set_enabled(&bob, ada, false).await,
+            panel.accounts.people_set_role(&bob, ada, "user".into()).await,
             panel.accounts.people_reset_password(&bob, ada).await.map(drop),
         ];
         for refused in refused {
@@ -208,6 +209,28 @@ both! {
         let last = panel.accounts.people_set_enabled(&eve, ada, false).await;
         assert!(matches!(last, Err(AppError::Conflict { .. })), "{last:?}");
         assert!(panel.accounts.caller(ada, "s").await.expect("a read").is_some());
+    }
+
+    async fn roles_are_changed_by_others_and_one_administrator_stays(fresh) {
+        let panel = panel(&fresh.db).await;
+        let (ada, role) = (panel.ada.account.id, |role: &str| role.to_owned());
+        let own = panel.accounts.people_set_role(&panel.ada, ada, role("user")).await;
+        assert!(matches!(own, Err(AppError::Conflict { .. })), "{own:?}");
+        let (eve, _) = panel.made("eve", "user").await;
+        assert_eq!(fields(panel.accounts.people_set_role(&panel.ada, eve.account.id, role("king")).await.expect_err("none")), ["role"]);
+        for word in ["teacher", "operator", "administrator"] {
+            panel.accounts.people_set_role(&panel.ada, eve.account.id, role(word)).await.expect("an administrator");
+            let now = panel.accounts.again(&eve).await.expect("a read").expect("she is there");
+            assert_eq!(now.account.role.word(), word);
+            assert!(now.rights > eve.rights);
+        }
+        let eve = panel.accounts.again(&eve).await.expect("a read").expect("she is there");
+        panel.accounts.people_set_role(&panel.ada, eve.account.id, role("user")).await.expect("ada stays");
+        // Eve's page was still open when her role was taken.
+        let last = panel.accounts.people_set_role(&eve, ada, role("user")).await;
+        assert!(matches!(last, Err(AppError::Conflict { .. })), "{last:?}");
+        let missing = panel.accounts.people_set_role(&panel.ada, AccountId(Uuid::now_v7()), role("user")).await;
+        assert_eq!(missing, Err(AppError::not_found("account")));
     }
 
     async fn a_disabled_account_lets_nobody_in_until_it_is_enabled_again(fresh) {

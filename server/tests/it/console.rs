@@ -8,8 +8,8 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use umbel_app::paths;
 use umbel_client::{Client, Heard, Method, Socket};
-use umbel_guest::GuestId;
 use umbel_guest::console::{CHUNK, Closed, ConsoleState, FromReader, ToReader, WINDOW};
+use umbel_guest::{Denied, GuestId, GuestRight};
 use umbel_wire::ring::{FIRST, LATEST};
 use umbel_wire::shim::{Control, FromShim};
 
@@ -258,6 +258,39 @@ both! {
         assert_eq!(held.rows, 20, "the size goes with the keyboard");
         say(&mut root, FromReader::CtrlAltDel).await;
         eventually("it is passed on", || shim.told().last() == Some(&Control::CtrlAltDel)).await;
+    }
+
+    async fn an_operator_reads_and_never_types(fresh) {
+        let rooms = Rooms::new();
+        let edge = Edge::start_in(&fresh.db, Some(rooms.layout.clone())).await;
+        let guest = edge.test.made("web").await;
+        let shim = FakeShim::start(&rooms.layout, guest);
+        let root = edge.signed_in("root").await;
+        let role = async |role| root.account_set_role(edge.berta.account.id, role).await.expect("an administrator");
+        role("operator").await;
+        let mut berta = open(&edge.signed_in("berta").await, guest, 0).await;
+        let denied = state(&mut berta, |_| true).await;
+        assert_eq!((denied.keyboard, denied.typing_denied), (false, Some(Denied::Guest(GuestRight::TypeConsole))));
+        let type_all = async |socket: &mut Socket| {
+            say(socket, FromReader::TakeKeyboard).await;
+            say(socket, FromReader::Input(b"no".to_vec())).await;
+            say(socket, FromReader::CtrlAltDel).await;
+            say(socket, FromReader::Resize { columns: 50, rows: 20 }).await;
+        };
+        type_all(&mut berta).await;
+        shim.write(b"read");
+        while !matches!(more(&mut berta).await, ToReader::Chunk { bytes, .. } if bytes == b"read") {}
+        assert_eq!((shim.typed(), shim.told()), (b"".to_vec(), Vec::new()));
+
+        // The right comes and goes while the console is open, and the keyboard with it.
+        role("administrator").await;
+        state(&mut berta, |state| state.keyboard && state.typing_denied.is_none()).await;
+        role("operator").await;
+        state(&mut berta, |state| !state.keyboard && state.typing_denied.is_some()).await;
+        let told = shim.told().len();
+        type_all(&mut berta).await;
+        sleep(A_WHILE).await;
+        assert_eq!((shim.typed(), shim.told().len()), (b"".to_vec(), told));
     }
 
     async fn a_guest_that_takes_no_keys_freezes_nobodys_output(fresh) {

@@ -7,8 +7,9 @@ use reqwest::Method;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use umbel_app::paths;
-use umbel_app::shown::{LiveEvent, Topic};
+use umbel_app::shown::{LiveEvent, Role, Topic};
 use umbel_client::Socket;
+use umbel_server::store::accounts::account_set_role;
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD, closed_with};
@@ -76,6 +77,40 @@ both! {
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
         assert_eq!(anna.request(Method::GET, "/api/v1/session").send().await.expect("an answer").status(), 401);
         assert!(edge.client().sign_in("anna", PASSWORD).await.is_err());
+    }
+
+    async fn a_changed_role_reaches_open_tabs_and_consoles_within_two_seconds(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let guest = edge.test.made("web").await;
+        let (root, berta) = (edge.signed_in("root").await, edge.signed_in("berta").await);
+        let id = edge.berta.account.id;
+        let mut events = berta.socket(paths::EVENTS).await.expect("a socket");
+        assert!(berta.socket(&paths::console_socket(guest)).await.is_err(), "it isn't hers to see");
+        root.account_set_role(id, "operator").await.expect("an administrator");
+        assert!(topics(&told(&mut events).await).contains(&Topic::Everything));
+        edge.panel.events.guest(guest);
+        assert!(topics(&told(&mut events).await).contains(&Topic::Guest(guest)), "without a new socket");
+        let mut console = berta.socket(&paths::console_socket(guest)).await.expect("a socket");
+
+        let began = Instant::now();
+        root.account_set_role(id, "teacher").await.expect("an administrator");
+        assert_eq!(timeout(SOON, closed_with(&mut console)).await, Ok(Some(1000)));
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        assert!(topics(&told(&mut events).await).contains(&Topic::Everything));
+        edge.panel.events.guest(guest);
+        assert_eq!(topics(&told(&mut events).await), [], "nothing of it any more");
+        assert_eq!(berta.guest_list().await.expect("her own"), []);
+    }
+
+    async fn a_role_that_another_panel_changed_is_noticed_too(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let mut events = edge.signed_in("berta").await.socket(paths::EVENTS).await.expect("a socket");
+        let began = Instant::now();
+        account_set_role(&fresh.db, edge.berta.account.id, Role::Operator).await.expect("an update");
+        let first = timeout(SOON, events.next()).await.expect("within two seconds");
+        let Some(Ok(Message::Text(text))) = first else { panic!("{first:?}") };
+        assert_eq!(serde_json::from_str::<LiveEvent>(&text).expect("an event").topic, Topic::Everything);
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     }
 
     async fn signing_out_ends_its_own_tabs_only_and_a_drain_all(fresh) {

@@ -71,14 +71,15 @@ both! {
     async fn a_password_is_reset_from_the_shell_beside_a_running_panel(fresh) {
         let accounts = Accounts::new(fresh.db.clone(), Events::default(), Clock::System, Passwords::new(2));
         let keeping = tokio::spawn(accounts.keep());
-        let bob = account(&fresh.db, "bob", Role::User).await.account;
+        let caller = account(&fresh.db, "bob", Role::User).await;
+        let bob = caller.account.clone();
         let now = Clock::System.now();
         let session = Session {
             id: "s".into(), account: Some(bob.id), data: "{}".into(), address: String::new(), user_agent: String::new(),
             created_at: now, last_seen_at: now, expires_at: i64::MAX,
         };
         session_insert(&fresh.db, &session).await.expect("a new session");
-        let over = accounts.session_over("s");
+        let over = accounts.session_over(&caller);
         let umbel = Umbel::on(&fresh.address);
         let output = tokio::task::spawn_blocking(move || umbel.output(&["admin", "reset-password", "bob"])).await.expect("no panic");
         assert!(output.status.success(), "{output:?}");

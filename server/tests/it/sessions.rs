@@ -6,7 +6,7 @@ use tower_sessions::cookie::time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore};
 use umbel_app::AppError;
-use umbel_app::backend::{Caller, Came};
+use umbel_app::backend::Caller;
 use umbel_app::shown::Role;
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
@@ -45,7 +45,7 @@ impl Fixture {
         session.insert(USER_AGENT, "Browser\u{7}/1").await.expect("plain data");
         session.save().await.expect("a database");
         let id = session.id().expect("it was saved");
-        (id, Caller { account: who.account.clone(), session: session_hash(&id), came: Came::default() })
+        (id, Caller { session: session_hash(&id), ..who.clone() })
     }
 
     async fn lives(&self, id: &Id) -> bool {
@@ -137,17 +137,17 @@ both! {
         // Nothing looks into the database here: what is told is told by whoever ended it.
         let panel = panel(&fresh.db, Clock::set_to(START)).await;
         let (_, out) = panel.signed_in(&panel.bob).await;
-        let over = panel.accounts.session_over(&out.session);
+        let over = panel.accounts.session_over(&out);
         panel.accounts.signed_out(&out.session).await;
         soon(over).await;
 
         let ((_, one), (id, other)) = (panel.signed_in(&panel.bob).await, panel.signed_in(&panel.bob).await);
-        let over = panel.accounts.session_over(&one.session);
+        let over = panel.accounts.session_over(&one);
         panel.accounts.session_end(&other, one.session.clone()).await.expect("his own");
         soon(over).await;
         assert!(panel.lives(&id).await);
 
-        let over = panel.accounts.session_over(&other.session);
+        let over = panel.accounts.session_over(&other);
         panel.accounts.people_set_enabled(&panel.ada, other.account.id, false).await.expect("an administrator");
         soon(over).await;
         assert!(!panel.lives(&id).await);
@@ -156,7 +156,7 @@ both! {
     async fn a_reset_ends_every_sign_in(fresh) {
         let panel = panel(&fresh.db, Clock::set_to(START)).await;
         let (id, bob) = panel.signed_in(&panel.bob).await;
-        let over = panel.accounts.session_over(&bob.session);
+        let over = panel.accounts.session_over(&bob);
         panel.accounts.people_reset_password(&panel.ada, bob.account.id).await.expect("an administrator");
         soon(over).await;
         assert!(!panel.lives(&id).await);
@@ -166,7 +166,7 @@ both! {
         let panel = panel(&fresh.db, Clock::set_to(START)).await;
         let first = panel.accounts.people_reset_password(&panel.ada, panel.bob.account.id).await.expect("an administrator");
         let ((here, bob), (there, other)) = (panel.signed_in(&panel.bob).await, panel.signed_in(&panel.bob).await);
-        let over = panel.accounts.session_over(&other.session);
+        let over = panel.accounts.session_over(&other);
         let new = "a good new one".to_owned();
         panel.accounts.password_change(&bob, first.password, new.clone(), new).await.expect("a good form");
         soon(over).await;
@@ -178,12 +178,12 @@ both! {
         let keeping = tokio::spawn(panel.accounts.keep());
         let another = Db::open(&fresh.address).await.expect("the same database");
         let ((_, ada), (_, bob)) = (panel.signed_in(&panel.ada).await, panel.signed_in(&panel.bob).await);
-        let (stays, ended) = (panel.accounts.session_over(&ada.session), panel.accounts.session_over(&bob.session));
+        let (stays, ended) = (panel.accounts.session_over(&ada), panel.accounts.session_over(&bob));
         session_delete_all(&another, bob.account.id, None).await.expect("a delete");
         soon(ended).await;
 
         let (_, bob) = panel.signed_in(&panel.bob).await;
-        let disabled = panel.accounts.session_over(&bob.session);
+        let disabled = panel.accounts.session_over(&bob);
         account_set_enabled(&another, bob.account.id, false).await.expect("an update");
         soon(disabled).await;
         assert!(timeout(Duration::from_millis(1500), stays).await.is_err(), "ada's goes on");
@@ -194,7 +194,7 @@ both! {
     async fn what_has_expired_is_forgotten_and_told(fresh) {
         let panel = panel(&fresh.db, Clock::set_to(START)).await;
         let (id, bob) = panel.signed_in(&panel.bob).await;
-        let over = panel.accounts.session_over(&bob.session);
+        let over = panel.accounts.session_over(&bob);
         panel.clock.advance(8 * DAY);
         let keeping = tokio::spawn(panel.accounts.keep());
         soon(over).await;

@@ -1,10 +1,10 @@
-//! Every route, asked by everybody: nobody, a stranger, the owner, an administrator, and programs with tokens
+//! Every route, asked by everybody: nobody, strangers, an operator, the owner, an administrator, and programs with tokens
 //! that are not good for it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use reqwest::Method;
-use umbel_app::shown::Scope;
+use umbel_app::shown::{Role, Scope};
 use umbel_client::Client;
 use umbel_guest::{AccountId, GuestId, OperationId};
 use umbel_server::http::router::routes;
@@ -12,6 +12,7 @@ use umbel_server::store::operations::operation_list;
 
 use crate::harness::db::both;
 use crate::harness::edge::Edge;
+use crate::harness::panel::account;
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -33,163 +34,165 @@ pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_m
 /// Of what is being purged: 409, or 404 already.
 const GOING: u16 = 0;
 
-pub(crate) type Row = (Method, &'static str, Sent, [u16; 4]);
+pub(crate) type Row = (Method, &'static str, Sent, [u16; 5]);
 
-/// Status for nobody, a stranger, the owner, an administrator, in this order. `{guest}` is the
-/// owner's, `{operation}` one of it, `{account}` a fourth person's.
+/// Status for nobody, a stranger, an operator, the owner, an administrator, in this order. `{guest}` is the
+/// owner's, `{operation}` one of it, `{account}` another person's. A teacher is a stranger too.
 pub(crate) fn table() -> Vec<Row> {
     let mut rows = vec![
-        (GET, "/healthz", Nothing, [200, 200, 200, 200]),
-        (GET, "/readyz", Nothing, [200, 200, 200, 200]),
-        (GET, "/sign-in", Nothing, [200, 303, 303, 303]),
-        (GET, "/first-run", Nothing, [404, 404, 404, 404]),
-        (POST, "/first-run", Form("token=x"), [404, 404, 404, 404]),
-        (GET, "/account/password", Nothing, [303, 200, 200, 200]),
-        (POST, "/account/password", Form(""), [303, 422, 422, 422]),
+        (GET, "/healthz", Nothing, [200, 200, 200, 200, 200]),
+        (GET, "/readyz", Nothing, [200, 200, 200, 200, 200]),
+        (GET, "/sign-in", Nothing, [200, 303, 303, 303, 303]),
+        (GET, "/first-run", Nothing, [404, 404, 404, 404, 404]),
+        (POST, "/first-run", Form("token=x"), [404, 404, 404, 404, 404]),
+        (GET, "/account/password", Nothing, [303, 200, 200, 200, 200]),
+        (POST, "/account/password", Form(""), [303, 422, 422, 422, 422]),
         // Asked without an upgrade.
-        (GET, "/events", Nothing, [401, 426, 426, 426]),
-        (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 426, 426]),
-        (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 200, 200]),
-        (GET, "/api/v1/session", Nothing, [401, 200, 200, 200]),
+        (GET, "/events", Nothing, [401, 426, 426, 426, 426]),
+        (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 426, 426, 426]),
+        (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 200, 200, 200]),
+        (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200]),
         (
             POST,
             "/api/v1/session/password",
             Json(r#"{"password_old":"","password":"","password_again":""}"#),
-            [401, 422, 422, 422],
+            [401, 422, 422, 422, 422],
         ),
-        (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200]),
-        (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422]),
-        (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200]),
-        (GET, "/api/v1/guests/{guest}", Nothing, [401, 404, 200, 200]),
-        (PATCH, "/api/v1/guests/{guest}", Json("{}"), [401, 404, 200, 200]),
+        (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200, 200]),
+        (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422, 422]),
+        (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}", Nothing, [401, 404, 200, 200, 200]),
+        (PATCH, "/api/v1/guests/{guest}", Json("{}"), [401, 404, 403, 200, 200]),
         // Nothing is deleted yet.
-        (POST, "/api/v1/guests/{guest}/undelete", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 409, 409]),
-        (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200]),
-        (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200]),
-        (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 409, 409]),
-        (GET, "/api/v1/people", Nothing, [401, 403, 403, 200]),
-        (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 201]),
-        (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 204]),
-        (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 200]),
-        (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200]),
-        (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422]),
-        (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404]),
-        (GET, "/api/v1/host", Nothing, [401, 403, 403, 200]),
-        (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 200]),
-        (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 204, 204]),
-        (GET, "/api/v1/guests/{guest}/metrics", Nothing, [401, 404, 200, 200]),
-        (GET, "/api/v1/guests/{guest}/memory", Nothing, [401, 404, 200, 200]),
-        (GET, "/api/v1/strays", Nothing, [401, 403, 403, 200]),
-        (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 200]),
+        (POST, "/api/v1/guests/{guest}/undelete", Nothing, [401, 404, 403, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 403, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 409, 409, 409]),
+        (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200]),
+        (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200, 200]),
+        (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 403, 409, 409]),
+        (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 200]),
+        (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 201]),
+        (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 204]),
+        (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 403, 200]),
+        (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200, 200]),
+        (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422, 422]),
+        (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404, 404]),
+        (GET, "/api/v1/host", Nothing, [401, 403, 403, 403, 200]),
+        (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 403, 200]),
+        (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 403, 204, 204]),
+        (GET, "/api/v1/guests/{guest}/metrics", Nothing, [401, 404, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}/memory", Nothing, [401, 404, 200, 200, 200]),
+        (GET, "/api/v1/strays", Nothing, [401, 403, 403, 403, 200]),
+        (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 403, 200]),
         // Of an image that isn't there.
-        (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 404]),
-        (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200]),
+        (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 403, 404]),
+        (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200, 200]),
         // The guest is plugged into nothing.
-        (POST, "/api/v1/networks/forwards", Json(r#"{"guest":"{guest}","guest_port":22}"#), [401, 404, 422, 422]),
-        (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404]),
-        (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200]),
-        (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 422]),
+        (POST, "/api/v1/networks/forwards", Json(r#"{"guest":"{guest}","guest_port":22}"#), [401, 404, 403, 422, 422]),
+        (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404, 404]),
+        (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200, 200]),
+        (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 403, 422]),
         (
             PUT,
             "/api/v1/settings/kernels",
             Json(r#"{"choice":"everyone","upload":"administrators"}"#),
-            [401, 403, 403, 204],
+            [401, 403, 403, 403, 204],
         ),
-        (PATCH, "/api/v1/kernels/{kernel}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 204]),
-        (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 409]),
-        (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 201]),
-        (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 404]),
-        (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404]),
-        (GET, "/", Nothing, [303, 200, 200, 200]),
-        (GET, "/guests", Nothing, [303, 200, 200, 200]),
-        (GET, "/guests/new", Nothing, [303, 200, 200, 200]),
-        (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200]),
-        (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200]),
-        (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200]),
-        (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200]),
-        (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200]),
-        (GET, "/guests/adopt", Nothing, [303, 403, 403, 200]),
-        (GET, "/networks", Nothing, [303, 200, 200, 200]),
-        (GET, "/kernels", Nothing, [303, 200, 200, 200]),
-        (GET, "/host", Nothing, [303, 403, 403, 200]),
-        (GET, "/doctor", Nothing, [303, 403, 403, 200]),
-        (GET, "/operations", Nothing, [303, 200, 200, 200]),
-        (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200]),
-        (GET, "/audit", Nothing, [303, 403, 403, 200]),
-        (GET, "/api/v1/audit", Nothing, [401, 403, 403, 200]),
-        (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 200]),
-        (GET, "/people", Nothing, [303, 403, 403, 200]),
-        (GET, "/account", Nothing, [303, 200, 200, 200]),
+        (PATCH, "/api/v1/kernels/{kernel}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 403, 204]),
+        (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 403, 409]),
+        (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 403, 201]),
+        (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 404]),
+        (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404, 404]),
+        (GET, "/", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/guests", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/guests/new", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/guests/adopt", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/networks", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/kernels", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/host", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/doctor", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/operations", Nothing, [303, 200, 200, 200, 200]),
+        (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200, 200]),
+        (GET, "/audit", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 200]),
+        (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 200]),
+        (GET, "/people", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/account", Nothing, [303, 200, 200, 200, 200]),
     ];
-    let every_one = [401, 200, 200, 200];
-    let owners = [401, 404, 200, 200];
-    let administrators = [401, 403, 403, 200];
+    let every_one = [401, 200, 200, 200, 200];
+    let owners = [401, 404, 403, 200, 200];
+    let seen = [401, 404, 200, 200, 200];
+    let administrators = [401, 403, 403, 403, 200];
     rows.extend([
         (POST, "/_sf/account_me", Form(""), every_one),
         (POST, "/_sf/account_list", Form(""), administrators),
         (POST, "/_sf/audit_list", Form("who=ada"), administrators),
         (POST, "/_sf/account_create", Form("name=emil&role=user"), administrators),
+        (POST, "/_sf/account_set_role", Form("account={account}&role=teacher"), administrators),
         (POST, "/_sf/account_set_enabled", Form("account={account}&enabled=true"), administrators),
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
         (POST, "/_sf/session_list", Form(""), every_one),
-        (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404]),
+        (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404, 404]),
         (POST, "/_sf/token_list", Form(""), every_one),
-        (POST, "/_sf/token_create", Form("name=&days=0"), [401, 422, 422, 422]),
-        (POST, "/_sf/token_remove", Form("token=none"), [401, 404, 404, 404]),
+        (POST, "/_sf/token_create", Form("name=&days=0"), [401, 422, 422, 422, 422]),
+        (POST, "/_sf/token_remove", Form("token=none"), [401, 404, 404, 404, 404]),
         (POST, "/_sf/overview", Form(""), every_one),
         (POST, "/_sf/guest_list", Form(""), every_one),
         (POST, "/_sf/guest_choices", Form(""), every_one),
-        (POST, "/_sf/guest_create", Form("name="), [401, 422, 422, 422]),
-        (POST, "/_sf/guest_fetch", Form("guest={guest}"), owners),
+        (POST, "/_sf/guest_create", Form("name="), [401, 422, 422, 422, 422]),
+        (POST, "/_sf/guest_fetch", Form("guest={guest}"), seen),
         (POST, "/_sf/guest_rename", Form("guest={guest}&name=web"), owners),
         (
             POST,
             "/_sf/guest_reconfigure",
             Form("guest={guest}&kernel=debian-6.1&memory_mib=128&restart_policy=never"),
-            [401, 404, 409, 409],
+            [401, 404, 403, 409, 409],
         ),
-        (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 409, 409]),
-        (POST, "/_sf/guest_purge", Form("guest={guest}&name=other"), [401, 404, 422, 422]),
-        (POST, "/_sf/guest_console_tail", Form("guest={guest}&lines=5"), owners),
+        (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 403, 409, 409]),
+        (POST, "/_sf/guest_purge", Form("guest={guest}&name=other"), [401, 404, 422, 422, 422]),
+        (POST, "/_sf/guest_console_tail", Form("guest={guest}&lines=5"), seen),
         (POST, "/_sf/guest_limit", Form("guest={guest}&cpu_percent=50"), owners),
         (POST, "/_sf/guest_set_autostart", Form("guest={guest}&autostart=false"), owners),
         (POST, "/_sf/guest_sysrq", Form("guest={guest}&key=sync"), owners),
-        (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), owners),
-        (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), owners),
+        (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), seen),
+        (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), seen),
         (POST, "/_sf/host_fetch", Form(""), administrators),
         (POST, "/_sf/host_metrics", Form("span=day"), administrators),
         (POST, "/_sf/stray_list", Form(""), administrators),
         (POST, "/_sf/adopt_read", Form("command_line=mem"), administrators),
-        (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 404]),
+        (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 403, 404]),
         (POST, "/_sf/network_list", Form(""), every_one),
-        (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 422, 422]),
-        (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404]),
+        (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 403, 422, 422]),
+        (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404, 404]),
         (POST, "/_sf/kernel_list", Form(""), every_one),
         (POST, "/_sf/upload_begin", Form(""), administrators),
-        (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 422]),
+        (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 403, 422]),
         (POST, "/_sf/kernel_set_retired", Form("kernel={kernel}&retired=false"), administrators),
         (POST, "/_sf/kernel_set_note", Form("kernel={kernel}&note=ours"), administrators),
-        (POST, "/_sf/kernel_remove", Form("kernel={kernel}"), [401, 403, 403, 409]),
+        (POST, "/_sf/kernel_remove", Form("kernel={kernel}"), [401, 403, 403, 403, 409]),
         (POST, "/_sf/kernel_set_settings", Form("choice=everyone&upload=administrators"), administrators),
         (POST, "/_sf/example_create", Form(""), every_one),
-        (POST, "/api/v1/example", Nothing, [401, 202, 202, 202]),
+        (POST, "/api/v1/example", Nothing, [401, 202, 202, 202, 202]),
         (POST, "/_sf/operation_list", Form(""), every_one),
-        (POST, "/_sf/operation_fetch", Form("operation={operation}"), owners),
-        (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 409, 409]),
+        (POST, "/_sf/operation_fetch", Form("operation={operation}"), seen),
+        (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 403, 409, 409]),
         // These come last: they take away what the others ask for.
-        (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 202, 409]),
-        (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/shut-down", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/kill", Nothing, [401, 404, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/purge", Nothing, [401, 404, 202, GOING]),
-        (POST, "/api/v1/session", Json(r#"{"name":"nobody","password":"wrong"}"#), [422, 422, 422, 422]),
-        (DELETE, "/api/v1/session", Nothing, [401, 204, 204, 204]),
-        (POST, "/sign-in", Form("name=nobody&password=wrong"), [422, 422, 422, 422]),
-        (POST, "/sign-out", Nothing, [303, 303, 303, 303]),
+        (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 403, 202, 409]),
+        (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/shut-down", Nothing, [401, 404, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/kill", Nothing, [401, 404, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/purge", Nothing, [401, 404, 403, 202, GOING]),
+        (POST, "/api/v1/session", Json(r#"{"name":"nemo","password":"wrong"}"#), [422, 422, 422, 422, 422]),
+        (DELETE, "/api/v1/session", Nothing, [401, 204, 204, 204, 204]),
+        (POST, "/sign-in", Form("name=nobody&password=wrong"), [422, 422, 422, 422, 422]),
+        (POST, "/sign-out", Nothing, [303, 303, 303, 303, 303]),
     ]);
     rows
 }
@@ -245,17 +248,18 @@ both! {
         let place = tempfile::tempdir().expect("a directory");
         let layout = umbel_wire::Layout::new(place.path(), place.path()).expect("a short path");
         let edge = Edge::start_in(&fresh.db, Some(layout)).await;
-        let carl = crate::harness::panel::account(&fresh.db, "carl", umbel_app::shown::Role::User).await;
+        let carl = account(&fresh.db, "carl", Role::User).await;
         let guest = edge.test.made("web").await;
         let operations = operation_list(&fresh.db).await.expect("a list");
         let operation = operations.first().expect("it was created").id;
         let fill = |text: &str| fill(text, guest, operation, carl.account.id);
-        let everybody: [Client; 4] = [
-            edge.client(),
-            edge.signed_in("berta").await,
-            edge.signed_in("anna").await,
-            edge.signed_in("root").await,
-        ];
+        for (name, role) in [("oda", Role::Operator), ("theo", Role::Teacher)] {
+            edge.give_password(&account(&fresh.db, name, role).await, false).await;
+        }
+        let mut everybody: Vec<(&str, Client, usize)> = vec![("nobody", edge.client(), 0)];
+        for (name, column) in [("berta", 1), ("theo", 1), ("oda", 2), ("anna", 3), ("root", 4)] {
+            everybody.push((name, edge.signed_in(name).await, column));
+        }
         let tokens = tokens_of(&edge).await;
         let scopes: HashMap<String, Option<Scope>> =
             routes().into_iter().map(|route| (format!("{} {}", route.method, route.path), route.scope)).collect();
@@ -273,13 +277,14 @@ both! {
                     wrong.push(format!("{method} {path} with a token to {}: {status}", scope.word()));
                 }
             }
-            for (client, expected) in everybody.iter().zip(expected) {
+            for (name, client, column) in &everybody {
+                let expected = expected[*column];
                 let answer = asked(client).await;
                 let status = answer.status().as_u16();
                 if status != expected && !(expected == GOING && [404, 409].contains(&status)) {
                     let text = answer.text().await.unwrap_or_default();
                     let text: String = text.chars().take(300).collect();
-                    wrong.push(format!("{method} {path}: {status}, not {expected}: {text}"));
+                    wrong.push(format!("{name}: {method} {path}: {status}, not {expected}: {text}"));
                 }
             }
         }

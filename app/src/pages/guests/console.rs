@@ -1,4 +1,5 @@
 use leptos::prelude::*;
+use umbel_guest::Action;
 
 use super::show::GuestContext;
 use crate::api::guests::guest_console_tail;
@@ -17,6 +18,11 @@ pub fn GuestConsolePage() -> impl IntoView {
     view! {
         <Transition>
             {move || Suspend::new(async move {
+                // Whoever asks for a guest that isn't there is told so by its header.
+                let denied = context.guest.await.ok().and_then(|guest| guest.may(Action::ReadConsole).err());
+                if let Some(why) = denied {
+                    return Some(view! { <p class="notice">{why.to_string()}</p> }.into_any());
+                }
                 let text = tail.await.map(|tail| tail.text);
                 context.id.get().filter(|_| text.is_ok()).map(|id| view! {
                     <Terminal guest=id />
@@ -25,7 +31,7 @@ pub fn GuestConsolePage() -> impl IntoView {
                             <a href=paths::console_log(id) rel="external">"the whole log"</a> "."</p>
                         <pre class="console-text" tabindex="0">{text.unwrap_or_default()}</pre>
                     </section>
-                })
+                }.into_any())
             })}
         </Transition>
     }

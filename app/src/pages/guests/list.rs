@@ -1,9 +1,9 @@
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::query_signal_with_options;
-use umbel_guest::Action;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
+use umbel_guest::{Action, PanelRight};
 
 use crate::api::guests::{GuestAct, guest_list};
 use crate::live::Live;
@@ -51,13 +51,13 @@ pub fn GuestListPage() -> impl IntoView {
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let administrator = me.is_administrator().await;
+                let owners = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 match guests.await {
                     Ok(guests) if guests.is_empty() => view! { <NoGuests /> }.into_any(),
                     Ok(guests) => {
                         view! {
                             <NoMatch guests=guests.clone() filter=filter />
-                            <GuestTable guests=guests act=act administrator=administrator filter=filter />
+                            <GuestTable guests=guests act=act owners=owners filter=filter />
                         }.into_any()
                     }
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -99,7 +99,8 @@ fn NoMatch(guests: Vec<GuestShown>, filter: Signal<String>) -> impl IntoView {
 pub fn GuestTable(
     guests: Vec<GuestShown>,
     act: ServerAction<GuestAct>,
-    administrator: bool,
+    /// Whether it says whose each is.
+    owners: bool,
     #[prop(into, optional)] filter: Signal<String>,
 ) -> impl IntoView {
     view! {
@@ -112,19 +113,35 @@ pub fn GuestTable(
                     <th>"Address"</th>
                     <th class="number">"Memory"</th>
                     <th class="number">"Disk"</th>
-                    {administrator.then(|| view! { <th>"Owner"</th> })}
+                    {owners.then(|| view! { <th>"Owner"</th> })}
                     <th><span class="visually-hidden">"Actions"</span></th>
                 </tr>
             </thead>
             <tbody>
                 {guests
                     .into_iter()
-                    .map(|guest| view! { <GuestRow guest=guest act=act administrator=administrator filter=filter /> })
+                    .map(|guest| view! { <GuestRow guest=guest act=act owners=owners filter=filter /> })
                     .collect_view()}
             </tbody>
         </table>
     }
     .into_any()
+}
+
+/// For whoever may not read it a button that says why.
+#[component]
+fn ConsoleLink(guest: GuestShown) -> impl IntoView {
+    let words = view! {
+        <Drawn icon=Icon::Console />
+        "Console" <span class="visually-hidden">{format!(" of {}", guest.name)}</span>
+    };
+    match guest.may(Action::ReadConsole) {
+        Ok(()) => view! { <a class="button" href=paths::guest_console(guest.id)>{words}</a> }.into_any(),
+        Err(why) => view! {
+            <button class="button" type="button" disabled=true title=why.to_string()>{words}</button>
+        }
+        .into_any(),
+    }
 }
 
 /// Whether a row stays when `filter` was typed: part of its name, state, image, owner or note.
@@ -139,7 +156,7 @@ fn fits(guest: &GuestShown, filter: &str) -> bool {
 fn GuestRow(
     guest: GuestShown,
     act: ServerAction<GuestAct>,
-    administrator: bool,
+    owners: bool,
     #[prop(into)] filter: Signal<String>,
 ) -> impl IntoView {
     let hidden = {
@@ -167,7 +184,7 @@ fn GuestRow(
             </td>
             <td data-label="Memory" class="number">{in_words(guest.memory.mib())}</td>
             <td data-label="Disk" class="number">{in_words(guest.disk.mib())}</td>
-            {administrator.then(|| view! { <td data-label="Owner">{guest.owner_name.clone()}</td> })}
+            {owners.then(|| view! { <td data-label="Owner">{guest.owner_name.clone()}</td> })}
             <td class="row-actions">
                 {match badge {
                     Badge::Deleted => view! {
@@ -175,10 +192,7 @@ fn GuestRow(
                     }
                     .into_any(),
                     _ => view! {
-                        <a class="button" href=paths::guest_console(guest.id)>
-                            <Drawn icon=Icon::Console />
-                            "Console" <span class="visually-hidden">{format!(" of {}", guest.name)}</span>
-                        </a>
+                        <ConsoleLink guest=guest.clone() />
                         {[(Action::Start, Icon::Start), (Action::ShutDown, Icon::ShutDown), (Action::Restart, Icon::Restart)]
                             .into_iter()
                             .map(|(action, icon)| view! {

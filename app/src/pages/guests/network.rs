@@ -1,7 +1,7 @@
 //! How a guest is reached.
 
 use leptos::prelude::*;
-use umbel_guest::Attachment;
+use umbel_guest::{Attachment, GuestRight};
 
 use super::choices::network_words;
 use super::show::GuestContext;
@@ -47,7 +47,9 @@ fn Plugged(
     remove: ServerAction<ForwardRemove>,
 ) -> impl IntoView {
     let (title, meaning) = network_words(guest.network);
+    let denied = guest.access.may(GuestRight::Forwards).err();
     let refused = match guest.network {
+        _ if denied.is_some() => denied.map(|why| why.to_string()),
         Attachment::Bridge => None,
         Attachment::None | Attachment::Switch => Some(
             "Only a guest on the bridge can be reached from outside. Stop it and choose the bridge in its settings."
@@ -79,7 +81,7 @@ fn Plugged(
             <a href=paths::guest_settings(guest.id)>"Change it"</a>
         </p>
         <h2>"Ports of this host that lead to it"</h2>
-        <ForwardTable forwards=forwards remove=remove of_one=true />
+        <ForwardTable forwards=forwards remove=remove denied=denied of_one=true />
         <ForwardForm guests=guests add=add refused=refused />
     }
     .into_any()

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Attachment, Boot, DiskKind, Exit, GuestId, Seen, Wanted};
+use umbel_guest::{Attachment, Boot, DiskKind, Exit, GuestId, GuestRight, Seen, Wanted};
 
 use super::choices::{clock_words, mode_words, network_words};
 use super::new::policy_words;
@@ -18,7 +18,7 @@ use crate::parts::operation::OperationSteps;
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
 use crate::paths;
-use crate::shown::{GuestShown, MemoryInsideShown, SaidShown};
+use crate::shown::{ConsoleTail, GuestShown, MemoryInsideShown, SaidShown};
 
 /// A sample is taken so often.
 const LOOK_S: u64 = 5;
@@ -247,7 +247,13 @@ fn LastLines() -> impl IntoView {
     let live = Live::expect();
     let tail = Resource::new(
         move || (context.id.get(), live.guest(context.id.get())),
-        |(id, _)| async move { guest_console_tail(id.ok_or_else(|| missing("guest"))?, 15).await },
+        move |(id, _)| async move {
+            // Asked by somebody who may not read, the whole page would count as refused.
+            match context.guest.await {
+                Ok(guest) if guest.access.may(GuestRight::ReadConsole).is_err() => Ok(ConsoleTail::default()),
+                _ => guest_console_tail(id.ok_or_else(|| missing("guest"))?, 15).await,
+            }
+        },
     );
     view! {
         <Transition>

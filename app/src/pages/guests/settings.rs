@@ -1,6 +1,6 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::{Action, Wanted};
+use umbel_guest::{Action, GuestRight, Wanted};
 
 use super::choices::{AutostartChoice, KernelFields, LIMITS, LimitFields};
 use super::new::RestartChoice;
@@ -35,6 +35,7 @@ pub fn GuestSettingsPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let kernels = form.await.map(|f| f.kernels).unwrap_or_default();
                 guest.await.ok().map(|guest| view! {
+                    {guest.access.may(GuestRight::Settings).err().map(|why| view! { <p class="notice">{why.to_string()}</p> })}
                     <RenameForm guest=guest.clone() rename=rename />
                     <LimitForm guest=guest.clone() limit=limit />
                     <AutostartForm guest=guest.clone() autostart=autostart />
@@ -81,6 +82,8 @@ fn ChangeForm(guest: GuestShown, kernels: Vec<KernelChoice>, change: ServerActio
     let error = failure(change);
     let refused = guest.may(Action::Change).err().map(|why| why.to_string());
     let disabled = refused.is_some();
+    // What isn't theirs to change is said once, above.
+    let said = refused.clone().filter(|_| guest.access.may(GuestRight::Settings).is_ok());
     let chosen = RwSignal::new(guest.kernel.to_string());
     let hear = move |event: leptos::ev::Event| {
         let _ = &event;
@@ -98,7 +101,7 @@ fn ChangeForm(guest: GuestShown, kernels: Vec<KernelChoice>, change: ServerActio
     view! {
         <section class="card">
             <h2>"Machine"</h2>
-            {refused.clone().map(|why| view! { <p class="notice" id="why-change">{why}</p> })}
+            {said.map(|why| view! { <p class="notice" id="why-change">{why}</p> })}
             <Failure error=error fields=&["kernel", "mode", "clock", "network", "memory_mib", "restart_policy"] />
             <ActionForm action=change attr:class="form" on:input=hear>
                 <input type="hidden" name="guest" value=guest.id.to_string() />
@@ -174,6 +177,8 @@ fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
     let error = failure(purge);
     let name = guest.name.to_string();
     let deleted = matches!(guest.wanted, Wanted::Deleted { .. });
+    let refused = guest.may(Action::Purge).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
     view! {
         <section class="card danger" id="delete">
             <h2>"Delete"</h2>
@@ -208,7 +213,7 @@ fn Ending(guest: GuestShown, purge: ServerAction<GuestPurge>) -> impl IntoView {
                         <input id="purge_name" name="name" autocomplete="off" required aria-describedby="purge_name-error" />
                         <FieldError field="purge_name" error=error />
                     </div>
-                    <button class="button danger final" type="submit">{format!("Purge {name}")}</button>
+                    <button class="button danger final" type="submit" disabled=disabled title=refused>{format!("Purge {name}")}</button>
                 </ActionForm>
             </details>
         </section>

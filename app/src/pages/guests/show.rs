@@ -5,7 +5,7 @@ use leptos_router::components::{A, Outlet};
 use leptos_router::hooks::use_params_map;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
-use umbel_guest::{Action, GuestId, Seen};
+use umbel_guest::{Action, GuestId, GuestRight, Seen};
 
 use crate::AppError;
 use crate::api::guests::{GuestAct, guest_fetch};
@@ -125,8 +125,10 @@ fn GuestActions(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView
 #[component]
 fn Kill(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
     let name = guest.name.to_string();
+    let denied = guest.access.may(GuestRight::Power).err().map(|why| why.to_string());
+    let disabled = denied.is_some();
     view! {
-        <button class="button needs-scripts" type="button" data-opens="kill">"Kill…"</button>
+        <button class="button needs-scripts" type="button" data-opens="kill" disabled=disabled title=denied>"Kill…"</button>
         <span class="without-scripts"><ActionButton guest=guest.clone() action=Action::Kill act=act /></span>
         <Dialog id="kill" title=format!("Kill {name}")>
             <p>{format!("Ends {name} at once, as if its power were cut. What it has not written to its disk is lost.")}</p>
@@ -143,6 +145,11 @@ fn Kill(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
 #[component]
 fn Delete(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
     let name = guest.name.to_string();
+    if let Err(why) = guest.access.may(GuestRight::Delete) {
+        let why = why.to_string();
+        return view! { <button class="button danger" type="button" disabled=true title=why>"Delete…"</button> }
+            .into_any();
+    }
     view! {
         <a class="button danger" href=format!("{}#delete", paths::guest_settings(guest.id)) data-opens="delete-guest">"Delete…"</a>
         <Dialog id="delete-guest" title=format!("Delete {name}")>

@@ -2,7 +2,7 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::{KernelFeatures, KernelMode};
+use umbel_guest::{KernelFeatures, KernelMode, PanelRight};
 
 use super::add::AddForm;
 use crate::api::kernels::{KernelAdd, KernelRemove, KernelSetRetired, KernelSetSettings, kernel_list};
@@ -40,12 +40,12 @@ pub fn KernelListPage() -> impl IntoView {
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let administrator = me.is_administrator().await;
+                let manages = me.may(PanelRight::ManageKernels).await.is_ok();
                 match kernels.await {
                     Ok(KernelsShown { kernels, settings, may_upload }) => view! {
-                        <KernelTable kernels=kernels administrator=administrator retire=retire remove=remove />
+                        <KernelTable kernels=kernels manages=manages retire=retire remove=remove />
                         {may_upload.then(|| view! { <AddForm add=add /> })}
-                        {administrator.then(|| view! { <Rights settings=settings settle=settle /> })}
+                        {manages.then(|| view! { <Rights settings=settings settle=settle /> })}
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -58,7 +58,7 @@ pub fn KernelListPage() -> impl IntoView {
 #[component]
 fn KernelTable(
     kernels: Vec<KernelShown>,
-    administrator: bool,
+    manages: bool,
     retire: ServerAction<KernelSetRetired>,
     remove: ServerAction<KernelRemove>,
 ) -> impl IntoView {
@@ -75,13 +75,13 @@ fn KernelTable(
             <thead>
                 <tr>
                     <th>"Kernel"</th><th>"State"</th><th>"Can do"</th><th class="number">"Size"</th><th>"SHA-256"</th>
-                    {administrator.then(|| view! { <th>"Used by"</th><th><span class="visually-hidden">"Actions"</span></th> })}
+                    {manages.then(|| view! { <th>"Used by"</th><th><span class="visually-hidden">"Actions"</span></th> })}
                 </tr>
             </thead>
             <tbody>
                 {kernels
                     .into_iter()
-                    .map(|kernel| view! { <KernelRow kernel=kernel administrator=administrator retire=retire remove=remove /> })
+                    .map(|kernel| view! { <KernelRow kernel=kernel manages=manages retire=retire remove=remove /> })
                     .collect_view()}
             </tbody>
         </table>
@@ -92,7 +92,7 @@ fn KernelTable(
 #[component]
 fn KernelRow(
     kernel: KernelShown,
-    administrator: bool,
+    manages: bool,
     retire: ServerAction<KernelSetRetired>,
     remove: ServerAction<KernelRemove>,
 ) -> impl IntoView {
@@ -125,7 +125,7 @@ fn KernelRow(
             </td>
             <td data-label="Size" class="number">{size}</td>
             <td data-label="SHA-256"><Copied text=kernel.sha256.clone() short=short /></td>
-            {administrator.then(|| view! { <KernelActions kernel=kernel retire=retire remove=remove /> })}
+            {manages.then(|| view! { <KernelActions kernel=kernel retire=retire remove=remove /> })}
         </tr>
     }
     .into_any()

@@ -2,7 +2,7 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::GuestId;
+use umbel_guest::{Denied, GuestId};
 
 use crate::api::networks::{ForwardAdd, ForwardRemove};
 use crate::parts::badge::Mark;
@@ -29,6 +29,9 @@ fn reach(forward: &ForwardShown, host: &str) -> String {
 pub fn ForwardTable(
     forwards: Vec<ForwardShown>,
     remove: ServerAction<ForwardRemove>,
+    /// Why none may be taken away, if so.
+    #[prop(optional_no_strip)]
+    denied: Option<Denied>,
     /// On the guest's own page its name says nothing.
     #[prop(optional)]
     of_one: bool,
@@ -37,6 +40,8 @@ pub fn ForwardTable(
         return view! { <p class="meta">"No port of this host leads there."</p> }.into_any();
     }
     let host = host_name();
+    let refused = denied.map(|why| why.to_string());
+    let disabled = refused.is_some();
     view! {
         <table class="table cards forwards">
             <thead>
@@ -52,7 +57,8 @@ pub fn ForwardTable(
             <tbody>
                 {forwards
                     .into_iter()
-                    .map(|forward| view! {
+                    .map(|forward| (forward, refused.clone()))
+                    .map(|(forward, refused)| view! {
                         <tr>
                             <td data-label="Reached with"><Copied text=reach(&forward, &host) /></td>
                             {(!of_one).then(|| view! {
@@ -71,7 +77,7 @@ pub fn ForwardTable(
                             <td class="row-actions">
                                 <ActionForm action=remove attr:class="inline">
                                     <input type="hidden" name="host_port" value=forward.host_port.to_string() />
-                                    <button class="button danger" type="submit">
+                                    <button class="button danger" type="submit" disabled=disabled title=refused>
                                         "Remove" <span class="visually-hidden">{format!(" port {}", forward.host_port)}</span>
                                     </button>
                                 </ActionForm>

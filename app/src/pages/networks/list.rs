@@ -2,7 +2,7 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::Attachment;
+use umbel_guest::{Access, Attachment, Denied, GuestRight, Relation};
 
 use super::forwards::{ForwardForm, ForwardTable};
 use crate::api::guests::ExampleCreate;
@@ -35,7 +35,11 @@ pub fn NetworkListPage() -> impl IntoView {
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let own = me.0.await.ok().map(|me| me.id);
+                let me = me.0.await.ok();
+                let own = me.as_ref().map(|me| me.id);
+                // The guests of another's network are nothing to us but by our role.
+                let stranger = me.map(|me| Access { role: me.role, relation: Relation::Stranger });
+                let denied = stranger.and_then(|access| access.may(GuestRight::Forwards).err());
                 match networks.await {
                     Ok(networks) => {
                         let (mine, others): (Vec<_>, Vec<_>) =
@@ -50,7 +54,7 @@ pub fn NetworkListPage() -> impl IntoView {
                                 .into_iter()
                                 .map(|network| {
                                     let title = format!("Network of {}", network.owner_name);
-                                    view! { <OneNetwork network=network add=add remove=remove title=title foreign=true /> }
+                                    view! { <OneNetwork network=network add=add remove=remove title=title foreign=true denied=denied /> }
                                 })
                                 .collect_view()}
                         }
@@ -81,6 +85,7 @@ fn OneNetwork(
     remove: ServerAction<ForwardRemove>,
     title: String,
     #[prop(optional)] foreign: bool,
+    #[prop(optional_no_strip)] denied: Option<Denied>,
 ) -> impl IntoView {
     let NetworkShown { subnet, gateway, has_bridge, guests, forwards, .. } = network;
     let on = |attachment| guests.iter().filter(|g| g.attachment == attachment).count();
@@ -108,7 +113,7 @@ fn OneNetwork(
             </dl>
             <GuestAddresses guests=guests />
             <h3>"Ports of this host that lead in"</h3>
-            <ForwardTable forwards=forwards remove=remove />
+            <ForwardTable forwards=forwards remove=remove denied=denied />
             {(!foreign).then(|| view! { <ForwardForm guests=reachable add=add refused=refused /> })}
         </section>
     }

@@ -17,10 +17,12 @@ pub struct NewAccount {
     pub role: String,
 }
 
+/// One of them at a time.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountChange {
-    pub enabled: bool,
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum AccountChange {
+    Enabled(bool),
+    Role(String),
 }
 
 pub async fn list(
@@ -44,7 +46,10 @@ pub async fn change(
     Path(account): Path<AccountId>,
     Json(change): Json<AccountChange>,
 ) -> Result<StatusCode, Problem> {
-    panel.account_set_enabled(&caller, account, change.enabled).await?;
+    match change {
+        AccountChange::Enabled(enabled) => panel.account_set_enabled(&caller, account, enabled).await?,
+        AccountChange::Role(role) => panel.account_set_role(&caller, account, role).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -34,6 +34,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         created_at: 1,
         last_sign_in_at: None,
         guests: 0,
+        rights: 0,
     };
     account_insert(db, &account, "hash").await.expect("a new account");
     let account = AccountShown {
@@ -46,7 +47,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         last_sign_in_at: None,
         guests: 0,
     };
-    Caller { account, session: "s".into(), came: Came::default() }
+    Caller { account, session: "s".into(), came: Came::default(), rights: 0 }
 }
 
 pub(crate) fn draft(name: &str) -> GuestDraft {

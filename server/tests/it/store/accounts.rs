@@ -18,6 +18,7 @@ fn anna(name: &str) -> Account {
         created_at: 1_700_000_000_000_000,
         last_sign_in_at: None,
         guests: 0,
+        rights: 0,
     }
 }
 
