@@ -25,6 +25,7 @@ pub mod networks;
 pub mod operations;
 pub mod panel;
 pub mod parts;
+pub mod quotas;
 pub mod reconciler;
 pub mod serve;
 pub mod store;

@@ -34,7 +34,8 @@ pub fn DoctorPage() -> impl IntoView {
 fn Findings(host: HostShown) -> impl IntoView {
     let HostShown { walls, checks, profile, .. } = host;
     let down = walls.iter().filter(|wall| !wall.state.stands()).count();
-    let low = checks.iter().filter(|check| check.state != CheckState::Enough).count();
+    let low = checks.iter().filter(|check| matches!(check.state, CheckState::TooLow { .. })).count();
+    let wrong = checks.iter().any(|check| matches!(check.state, CheckState::Wrong { .. }));
     let (class, summary) = match (down, low) {
         (0, 0) => ("notice", "All walls stand and every limit is high enough.".to_owned()),
         (0, low) => ("notice attention", format!("All walls stand; {} too low for many guests.", are(low, "limit"))),
@@ -45,11 +46,12 @@ fn Findings(host: HostShown) -> impl IntoView {
         ),
     };
     view! {
+        {wrong.then(|| view! { <p class="notice failed">"Something below is not as it should be."</p> })}
         <p class=class>{summary} " " <span class="meta">{format!("Profile: {profile}.")}</span></p>
         <h2>"Walls around guests"</h2>
         <p class="meta">"In the order in which they are raised. A guest is not started without a wall that its profile asks for."</p>
         <WallTable walls=walls />
-        <h2>"Limits of this host"</h2>
+        <h2>"Limits of this host, and books"</h2>
         <CheckTable checks=checks />
     }
     .into_any()
@@ -102,13 +104,17 @@ fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
                                     CheckState::TooLow { .. } => {
                                         view! { <Mark shape="▲" class="badge attention" words="Too low" /> }
                                     }
+                                    CheckState::Right => view! { <Mark shape="●" class="badge running" words="Right" /> },
+                                    CheckState::Wrong { .. } => {
+                                        view! { <Mark shape="▲" class="badge crashed" words="Wrong" /> }
+                                    }
                                 }}
                             </td>
                             <td class="prose">
                                 {check.detail}
                                 {match check.state {
-                                    CheckState::Enough => None,
-                                    CheckState::TooLow { fix } => {
+                                    CheckState::Enough | CheckState::Right => None,
+                                    CheckState::TooLow { fix } | CheckState::Wrong { fix } => {
                                         Some(view! { <p class="fix">"As root of the host: " <Copied text=fix /></p> })
                                     }
                                 }}

@@ -32,22 +32,28 @@ pub struct HostShown {
     pub checks: Vec<CheckShown>,
 }
 
-/// A limit of the host.
+/// A limit of the host, or the books of quotas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckShown {
-    /// As sysctl(8) spells it, for example `vm.max_map_count`.
+    /// Of a limit as sysctl(8) spells it, for example `vm.max_map_count`.
     pub name: String,
     pub state: CheckState,
     pub detail: String,
 }
 
-/// Whether a limit is high enough for many guests.
+/// Whether a limit is high enough for many guests, or something else as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum CheckState {
     Enough,
     TooLow {
         /// A command for the host's administrator.
+        fix: String,
+    },
+    /// Of what is no limit but right or wrong.
+    Right,
+    Wrong {
+        /// As above.
         fix: String,
     },
 }

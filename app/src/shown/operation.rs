@@ -48,6 +48,16 @@ impl OperationKind {
         }
     }
 
+    /// Whether one of its steps asks for its guest to run, so that a place is kept for it until then.
+    pub fn asks_to_run(self) -> bool {
+        match self {
+            Self::GuestCreate | Self::GuestAdopt | Self::GuestStart | Self::GuestStartShell | Self::GuestRestart => {
+                true
+            }
+            Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge | Self::KernelAdd => false,
+        }
+    }
+
     /// As people say it, before a guest's name.
     pub fn title(self) -> &'static str {
         match self {

@@ -418,6 +418,8 @@ pub struct Check {
 pub enum CheckState {
     Enough,
     TooLow { fix: String },
+    Right,
+    Wrong { fix: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -71,6 +71,10 @@ uuid_id!(
     UploadId, "the id of an upload"
 );
 uuid_id!(
+    /// Somebody's wish for more of their quota.
+    QuotaRequestId, "the id of a request"
+);
+uuid_id!(
     /// One durable operation.
     OperationId, "the id of an operation"
 );

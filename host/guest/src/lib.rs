@@ -3,7 +3,8 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
-//! [`action`], [`rights`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here has started.
+//! [`action`], [`rights`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! has started.
 
 pub mod action;
 pub mod by_hand;
@@ -15,6 +16,7 @@ pub mod limits;
 pub mod metrics;
 pub mod name;
 pub mod network;
+pub mod quota;
 pub mod rights;
 pub mod size;
 pub mod spec;
@@ -25,7 +27,9 @@ pub mod wall;
 
 pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
-pub use id::{AccountId, Generation, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, UploadId};
+pub use id::{
+    AccountId, Generation, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, QuotaRequestId, UploadId,
+};
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};

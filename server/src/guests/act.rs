@@ -7,6 +7,7 @@ use umbel_app::shown::{OperationKind, OperationState};
 use umbel_guest::{Action, GuestId, GuestRight, OperationId, SysRqKey, Wanted};
 
 use super::{Guests, from_host, requester};
+use crate::quotas;
 use crate::store::guests::{guest_fetch, guest_update};
 use crate::store::operations::{operation_log, operation_set_state, operation_under_way};
 
@@ -74,6 +75,7 @@ impl Guests {
         guest.wanted = Wanted::Stopped;
         guest.next_try_at = None;
         guest.generation = self.parts.after(from);
+        quotas::reserve(&mut tx, &guest).await?;
         guest_update(&mut tx, &guest, from).await?;
         tx.commit().await?;
         self.parts.guest_changed(id);

@@ -9,6 +9,7 @@ use super::create::Kernels;
 use super::{Guests, create, from_host};
 use crate::error::chain;
 use crate::networks::{self, tell};
+use crate::quotas;
 use crate::store::guests::{Guest, Updated, guest_fetch, guest_update};
 
 impl Guests {
@@ -66,6 +67,7 @@ impl Guests {
             let place = networks::place(&mut tx, &self.parts, guest.owner).await?;
             guest.number = Some(place.map_err(|error| AppError::Invalid(error.into()))?);
         }
+        quotas::reserve(&mut tx, &guest).await?;
         match guest_update(&mut tx, &guest, before.generation).await {
             Ok(Updated::Yes) => {}
             Ok(Updated::Changed | Updated::NotFound) => return Err(AppError::not_found("guest")),

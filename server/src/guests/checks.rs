@@ -37,6 +37,19 @@ pub(super) fn read() -> HashMap<String, String> {
     LIMITS.iter().filter_map(of).collect()
 }
 
+/// Whether the books of quotas fit, as one more line.
+pub(super) fn reservations(wrong: &[String]) -> CheckShown {
+    let (state, detail) = match wrong.first() {
+        None => (CheckState::Right, "every sum is what the guests that are there hold".to_owned()),
+        Some(first) => {
+            // The panel writes them anew when it starts.
+            let fix = "systemctl restart umbel".to_owned();
+            (CheckState::Wrong { fix }, format!("{} sums are not what is there: {first}", wrong.len()))
+        }
+    };
+    CheckShown { name: "quotas".to_owned(), state, detail }
+}
+
 pub(super) fn checks(values: &HashMap<String, String>) -> Vec<CheckShown> {
     let of = |limit: &Limit| {
         let Limit { name, least, what } = limit;
@@ -55,6 +68,13 @@ pub(super) fn checks(values: &HashMap<String, String>) -> Vec<CheckShown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn books_that_do_not_fit_are_a_line_with_a_fix() {
+        assert_eq!(reservations(&[]).state, CheckState::Right);
+        let wrong = reservations(&["memory of guest x: 0 reserved, 64 held".into()]);
+        assert!(matches!(wrong.state, CheckState::Wrong { .. }) && wrong.detail.contains("64 held"), "{wrong:?}");
+    }
 
     #[test]
     fn a_limit_that_is_too_low_says_how_to_raise_it() {

@@ -122,10 +122,11 @@ impl Guests {
             waiting: None,
             created_at: self.parts.clock.now(),
         };
-        if let Err(error) = guest_insert(&mut *tx, &guest).await {
+        // The operation first: with it everything is reserved that the guest will hold, or refused.
+        let operation = self.operations.insert_with(&mut *tx, kind, &guest, &requester(caller), params).await?;
+        if let Err(error) = guest_insert(tx, &guest).await {
             return Err(name_taken(error, &guest.spec.name));
         }
-        let operation = self.operations.insert_with(tx, kind, &guest, &requester(caller), params).await?;
         Ok(Created { guest: guest.id, operation })
     }
 

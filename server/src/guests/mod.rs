@@ -24,6 +24,7 @@ use umbel_app::backend::Caller;
 use crate::host::HostError;
 use crate::operations::{Operations, Requester};
 use crate::parts::Parts;
+use crate::quotas;
 use crate::reconciler::Reconciler;
 use crate::store::StoreError;
 
@@ -51,6 +52,7 @@ impl Guests {
     /// Begins to listen to the host, goes on with what was under way, and reconciles, until what it
     /// gives is dropped.
     pub async fn run(&self) -> Result<Running, StoreError> {
+        quotas::put_right(&self.parts.db).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(self.parts.link.clone().run(self.parts.events.clone()));
         tasks.spawn(self.reconciler().run());

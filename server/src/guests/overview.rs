@@ -7,6 +7,7 @@ use umbel_guest::{PanelRight, Wanted};
 use umbel_wire::agent::Profile;
 
 use super::{Guests, checks};
+use crate::quotas;
 use crate::store::guests::guest_list;
 
 /// Operations on the first page.
@@ -16,7 +17,7 @@ impl Guests {
     pub async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
         let host = async {
             match caller.may(PanelRight::SeeHost) {
-                Ok(()) => self.host(caller).await.map(Some),
+                Ok(()) => self.machine().await.map(Some),
                 Err(_) => Ok(None),
             }
         };
@@ -29,6 +30,13 @@ impl Guests {
     /// While the agent is away, the last that was heard, or nothing but that.
     pub async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
         caller.may(PanelRight::SeeHost)?;
+        let mut shown = self.machine().await?;
+        // Not on the first page: it reads every guest in a transaction that is alone.
+        shown.checks.push(checks::reservations(&quotas::books::wrong(&self.parts.db).await?));
+        Ok(shown)
+    }
+
+    async fn machine(&self) -> Result<HostShown, AppError> {
         let link = &self.parts.link;
         let facts = tokio::try_join!(link.facts(), link.walls());
         let guests = guest_list(&self.parts.db).await?;

@@ -15,6 +15,7 @@ use super::{Networks, tell};
 use crate::error::chain;
 use crate::guests::Reach;
 use crate::host::HostError;
+use crate::quotas;
 use crate::store::guests::guest_fetch;
 use crate::store::networks::{forward_delete, forward_insert, forward_list};
 
@@ -46,6 +47,7 @@ impl Networks {
         };
         let forward = Forward { host_port, to, guest_port: draft.guest_port };
         forward.check().map_err(|error| AppError::Invalid(error.into()))?;
+        quotas::reserve_port(&mut tx, &guest).await?;
         forward_insert(&mut tx, parts.host, guest.id, host_port, draft.guest_port, parts.clock.now()).await?;
         let there = forward_list(&mut tx, parts.host).await?;
         tx.commit().await?;
@@ -55,7 +57,7 @@ impl Networks {
             Ok(()) => {}
             Err(error) if error.is_away() => {}
             Err(error) => {
-                forward_delete(&parts.db, parts.host, host_port).await?;
+                self.take_away(host_port).await?;
                 if let Err(error) = tell::forwards(parts, guest.owner).await {
                     tracing::warn!(cause = chain(&error), "ports are not as they were");
                 }
@@ -72,6 +74,14 @@ impl Networks {
         found.map(forward_shown).ok_or_else(|| AppError::not_found("forwarded port"))
     }
 
+    /// Whether it was there.
+    async fn take_away(&self, host_port: u16) -> Result<bool, AppError> {
+        let mut tx = self.parts().db.begin().await?;
+        let was_there = forward_delete(&mut tx, self.parts().host, host_port).await?;
+        tx.commit().await?;
+        Ok(was_there)
+    }
+
     pub async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError> {
         let parts = self.parts();
         let missing = || AppError::not_found("forwarded port");
@@ -80,7 +90,7 @@ impl Networks {
         let found = there.into_iter().find(|forward| forward.host_port == host_port && reach.sees(forward.owner));
         let forward = found.ok_or_else(missing)?;
         reach.to(forward.owner).may(GuestRight::Forwards)?;
-        if !forward_delete(&parts.db, parts.host, host_port).await? {
+        if !self.take_away(host_port).await? {
             return Err(missing());
         }
         parts.guest_changed(forward.guest);

@@ -33,7 +33,9 @@ pub(super) async fn forget(run: &Run) -> Result<(), StepError> {
     // The transaction that wrote the guest may have written its network too.
     network_undo(run).await?;
     let guest = run.guest()?;
-    guest_delete(&run.parts.db, guest).await?;
+    let mut tx = run.parts.db.begin().await?;
+    guest_delete(&mut tx, guest).await?;
+    tx.commit().await?;
     run.parts.guest_changed(guest);
     Ok(())
 }

@@ -49,7 +49,9 @@ async fn files(run: &Run) -> Result<(), StepError> {
 
 async fn forget(run: &Run) -> Result<(), StepError> {
     let Some(guest) = run.find().await? else { return Ok(()) };
-    guest_delete(&run.parts.db, guest.id).await?;
+    let mut tx = run.parts.db.begin().await?;
+    guest_delete(&mut tx, guest.id).await?;
+    tx.commit().await?;
     run.parts.guest_changed(guest.id);
     if guest.number.is_some()
         && let Err(error) = tell::leave(&run.parts, guest.owner, guest.id).await

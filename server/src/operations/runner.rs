@@ -14,7 +14,8 @@ use super::step::{Params, Run, Step, StepError};
 use super::{cancellable, table, takes_over};
 use crate::error::chain;
 use crate::parts::Parts;
-use crate::store::guests::Guest;
+use crate::quotas;
+use crate::store::guests::{Guest, guest_fetch};
 use crate::store::operations::{
     Operation, operation_fetch, operation_insert, operation_is_under_way, operation_list_under_way, operation_log,
     operation_set_state, operation_set_step, operation_under_way,
@@ -70,7 +71,7 @@ impl Operations {
     }
 
     /// Writes a new operation for a guest into the transaction that decides about it. Whatever is under
-    /// way for the guest is taken over or refuses it. Call [`Operations::spawn`] after the commit.
+    /// way for the guest is taken over or refuses it, and so does the quota of what asks for it to run. Call [`Operations::spawn`] after the commit.
     pub async fn insert(
         &self,
         tx: &mut Tx,
@@ -103,7 +104,13 @@ impl Operations {
             operation_set_state(&mut *tx, old, &OperationState::Cancelled, Some(now)).await?;
         }
         let about = About { guest: Some(guest.id), name: guest.spec.name.to_string(), owner: guest.owner };
-        self.insert_about(tx, kind, about, requester, params).await
+        let id = self.insert_about(&mut *tx, kind, about, requester, params).await?;
+        if kind.asks_to_run() {
+            // The row may have changed since; one that is about to be made is not there yet.
+            let row = guest_fetch(&mut *tx, guest.id).await?;
+            quotas::reserve(tx, row.as_ref().unwrap_or(guest)).await?;
+        }
+        Ok(id)
     }
 
     /// Writes a new operation, whatever it is about.
@@ -224,7 +231,9 @@ impl Operations {
     async fn turn(&self, run: &Run, state: &OperationState) -> Result<bool, StoreError> {
         let now = self.parts.clock.now();
         let ended_at = state.is_over().then_some(now);
-        let moved = operation_set_state(&self.parts.db, run.operation.id, state, ended_at).await?;
+        let mut tx = self.parts.db.begin().await?;
+        let moved = operation_set_state(&mut tx, run.operation.id, state, ended_at).await?;
+        tx.commit().await?;
         if state.is_over() {
             tracing::info!(operation = %run.operation.id, kind = run.operation.kind.word(), ?state, "over");
         }

@@ -9,6 +9,7 @@ use super::StoreError;
 use super::db::{On, Tx};
 use super::meta::HostId;
 use super::query::{Query, Row, sql};
+use super::quotas::{reservation_follow, reservation_release};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
@@ -149,8 +150,9 @@ macro_rules! select {
     };
 }
 
-/// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name.
-pub async fn guest_insert(on: impl Into<On<'_>>, guest: &Guest) -> Result<(), StoreError> {
+/// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name. What it holds is
+/// reserved with it, whatever the quota: whoever decides asks that first.
+pub async fn guest_insert(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
     let insert = "INSERT INTO guests (id, host, owner, created_at, name, note, image, kernel, memory_mib, disk_mib, \
                   disk_kind, restart_policy, autostart, mode, clock, network, cpu_weight, cpu_percent, processes, \
                   net_mbit, disk_mib_s, number, boot, limits_heard, disk_ready, wanted, purge_at, epoch, generation, \
@@ -162,8 +164,8 @@ pub async fn guest_insert(on: impl Into<On<'_>>, guest: &Guest) -> Result<(), St
         .bind(guest.host.to_string())
         .bind(guest.owner)
         .bind(guest.created_at);
-    columns(query, guest).run(on).await?;
-    Ok(())
+    columns(query, guest).run(&mut *tx).await?;
+    reservation_follow(tx, guest).await
 }
 
 /// Binds everything of a guest that may change, in the order of the statements that use it.
@@ -205,7 +207,7 @@ fn columns(query: Query, guest: &Guest) -> Query {
 }
 
 /// Writes all of a guest that may change, if its generation still is the one that the decision was
-/// made on. Fails with [`StoreError::Duplicate`] where its new name is taken.
+/// made on; what it holds follows. Fails with [`StoreError::Duplicate`] where its new name is taken.
 pub async fn guest_update(tx: &mut Tx, guest: &Guest, from: Generation) -> Result<Updated, StoreError> {
     let update = "UPDATE guests SET name = $1, note = $2, image = $3, kernel = $4, memory_mib = $5, disk_mib = $6, \
                   disk_kind = $7, restart_policy = $8, autostart = $9, mode = $10, clock = $11, network = $12, \
@@ -215,6 +217,7 @@ pub async fn guest_update(tx: &mut Tx, guest: &Guest, from: Generation) -> Resul
                   next_try_at = $30, kill_at = $31, waiting = $32 WHERE id = $33 AND epoch = $34 AND generation = $35";
     let query = columns(sql("guest_update", update), guest).bind(guest.id).bind(from.epoch).bind(number(from));
     if query.run(&mut *tx).await? == 1 {
+        reservation_follow(tx, guest).await?;
         return Ok(Updated::Yes);
     }
     Ok(if guest_fetch(tx, guest.id).await?.is_some() { Updated::Changed } else { Updated::NotFound })
@@ -245,9 +248,10 @@ pub async fn guest_free_number(tx: &mut Tx, host: HostId, owner: AccountId) -> R
     Ok(HostNumber::all().find(|number| !taken.contains(number)))
 }
 
-/// Whether there was such a guest.
-pub async fn guest_delete(on: impl Into<On<'_>>, id: GuestId) -> Result<bool, StoreError> {
-    Ok(sql("guest_delete", "DELETE FROM guests WHERE id = $1").bind(id).run(on).await? == 1)
+/// Whether there was such a guest. All that it held is free again.
+pub async fn guest_delete(tx: &mut Tx, id: GuestId) -> Result<bool, StoreError> {
+    reservation_release(tx, id).await?;
+    Ok(sql("guest_delete", "DELETE FROM guests WHERE id = $1").bind(id).run(tx).await? == 1)
 }
 
 /// Brings guests of an older epoch into this one, as after a restored backup.

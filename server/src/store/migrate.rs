@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     step!(3, "0003_audit"),
     step!(4, "0004_tokens"),
     step!(5, "0005_rights"),
+    step!(6, "0006_quotas"),
 ];
 
 /// Brings the database to the newest version that this program knows.

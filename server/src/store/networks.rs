@@ -8,6 +8,7 @@ use super::db::{On, Tx};
 use super::guests::host_number;
 use super::meta::HostId;
 use super::query::{Row, sql};
+use super::quotas::reservation_follow_ports;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -123,9 +124,10 @@ pub async fn network_delete_unused(
     query.run_one(on).await?.map(|row| row.parse("id")).transpose()
 }
 
-/// Fails with [`StoreError::Duplicate`] where the port leads somewhere already.
+/// Fails with [`StoreError::Duplicate`] where the port leads somewhere already. It is reserved with it,
+/// whatever the quota.
 pub async fn forward_insert(
-    on: impl Into<On<'_>>,
+    tx: &mut Tx,
     host: HostId,
     guest: GuestId,
     host_port: u16,
@@ -134,8 +136,8 @@ pub async fn forward_insert(
 ) -> Result<(), StoreError> {
     let insert = "INSERT INTO forwards (host, host_port, guest, guest_port, created_at) VALUES ($1, $2, $3, $4, $5)";
     let query = sql("forward_insert", insert).bind(host.to_string()).bind(u32::from(host_port)).bind(guest);
-    query.bind(u32::from(guest_port)).bind(now).run(on).await?;
-    Ok(())
+    query.bind(u32::from(guest_port)).bind(now).run(&mut *tx).await?;
+    reservation_follow_ports(tx, guest).await
 }
 
 /// All of a host, by port.
@@ -144,8 +146,11 @@ pub async fn forward_list(on: impl Into<On<'_>>, host: HostId) -> Result<Vec<For
     query.bind(host.to_string()).all(on).await?.iter().map(forwarded).collect()
 }
 
-/// Whether there was such a port.
-pub async fn forward_delete(on: impl Into<On<'_>>, host: HostId, host_port: u16) -> Result<bool, StoreError> {
-    let delete = "DELETE FROM forwards WHERE host = $1 AND host_port = $2";
-    Ok(sql("forward_delete", delete).bind(host.to_string()).bind(u32::from(host_port)).run(on).await? == 1)
+/// Whether there was such a port; it counts no more.
+pub async fn forward_delete(tx: &mut Tx, host: HostId, host_port: u16) -> Result<bool, StoreError> {
+    let delete = "DELETE FROM forwards WHERE host = $1 AND host_port = $2 RETURNING guest";
+    let query = sql("forward_delete", delete).bind(host.to_string()).bind(u32::from(host_port));
+    let Some(row) = query.run_one(&mut *tx).await? else { return Ok(false) };
+    reservation_follow_ports(tx, row.parse("guest")?).await?;
+    Ok(true)
 }

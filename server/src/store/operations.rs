@@ -1,13 +1,15 @@
 //! Operations: what is done in several steps, how far each has come, and what it said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use umbel_app::shown::{LogLine, OperationKind, OperationState, StepShown, StepState};
 use umbel_guest::{AccountId, GuestId, OperationId};
 
 use super::StoreError;
 use super::db::{Db, On, Tx};
+use super::guests::guest_fetch;
 use super::query::{Query, Row, sql};
+use super::quotas::reservation_follow;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -186,22 +188,43 @@ pub async fn operation_under_way(
     .transpose()
 }
 
+/// Guests that an operation under way asks to run, or has asked.
+pub async fn operation_guests_asked_to_run(on: impl Into<On<'_>>) -> Result<HashSet<GuestId>, StoreError> {
+    let select = "SELECT guest, kind FROM operations WHERE over = $1 AND guest IS NOT NULL";
+    let rows = sql("operation_guests_asked_to_run", select).bind(false).all(on).await?;
+    let mut guests = HashSet::new();
+    for row in &rows {
+        if kind(row)?.asks_to_run() {
+            guests.insert(row.parse("guest")?);
+        }
+    }
+    Ok(guests)
+}
+
 /// Whether the operation is still under way; inside a transaction this stays so until its end.
 pub async fn operation_is_under_way(on: impl Into<On<'_>>, id: OperationId) -> Result<bool, StoreError> {
     let select = "SELECT id FROM operations WHERE id = $1 AND over = $2";
     Ok(sql("operation_is_under_way", select).bind(id).bind(false).one(on).await?.is_some())
 }
 
-/// Moves an operation that is not over, and tells whether it was.
+/// Moves an operation that is not over, and tells whether it was. With its end, what was kept for its
+/// guest is free unless the guest holds it by itself.
 pub async fn operation_set_state(
-    on: impl Into<On<'_>>,
+    tx: &mut Tx,
     id: OperationId,
     state: &OperationState,
     ended_at: Option<i64>,
 ) -> Result<bool, StoreError> {
-    let update = "UPDATE operations SET state = $1, over = $2, ended_at = $3 WHERE id = $4 AND over = $5";
+    let update =
+        "UPDATE operations SET state = $1, over = $2, ended_at = $3 WHERE id = $4 AND over = $5 RETURNING guest, kind";
     let query = sql("operation_set_state", update).bind_json(state).bind(state.is_over()).bind(ended_at);
-    Ok(query.bind(id).bind(false).run(on).await? == 1)
+    let Some(row) = query.bind(id).bind(false).run_one(&mut *tx).await? else { return Ok(false) };
+    if let (true, true, Some(guest)) = (state.is_over(), kind(&row)?.asks_to_run(), row.parse_option("guest")?)
+        && let Some(guest) = guest_fetch(&mut *tx, guest).await?
+    {
+        reservation_follow(tx, &guest).await?;
+    }
+    Ok(true)
 }
 
 /// Moves a step of an operation that is not over, and tells whether it was.

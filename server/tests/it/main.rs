@@ -14,6 +14,7 @@ mod live;
 mod living;
 mod networks;
 mod program;
+mod quotas;
 mod real_host;
 mod reconciler;
 mod serve;

@@ -7,11 +7,13 @@ use umbel_app::AppError;
 use umbel_app::shown::{ForwardDraft, GuestChange, OperationState, Role};
 use umbel_guest::{Action, Attachment, GuestDraft, GuestId, Seen};
 use umbel_server::host::simulated::Temper;
+use umbel_server::store::Tx;
+use umbel_server::store::guests::guest_insert;
 use umbel_server::store::networks::network_list;
 use umbel_wire::agent::{Profile, Refusal};
 
-use crate::harness::db::both;
-use crate::harness::panel::{TestPanel, account, draft};
+use crate::harness::db::{alone, both};
+use crate::harness::panel::{TestPanel, account, draft, lift_limits};
 
 fn plugged(name: &str, network: Attachment) -> GuestDraft {
     GuestDraft { network, ..draft(name) }
@@ -57,6 +59,7 @@ both! {
 
     async fn sixty_four_guests_at_once_get_sixty_four_numbers(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
+        lift_limits(&fresh.db, &panel.anna).await;
         panel.host.set_temper(Temper::Stubborn);
         panel.host.set_memory(64 * 64);
         let create = |i: usize| panel.guests.create(&panel.anna, plugged(&format!("g{i}"), Attachment::Switch));
@@ -71,6 +74,7 @@ both! {
 
     async fn a_full_network_is_said_beside_its_field(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
+        lift_limits(&fresh.db, &panel.anna).await;
         let guest = made(&panel, "a", Attachment::Switch).await;
         let mut row = panel.row(guest).await.expect("there");
         for number in umbel_guest::HostNumber::all().skip(1) {
@@ -78,7 +82,8 @@ both! {
             row.spec.name = format!("g{}", number.get()).parse().expect("a name");
             row.wanted = umbel_guest::Wanted::Stopped;
             row.number = Some(number);
-            umbel_server::store::guests::guest_insert(&fresh.db, &row).await.expect("a free number");
+            let insert = async |tx: &mut Tx| guest_insert(tx, &row).await;
+            alone(&fresh.db, insert).await.expect("a free number");
         }
         let error = panel.guests.create(&panel.anna, plugged("more", Attachment::Switch)).await.expect_err("full");
         assert_eq!(fields(error), ["network"]);

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures::FutureExt as _;
-use umbel_server::store::Db;
 use umbel_server::store::db::Address;
+use umbel_server::store::{Db, StoreError, Tx};
 
 use super::postgres;
 
@@ -41,6 +41,17 @@ async fn finish(done: Result<(), Box<dyn Any + Send>>, db: Db) {
     if let Err(panic) = done {
         resume_unwind(panic);
     }
+}
+
+/// One change in a transaction of its own.
+pub(crate) async fn alone<T>(
+    db: &Db,
+    change: impl AsyncFnOnce(&mut Tx) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut tx = db.begin().await?;
+    let done = change(&mut tx).await?;
+    tx.commit().await?;
+    Ok(done)
 }
 
 /// Each test of the block as two, `<name>::sqlite` and `<name>::postgres`. A test is an `async fn`

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, OperationShown, Role};
+use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
@@ -11,7 +12,9 @@ use umbel_server::guests::{Guests, Running};
 use umbel_server::host::Simulated;
 use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
+use umbel_server::quotas::books;
 use umbel_server::store::accounts::{Account, account_insert};
+use umbel_server::store::quotas::quota_set_own;
 use umbel_server::store::{Db, guests, kernels, networks, operations};
 use umbel_wire::Layout;
 use uuid::Uuid;
@@ -48,6 +51,13 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         guests: 0,
     };
     Caller { account, session: "s".into(), came: Came::default(), rights: 0 }
+}
+
+/// For crowds that the quota of a user has no room for.
+pub(crate) async fn lift_limits(db: &Db, who: &Caller) {
+    for kind in Kind::ALL {
+        quota_set_own(db, who.account.id, kind, Some(Said::NoLimit)).await.expect("a write");
+    }
 }
 
 pub(crate) fn draft(name: &str) -> GuestDraft {
@@ -145,6 +155,8 @@ impl TestPanel {
             })
             .collect();
         let (db, host) = (&self.guests.parts.db, self.guests.parts.host);
+        let wrong = books::wrong(db).await.expect("a read");
+        assert_eq!(wrong, Vec::<String>::new(), "reservations are what exists");
         let networks = networks::network_list(db, host).await.expect("a list").len();
         let kernels = kernels::kernel_list(db, host).await.expect("a list").len();
         format!("{}\n{}networks {networks} kernels {kernels}", rows.join("\n"), self.host.dump())

@@ -5,7 +5,7 @@ use umbel_server::store::networks::{
     forward_delete, forward_insert, forward_list, network_delete_unused, network_ensure, network_fetch_of, network_list,
 };
 
-use crate::harness::db::both;
+use crate::harness::db::{alone, both};
 use crate::harness::panel::{TestPanel, account, draft};
 
 /// A guest of anna's that is plugged in, with a number.
@@ -41,7 +41,7 @@ both! {
         let panel = TestPanel::start(&fresh.db).await;
         let (db, host, owner) = (&fresh.db, panel.guests.parts.host, panel.anna.account.id);
         let row = guest(&panel, "a", 2).await;
-        guest_insert(db, &row).await.expect("a new guest");
+        alone(db, async |tx| guest_insert(tx, &row).await).await.expect("a new guest");
         let mut tx = db.begin().await.expect("a transaction");
         let network = network_ensure(&mut tx, host, owner, 1).await.expect("made");
         tx.commit().await.expect("a commit");
@@ -55,20 +55,21 @@ both! {
         let panel = TestPanel::start(&fresh.db).await;
         let (db, host, owner) = (&fresh.db, panel.guests.parts.host, panel.anna.account.id);
         let (a, b) = (guest(&panel, "a", 2).await, guest(&panel, "b", 2).await);
-        guest_insert(db, &a).await.expect("a new guest");
-        assert!(guest_insert(db, &b).await.expect_err("the number is taken").is_duplicate());
+        alone(db, async |tx| guest_insert(tx, &a).await).await.expect("a new guest");
+        assert!(alone(db, async |tx| guest_insert(tx, &b).await).await.expect_err("the number is taken").is_duplicate());
         let mut tx = db.begin().await.expect("a transaction");
         assert_eq!(guest_free_number(&mut tx, host, owner).await.expect("a read"), HostNumber::new(3));
         drop(tx);
-        forward_insert(db, host, a.id, 20_001, 80, 5).await.expect("a free port");
-        forward_insert(db, host, a.id, 20_000, 22, 5).await.expect("a free port");
-        assert!(forward_insert(db, host, a.id, 20_000, 23, 5).await.expect_err("taken").is_duplicate());
+        let lead = async |host_port, port| alone(db, async |tx| forward_insert(tx, host, a.id, host_port, port, 5).await).await;
+        lead(20_001, 80).await.expect("a free port");
+        lead(20_000, 22).await.expect("a free port");
+        assert!(lead(20_000, 23).await.expect_err("taken").is_duplicate());
         let list = forward_list(db, host).await.expect("a list");
         assert_eq!(list.iter().map(|f| (f.host_port, f.guest_port)).collect::<Vec<_>>(), [(20_000, 22), (20_001, 80)]);
         assert_eq!(list[0].leads().map(|f| f.to), HostNumber::new(2));
-        assert!(forward_delete(db, host, 20_001).await.expect("gone"));
-        assert!(!forward_delete(db, host, 20_001).await.expect("gone already"));
-        guest_delete(db, a.id).await.expect("gone");
+        assert!(alone(db, async |tx| forward_delete(tx, host, 20_001).await).await.expect("gone"));
+        assert!(!alone(db, async |tx| forward_delete(tx, host, 20_001).await).await.expect("gone already"));
+        alone(db, async |tx| guest_delete(tx, a.id).await).await.expect("gone");
         assert!(forward_list(db, host).await.expect("a list").is_empty(), "ports go with their guest");
     }
 }

@@ -1,0 +1,54 @@
+//! What an account may have: asked in the transaction that changes what is wanted, never by the reconciler.
+//!
+//! [`reserve`] asks, the store keeps the books ([`crate::store::quotas`]), [`books`] compares them with what
+//! is there.
+
+pub mod books;
+
+use umbel_app::AppError;
+use umbel_guest::quota::{Kind, Limit, Refused, Rule, Standing};
+
+use crate::store::guests::Guest;
+use crate::store::quotas::{Short, quota_of, reservation_ask, reservation_ask_port};
+use crate::store::{StoreError, Tx};
+
+/// Reserves what the guest will hold once this transaction has written it, or says what is short: all of
+/// it at once. After a refusal the transaction must not be committed.
+pub async fn reserve(tx: &mut Tx, guest: &Guest) -> Result<(), AppError> {
+    let standings = quota_of(&mut *tx, guest.owner).await?;
+    let short = reservation_ask(tx, guest, |kind| limit(&standings, kind)).await?;
+    refuse(&standings, &short)
+}
+
+/// The same for one more port that leads to it.
+pub async fn reserve_port(tx: &mut Tx, guest: &Guest) -> Result<(), AppError> {
+    let standings = quota_of(&mut *tx, guest.owner).await?;
+    let short = reservation_ask_port(tx, guest, limit(&standings, Kind::Ports)).await?;
+    refuse(&standings, short.as_slice())
+}
+
+fn limit(standings: &[Standing], kind: Kind) -> Limit {
+    let found = standings.iter().find(|standing| standing.kind == kind);
+    found.map_or(Limit { most: None, why: Rule::Nobody }, |standing| standing.limit)
+}
+
+fn refuse(standings: &[Standing], short: &[Short]) -> Result<(), AppError> {
+    let words = |short: &Short| {
+        let standing = standings.iter().find(|standing| standing.kind == short.kind)?;
+        let Standing { kind, used, limit } = *standing;
+        let refused = Refused { kind, limit: limit.most.unwrap_or_default(), why: limit.why, used, asked: short.asked };
+        Some(refused.to_string())
+    };
+    let words: Vec<String> = short.iter().filter_map(words).collect();
+    if words.is_empty() { Ok(()) } else { Err(AppError::Conflict { message: words.join(" ") }) }
+}
+
+/// At the start: whatever does not fit is told in the log and put right.
+pub async fn put_right(db: &crate::store::Db) -> Result<(), StoreError> {
+    let wrong = books::wrong(db).await?;
+    if !wrong.is_empty() {
+        tracing::error!(wrong = wrong.join("; "), "reservations did not fit what is there, and are written anew");
+        books::write_anew(db).await?;
+    }
+    Ok(())
+}
