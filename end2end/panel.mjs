@@ -101,7 +101,13 @@ function processesNaming(text) {
 
 function filesNaming(directory, texts) {
   if (!existsSync(directory)) return [];
-  return readdirSync(directory, { recursive: true }).filter((name) => texts.some((text) => name.includes(text)));
+  try {
+    return readdirSync(directory, { recursive: true }).filter((name) => texts.some((text) => name.includes(text)));
+  } catch (error) {
+    // A directory went while it was gone through: nobody can say yet.
+    if (error.code !== "ENOENT") throw error;
+    return [error.path];
+  }
 }
 
 function cgroupsNaming(texts) {

@@ -106,7 +106,7 @@ fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
                                     }
                                     CheckState::Right => view! { <Mark shape="●" class="badge running" words="Right" /> },
                                     CheckState::Wrong { .. } => {
-                                        view! { <Mark shape="▲" class="badge crashed" words="Wrong" /> }
+                                        view! { <Mark shape="▲" class="badge failed" words="Wrong" /> }
                                     }
                                 }}
                             </td>

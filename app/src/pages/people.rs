@@ -78,7 +78,7 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="2 to 32 of a–z, 0–9, -, _ and the dot." />
                 <Choice name="role" label="Role" options=roles chosen=Role::User.word() error=error />
-                <dl class="keys roles">
+                <dl class="keys">
                     {Role::ALL.map(|role| view! { <dt>{role.word()}</dt><dd>{meaning(role)}</dd> }).collect_view()}
                 </dl>
                 <button class="button primary" type="submit">"Create account"</button>

@@ -47,7 +47,7 @@ pub fn Tokens(role: Role) -> impl IntoView {
 fn ShownOnce(new: NewToken) -> impl IntoView {
     view! {
         <p class="notice attention" role="status">
-            "The token " <strong>{new.name}</strong> ": " <code class="secret">{new.token.clone()}</code>
+            "The token " <strong>{new.name}</strong> ": " <code>{new.token.clone()}</code>
             " "
             <button class="button needs-scripts" type="button" data-copy=new.token.clone()>"Copy"</button>
             " It is shown only now."
@@ -110,7 +110,7 @@ fn NewTokenForm(role: Role, create: ServerAction<TokenCreate>) -> impl IntoView 
     let days = DAYS.map(|days| (days.to_string(), format!("{days} days"))).to_vec();
     view! {
         <section class="card">
-            <h3>"New token"</h3>
+            <h2>"New token"</h2>
             <Failure error=error fields=&["name", "scopes", "days"] />
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="What uses it, as “backup of the web guests”." />

@@ -131,7 +131,7 @@ impl Session {
         let weak = Rc::downgrade(self);
         let data = Closure::<dyn FnMut(String)>::new(move |text: String| {
             if let Some(session) = weak.upgrade() {
-                let held = session.shown.control.get_untracked();
+                let held = session.shown.control.try_get_untracked().unwrap_or_default();
                 let typed =
                     held.then(|| with_control(&text)).flatten().map_or_else(|| text.into_bytes(), |key| vec![key]);
                 if held {

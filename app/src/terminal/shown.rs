@@ -29,16 +29,17 @@ impl Shown {
     }
 
     #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only a browser has a session"))]
+    /// Nobody reads it any more where the page was left while the terminal was on its way.
     pub(super) fn tell(self, link: &Link) {
         let words = words(link.phase(), link.state());
-        if self.words.with_untracked(|w| *w != words) {
+        if self.words.try_with_untracked(|w| *w != words) == Some(true) {
             self.words.set(words);
         }
-        if self.state.with_untracked(|s| s.as_ref() != link.state()) {
+        if self.state.try_with_untracked(|s| s.as_ref() != link.state()) == Some(true) {
             self.state.set(link.state().cloned());
         }
         let open = *link.phase() == Phase::Open;
-        if self.open.get_untracked() != open {
+        if self.open.try_get_untracked() == Some(!open) {
             self.open.set(open);
         }
     }
