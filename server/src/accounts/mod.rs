@@ -122,7 +122,7 @@ fn bad_password(field: &str, bad: BadPassword) -> umbel_guest::FieldError {
     umbel_guest::FieldError::new(field, bad.to_string())
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -4,8 +4,8 @@
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{NewToken, Role, Scope, TokenDraft, TokenShown};
-use umbel_guest::FieldErrors;
+use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
+use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
 use super::{Accounts, hex, sha256_hex};
 use crate::clock::{DAY, MINUTE};
@@ -84,7 +84,7 @@ fn checked(caller: &Caller, draft: TokenDraft) -> Result<(String, Vec<Scope>, u3
     let mut wrong = FieldErrors::default();
     let name = draft.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
-        wrong.0.push(umbel_guest::FieldError::new("name", format!("A name has 1 to {MOST_NAME} characters.")));
+        wrong.0.push(FieldError::new("name", format!("A name has 1 to {MOST_NAME} characters.")));
     }
     let mut scopes = Vec::new();
     for word in &draft.scopes {
@@ -93,13 +93,13 @@ fn checked(caller: &Caller, draft: TokenDraft) -> Result<(String, Vec<Scope>, u3
     scopes.sort_unstable();
     scopes.dedup();
     if draft.scopes.is_empty() {
-        wrong.0.push(umbel_guest::FieldError::new("scopes", "Choose what the token may do."));
+        wrong.0.push(FieldError::new("scopes", "Choose what the token may do."));
     }
-    if scopes.contains(&Scope::Manage) && caller.account.role != Role::Administrator {
-        wrong.0.push(umbel_guest::FieldError::new("scopes", "Only administrators have what the scope manage opens."));
+    if scopes.contains(&Scope::Manage) && caller.may(PanelRight::ManagePeople).is_err() {
+        wrong.0.push(FieldError::new("scopes", "Only administrators have what the scope manage opens."));
     }
     if !(1..=MOST_DAYS).contains(&draft.days) {
-        wrong.0.push(umbel_guest::FieldError::new("days", format!("A token is good for 1 to {MOST_DAYS} days.")));
+        wrong.0.push(FieldError::new("days", format!("A token is good for 1 to {MOST_DAYS} days.")));
     }
     if wrong.is_empty() { Ok((name, scopes, draft.days)) } else { Err(AppError::Invalid(wrong)) }
 }

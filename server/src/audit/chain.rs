@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
 use umbel_app::shown::{AuditAction, AuditShown};
 
+use crate::accounts::sha256_hex;
 use crate::store::audit::Checkpoint;
 
 /// What stands before the first row.
@@ -30,7 +30,7 @@ pub fn hash(before: &str, row: &AuditShown) -> String {
         &row.reason,
     ))
     .expect("texts and numbers");
-    Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(&canonical)
 }
 
 /// The first thing that doesn't fit.
