@@ -8,7 +8,7 @@ use crate::corpus::Den;
 use crate::harness::order;
 
 /// Every way to say where that was ever tried: from the root, above it, and through /proc.
-const ORIGINS: [&str; 4] = ["/", "../../../../..", "/proc/1/root", "/work/../.."];
+const ORIGINS: [&str; 4] = ["/", "../../../../..", "/proc/1/root", "/srv/../.."];
 
 /// What is in there, each line apart; with what one of the lines is looked for.
 fn listed(console: &mut Console, origin: &str) -> Vec<String> {
