@@ -27,6 +27,7 @@ use crate::pages::operations::list::OperationListPage;
 use crate::pages::operations::show::OperationPage;
 use crate::pages::overview::OverviewPage;
 use crate::pages::people::PeoplePage;
+use crate::pages::quotas::QuotasPage;
 use crate::parts::frame::Frame;
 use crate::parts::me::Me;
 
@@ -70,6 +71,7 @@ parts! {
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
     PeoplePart: PeoplePage,
+    QuotasPart: QuotasPage,
     AccountPart: AccountPage,
 }
 
@@ -132,6 +134,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>
             </Frame>

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, PanelRight, Right, Span, StrayName, SysRqKey,
-    UploadId, allowed,
+    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span, StrayName,
+    SysRqKey, UploadId, allowed,
 };
 
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
     ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown, StrayShown,
-    TokenDraft, TokenShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -123,6 +123,16 @@ pub trait Backend: Send + Sync {
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;
+
+    /// One's own quota, with one's wishes for more.
+    async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError>;
+    /// Everybody's; for administrators, as setting a limit and deciding about a wish are.
+    async fn quota_list(&self, caller: &Caller) -> Result<QuotasShown, AppError>;
+    async fn quota_set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError>;
+    /// A wish for a higher limit of one's own.
+    async fn quota_ask(&self, caller: &Caller, ask: QuotaWish) -> Result<QuotaRequestId, AppError>;
+    /// Granted, what was wished for becomes the account's own limit.
+    async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError>;
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError>;
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError>;

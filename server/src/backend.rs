@@ -9,10 +9,12 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
     GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown, StrayShown, TokenDraft,
-    TokenShown,
+    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
+    QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
 };
-use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
+use umbel_guest::{
+    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
+};
 
 use crate::panel::Panel;
 
@@ -181,6 +183,26 @@ impl Backend for Bare<'_> {
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
         self.audit.list(caller, filter).await
+    }
+
+    async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError> {
+        self.quotas.mine(caller).await
+    }
+
+    async fn quota_list(&self, caller: &Caller) -> Result<QuotasShown, AppError> {
+        self.quotas.list(caller).await
+    }
+
+    async fn quota_set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError> {
+        self.quotas.set(caller, change).await
+    }
+
+    async fn quota_ask(&self, caller: &Caller, ask: QuotaWish) -> Result<QuotaRequestId, AppError> {
+        self.quotas.ask(caller, ask).await
+    }
+
+    async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError> {
+        self.quotas.decide(caller, request, granted).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

@@ -18,6 +18,7 @@ use crate::http::cookies::Cookies;
 use crate::http::origin::Origins;
 use crate::kernels::Kernels;
 use crate::networks::Networks;
+use crate::quotas::Quotas;
 use crate::store::Db;
 
 /// WebSockets open at once, events and consoles together: each holds a descriptor or three.
@@ -31,6 +32,7 @@ pub struct Panel {
     pub guests: Guests,
     pub networks: Networks,
     pub kernels: Kernels,
+    pub quotas: Quotas,
     pub accounts: Accounts,
     pub consoles: Consoles,
     pub audit: Audit,
@@ -58,6 +60,7 @@ impl Panel {
             layout: guests.parts.layout.clone(),
             networks: Networks::new(guests.clone()),
             kernels: Kernels::new(guests.clone()),
+            quotas: Quotas::new(guests.parts.clone()),
             guests,
             accounts,
             consoles: Consoles::default(),

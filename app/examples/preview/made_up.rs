@@ -3,10 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, Role, SaidShown,
-    Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, QuotaRequestShown,
+    QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown,
 };
-use umbel_guest::{AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, Seen, Wanted};
+use umbel_guest::quota::Kind;
+use umbel_guest::{
+    AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, QuotaRequestId, Seen, Wanted,
+};
 use uuid::Uuid;
 
 use crate::fake::{Fake, guest};
@@ -173,6 +176,17 @@ pub(crate) fn panel() -> Fake {
         ],
         walls: hardware::walls(),
         agent_away_since: None,
+        quota: Some((40, 512)),
+        requests: vec![QuotaRequestShown {
+            id: QuotaRequestId(Uuid::from_u128(60)),
+            account: AccountId(Uuid::from_u128(2)),
+            account_name: "bob".into(),
+            kind: Kind::Memory,
+            wanted: 8192,
+            why: "Thirty sandboxes for the class on Monday".into(),
+            state: QuotaRequestState::Open,
+            created_at: now() - 2 * HOUR,
+        }],
     }
 }
 

@@ -10,6 +10,7 @@ pub mod kernels;
 mod limits;
 pub mod networks;
 pub mod operations;
+pub mod quotas;
 pub mod strays;
 pub mod tokens;
 
@@ -68,6 +69,7 @@ mod tests {
             host::Overview::PATH,
             kernels::KernelList::PATH,
             networks::ForwardAdd::PATH,
+            quotas::QuotaAsk::PATH,
             strays::AdoptRead::PATH,
         ] {
             assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");

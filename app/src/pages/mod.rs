@@ -12,4 +12,5 @@ pub mod not_found;
 pub mod operations;
 pub mod overview;
 pub mod people;
+pub mod quotas;
 pub mod tokens;

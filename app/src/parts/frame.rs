@@ -71,11 +71,13 @@ fn Administration() -> impl IntoView {
             {move || Suspend::new(async move {
                 let audit = me.may(PanelRight::ReadAudit).await.is_ok();
                 let people = me.may(PanelRight::ManagePeople).await.is_ok();
+                let quotas = me.may(PanelRight::ManageQuotas).await.is_ok();
                 let kernels = me.may(PanelRight::ManageKernels).await.is_ok();
                 let host = me.may(PanelRight::SeeHost).await.is_ok();
                 view! {
                     {audit.then(|| view! { <Place href=paths::AUDIT go="t" icon=Icon::Audit words="Audit" /> })}
                     {people.then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })}
+                    {quotas.then(|| view! { <Place href=paths::QUOTAS go="q" icon=Icon::Quotas words="Quotas" /> })}
                     {kernels.then(|| view! { <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" /> })}
                     {host.then(|| view! {
                         <Place href=paths::HOST go="h" icon=Icon::Host words="Host" />

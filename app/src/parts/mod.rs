@@ -17,6 +17,7 @@ pub mod icon;
 pub mod loaded;
 pub mod me;
 pub mod operation;
+pub mod quota;
 pub mod table;
 pub mod time;
 pub mod title;

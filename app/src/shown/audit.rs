@@ -77,6 +77,10 @@ words! {
         AccountDisable = "account_disable" "Disable account",
         AccountSetRole = "account_set_role" "Change role of account",
         AccountResetPassword = "account_reset_password" "Reset password",
+        QuotaSet = "quota_set" "Set a quota",
+        QuotaAsk = "quota_ask" "Ask for more",
+        QuotaGrant = "quota_grant" "Grant more",
+        QuotaRefuse = "quota_refuse" "Refuse more",
         AuditTrim = "audit_trim" "Remove old rows of the audit",
     }
 }
@@ -91,6 +95,7 @@ words! {
         Kernel = "kernel" "kernel",
         Operation = "operation" "operation",
         Panel = "panel" "panel",
+        Quota = "quota" "quota",
         Session = "session" "sign-in",
         Token = "token" "token",
         Upload = "upload" "upload",

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+use umbel_guest::quota::Standing;
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId,
@@ -80,6 +81,8 @@ pub struct GuestForm {
     pub disks: Vec<DiskSize>,
     pub memory_available_mib: u32,
     pub disk_free_mib: u64,
+    /// One's own, which the new guest is counted in.
+    pub quota: Vec<Standing>,
 }
 
 /// A change; `None` leaves a field as it is. Names of fields as in the form. Name, note, autostart and

@@ -9,6 +9,7 @@ mod live;
 mod metrics;
 mod network;
 mod operation;
+mod quota;
 mod stray;
 mod token;
 
@@ -21,6 +22,10 @@ pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
 pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
+pub use quota::{
+    AccountQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown, QuotaWish, QuotasShown,
+    RoleLimit, RoleQuotaShown,
+};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
 pub use umbel_guest::Role;

@@ -2,15 +2,17 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created,
-    FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, ImageShown, KernelChoice,
-    KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken,
-    OperationShown, OverviewShown, Role, SessionShown, StrayShown, TokenDraft, TokenShown, WallShown,
+    AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown,
+    ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
+    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, StrayShown, TokenDraft, TokenShown, WallShown,
 };
+use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
-    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight, Relation, RestartPolicy,
-    Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
+    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight, QuotaRequestId, Relation,
+    RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
 };
 use uuid::Uuid;
 
@@ -30,6 +32,9 @@ pub(crate) struct Fake {
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
     pub(crate) agent_away_since: Option<i64>,
+    /// Used and most of every kind; empty, there are no limits.
+    pub(crate) quota: Option<(u64, u64)>,
+    pub(crate) requests: Vec<QuotaRequestShown>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -131,6 +136,12 @@ impl Fake {
         }
     }
 
+    fn standings(&self) -> Vec<Standing> {
+        let (used, most) = self.quota.map_or((0, None), |(used, most)| (used, Some(most)));
+        let limit = Limit { most, why: if most.is_some() { Rule::Role } else { Rule::Nobody } };
+        Kind::ALL.into_iter().map(|kind| Standing { kind, used, limit }).collect()
+    }
+
     fn metrics(&self, span: Span) -> MetricsShown {
         self.series.clone().unwrap_or(Series { span, end: 0, samples: vec![None; span.length()] }).into()
     }
@@ -168,6 +179,7 @@ impl Backend for Fake {
             disks: DiskSize::ladder().collect(),
             memory_available_mib: 2048,
             disk_free_mib: 5120,
+            quota: self.standings(),
         })
     }
 
@@ -307,6 +319,36 @@ impl Backend for Fake {
 
     async fn account_reset_password(&self, _: &Caller, _: AccountId) -> Result<FirstPassword, AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn quota_mine(&self, _: &Caller) -> Result<QuotaShown, AppError> {
+        Ok(QuotaShown { standings: self.standings(), requests: self.requests.clone() })
+    }
+
+    async fn quota_list(&self, caller: &Caller) -> Result<QuotasShown, AppError> {
+        caller.may(PanelRight::ManageQuotas)?;
+        let most = |kind| RoleLimit { kind, most: 10 };
+        let limits = Kind::ALL.into_iter().map(most).collect();
+        let account = AccountQuotaShown {
+            account: AccountId(Uuid::from_u128(1)),
+            name: "ada".into(),
+            role: Role::User,
+            standings: self.standings(),
+        };
+        let roles = vec![RoleQuotaShown { role: Role::User, limits }];
+        Ok(QuotasShown { roles, accounts: vec![account], requests: self.requests.clone() })
+    }
+
+    async fn quota_set(&self, _: &Caller, _: QuotaChange) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn quota_ask(&self, _: &Caller, _: QuotaWish) -> Result<QuotaRequestId, AppError> {
+        Ok(QuotaRequestId(Uuid::from_u128(12)))
+    }
+
+    async fn quota_decide(&self, _: &Caller, _: QuotaRequestId, _: bool) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn session_list(&self, _: &Caller) -> Result<Vec<SessionShown>, AppError> {

@@ -2,6 +2,7 @@
 
 mod fake;
 mod machine;
+mod quotas;
 
 use std::sync::{Arc, Once};
 use std::time::Duration;

@@ -131,6 +131,8 @@ pub enum PanelRight {
     /// The machine, its walls, what all guests together use, and the doctor's page.
     SeeHost,
     ManageKernels,
+    /// To set them, and to decide about wishes for more.
+    ManageQuotas,
     /// Guests that were run by hand.
     AdoptGuests,
     CreateGuests,
@@ -141,11 +143,12 @@ pub enum PanelRight {
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ManagePeople,
         Self::ReadAudit,
         Self::SeeHost,
         Self::ManageKernels,
+        Self::ManageQuotas,
         Self::AdoptGuests,
         Self::CreateGuests,
         Self::SeeAllGuests,
@@ -160,6 +163,7 @@ impl PanelRight {
             Self::ReadAudit => "read the audit",
             Self::SeeHost => "see the host",
             Self::ManageKernels => "manage kernels",
+            Self::ManageQuotas => "set quotas",
             Self::AdoptGuests => "adopt guests",
             Self::CreateGuests => "make guests",
             Self::SeeAllGuests => "see everybody's guests",
@@ -362,11 +366,12 @@ mod tests {
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 9] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 10] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
         (PanelRight::SeeHost, [true, false, false, false]),
         (PanelRight::ManageKernels, [true, false, false, false]),
+        (PanelRight::ManageQuotas, [true, false, false, false]),
         (PanelRight::AdoptGuests, [true, false, false, false]),
         (PanelRight::CreateGuests, [true, true, true, true]),
         (PanelRight::SeeAllGuests, [true, true, false, false]),

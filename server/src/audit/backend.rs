@@ -8,10 +8,13 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings,
-    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, SessionShown,
-    StrayShown, TokenDraft, TokenShown,
+    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
+    QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
 };
-use umbel_guest::{AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, Span, StrayName, SysRqKey, UploadId};
+use umbel_guest::quota::Said;
+use umbel_guest::{
+    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
+};
 
 use super::What;
 use crate::backend::Bare;
@@ -20,6 +23,7 @@ use crate::store::accounts::account_fetch;
 use crate::store::guests::guest_fetch;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
+use crate::store::quota_requests::quota_request_fetch;
 use crate::store::tokens::token_list as token_list_of;
 
 /// What is kept of the hash that a session or a token is known by: enough to tell it from others.
@@ -277,6 +281,46 @@ impl Backend for Panel {
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
         Bare(self).audit_list(caller, filter).await
+    }
+
+    async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError> {
+        Bare(self).quota_mine(caller).await
+    }
+
+    async fn quota_list(&self, caller: &Caller) -> Result<QuotasShown, AppError> {
+        Bare(self).quota_list(caller).await
+    }
+
+    async fn quota_set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError> {
+        let what = match change.of {
+            QuotaOf::Role(role) => {
+                What::new(AuditAction::QuotaSet, AuditKind::Quota).of(role.word()).named(role.word())
+            }
+            QuotaOf::Account(account) => self.account(AuditAction::QuotaSet, account).await?,
+        };
+        let limit = match change.said {
+            None => "what would hold without".to_owned(),
+            Some(Said::NoLimit) => "no limit".to_owned(),
+            Some(Said::AtMost(most)) => most.to_string(),
+        };
+        let what = what.detail(&format!("{}={limit}", change.kind));
+        self.audit.change(caller, what, Bare(self).quota_set(caller, change)).await
+    }
+
+    async fn quota_ask(&self, caller: &Caller, wish: QuotaWish) -> Result<QuotaRequestId, AppError> {
+        let what = What::new(AuditAction::QuotaAsk, AuditKind::Quota).detail(&format!("{}={}", wish.kind, wish.wanted));
+        let id = |request: &QuotaRequestId| Some(request.to_string());
+        self.audit.create(caller, what, Bare(self).quota_ask(caller, wish), id).await
+    }
+
+    async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError> {
+        let found = quota_request_fetch(&self.store, request).await?;
+        let action = if granted { AuditAction::QuotaGrant } else { AuditAction::QuotaRefuse };
+        let mut what = What::new(action, AuditKind::Quota).of(request);
+        if let Some(wish) = found {
+            what = what.named(&wish.account_name).detail(&format!("{}={}", wish.kind, wish.wanted));
+        }
+        self.audit.change(caller, what, Bare(self).quota_decide(caller, request, granted)).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

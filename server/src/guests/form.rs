@@ -7,6 +7,7 @@ use umbel_guest::DiskSize;
 
 use super::{Guests, from_host};
 use crate::store::guests::guest_list_of;
+use crate::store::quotas::quota_of;
 
 impl Guests {
     pub async fn form(&self, caller: &Caller) -> Result<GuestForm, AppError> {
@@ -32,6 +33,7 @@ impl Guests {
             disks: DiskSize::ladder().collect(),
             memory_available_mib: facts.memory_available_mib,
             disk_free_mib: facts.disk_free_mib,
+            quota: quota_of(&self.parts.db, caller.account.id).await?,
         })
     }
 }

@@ -8,7 +8,7 @@ use axum::{Extension, Router};
 use umbel_app::paths;
 use umbel_app::shown::Scope;
 
-use super::api::{audit, guests, host, kernels, networks, operations, people, session, tokens, uploads};
+use super::api::{audit, guests, host, kernels, networks, operations, people, quotas, session, tokens, uploads};
 use super::error::is_under;
 use super::origin::is_safe;
 use super::{console, events, health, layers, pages, sign_in};
@@ -107,6 +107,12 @@ pub fn routes() -> Vec<Route> {
         post(api("/people"), people::create).of(Scope::Manage),
         patch(api("/people/{account}"), people::change).of(Scope::Manage),
         post(api("/people/{account}/password"), people::reset_password).of(Scope::Manage),
+        get(api("/quotas"), quotas::list),
+        get(api("/quotas/mine"), quotas::mine),
+        put(api("/quotas/roles/{role}/{kind}"), quotas::set_role).of(Scope::Manage),
+        put(api("/quotas/accounts/{account}/{kind}"), quotas::set_account).of(Scope::Manage),
+        post(api("/quotas/requests"), quotas::ask),
+        post(api("/quotas/requests/{request}/{verb}"), quotas::decide).of(Scope::Manage),
         get(api("/host"), host::fetch),
         get(api("/host/metrics"), host::metrics),
         get(api("/strays"), host::strays),

@@ -1,16 +1,36 @@
 //! What an account may have: asked in the transaction that changes what is wanted, never by the reconciler.
 //!
 //! [`reserve`] asks, the store keeps the books ([`crate::store::quotas`]), [`books`] compares them with what
-//! is there.
+//! is there; limits are set and wished for through [`Quotas`].
 
 pub mod books;
+mod limits;
+mod requests;
 
 use umbel_app::AppError;
+use umbel_app::shown::Topic;
 use umbel_guest::quota::{Kind, Limit, Refused, Rule, Standing};
 
+use crate::parts::Parts;
 use crate::store::guests::Guest;
 use crate::store::quotas::{Short, quota_of, reservation_ask, reservation_ask_port};
 use crate::store::{StoreError, Tx};
+
+/// Limits and wishes for more. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    parts: Parts,
+}
+
+impl Quotas {
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    fn changed(&self) {
+        self.parts.events.publish(Topic::People);
+    }
+}
 
 /// Reserves what the guest will hold once this transaction has written it, or says what is short: all of
 /// it at once. After a refusal the transaction must not be committed.

@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     step!(4, "0004_tokens"),
     step!(5, "0005_rights"),
     step!(6, "0006_quotas"),
+    step!(7, "0007_quota_requests"),
 ];
 
 /// Brings the database to the newest version that this program knows.

@@ -30,6 +30,7 @@ pub mod migrate;
 pub mod networks;
 pub mod operations;
 pub mod query;
+pub mod quota_requests;
 pub mod quotas;
 pub mod sessions;
 pub mod tokens;

@@ -10,7 +10,7 @@ use umbel_guest::quota::{Amounts, Kind, Limit, Said, Standing, held, runs};
 use umbel_guest::{AccountId, GuestId};
 
 use super::StoreError;
-use super::db::{On, Tx};
+use super::db::{Db, On, Tx};
 use super::guests::Guest;
 use super::operations::{operation_guests_asked_to_run, operation_under_way};
 use super::query::{Row, sql};
@@ -20,7 +20,7 @@ fn kind(row: &Row) -> Result<Kind, StoreError> {
 }
 
 /// Amounts are at most [`umbel_guest::quota::MOST`].
-fn int(amount: u64) -> i64 {
+pub(super) fn int(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
@@ -170,6 +170,40 @@ pub async fn quota_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<S
         Standing { kind, used: used.of(kind), limit }
     };
     Ok(Kind::ALL.into_iter().map(standing).collect())
+}
+
+/// Everybody's limits and use.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// By a role's word.
+    pub roles: HashMap<(String, Kind), u64>,
+    own: HashMap<(AccountId, Kind), Said>,
+    used: HashMap<(AccountId, Kind), u64>,
+}
+
+impl Ledger {
+    pub fn standing(&self, account: AccountId, role: &str, kind: Kind) -> Standing {
+        let own = self.own.get(&(account, kind)).copied();
+        let role = self.roles.get(&(role.to_owned(), kind)).map(|most| Said::AtMost(*most));
+        let used = self.used.get(&(account, kind)).copied().unwrap_or_default();
+        Standing { kind, used, limit: Limit::of(own, role) }
+    }
+}
+
+pub async fn quota_ledger(db: &Db) -> Result<Ledger, StoreError> {
+    let mut ledger = Ledger::default();
+    for row in sql("quota_ledger", "SELECT role, kind, most FROM quota_roles").all(db).await? {
+        ledger.roles.insert((row.get("role")?, kind(&row)?), row.number("most")?);
+    }
+    for row in sql("quota_ledger", "SELECT account, kind, most FROM quota_accounts").all(db).await? {
+        let most = row.get::<Option<i64>>("most")?.map(u64::try_from).transpose();
+        let most = most.map_err(|e| row.unreadable("most", e))?;
+        ledger.own.insert((row.parse("account")?, kind(&row)?), most.map_or(Said::NoLimit, Said::AtMost));
+    }
+    for row in sql("quota_ledger", "SELECT account, kind, used FROM quota_totals").all(db).await? {
+        ledger.used.insert((row.parse("account")?, kind(&row)?), row.number("used")?);
+    }
+    Ok(ledger)
 }
 
 /// An account's own limit; `None` leaves it its role's.

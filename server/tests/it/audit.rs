@@ -202,8 +202,15 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 5] =
-    ["/_sf/audit_list", "/_sf/network_list", "/_sf/kernel_list", "/_sf/operation_list", "/_sf/operation_fetch"];
+const MORE_READS: [&str; 7] = [
+    "/_sf/audit_list",
+    "/_sf/network_list",
+    "/_sf/kernel_list",
+    "/_sf/operation_list",
+    "/_sf/operation_fetch",
+    "/_sf/quota_mine",
+    "/_sf/quota_list",
+];
 /// Without a token that was once good nothing is tried.
 const NOTHING_TRIED: [&str; 1] = ["/first-run"];
 

@@ -7,12 +7,12 @@ use futures::future::join_all;
 use nix::sys::signal::Signal;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{ForwardDraft, GuestChange, OperationState, Role};
+use umbel_app::shown::{ForwardDraft, GuestChange, OperationState, QuotaRequestState, QuotaShown, QuotaWish, Role};
 use umbel_client::{Client, Method};
-use umbel_guest::quota::{Amounts, Kind, Said, held};
+use umbel_guest::quota::{Amounts, Kind, Limit, Rule, Said, held};
 use umbel_guest::{Action, Attachment, Boot, GuestDraft, GuestId, GuestSpec, HostNumber, Seen, Wanted};
 use umbel_server::accounts::passwords::{Password, Passwords};
-use umbel_server::quotas::books;
+use umbel_server::quotas::{Quotas, books};
 use umbel_server::store::accounts::account_set_password;
 use umbel_server::store::guests::{Guest, guest_insert};
 use umbel_server::store::meta::host_local;
@@ -21,7 +21,7 @@ use umbel_server::store::quotas::{quota_of, quota_set_own};
 use umbel_server::store::{Db, Tx};
 
 use crate::harness::db::{alone, both};
-use crate::harness::edge::PASSWORD;
+use crate::harness::edge::{Edge, PASSWORD};
 use crate::harness::panel::{TestPanel, account, draft, lift_limits};
 use crate::harness::program::Umbel;
 
@@ -259,6 +259,67 @@ both! {
         };
         assert_eq!(most(&root).await, [None; 7]);
         assert_eq!(most(&berta).await, [20, 10, 4096, 1000, 65_536, 20, 32].map(Some));
+    }
+
+    async fn a_wish_for_more_is_granted_once_and_never_lowers(fresh) {
+        let (panel, db) = (TestPanel::start(&fresh.db).await, &fresh.db);
+        let quotas = Quotas::new(panel.guests.parts.clone());
+        let root = account(db, "root", Role::Administrator).await;
+        let wish = |wanted| QuotaWish { kind: Kind::Running, wanted, why: "a class".into() };
+        assert_eq!(quotas.ask(&panel.anna, wish(10)).await.expect_err("no more than now").status(), 422);
+        let request = quotas.ask(&panel.anna, wish(30)).await.expect("more than now");
+        assert_eq!(quotas.ask(&panel.anna, wish(40)).await.expect_err("one at a time").status(), 409);
+        assert_eq!(quotas.ask(&root, wish(40)).await.expect_err("no limit").status(), 409);
+        assert_eq!(quotas.decide(&panel.anna, request, true).await.expect_err("not oneself").status(), 403);
+        let listed = quotas.list(&root).await.expect("an administrator");
+        assert_eq!((listed.requests.len(), listed.requests[0].why.as_str()), (1, "a class"));
+        let decided = join_all((0..8).map(|_| quotas.decide(&root, request, true))).await;
+        assert_eq!(decided.iter().filter(|done| done.is_ok()).count(), 1);
+        let most = async || {
+            let mine = quotas.mine(&panel.anna).await.expect("one's own");
+            (mine.standings[1].limit, mine.requests[0].state)
+        };
+        let own = |most| Limit { most: Some(most), why: Rule::Account };
+        assert_eq!(most().await, (own(30), QuotaRequestState::Granted));
+        let request = quotas.ask(&panel.anna, wish(50)).await.expect("more again");
+        set(db, &panel.anna, Kind::Running, Said::AtMost(100)).await;
+        quotas.decide(&root, request, true).await.expect("open");
+        assert_eq!(most().await.0, own(100));
+        let request = quotas.ask(&panel.anna, wish(200)).await.expect("more again");
+        quotas.decide(&root, request, false).await.expect("open");
+        assert_eq!(most().await, (own(100), QuotaRequestState::Refused));
+        assert!(quotas.list(&root).await.expect("an administrator").requests.is_empty());
+    }
+
+    async fn limits_are_set_for_a_role_and_for_an_account_by_administrators(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let (root, anna) = (edge.signed_in("root").await, edge.signed_in("anna").await);
+        let put = async |client: &Client, path: &str, body: &str| {
+            let request = client.request(Method::PUT, &format!("/api/v1/quotas/{path}"));
+            let answer = request.header("content-type", "application/json").body(body.to_owned()).send().await;
+            answer.expect("an answer").status().as_u16()
+        };
+        let mine = async || {
+            let answer = anna.request(Method::GET, "/api/v1/quotas/mine").send().await.expect("an answer");
+            let shown: QuotaShown = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+            shown.standings[0].limit
+        };
+        let of_anna = format!("accounts/{}/guests", edge.test.anna.account.id);
+        assert_eq!(put(&anna, &of_anna, r#"{"limit":"no_limit"}"#).await, 403);
+        assert_eq!(put(&root, "roles/user/guests", r#"{"limit":{"at_most":3}}"#).await, 204);
+        assert_eq!(mine().await, Limit { most: Some(3), why: Rule::Role });
+        assert_eq!(put(&root, &of_anna, r#"{"limit":"no_limit"}"#).await, 204);
+        assert_eq!(mine().await, Limit { most: None, why: Rule::Account });
+        assert_eq!(put(&root, &of_anna, r#"{"limit":null}"#).await, 204);
+        assert_eq!(put(&root, "roles/user/guests", r#"{"limit":null}"#).await, 204);
+        assert_eq!(mine().await, Limit { most: None, why: Rule::Nobody });
+        for (path, body, status) in [
+            ("roles/user/vcpus", r#"{"limit":null}"#, 404),
+            ("roles/user/guests", r#"{"limit":{"at_most":9999999999999}}"#, 422),
+            ("roles/user/guests", r#"{"limit":{"at_most":-1}}"#, 422),
+        ] {
+            assert_eq!(put(&root, path, body).await, status, "{path} {body}");
+        }
     }
 
     async fn the_migration_reserves_for_what_is_there_already(fresh) {

@@ -104,6 +104,18 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 403, 201]),
         (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 404]),
         (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404, 404]),
+        (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 200]),
+        (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200]),
+        (PUT, "/api/v1/quotas/roles/{role}/{kind}", Json(r#"{"limit":{"at_most":20}}"#), [401, 403, 403, 403, 204]),
+        (PUT, "/api/v1/quotas/accounts/{account}/{kind}", Json(r#"{"limit":null}"#), [401, 403, 403, 403, 204]),
+        // Administrators have no limit.
+        (
+            POST,
+            "/api/v1/quotas/requests",
+            Json(r#"{"kind":"guests","wanted":30,"why":"a class"}"#),
+            [401, 201, 201, 201, 409],
+        ),
+        (POST, "/api/v1/quotas/requests/{request}/{verb}", Nothing, [401, 403, 403, 403, 404]),
         (GET, "/", Nothing, [303, 200, 200, 200, 200]),
         (GET, "/guests", Nothing, [303, 200, 200, 200, 200]),
         (GET, "/guests/new", Nothing, [303, 200, 200, 200, 200]),
@@ -123,6 +135,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 200]),
         (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 200]),
+        (GET, "/quotas", Nothing, [303, 403, 403, 403, 200]),
         (GET, "/account", Nothing, [303, 200, 200, 200, 200]),
     ];
     let every_one = [401, 200, 200, 200, 200];
@@ -137,6 +150,11 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/account_set_role", Form("account={account}&role=teacher"), administrators),
         (POST, "/_sf/account_set_enabled", Form("account={account}&enabled=true"), administrators),
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
+        (POST, "/_sf/quota_mine", Form(""), every_one),
+        (POST, "/_sf/quota_list", Form(""), administrators),
+        (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),
+        (POST, "/_sf/quota_ask", Form("kind=memory&wanted=99999"), [401, 200, 200, 200, 409]),
+        (POST, "/_sf/quota_decide", Form("request={request}&granted=false"), [401, 403, 403, 403, 404]),
         (POST, "/_sf/session_list", Form(""), every_one),
         (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404, 404]),
         (POST, "/_sf/token_list", Form(""), every_one),
@@ -207,6 +225,10 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{upload}", &uuid::Uuid::nil().to_string())
         .replace("{file}", "linux")
         .replace("{port}", "20000")
+        .replace("{role}", "user")
+        .replace("{kind}", "guests")
+        .replace("{request}", &uuid::Uuid::nil().to_string())
+        .replace("{verb}", "grant")
 }
 
 pub(crate) async fn send(

@@ -1,5 +1,6 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use umbel_guest::quota::{Amounts, Kind, Standing};
 use umbel_guest::size::in_words;
 use umbel_guest::{Attachment, Clock, DiskKind, DiskSize, ImageKind, KernelMode, Limits, RestartPolicy};
 
@@ -93,10 +94,14 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
         memory_mib: suggested.to_string(),
         memory_exact: String::new(),
         disk_mib: disk.clone(),
+        cpu_weight: Limits::default().cpu_weight.to_string(),
     });
     let trees: Vec<String> =
         form.images.iter().filter(|i| i.kind == ImageKind::HostTree).map(|i| i.id.to_string()).collect();
     let available = form.memory_available_mib;
+    let quota = StoredValue::new(form.quota);
+    let short = short(quota, chosen);
+    let of_memory = quota.with_value(|quota| left(quota, Kind::Memory));
     view! {
         <div class="with-summary">
         <ActionForm action=create attr:class="form" on:input=move |event| chosen.update(|c| c.hear(&event, &trees))>
@@ -109,7 +114,7 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                 focus=true
             />
             <ImageCards images=form.images error=error />
-            <SizeCards suggested=suggested available=available error=error />
+            <SizeCards suggested=suggested available=available of_quota=of_memory error=error />
             <details class="advanced">
                 <summary>"Advanced"</summary>
                 <KernelFields
@@ -140,11 +145,21 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                 </div>
             </details>
             <div class="form-actions">
-                <button class="button primary" type="submit" disabled=move || pending.get()>"Create guest"</button>
+                <button
+                    class="button primary"
+                    type="submit"
+                    disabled=move || pending.get() || !short.with(String::is_empty)
+                    aria-describedby="create-short"
+                >
+                    "Create guest"
+                </button>
                 <a class="button" href=paths::GUESTS>"Cancel"</a>
             </div>
+            <p class="hint" id="create-short" aria-live="polite">
+                {move || Some(short.get()).filter(|why| !why.is_empty())}
+            </p>
         </ActionForm>
-        <Summary chosen=chosen available=available />
+        <Summary chosen=chosen available=available quota=quota />
         </div>
     }
     .into_any()
@@ -164,6 +179,7 @@ struct Chosen {
     memory_mib: String,
     memory_exact: String,
     disk_mib: String,
+    cpu_weight: String,
 }
 
 impl Chosen {
@@ -188,6 +204,7 @@ impl Chosen {
                 Some("memory_mib") => self.memory_mib = value,
                 Some("memory_exact") => self.memory_exact = value,
                 Some("disk_mib") => self.disk_mib = value,
+                Some("cpu_weight") => self.cpu_weight = value,
                 _ => {}
             }
         }
@@ -198,6 +215,18 @@ impl Chosen {
     fn memory(&self) -> Option<u32> {
         let exact = self.memory_exact.trim();
         if exact.is_empty() { self.memory_mib.parse().ok() } else { exact.parse().ok() }
+    }
+
+    /// What the guest will hold, as far as the form says.
+    fn asks(&self) -> Amounts {
+        let disk = if self.host_tree { 0 } else { self.disk_mib.parse().unwrap_or_default() };
+        Amounts::default()
+            .with(Kind::Guests, 1)
+            .with(Kind::Running, 1)
+            .with(Kind::Memory, self.memory().unwrap_or_default().into())
+            .with(Kind::CpuWeight, self.cpu_weight.trim().parse().unwrap_or(Limits::default().cpu_weight.into()))
+            .with(Kind::Disk, disk)
+            .with(Kind::Taps, u64::from(self.network == Attachment::Bridge.word()))
     }
 
     /// The same as a call.
@@ -217,11 +246,46 @@ impl Chosen {
     }
 }
 
+/// Why the quota has no room for what is chosen; empty where it has. As the page is sent, what can be chosen
+/// otherwise counts for nothing: without scripts nobody knows what is chosen.
+fn short(quota: StoredValue<Vec<Standing>>, chosen: RwSignal<Chosen>) -> Memo<String> {
+    let live = RwSignal::new(false);
+    Effect::new(move || live.set(true));
+    Memo::new(move |_| {
+        let asks = chosen.with(Chosen::asks);
+        let always = [Kind::Guests, Kind::Running];
+        quota.with_value(|quota| {
+            let counted = quota.iter().filter(|standing| live.get() || always.contains(&standing.kind));
+            let refused = counted.filter_map(|standing| standing.check(asks.of(standing.kind)).err());
+            refused.map(|refused| refused.to_string()).collect::<Vec<_>>().join(" ")
+        })
+    })
+}
+
+/// `None` is as much as there is.
+fn left(quota: &[Standing], kind: Kind) -> Option<u64> {
+    quota.iter().find(|standing| standing.kind == kind)?.left()
+}
+
 /// What will be made, and what is left after it.
 #[component]
-fn Summary(chosen: RwSignal<Chosen>, available: u32) -> impl IntoView {
+fn Summary(chosen: RwSignal<Chosen>, available: u32, quota: StoredValue<Vec<Standing>>) -> impl IntoView {
+    let after = move |kind: Kind| {
+        let asked = chosen.with(Chosen::asks).of(kind);
+        quota.with_value(|quota| left(quota, kind)).map(|left| match left.checked_sub(asked) {
+            Some(left) => kind.amount(left),
+            None => "not enough".to_owned(),
+        })
+    };
+    let limited: Vec<Kind> = quota.with_value(|quota| {
+        let limited = quota.iter().filter(|standing| standing.limit.most.is_some());
+        limited.map(|standing| standing.kind).filter(|kind| *kind != Kind::Ports).collect()
+    });
+    let heading = (!limited.is_empty()).then(|| view! { <h2>"Left of your quota after it"</h2> });
+    let rows = limited.into_iter().map(|kind| view! { <dt>{kind.title()}</dt><dd>{move || after(kind)}</dd> });
+    let rows = rows.collect_view();
     let memory = move || chosen.with(|c| c.memory().map_or_else(|| "–".to_owned(), in_words));
-    let left = move || {
+    let host_left = move || {
         chosen.with(|c| match c.memory() {
             Some(mib) if mib <= available => in_words(available - mib),
             Some(_) => "not enough".to_owned(),
@@ -239,8 +303,10 @@ fn Summary(chosen: RwSignal<Chosen>, available: u32) -> impl IntoView {
                 <dt>"Network"</dt><dd>{move || chosen.with(|c| c.network.clone())}</dd>
                 <dt>"Memory"</dt><dd>{memory}</dd>
                 <dt>"Disk"</dt><dd>{disk}</dd>
-                <dt>"Memory left on the host"</dt><dd>{left}</dd>
+                <dt>"Memory left on the host"</dt><dd>{host_left}</dd>
             </dl>
+            {heading}
+            <dl>{rows}</dl>
             <details>
                 <summary>"The same as a call"</summary>
                 <pre tabindex="0">{move || chosen.with(Chosen::call)}</pre>
@@ -334,9 +400,9 @@ fn ImageCards(images: Vec<ImageShown>, error: Signal<Option<AppError>>) -> impl 
     .into_any()
 }
 
-/// Sizes that the host has no room for can't be chosen, and say so.
+/// Sizes that the host or one's quota has no room for can't be chosen, and say so.
 #[component]
-fn SizeCards(suggested: u32, available: u32, error: Signal<Option<AppError>>) -> impl IntoView {
+fn SizeCards(suggested: u32, available: u32, of_quota: Option<u64>, error: Signal<Option<AppError>>) -> impl IntoView {
     let mut sizes = SIZES_MIB.to_vec();
     if !sizes.contains(&suggested) {
         sizes.push(suggested);
@@ -349,12 +415,15 @@ fn SizeCards(suggested: u32, available: u32, error: Signal<Option<AppError>>) ->
                 {sizes
                     .into_iter()
                     .map(|mib| {
-                        let fits = mib <= available;
-                        let left = if fits {
-                            format!("{} left after it", in_words(available - mib))
-                        } else {
-                            format!("more than the {} that are free", in_words(available))
+                        let refused = match of_quota {
+                            _ if mib > available => Some(format!("more than the {} that are free", in_words(available))),
+                            Some(left) if u64::from(mib) > left => {
+                                Some(format!("more than the {} left of your quota", Kind::Memory.amount(left)))
+                            }
+                            _ => None,
                         };
+                        let fits = refused.is_none();
+                        let left = refused.unwrap_or_else(|| format!("{} left after it", in_words(available - mib)));
                         view! {
                             <label class="choice-card">
                                 <input

@@ -7,6 +7,7 @@ pub mod kernels;
 pub mod networks;
 pub mod operations;
 pub mod people;
+pub mod quotas;
 pub mod session;
 pub mod tokens;
 pub mod uploads;

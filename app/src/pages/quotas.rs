@@ -1,0 +1,189 @@
+//! Who may have how much, for administrators: wishes to decide about, defaults by role, every account.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use umbel_guest::QuotaRequestId;
+use umbel_guest::quota::Kind;
+
+use crate::api::quotas::{QuotaDecide, QuotaSet, quota_list};
+use crate::live::Live;
+use crate::parts::form::{Choice, TextField};
+use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::quota::{KindChoice, most_words, standing_words};
+use crate::parts::table::PageHead;
+use crate::parts::time::When;
+use crate::parts::title::Title;
+use crate::shown::{AccountQuotaShown, QuotaRequestShown, QuotasShown, RoleQuotaShown};
+
+#[component]
+pub fn QuotasPage() -> impl IntoView {
+    let (people, guests) = (Live::expect().people(), Live::expect().guests());
+    let set = ServerAction::<QuotaSet>::new();
+    let decide = ServerAction::<QuotaDecide>::new();
+    let quotas = Resource::new(
+        move || (people.get(), guests.get(), set.version().get(), decide.version().get()),
+        |_| quota_list(),
+    );
+    view! {
+        <Title text="Quotas" />
+        <PageHead title="Quotas" />
+        <Failure error=failure(decide) />
+        <Failure error=failure(set) fields=&["of", "kind", "limit"] />
+        <Transition fallback=Skeleton>
+            {move || Suspend::new(async move {
+                match quotas.await {
+                    Ok(quotas) => view! { <Quotas quotas=quotas set=set decide=decide /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Quotas(quotas: QuotasShown, set: ServerAction<QuotaSet>, decide: ServerAction<QuotaDecide>) -> impl IntoView {
+    let QuotasShown { roles, accounts, requests } = quotas;
+    let role = |role: &RoleQuotaShown| (role.role.word().to_owned(), format!("every {}", role.role.word()));
+    let account = |account: &AccountQuotaShown| (account.account.to_string(), account.name.clone());
+    let whose: Vec<(String, String)> = roles.iter().map(role).chain(accounts.iter().map(account)).collect();
+    view! {
+        <h2>"Wishes for more"</h2>
+        <Requests requests=requests decide=decide />
+        <h2>"Defaults by role"</h2>
+        <RoleTable roles=roles />
+        <h2>"Accounts"</h2>
+        <p class="meta">"Used of the limit. Where nothing else stands, the limit is the role's."</p>
+        <AccountTable accounts=accounts />
+        <SetLimit whose=whose set=set />
+    }
+    .into_any()
+}
+
+#[component]
+fn Requests(requests: Vec<QuotaRequestShown>, decide: ServerAction<QuotaDecide>) -> impl IntoView {
+    if requests.is_empty() {
+        return view! { <p class="meta">"Nobody waits for a decision."</p> }.into_any();
+    }
+    view! {
+        <table class="table cards">
+            <thead>
+                <tr>
+                    <th>"Who"</th><th>"Kind"</th><th class="number">"Wanted"</th><th>"Why"</th><th>"Since"</th>
+                    <th><span class="visually-hidden">"Actions"</span></th>
+                </tr>
+            </thead>
+            <tbody>
+                {requests.into_iter().map(|request| view! { <RequestRow request=request decide=decide /> }).collect_view()}
+            </tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn RequestRow(request: QuotaRequestShown, decide: ServerAction<QuotaDecide>) -> impl IntoView {
+    let (id, who) = (request.id, request.account_name.clone());
+    view! {
+        <tr>
+            <td data-label="Who">{request.account_name.clone()}</td>
+            <td data-label="Kind">{request.kind.title()}</td>
+            <td data-label="Wanted" class="number">{request.kind.amount(request.wanted)}</td>
+            <td data-label="Why" class="prose">{request.why.clone()}</td>
+            <td data-label="Since"><When at=request.created_at /></td>
+            <td class="row-actions">
+                <Decide request=id who=who.clone() granted=true decide=decide />
+                <Decide request=id who=who granted=false decide=decide />
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn Decide(request: QuotaRequestId, who: String, granted: bool, decide: ServerAction<QuotaDecide>) -> impl IntoView {
+    let (class, verb) = if granted { ("button primary", "Grant") } else { ("button", "Refuse") };
+    view! {
+        <ActionForm action=decide attr:class="inline">
+            <input type="hidden" name="request" value=request.to_string() />
+            <input type="hidden" name="granted" value=granted.to_string() />
+            <button class=class type="submit">
+                {verb} <span class="visually-hidden">{format!(" what {who} wants")}</span>
+            </button>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+#[component]
+fn RoleTable(roles: Vec<RoleQuotaShown>) -> impl IntoView {
+    let row = |role: RoleQuotaShown| {
+        let most = |kind: Kind| role.limits.iter().find(|limit| limit.kind == kind).map(|limit| limit.most);
+        let cells = Kind::ALL.into_iter().map(|kind| {
+            view! { <td data-label=kind.title() class="number">{most_words(kind, most(kind))}</td> }
+        });
+        view! { <tr><td data-label="Role"><strong>{role.role.word()}</strong></td>{cells.collect_view()}</tr> }
+    };
+    view! {
+        <table class="table cards">
+            <thead><tr><th>"Role"</th><KindHeads /></tr></thead>
+            <tbody>{roles.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn AccountTable(accounts: Vec<AccountQuotaShown>) -> impl IntoView {
+    let row = |account: AccountQuotaShown| {
+        let cells = account.standings.into_iter().map(|standing| {
+            view! {
+                <td data-label=standing.kind.title() class="number" title=standing.limit.why.words()>
+                    {standing_words(&standing)}
+                </td>
+            }
+        });
+        let cells = cells.collect_view();
+        view! {
+            <tr>
+                <td data-label="Name"><strong>{account.name}</strong> " " <span class="meta">{account.role.word()}</span></td>
+                {cells}
+            </tr>
+        }
+    };
+    view! {
+        <table class="table cards">
+            <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
+            <tbody>{accounts.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn KindHeads() -> impl IntoView {
+    Kind::ALL.into_iter().map(|kind| view! { <th class="number">{kind.title()}</th> }).collect_view()
+}
+
+/// Of a role or an account, one kind at a time.
+#[component]
+fn SetLimit(whose: Vec<(String, String)>, set: ServerAction<QuotaSet>) -> impl IntoView {
+    let error = failure(set);
+    view! {
+        <section class="card">
+            <h2>"Set a limit"</h2>
+            <p>"Lowered below what is used, a limit stops what is new and harms nothing."</p>
+            <ActionForm action=set attr:class="form">
+                <Choice name="of" label="Whose" options=whose chosen="user" error=error />
+                <KindChoice kinds=Kind::ALL.to_vec() error=error />
+                <TextField
+                    name="limit"
+                    label="Limit"
+                    error=error
+                    hint="A number, or none for as much as there is. Empty: an account's becomes its role's again, a role's is none."
+                />
+                <button class="button primary" type="submit">"Set"</button>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,89 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use umbel_app::AppError;
+use umbel_app::backend::Backend;
+use umbel_app::shown::{QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role};
+use umbel_guest::quota::{Kind, MOST, Said};
+use umbel_guest::{AccountId, FieldErrors, QuotaRequestId};
+
+use super::{Json, Path};
+use crate::http::caller::SignedIn;
+use crate::http::error::Problem;
+use crate::panel::Panel;
+
+/// `{"limit": {"at_most": 20}}`, `{"limit": "no_limit"}`, or `{"limit": null}`: what would hold without.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSet {
+    pub limit: Option<Said>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Asked {
+    pub request: QuotaRequestId,
+}
+
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<QuotasShown>, Problem> {
+    Ok(axum::Json(panel.quota_list(&caller).await?))
+}
+
+pub async fn mine(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<QuotaShown>, Problem> {
+    Ok(axum::Json(panel.quota_mine(&caller).await?))
+}
+
+pub async fn set_role(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((role, kind)): Path<(Role, Kind)>,
+    Json(set): Json<LimitSet>,
+) -> Result<StatusCode, Problem> {
+    let change = QuotaChange { of: QuotaOf::Role(role), kind, said: possible(set)? };
+    panel.quota_set(&caller, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn set_account(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((account, kind)): Path<(AccountId, Kind)>,
+    Json(set): Json<LimitSet>,
+) -> Result<StatusCode, Problem> {
+    let change = QuotaChange { of: QuotaOf::Account(account), kind, said: possible(set)? };
+    panel.quota_set(&caller, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn possible(set: LimitSet) -> Result<Option<Said>, Problem> {
+    match set.limit {
+        Some(Said::AtMost(most)) if most > MOST => {
+            let message = format!("At most {MOST}; no_limit is as much as there is.");
+            Err(AppError::Invalid(FieldErrors::one("limit", message)).into())
+        }
+        said => Ok(said),
+    }
+}
+
+pub async fn ask(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Json(ask): Json<QuotaWish>,
+) -> Result<(StatusCode, axum::Json<Asked>), Problem> {
+    let request = panel.quota_ask(&caller, ask).await?;
+    Ok((StatusCode::CREATED, axum::Json(Asked { request })))
+}
+
+/// `grant` or `refuse`.
+pub async fn decide(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((request, verb)): Path<(QuotaRequestId, String)>,
+) -> Result<StatusCode, Problem> {
+    let granted = match verb.as_str() {
+        "grant" => true,
+        "refuse" => false,
+        _ => return Err(AppError::not_found("action").into()),
+    };
+    panel.quota_decide(&caller, request, granted).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
