@@ -18,6 +18,7 @@ use crate::pages::guests::network::GuestNetworkPage;
 use crate::pages::guests::new::GuestNewPage;
 use crate::pages::guests::overview::GuestOverviewPage;
 use crate::pages::guests::settings::GuestSettingsPage;
+use crate::pages::guests::sharing::GuestSharingPage;
 use crate::pages::guests::show::GuestPage;
 use crate::pages::host::HostPage;
 use crate::pages::kernels::list::KernelListPage;
@@ -61,6 +62,7 @@ parts! {
     ConsolePart: GuestConsolePage,
     ActivityPart: GuestActivityPage,
     SettingsPart: GuestSettingsPage,
+    SharingPart: GuestSharingPage,
     OperationsPart: OperationListPage,
     OperationPart: OperationPage,
     GuestNetworkPart: GuestNetworkPage,
@@ -124,6 +126,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("sharing") view={Lazy::<SharingPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("settings") view={Lazy::<SettingsPart>::new()} ssr=SsrMode::Async />
                     </ParentRoute>
                     <Route path=path!("/operations") view={Lazy::<OperationsPart>::new()} ssr=SsrMode::Async />

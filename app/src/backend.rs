@@ -19,7 +19,7 @@ use crate::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
     ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
     MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -79,6 +79,13 @@ pub trait Backend: Send + Sync {
     async fn guest_memory_inside(&self, caller: &Caller, guest: GuestId) -> Result<MemoryInsideShown, AppError>;
     /// The classic example: two guests, C1 and C2, of the host's own files on one switch.
     async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError>;
+
+    /// For its owner and administrators, as what follows.
+    async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError>;
+    /// Gives exactly these rights, whatever that account had on the guest before.
+    async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError>;
+    /// One's own share may always be given back.
+    async fn share_remove(&self, caller: &Caller, guest: GuestId, account: AccountId) -> Result<(), AppError>;
 
     /// Of all guests together; for administrators.
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError>;

@@ -52,6 +52,10 @@ pub fn guest_settings(id: GuestId) -> String {
     format!("{GUESTS}/{id}/settings")
 }
 
+pub fn guest_sharing(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/sharing")
+}
+
 pub fn operation(id: OperationId) -> String {
     format!("{OPERATIONS}/{id}")
 }

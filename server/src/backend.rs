@@ -10,7 +10,7 @@ use umbel_app::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
     GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
     MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
+    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::{
     AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
@@ -87,6 +87,18 @@ impl Backend for Bare<'_> {
 
     async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
         self.guests.example_create(caller).await
+    }
+
+    async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError> {
+        self.guests.share_list(caller, guest).await
+    }
+
+    async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError> {
+        self.guests.share_put(caller, guest, draft).await
+    }
+
+    async fn share_remove(&self, caller: &Caller, guest: GuestId, account: AccountId) -> Result<(), AppError> {
+        self.guests.share_remove(caller, guest, account).await
     }
 
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {

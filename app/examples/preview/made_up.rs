@@ -146,6 +146,7 @@ pub(crate) fn panel() -> Fake {
         checks: hardware::checks(),
         series: Some(hardware::series()),
         strays: hardware::strays(),
+        shares: Vec::new(),
         guests,
         operations,
         people: vec![

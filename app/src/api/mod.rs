@@ -11,6 +11,7 @@ mod limits;
 pub mod networks;
 pub mod operations;
 pub mod quotas;
+pub mod shares;
 pub mod strays;
 pub mod tokens;
 
@@ -70,6 +71,7 @@ mod tests {
             kernels::KernelList::PATH,
             networks::ForwardAdd::PATH,
             quotas::QuotaAsk::PATH,
+            shares::SharePut::PATH,
             strays::AdoptRead::PATH,
         ] {
             assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");

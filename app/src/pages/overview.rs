@@ -3,7 +3,7 @@ use umbel_guest::PanelRight;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
 
-use super::guests::list::{GuestTable, NoGuests};
+use super::guests::list::{GuestTable, NoGuests, any_foreign};
 use crate::api::guests::GuestAct;
 use crate::api::host::overview;
 use crate::live::Live;
@@ -34,9 +34,9 @@ pub fn OverviewPage() -> impl IntoView {
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let owners = me.may(PanelRight::SeeAllGuests).await.is_ok();
+                let sees_all = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 match shown.await {
-                    Ok(shown) => view! { <Shown shown=shown act=act owners=owners /> }.into_any(),
+                    Ok(shown) => view! { <Shown shown=shown act=act sees_all=sees_all /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
@@ -45,8 +45,9 @@ pub fn OverviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, owners: bool) -> impl IntoView {
+fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, sees_all: bool) -> impl IntoView {
     let OverviewShown { guests, mut operations, agent, host } = shown;
+    let owners = sees_all || any_foreign(&guests);
     let more = operations.len() > RECENT;
     operations.truncate(RECENT);
     view! {

@@ -58,6 +58,8 @@ words! {
         GuestUndelete = "guest_undelete" "Undo deletion of guest",
         GuestPurge = "guest_purge" "Purge guest",
         GuestSysrq = "guest_sysrq" "Press SysRq key",
+        SharePut = "share_put" "Share guest",
+        ShareRemove = "share_remove" "Share guest no more",
         GuestAdopt = "guest_adopt" "Adopt guest",
         ExampleCreate = "example_create" "Create the classic example",
         ForwardAdd = "forward_add" "Forward a port",

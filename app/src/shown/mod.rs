@@ -10,6 +10,7 @@ mod metrics;
 mod network;
 mod operation;
 mod quota;
+mod share;
 mod stray;
 mod token;
 
@@ -26,6 +27,7 @@ pub use quota::{
     AccountQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown, QuotaWish, QuotasShown,
     RoleLimit, RoleQuotaShown,
 };
+pub use share::{ShareDraft, ShareShown};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
 pub use umbel_guest::Role;

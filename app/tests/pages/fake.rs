@@ -6,7 +6,8 @@ use umbel_app::shown::{
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown,
     ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown,
     NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
-    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, StrayShown, TokenDraft, TokenShown, WallShown,
+    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::{
@@ -29,6 +30,7 @@ pub(crate) struct Fake {
     pub(crate) checks: Vec<CheckShown>,
     pub(crate) networks: Vec<NetworkShown>,
     pub(crate) kernels: Vec<KernelShown>,
+    pub(crate) shares: Vec<ShareShown>,
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
     pub(crate) agent_away_since: Option<i64>,
@@ -215,6 +217,18 @@ impl Backend for Fake {
 
     async fn example_create(&self, _: &Caller) -> Result<Vec<Created>, AppError> {
         Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
+    }
+
+    async fn share_list(&self, _: &Caller, _: GuestId) -> Result<Vec<ShareShown>, AppError> {
+        Ok(self.shares.clone())
+    }
+
+    async fn share_put(&self, _: &Caller, _: GuestId, _: ShareDraft) -> Result<ShareShown, AppError> {
+        Err(AppError::not_found("account"))
+    }
+
+    async fn share_remove(&self, _: &Caller, _: GuestId, _: AccountId) -> Result<(), AppError> {
+        Err(AppError::not_found("share"))
     }
 
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {

@@ -12,9 +12,9 @@ use axum::http::{Request, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
-use umbel_app::shown::{AccountShown, GuestShown, Role};
+use umbel_app::shown::{AccountShown, GuestShown, Role, ShareShown};
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
-use umbel_guest::{Access, AccountId, Exit, Relation, Seen, Wanted};
+use umbel_guest::{Access, AccountId, Exit, GuestRight, Relation, Seen, Shares, Wanted};
 use uuid::Uuid;
 
 use fake::{Fake, caller, guest};
@@ -106,6 +106,37 @@ async fn what_an_operator_may_not_is_disabled_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_guest_is_shared_by_its_owner_and_given_back_by_the_other() {
+    let own = guest("web-1", Wanted::Stopped, Seen::Gone);
+    let rights = Shares::of([GuestRight::Power]).expect("it can be shared");
+    let share = ShareShown { account: AccountId(Uuid::from_u128(2)), name: "bob".into(), rights, created_at: 0 };
+    let path = paths::guest_sharing(own.id);
+    let backend = Fake { guests: vec![own.clone()], shares: vec![share], ..Fake::default() };
+    let (_, html) = page(backend, Some(caller(Role::User)), &path).await;
+    for part in ["see this guest, start and stop it", "/_sf/share_remove", "/_sf/share_put", "name=\"type_console\""] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+
+    let shared = GuestShown { access: Access { role: Role::User, relation: Relation::Shared(rights) }, ..own };
+    let seen = async |path: &str| {
+        let backend = Fake { guests: vec![shared.clone()], ..Fake::default() };
+        page(backend, Some(caller(Role::User)), path).await
+    };
+    let (status, html) = seen(&path).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("ada shares it with you") && html.contains("/_sf/share_remove"), "{html}");
+    assert!(
+        !html.contains("/_sf/share_put") && html.contains("Only its owner and administrators may share it."),
+        "{html}"
+    );
+    let (status, html) = seen(&paths::guest_console(shared.id)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("may read its console.") && !html.contains("console-text"), "{html}");
+    let (_, html) = seen(paths::GUESTS).await;
+    assert!(html.contains(">Owner<"), "{html}");
+}
+
+#[tokio::test]
 async fn a_role_is_changed_beside_its_name_but_not_ones_own() {
     let other =
         AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), ..caller(Role::Operator).account };
@@ -139,6 +170,7 @@ async fn every_tab_of_a_guest_is_a_page() {
         paths::guest_console(one.id),
         paths::guest_network(one.id),
         paths::guest_activity(one.id),
+        paths::guest_sharing(one.id),
         paths::guest_settings(one.id),
     ] {
         let (status, html) =

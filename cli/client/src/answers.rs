@@ -8,7 +8,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
     ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
-    Span, StrayName, UploadId, WallState, Wanted,
+    Shares, Span, StrayName, UploadId, WallState, Wanted,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -348,6 +348,15 @@ pub struct Account {
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub guests: u32,
+}
+
+/// An account that a guest is shared with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Share {
+    pub account: AccountId,
+    pub name: String,
+    pub rights: Shares,
+    pub created_at: i64,
 }
 
 /// Shown once.

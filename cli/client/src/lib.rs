@@ -34,12 +34,13 @@ mod networks;
 mod operations;
 mod people;
 mod session;
+mod shares;
 mod tokens;
 
 pub use answers::{
     Account, Adopt, AgentLink, Check, CheckState, Choice, Created, Event, FirstPassword, Forward, Guest, GuestChange,
     GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics,
-    Network, NetworkGuest, NewToken, Operation, OperationState, Said, Step, StepState, Stray, Token, Topic,
+    Network, NetworkGuest, NewToken, Operation, OperationState, Said, Share, Step, StepState, Stray, Token, Topic,
     UploadedFile, Wall,
 };
 pub use client::{Client, Socket};

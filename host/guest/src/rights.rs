@@ -204,6 +204,28 @@ impl Shares {
     }
 }
 
+/// Words with a blank between two, as rows have them.
+impl fmt::Display for Shares {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, right) in self.rights().enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { " " }, right.word())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::str::FromStr for Shares {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        let right = |word: &str| {
+            let found = GuestRight::ALL.into_iter().find(|right| right.word() == word);
+            found.ok_or_else(|| FieldError::new("rights", format!("There is no right {word}.")))
+        };
+        Self::of(text.split_whitespace().map(right).collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
 impl TryFrom<Vec<GuestRight>> for Shares {
     type Error = FieldError;
 
@@ -429,6 +451,7 @@ mod tests {
             assert!(shares.has(View) && (!shares.has(TypeConsole) || shares.has(ReadConsole)), "{shares:?}");
             let text = serde_json::to_string(&shares).expect("plain data");
             assert_eq!(serde_json::from_str::<Shares>(&text).expect("what was written"), shares);
+            assert_eq!(shares.to_string().parse(), Ok(shares));
         }
         for right in [Delete, Forwards, Share] {
             let text = format!("[\"{}\"]", right.word());

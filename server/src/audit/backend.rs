@@ -9,7 +9,8 @@ use umbel_app::shown::{
     AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings,
     KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, StrayShown, TokenDraft, TokenShown,
+    QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -157,6 +158,23 @@ impl Backend for Panel {
         let what = What::new(AuditAction::ExampleCreate, AuditKind::Guest);
         let ids = |made: &Vec<Created>| Some(made.iter().map(|c| c.guest.to_string()).collect::<Vec<_>>().join(" "));
         self.audit.create(caller, what, Bare(self).example_create(caller), ids).await
+    }
+
+    async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError> {
+        Bare(self).share_list(caller, guest).await
+    }
+
+    async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError> {
+        let rights: Vec<&str> = draft.rights.iter().map(|right| right.word()).collect();
+        let detail = format!("with {}: {}", draft.name, rights.join(" "));
+        let what = self.guest(AuditAction::SharePut, guest).await?.detail(&detail);
+        self.audit.change(caller, what, Bare(self).share_put(caller, guest, draft)).await
+    }
+
+    async fn share_remove(&self, caller: &Caller, guest: GuestId, account: AccountId) -> Result<(), AppError> {
+        let name = self.account(AuditAction::ShareRemove, account).await?.name;
+        let what = self.guest(AuditAction::ShareRemove, guest).await?.detail(&format!("with {name} {account}"));
+        self.audit.change(caller, what, Bare(self).share_remove(caller, guest, account)).await
     }
 
     async fn host_metrics(&self, caller: &Caller, span: Span) -> Result<MetricsShown, AppError> {

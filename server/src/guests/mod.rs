@@ -14,6 +14,7 @@ mod form;
 mod metrics;
 mod overview;
 mod rights;
+mod sharing;
 mod view;
 
 use tokio::task::JoinSet;

@@ -1,36 +1,51 @@
 //! How a caller stands to guests. What that lets them do, the table in [`umbel_guest::rights`] says.
 
+use std::collections::HashMap;
+
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_guest::{Access, AccountId, GuestId, GuestRight, Relation, Role};
+use umbel_guest::{Access, AccountId, GuestId, GuestRight, Relation, Role, Shares};
 
 use super::Guests;
+use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch};
+use crate::store::shares::{share_fetch, share_list_with};
 
-/// What a caller may reach.
+/// What a caller may reach, read once for many guests.
 #[derive(Clone, Debug)]
 pub struct Reach {
     role: Role,
     account: AccountId,
+    shared: HashMap<GuestId, Shares>,
 }
 
 impl Reach {
-    pub fn of(caller: &Caller) -> Self {
-        Self { role: caller.account.role, account: caller.account.id }
+    /// To that guest of that owner; without a guest, to whatever else is the owner's.
+    pub fn to(&self, owner: AccountId, guest: Option<GuestId>) -> Access {
+        let shares = guest.and_then(|guest| self.shared.get(&guest)).copied();
+        Access { role: self.role, relation: relation(owner == self.account, shares) }
     }
 
-    /// To a guest of that owner, or to whatever else is theirs.
-    pub fn to(&self, owner: AccountId) -> Access {
-        let relation = if owner == self.account { Relation::Owner } else { Relation::Stranger };
-        Access { role: self.role, relation }
+    pub fn sees(&self, owner: AccountId, guest: Option<GuestId>) -> bool {
+        self.to(owner, guest).may(GuestRight::View).is_ok()
     }
+}
 
-    pub fn sees(&self, owner: AccountId) -> bool {
-        self.to(owner).may(GuestRight::View).is_ok()
+fn relation(owns: bool, shares: Option<Shares>) -> Relation {
+    match (owns, shares) {
+        (true, _) => Relation::Owner,
+        (false, Some(shares)) => Relation::Shared(shares),
+        (false, None) => Relation::Stranger,
     }
 }
 
 impl Guests {
+    pub async fn reach(&self, caller: &Caller) -> Result<Reach, StoreError> {
+        let (role, account) = (caller.account.role, caller.account.id);
+        let shared = share_list_with(&self.parts.db, account).await?.into_iter().collect();
+        Ok(Reach { role, account, shared })
+    }
+
     /// The guest, if it is the caller's to see.
     pub async fn visible(&self, caller: &Caller, guest: GuestId) -> Result<Guest, AppError> {
         self.found(caller, guest).await.map(|(guest, _)| guest)
@@ -43,11 +58,13 @@ impl Guests {
         Ok(guest)
     }
 
-    /// The same with what the caller may do with it.
+    /// The guest, if it is the caller's to see, with what they may do with it.
     pub async fn found(&self, caller: &Caller, guest: GuestId) -> Result<(Guest, Access), AppError> {
         let missing = || AppError::not_found("guest");
         let found = guest_fetch(&self.parts.db, guest).await?.ok_or_else(missing)?;
-        let access = Reach::of(caller).to(found.owner);
+        let owns = found.owner == caller.account.id;
+        let shares = if owns { None } else { share_fetch(&self.parts.db, guest, caller.account.id).await? };
+        let access = Access { role: caller.account.role, relation: relation(owns, shares) };
         access.may(GuestRight::View).map_err(|_| missing())?;
         Ok((found, access))
     }

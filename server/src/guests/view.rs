@@ -7,14 +7,14 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, SaidShown, StepState};
 use umbel_guest::{Access, AccountId, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
 
-use super::{Guests, Reach, plain};
+use super::{Guests, plain};
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
-use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_of};
+use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_seen_by};
 use crate::store::networks::network_list;
 use crate::store::operations::{
-    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_of_owner,
+    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by,
     operation_list_under_way, operation_want_cancel,
 };
 
@@ -29,15 +29,15 @@ impl Guests {
     pub async fn list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
         let guests = match caller.may(PanelRight::SeeAllGuests) {
             Ok(()) => guest_list(&self.parts.db).await?,
-            Err(_) => guest_list_of(&self.parts.db, caller.account.id).await?,
+            Err(_) => guest_list_seen_by(&self.parts.db, caller.account.id).await?,
         };
-        let reach = Reach::of(caller);
+        let reach = self.reach(caller).await?;
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let mut under_way: HashMap<GuestId, Operation> =
             under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
         let subnets = self.subnets().await?;
         let shown = |guest: Guest| {
-            let access = reach.to(guest.owner);
+            let access = reach.to(guest.owner, Some(guest.id));
             self.shown(under_way.remove(&guest.id), guest, access, &subnets)
         };
         Ok(guests.into_iter().map(shown).collect())
@@ -139,11 +139,11 @@ impl Guests {
         let operations = match (guest, caller.may(PanelRight::SeeAllOperations)) {
             (Some(guest), _) => operation_list_of_guest(db, guest).await?,
             (None, Ok(())) => operation_list(db).await?,
-            (None, Err(_)) => operation_list_of_owner(db, caller.account.id).await?,
+            (None, Err(_)) => operation_list_seen_by(db, caller.account.id).await?,
         };
-        let reach = Reach::of(caller);
+        let reach = self.reach(caller).await?;
         let operations: Vec<Operation> =
-            operations.into_iter().filter(|operation| reach.sees(operation.owner)).collect();
+            operations.into_iter().filter(|operation| reach.sees(operation.owner, operation.guest)).collect();
         // A guest that nobody may tell of: neither it nor anything that was done to it.
         if let Some(guest) = guest
             && operations.is_empty()
@@ -155,7 +155,7 @@ impl Guests {
         Ok(operations
             .into_iter()
             .map(|operation| {
-                let (guest, access) = (of(operation.guest), reach.to(operation.owner));
+                let (guest, access) = (of(operation.guest), reach.to(operation.owner, operation.guest));
                 operation_shown(operation, guest, access)
             })
             .collect())
@@ -192,7 +192,7 @@ impl Guests {
     async fn operation(&self, caller: &Caller, id: OperationId) -> Result<(Operation, Access), AppError> {
         let missing = || AppError::not_found("operation");
         let found = operation_fetch(&self.parts.db, id).await?.ok_or_else(missing)?;
-        let access = Reach::of(caller).to(found.owner);
+        let access = self.reach(caller).await?.to(found.owner, found.guest);
         access.may(GuestRight::View).map_err(|_| missing())?;
         Ok((found, access))
     }

@@ -7,13 +7,13 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio::time::{Instant, interval_at, timeout};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::live::{MOMENT, Moment};
 use umbel_app::shown::{LiveEvent, Topic};
-use umbel_guest::{AccountId, PanelRight};
+use umbel_guest::{AccountId, GuestId, PanelRight};
 use uuid::Uuid;
 
 use super::caller::SignedIn;
@@ -34,8 +34,8 @@ const FRAME_MOST: usize = 1024;
 const PING: Duration = Duration::from_secs(20);
 /// A tab that takes nothing for so long, or answers no ping, is gone.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// How many owners are remembered before it begins again.
-const OWNERS_MOST: usize = 4096;
+/// Of how many things owner and guest are remembered before it begins again.
+const ABOUT_MOST: usize = 4096;
 
 pub async fn open(
     State(panel): State<Panel>,
@@ -54,8 +54,12 @@ pub async fn open(
         Some(made) => panel.events.listen_since(&Moment(made.to_owned())),
         None => panel.events.listen(),
     };
+    let reach = match panel.guests.reach(&caller).await {
+        Ok(reach) => reach,
+        Err(error) => return Problem(error.into()).into_response(),
+    };
     upgrade.max_message_size(FRAME_MOST).on_upgrade(async move |mut socket| {
-        let tab = Tab { owners: HashMap::new(), number: 0, panel: panel.clone(), caller };
+        let tab = Tab { about: HashMap::new(), number: 0, panel: panel.clone(), caller, reach };
         let code = tokio::select! {
             code = tab.tell(&mut socket, listener) => code,
             () = over => Some(SIGNED_OUT),
@@ -75,7 +79,6 @@ pub fn not_a_socket(rejection: &WebSocketUpgradeRejection) -> Response {
 }
 
 pub fn full() -> Response {
-    use axum::response::IntoResponse as _;
     let message = "Too many pages are open. Close some, or try again in a moment.".to_owned();
     Problem(AppError::Unavailable { message }).into_response()
 }
@@ -94,9 +97,10 @@ pub async fn close(socket: &mut WebSocket, code: u16) {
 struct Tab {
     panel: Panel,
     caller: Caller,
+    reach: Reach,
     number: u64,
-    /// Of guests and operations that were told of; also after they are gone.
-    owners: HashMap<Uuid, AccountId>,
+    /// Owner and guest of guests and operations that were told of; also after they are gone.
+    about: HashMap<Uuid, (AccountId, Option<GuestId>)>,
 }
 
 impl Tab {
@@ -145,8 +149,8 @@ impl Tab {
             Topic::People => self.caller.may(PanelRight::ManagePeople).ok().map(|()| topic),
             Topic::Guest(_) if self.caller.may(PanelRight::SeeAllGuests).is_ok() => Some(topic),
             Topic::Operation(_) if self.caller.may(PanelRight::SeeAllOperations).is_ok() => Some(topic),
-            Topic::Guest(_) | Topic::Operation(_) => match self.owner(topic).await {
-                Ok(owner) => owner.filter(|owner| Reach::of(&self.caller).sees(*owner)).map(|_| topic),
+            Topic::Guest(_) | Topic::Operation(_) => match self.about(topic).await {
+                Ok(about) => about.filter(|(owner, guest)| self.reach.sees(*owner, *guest)).map(|_| topic),
                 Err(error) => {
                     // The page asks again and meets the same database.
                     tracing::warn!(%error, "an event's owner could not be looked up");
@@ -158,14 +162,14 @@ impl Tab {
 
     /// Reads anew what the caller may do, and tells whether that has changed.
     async fn refresh(&mut self) -> bool {
-        match self.panel.accounts.again(&self.caller).await {
-            Ok(Some(fresh)) => {
-                let changed = fresh.rights != self.caller.rights;
-                self.caller = fresh;
-                changed
-            }
+        match self.read_again().await {
             // Gone or disabled: whoever watches the session ends this.
             Ok(None) => false,
+            Ok(Some((caller, reach))) => {
+                let changed = caller.rights != self.caller.rights;
+                (self.caller, self.reach) = (caller, reach);
+                changed
+            }
             Err(error) => {
                 tracing::warn!(%error, "what a tab's caller may do could not be looked at");
                 false
@@ -173,26 +177,32 @@ impl Tab {
         }
     }
 
+    async fn read_again(&self) -> Result<Option<(Caller, Reach)>, AppError> {
+        let Some(caller) = self.panel.accounts.again(&self.caller).await? else { return Ok(None) };
+        let reach = self.panel.guests.reach(&caller).await?;
+        Ok(Some((caller, reach)))
+    }
+
     /// `None` of what was gone before it was ever told of.
-    async fn owner(&mut self, topic: Topic) -> Result<Option<AccountId>, StoreError> {
+    async fn about(&mut self, topic: Topic) -> Result<Option<(AccountId, Option<GuestId>)>, StoreError> {
         let db = &self.panel.store;
-        let (id, owner) = match topic {
-            Topic::Guest(id) => (id.0, guest_fetch(db, id).await?.map(|guest| guest.owner)),
-            Topic::Operation(id) => match self.owners.get(&id.0) {
-                Some(owner) => return Ok(Some(*owner)),
-                None => (id.0, operation_fetch(db, id).await?.map(|operation| operation.owner)),
+        let (id, about) = match topic {
+            Topic::Guest(id) => (id.0, guest_fetch(db, id).await?.map(|guest| (guest.owner, Some(id)))),
+            Topic::Operation(id) => match self.about.get(&id.0) {
+                Some(about) => return Ok(Some(*about)),
+                None => (id.0, operation_fetch(db, id).await?.map(|operation| (operation.owner, operation.guest))),
             },
             Topic::Host | Topic::People | Topic::Rights(_) | Topic::Everything => return Ok(None),
         };
-        if self.owners.len() >= OWNERS_MOST {
-            self.owners.clear();
+        if self.about.len() >= ABOUT_MOST {
+            self.about.clear();
         }
-        match owner {
-            Some(owner) => {
-                self.owners.insert(id, owner);
-                Ok(Some(owner))
+        match about {
+            Some(about) => {
+                self.about.insert(id, about);
+                Ok(Some(about))
             }
-            None => Ok(self.owners.remove(&id)),
+            None => Ok(self.about.remove(&id)),
         }
     }
 }

@@ -8,7 +8,9 @@ use axum::{Extension, Router};
 use umbel_app::paths;
 use umbel_app::shown::Scope;
 
-use super::api::{audit, guests, host, kernels, networks, operations, people, quotas, session, tokens, uploads};
+use super::api::{
+    audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
+};
 use super::error::is_under;
 use super::origin::is_safe;
 use super::{console, events, health, layers, pages, sign_in};
@@ -98,6 +100,9 @@ pub fn routes() -> Vec<Route> {
         get(api("/guests/{guest}/memory"), guests::memory),
         get(api("/guests/{guest}/console"), console::open).of(Scope::Console),
         get(api("/guests/{guest}/console/log"), console::text).of(Scope::Console),
+        get(api("/guests/{guest}/shares"), shares::list),
+        put(api("/guests/{guest}/shares"), shares::put),
+        delete(api("/guests/{guest}/shares/{account}"), shares::remove),
         get(api("/operations"), operations::list),
         get(api("/operations/{operation}"), operations::fetch),
         post(api("/operations/{operation}/cancel"), operations::cancel),

@@ -13,11 +13,10 @@ use umbel_wire::agent::Refusal;
 use super::view::forward_shown;
 use super::{Networks, tell};
 use crate::error::chain;
-use crate::guests::Reach;
 use crate::host::HostError;
 use crate::quotas;
 use crate::store::guests::guest_fetch;
-use crate::store::networks::{forward_delete, forward_insert, forward_list};
+use crate::store::networks::{Forwarded, forward_delete, forward_insert, forward_list};
 
 /// Ports that one guest may have led to it.
 const MOST: usize = 32;
@@ -86,10 +85,11 @@ impl Networks {
         let parts = self.parts();
         let missing = || AppError::not_found("forwarded port");
         let there = forward_list(&parts.db, parts.host).await?;
-        let reach = Reach::of(caller);
-        let found = there.into_iter().find(|forward| forward.host_port == host_port && reach.sees(forward.owner));
+        let reach = self.guests.reach(caller).await?;
+        let sees = |forward: &Forwarded| reach.sees(forward.owner, Some(forward.guest));
+        let found = there.into_iter().find(|forward| forward.host_port == host_port && sees(forward));
         let forward = found.ok_or_else(missing)?;
-        reach.to(forward.owner).may(GuestRight::Forwards)?;
+        reach.to(forward.owner, Some(forward.guest)).may(GuestRight::Forwards)?;
         if !self.take_away(host_port).await? {
             return Err(missing());
         }

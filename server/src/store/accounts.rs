@@ -119,6 +119,13 @@ pub async fn account_set_role(on: impl Into<On<'_>>, id: AccountId, role: Role) 
     Ok(sql("account_set_role", update).bind(role.word()).bind(id).run(on).await? == 1)
 }
 
+/// What it may do has changed elsewhere; whoever holds a connection for it notices by that.
+pub async fn account_rights_changed(on: impl Into<On<'_>>, id: AccountId) -> Result<(), StoreError> {
+    let update = "UPDATE accounts SET rights = rights + 1 WHERE id = $1";
+    sql("account_rights_changed", update).bind(id).run(on).await?;
+    Ok(())
+}
+
 /// Whether there was such an account.
 pub async fn account_set_password(
     on: impl Into<On<'_>>,

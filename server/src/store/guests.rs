@@ -238,6 +238,15 @@ pub async fn guest_list_of(on: impl Into<On<'_>>, owner: AccountId) -> Result<Ve
     query.all(on).await?.iter().map(guest).collect()
 }
 
+/// Those of an account and those that are shared with it, by name.
+pub async fn guest_list_seen_by(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Guest>, StoreError> {
+    let select = select!(
+        "WHERE g.owner = $1 OR g.id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
+         ORDER BY g.name, g.id"
+    );
+    sql("guest_list_seen_by", select).bind(account).all(on).await?.iter().map(guest).collect()
+}
+
 /// The first number that none of an account's guests on a host has; `None` where all are given. Inside a
 /// transaction it stays free until the end.
 pub async fn guest_free_number(tx: &mut Tx, host: HostId, owner: AccountId) -> Result<Option<HostNumber>, StoreError> {

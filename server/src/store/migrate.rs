@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     step!(5, "0005_rights"),
     step!(6, "0006_quotas"),
     step!(7, "0007_quota_requests"),
+    step!(8, "0008_shares"),
 ];
 
 /// Brings the database to the newest version that this program knows.

@@ -33,6 +33,7 @@ pub mod query;
 pub mod quota_requests;
 pub mod quotas;
 pub mod sessions;
+pub mod shares;
 pub mod tokens;
 
 pub use db::{Db, On, Tx};

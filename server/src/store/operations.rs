@@ -162,9 +162,10 @@ pub async fn operation_list_of_guest(db: &Db, guest: GuestId) -> Result<Vec<Oper
     gather(db, "operation_list_of_guest", about!("o.guest = $1"), |query| query.bind(guest)).await
 }
 
-/// The newest 100 about an account's guests, newest first.
-pub async fn operation_list_of_owner(db: &Db, owner: AccountId) -> Result<Vec<Operation>, StoreError> {
-    gather(db, "operation_list_of_owner", about!("o.owner = $1"), |query| query.bind(owner)).await
+/// The newest 100 about an account's guests and those that are shared with it, newest first.
+pub async fn operation_list_seen_by(db: &Db, account: AccountId) -> Result<Vec<Operation>, StoreError> {
+    let which = about!("(o.owner = $1 OR o.guest IN (SELECT t.guest FROM guest_shares t WHERE t.account = $1))");
+    gather(db, "operation_list_seen_by", which, |query| query.bind(account)).await
 }
 
 /// Those that are not over, the newest first.

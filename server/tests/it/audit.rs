@@ -16,7 +16,7 @@ use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
 use umbel_server::store::operations::operation_list;
 use umbel_server::store::query::sql;
-use umbel_server::store::{Db, accounts, guests, kernels, meta, networks};
+use umbel_server::store::{Db, accounts, guests, kernels, meta, networks, shares};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -202,7 +202,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 7] = [
+const MORE_READS: [&str; 8] = [
     "/_sf/audit_list",
     "/_sf/network_list",
     "/_sf/kernel_list",
@@ -210,6 +210,7 @@ const MORE_READS: [&str; 7] = [
     "/_sf/operation_fetch",
     "/_sf/quota_mine",
     "/_sf/quota_list",
+    "/_sf/share_list",
 ];
 /// Without a token that was once good nothing is tried.
 const NOTHING_TRIED: [&str; 1] = ["/first-run"];
@@ -228,17 +229,27 @@ fn sent(path: &str, sent: Sent) -> Sent {
     }
 }
 
+/// With whom guests are shared.
+async fn shared(edge: &Edge) -> Vec<shares::Share> {
+    let mut all = Vec::new();
+    for guest in guests::guest_list(&edge.panel.store).await.expect("a list") {
+        all.extend(shares::share_list(&edge.panel.store, guest.id).await.expect("a list"));
+    }
+    all
+}
+
 /// All that the panel and its host know, but for sign-ins.
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operation_list(db).await.expect("a list"),
         accounts::account_list(db).await.expect("a list"),
         networks::network_list(db, host).await.expect("a list"),
         networks::forward_list(db, host).await.expect("a list"),
         kernels::kernel_list(db, host).await.expect("a list"),
+        shared(edge).await,
         meta::panel_fetch(db, meta::Key::KernelChoice).await.expect("a word"),
         edge.test.host.dump(),
     )

@@ -19,6 +19,7 @@ mod real_host;
 mod reconciler;
 mod serve;
 mod sessions;
+mod sharing;
 mod sign_in;
 mod store;
 mod tokens;

@@ -1,12 +1,12 @@
-//! Every route, asked by everybody: nobody, strangers, an operator, the owner, an administrator, and programs with tokens
-//! that are not good for it.
+//! Every route, asked by everybody: nobody, strangers, people with whom it is shared, an operator,
+//! the owner, an administrator, and programs with tokens that are not good for it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use reqwest::Method;
-use umbel_app::shown::{Role, Scope};
+use umbel_app::shown::{Role, Scope, ShareDraft};
 use umbel_client::Client;
-use umbel_guest::{AccountId, GuestId, OperationId};
+use umbel_guest::{AccountId, GuestId, GuestRight, OperationId};
 use umbel_server::http::router::routes;
 use umbel_server::store::operations::operation_list;
 
@@ -34,114 +34,140 @@ pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_m
 /// Of what is being purged: 409, or 404 already.
 const GOING: u16 = 0;
 
-pub(crate) type Row = (Method, &'static str, Sent, [u16; 5]);
+pub(crate) type Row = (Method, &'static str, Sent, [u16; 7]);
 
-/// Status for nobody, a stranger, an operator, the owner, an administrator, in this order. `{guest}` is the
-/// owner's, `{operation}` one of it, `{account}` another person's. A teacher is a stranger too.
+/// Status for nobody, a stranger, one who may see the guest, one with all rights that can be shared, an
+/// operator, the owner, an administrator, in this order. `{guest}` is the owner's, `{operation}` one of it,
+/// `{account}` another person's. A teacher is a stranger too.
 pub(crate) fn table() -> Vec<Row> {
     let mut rows = vec![
-        (GET, "/healthz", Nothing, [200, 200, 200, 200, 200]),
-        (GET, "/readyz", Nothing, [200, 200, 200, 200, 200]),
-        (GET, "/sign-in", Nothing, [200, 303, 303, 303, 303]),
-        (GET, "/first-run", Nothing, [404, 404, 404, 404, 404]),
-        (POST, "/first-run", Form("token=x"), [404, 404, 404, 404, 404]),
-        (GET, "/account/password", Nothing, [303, 200, 200, 200, 200]),
-        (POST, "/account/password", Form(""), [303, 422, 422, 422, 422]),
+        (GET, "/healthz", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (GET, "/readyz", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (GET, "/sign-in", Nothing, [200, 303, 303, 303, 303, 303, 303]),
+        (GET, "/first-run", Nothing, [404, 404, 404, 404, 404, 404, 404]),
+        (POST, "/first-run", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/account/password", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (POST, "/account/password", Form(""), [303, 422, 422, 422, 422, 422, 422]),
         // Asked without an upgrade.
-        (GET, "/events", Nothing, [401, 426, 426, 426, 426]),
-        (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 426, 426, 426]),
-        (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 200, 200, 200]),
-        (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200]),
+        (GET, "/events", Nothing, [401, 426, 426, 426, 426, 426, 426]),
+        (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 403, 426, 426, 426, 426]),
+        (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 403, 200, 200, 200, 200]),
+        (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
             POST,
             "/api/v1/session/password",
             Json(r#"{"password_old":"","password":"","password_again":""}"#),
-            [401, 422, 422, 422, 422],
+            [401, 422, 422, 422, 422, 422, 422],
         ),
-        (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200, 200]),
-        (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422, 422]),
-        (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200, 200]),
-        (GET, "/api/v1/guests/{guest}", Nothing, [401, 404, 200, 200, 200]),
-        (PATCH, "/api/v1/guests/{guest}", Json("{}"), [401, 404, 403, 200, 200]),
+        (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422, 422, 422, 422]),
+        (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        (PATCH, "/api/v1/guests/{guest}", Json("{}"), [401, 404, 403, 200, 403, 200, 200]),
         // Nothing is deleted yet.
-        (POST, "/api/v1/guests/{guest}/undelete", Nothing, [401, 404, 403, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 409, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 403, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 409, 409, 409]),
-        (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200]),
-        (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200, 200]),
-        (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 403, 409, 409]),
-        (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 200]),
-        (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 201]),
-        (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 204]),
-        (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 403, 200]),
-        (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200, 200]),
-        (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422, 422]),
-        (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404, 404]),
-        (GET, "/api/v1/host", Nothing, [401, 403, 403, 403, 200]),
-        (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 403, 200]),
-        (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 403, 204, 204]),
-        (GET, "/api/v1/guests/{guest}/metrics", Nothing, [401, 404, 200, 200, 200]),
-        (GET, "/api/v1/guests/{guest}/memory", Nothing, [401, 404, 200, 200, 200]),
-        (GET, "/api/v1/strays", Nothing, [401, 403, 403, 403, 200]),
-        (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 403, 200]),
+        (POST, "/api/v1/guests/{guest}/undelete", Nothing, [401, 404, 403, 403, 403, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 403, 409, 403, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (GET, "/api/v1/guests/{guest}/shares", Nothing, [401, 404, 403, 403, 403, 200, 200]),
+        (
+            PUT,
+            "/api/v1/guests/{guest}/shares",
+            Json(r#"{"name":"carl","rights":["power"]}"#),
+            [401, 404, 403, 403, 403, 200, 200],
+        ),
+        // Whoever comes first takes it away.
+        (DELETE, "/api/v1/guests/{guest}/shares/{account}", Nothing, [401, 404, 403, 403, 403, 204, 404]),
+        (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 403, 403, 403, 409, 409]),
+        (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
+        (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 403, 403, 204]),
+        (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422, 422, 422, 422]),
+        (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/host", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (POST, "/api/v1/guests/{guest}/sysrq", Json(r#"{"key":"sync"}"#), [401, 404, 403, 204, 403, 204, 204]),
+        (GET, "/api/v1/guests/{guest}/metrics", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}/memory", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/strays", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 403, 403, 403, 200]),
         // Of an image that isn't there.
-        (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 403, 404]),
-        (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200, 200]),
+        (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 403, 403, 403, 404]),
+        (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         // The guest is plugged into nothing.
-        (POST, "/api/v1/networks/forwards", Json(r#"{"guest":"{guest}","guest_port":22}"#), [401, 404, 403, 422, 422]),
-        (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404, 404]),
-        (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200, 200]),
-        (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 403, 422]),
+        (
+            POST,
+            "/api/v1/networks/forwards",
+            Json(r#"{"guest":"{guest}","guest_port":22}"#),
+            [401, 404, 403, 403, 403, 422, 422],
+        ),
+        (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 403, 403, 403, 422]),
         (
             PUT,
             "/api/v1/settings/kernels",
             Json(r#"{"choice":"everyone","upload":"administrators"}"#),
-            [401, 403, 403, 403, 204],
+            [401, 403, 403, 403, 403, 403, 204],
         ),
-        (PATCH, "/api/v1/kernels/{kernel}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 403, 204]),
-        (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 403, 409]),
-        (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 403, 201]),
-        (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 404]),
-        (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404, 404]),
-        (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 200]),
-        (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200]),
-        (PUT, "/api/v1/quotas/roles/{role}/{kind}", Json(r#"{"limit":{"at_most":20}}"#), [401, 403, 403, 403, 204]),
-        (PUT, "/api/v1/quotas/accounts/{account}/{kind}", Json(r#"{"limit":null}"#), [401, 403, 403, 403, 204]),
+        (PATCH, "/api/v1/kernels/{kernel}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 403, 403, 403, 204]),
+        (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 403, 403, 403, 201]),
+        (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (
+            PUT,
+            "/api/v1/quotas/roles/{role}/{kind}",
+            Json(r#"{"limit":{"at_most":20}}"#),
+            [401, 403, 403, 403, 403, 403, 204],
+        ),
+        (
+            PUT,
+            "/api/v1/quotas/accounts/{account}/{kind}",
+            Json(r#"{"limit":null}"#),
+            [401, 403, 403, 403, 403, 403, 204],
+        ),
         // Administrators have no limit.
         (
             POST,
             "/api/v1/quotas/requests",
-            Json(r#"{"kind":"guests","wanted":30,"why":"a class"}"#),
-            [401, 201, 201, 201, 409],
+            Json(r#"{"kind":"guests","wanted":200,"why":"a class"}"#),
+            [401, 201, 201, 201, 201, 201, 409],
         ),
-        (POST, "/api/v1/quotas/requests/{request}/{verb}", Nothing, [401, 403, 403, 403, 404]),
-        (GET, "/", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/guests", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/guests/new", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/guests/adopt", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/networks", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/kernels", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/host", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/doctor", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/operations", Nothing, [303, 200, 200, 200, 200]),
-        (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200, 200]),
-        (GET, "/audit", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 200]),
-        (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 200]),
-        (GET, "/people", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/quotas", Nothing, [303, 403, 403, 403, 200]),
-        (GET, "/account", Nothing, [303, 200, 200, 200, 200]),
+        (POST, "/api/v1/quotas/requests/{request}/{verb}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (GET, "/", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/guests", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/guests/new", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/console", Nothing, [303, 404, 403, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/sharing", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/adopt", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/networks", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/kernels", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/host", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/doctor", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/operations", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/operations/{operation}", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/audit", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/quotas", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/account", Nothing, [303, 200, 200, 200, 200, 200, 200]),
     ];
-    let every_one = [401, 200, 200, 200, 200];
-    let owners = [401, 404, 403, 200, 200];
-    let seen = [401, 404, 200, 200, 200];
-    let administrators = [401, 403, 403, 403, 200];
+    let every_one = [401, 200, 200, 200, 200, 200, 200];
+    let owners = [401, 404, 403, 200, 403, 200, 200];
+    let seen = [401, 404, 200, 200, 200, 200, 200];
+    let administrators = [401, 403, 403, 403, 403, 403, 200];
     rows.extend([
         (POST, "/_sf/account_me", Form(""), every_one),
         (POST, "/_sf/account_list", Form(""), administrators),
@@ -153,64 +179,67 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/quota_mine", Form(""), every_one),
         (POST, "/_sf/quota_list", Form(""), administrators),
         (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),
-        (POST, "/_sf/quota_ask", Form("kind=memory&wanted=99999"), [401, 200, 200, 200, 409]),
-        (POST, "/_sf/quota_decide", Form("request={request}&granted=false"), [401, 403, 403, 403, 404]),
+        (POST, "/_sf/quota_ask", Form("kind=memory&wanted=99999"), [401, 200, 200, 200, 200, 200, 409]),
+        (POST, "/_sf/quota_decide", Form("request={request}&granted=false"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/session_list", Form(""), every_one),
-        (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404, 404]),
+        (POST, "/_sf/session_end", Form("session=none"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/token_list", Form(""), every_one),
-        (POST, "/_sf/token_create", Form("name=&days=0"), [401, 422, 422, 422, 422]),
-        (POST, "/_sf/token_remove", Form("token=none"), [401, 404, 404, 404, 404]),
+        (POST, "/_sf/token_create", Form("name=&days=0"), [401, 422, 422, 422, 422, 422, 422]),
+        (POST, "/_sf/token_remove", Form("token=none"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/overview", Form(""), every_one),
         (POST, "/_sf/guest_list", Form(""), every_one),
         (POST, "/_sf/guest_choices", Form(""), every_one),
-        (POST, "/_sf/guest_create", Form("name="), [401, 422, 422, 422, 422]),
+        (POST, "/_sf/guest_create", Form("name="), [401, 422, 422, 422, 422, 422, 422]),
         (POST, "/_sf/guest_fetch", Form("guest={guest}"), seen),
         (POST, "/_sf/guest_rename", Form("guest={guest}&name=web"), owners),
         (
             POST,
             "/_sf/guest_reconfigure",
             Form("guest={guest}&kernel=debian-6.1&memory_mib=128&restart_policy=never"),
-            [401, 404, 403, 409, 409],
+            [401, 404, 403, 409, 403, 409, 409],
         ),
-        (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 403, 409, 409]),
-        (POST, "/_sf/guest_purge", Form("guest={guest}&name=other"), [401, 404, 422, 422, 422]),
-        (POST, "/_sf/guest_console_tail", Form("guest={guest}&lines=5"), seen),
+        (POST, "/_sf/guest_act", Form("guest={guest}&action=undelete"), [401, 404, 403, 403, 403, 409, 409]),
+        (POST, "/_sf/guest_purge", Form("guest={guest}&name=other"), [401, 404, 422, 422, 422, 422, 422]),
+        (POST, "/_sf/guest_console_tail", Form("guest={guest}&lines=5"), [401, 404, 403, 200, 200, 200, 200]),
         (POST, "/_sf/guest_limit", Form("guest={guest}&cpu_percent=50"), owners),
         (POST, "/_sf/guest_set_autostart", Form("guest={guest}&autostart=false"), owners),
         (POST, "/_sf/guest_sysrq", Form("guest={guest}&key=sync"), owners),
         (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), seen),
         (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), seen),
+        (POST, "/_sf/share_list", Form("guest={guest}"), [401, 404, 403, 403, 403, 200, 200]),
+        (POST, "/_sf/share_put", Form("guest={guest}&name=carl&power=true"), [401, 404, 403, 403, 403, 200, 200]),
+        (POST, "/_sf/share_remove", Form("guest={guest}&account={account}"), [401, 404, 403, 403, 403, 200, 404]),
         (POST, "/_sf/host_fetch", Form(""), administrators),
         (POST, "/_sf/host_metrics", Form("span=day"), administrators),
         (POST, "/_sf/stray_list", Form(""), administrators),
         (POST, "/_sf/adopt_read", Form("command_line=mem"), administrators),
-        (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 403, 404]),
+        (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/network_list", Form(""), every_one),
-        (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 403, 422, 422]),
-        (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404, 404]),
+        (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 403, 403, 403, 422, 422]),
+        (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/kernel_list", Form(""), every_one),
         (POST, "/_sf/upload_begin", Form(""), administrators),
-        (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 403, 422]),
+        (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 403, 403, 403, 422]),
         (POST, "/_sf/kernel_set_retired", Form("kernel={kernel}&retired=false"), administrators),
         (POST, "/_sf/kernel_set_note", Form("kernel={kernel}&note=ours"), administrators),
-        (POST, "/_sf/kernel_remove", Form("kernel={kernel}"), [401, 403, 403, 403, 409]),
+        (POST, "/_sf/kernel_remove", Form("kernel={kernel}"), [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/_sf/kernel_set_settings", Form("choice=everyone&upload=administrators"), administrators),
         (POST, "/_sf/example_create", Form(""), every_one),
-        (POST, "/api/v1/example", Nothing, [401, 202, 202, 202, 202]),
+        (POST, "/api/v1/example", Nothing, [401, 202, 202, 202, 202, 202, 202]),
         (POST, "/_sf/operation_list", Form(""), every_one),
         (POST, "/_sf/operation_fetch", Form("operation={operation}"), seen),
-        (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 403, 409, 409]),
+        (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 403, 403, 403, 409, 409]),
         // These come last: they take away what the others ask for.
-        (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 403, 202, 409]),
-        (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 409, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 409, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/shut-down", Nothing, [401, 404, 409, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/kill", Nothing, [401, 404, 409, 409, 409]),
-        (POST, "/api/v1/guests/{guest}/purge", Nothing, [401, 404, 403, 202, GOING]),
-        (POST, "/api/v1/session", Json(r#"{"name":"nemo","password":"wrong"}"#), [422, 422, 422, 422, 422]),
-        (DELETE, "/api/v1/session", Nothing, [401, 204, 204, 204, 204]),
-        (POST, "/sign-in", Form("name=nobody&password=wrong"), [422, 422, 422, 422, 422]),
-        (POST, "/sign-out", Nothing, [303, 303, 303, 303, 303]),
+        (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 403, 403, 403, 202, 409]),
+        (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/shut-down", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/kill", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/purge", Nothing, [401, 404, 403, 403, 403, 202, GOING]),
+        (POST, "/api/v1/session", Json(r#"{"name":"nemo","password":"wrong"}"#), [422, 422, 422, 422, 422, 422, 422]),
+        (DELETE, "/api/v1/session", Nothing, [401, 204, 204, 204, 204, 204, 204]),
+        (POST, "/sign-in", Form("name=nobody&password=wrong"), [422, 422, 422, 422, 422, 422, 422]),
+        (POST, "/sign-out", Nothing, [303, 303, 303, 303, 303, 303, 303]),
     ]);
     rows
 }
@@ -275,11 +304,17 @@ both! {
         let operations = operation_list(&fresh.db).await.expect("a list");
         let operation = operations.first().expect("it was created").id;
         let fill = |text: &str| fill(text, guest, operation, carl.account.id);
-        for (name, role) in [("oda", Role::Operator), ("theo", Role::Teacher)] {
+        for (name, role) in
+            [("oda", Role::Operator), ("theo", Role::Teacher), ("vera", Role::User), ("mona", Role::User)]
+        {
             edge.give_password(&account(&fresh.db, name, role).await, false).await;
         }
+        for (name, rights) in [("vera", &[][..]), ("mona", &GuestRight::SHAREABLE[..])] {
+            let draft = ShareDraft { name: name.into(), rights: rights.to_vec() };
+            edge.test.guests.share_put(&edge.test.anna, guest, draft).await.expect("the owner shares");
+        }
         let mut everybody: Vec<(&str, Client, usize)> = vec![("nobody", edge.client(), 0)];
-        for (name, column) in [("berta", 1), ("theo", 1), ("oda", 2), ("anna", 3), ("root", 4)] {
+        for (name, column) in [("berta", 1), ("theo", 1), ("vera", 2), ("mona", 3), ("oda", 4), ("anna", 5), ("root", 6)] {
             everybody.push((name, edge.signed_in(name).await, column));
         }
         let tokens = tokens_of(&edge).await;

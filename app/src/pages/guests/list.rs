@@ -3,7 +3,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::query_signal_with_options;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
-use umbel_guest::{Action, PanelRight};
+use umbel_guest::{Action, PanelRight, Relation};
 
 use crate::api::guests::{GuestAct, guest_list};
 use crate::live::Live;
@@ -51,10 +51,11 @@ pub fn GuestListPage() -> impl IntoView {
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let owners = me.may(PanelRight::SeeAllGuests).await.is_ok();
+                let sees_all = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 match guests.await {
                     Ok(guests) if guests.is_empty() => view! { <NoGuests /> }.into_any(),
                     Ok(guests) => {
+                        let owners = sees_all || any_foreign(&guests);
                         view! {
                             <NoMatch guests=guests.clone() filter=filter />
                             <GuestTable guests=guests act=act owners=owners filter=filter />
@@ -142,6 +143,11 @@ fn ConsoleLink(guest: GuestShown) -> impl IntoView {
         }
         .into_any(),
     }
+}
+
+/// Whether any of them is another's.
+pub fn any_foreign(guests: &[GuestShown]) -> bool {
+    guests.iter().any(|guest| guest.access.relation != Relation::Owner)
 }
 
 /// Whether a row stays when `filter` was typed: part of its name, state, image, owner or note.

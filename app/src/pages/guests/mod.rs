@@ -7,4 +7,5 @@ pub mod new;
 pub mod overview;
 pub mod rescue;
 pub mod settings;
+pub mod sharing;
 pub mod show;

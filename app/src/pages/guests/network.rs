@@ -1,7 +1,7 @@
 //! How a guest is reached.
 
 use leptos::prelude::*;
-use umbel_guest::{Attachment, GuestRight};
+use umbel_guest::{Attachment, GuestRight, Relation};
 
 use super::choices::network_words;
 use super::show::GuestContext;
@@ -57,6 +57,7 @@ fn Plugged(
         ),
     };
     let plugged = guest.network != Attachment::None;
+    let known = network.is_some() || !matches!(guest.access.relation, Relation::Shared(_));
     let (subnet, gateway, forwards) = match network {
         Some(network) => (network.subnet, network.gateway, network.forwards),
         None => (None, None, Vec::new()),
@@ -81,7 +82,8 @@ fn Plugged(
             <a href=paths::guest_settings(guest.id)>"Change it"</a>
         </p>
         <h2>"Ports of this host that lead to it"</h2>
-        <ForwardTable forwards=forwards remove=remove denied=denied of_one=true />
+        // Of a network that isn't ours to see, nothing is known: none listed would not mean none.
+        {known.then(|| view! { <ForwardTable forwards=forwards remove=remove denied=denied of_one=true /> })}
         <ForwardForm guests=guests add=add refused=refused />
     }
     .into_any()

@@ -88,6 +88,7 @@ fn GuestHead(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
             <A href=paths::guest_console(id)>"Console"</A>
             <A href=paths::guest_network(id)>"Network"</A>
             <A href=paths::guest_activity(id)>"Activity"</A>
+            <A href=paths::guest_sharing(id)>"Sharing"</A>
             <A href=paths::guest_settings(id)>"Settings"</A>
         </nav>
     }

@@ -9,6 +9,7 @@ pub mod operations;
 pub mod people;
 pub mod quotas;
 pub mod session;
+pub mod shares;
 pub mod tokens;
 pub mod uploads;
 

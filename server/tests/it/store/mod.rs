@@ -4,3 +4,4 @@ mod accounts;
 mod db;
 mod kernels;
 mod networks;
+mod shares;
