@@ -13,7 +13,13 @@ pub fn GuestConsolePage() -> impl IntoView {
     // For those without scripts only, so it is not asked for again.
     let tail = Resource::new(
         move || context.id.get(),
-        |id| async move { guest_console_tail(id.ok_or_else(|| missing("guest"))?, 200).await },
+        move |id| async move {
+            // Asked only where it may be: a refusal that nobody waits for would be the page's status, or not.
+            match context.guest.await {
+                Ok(guest) if guest.may(Action::ReadConsole).is_err() => Ok(String::new()),
+                _ => guest_console_tail(id.ok_or_else(|| missing("guest"))?, 200).await.map(|tail| tail.text),
+            }
+        },
     );
     view! {
         <Transition>
@@ -23,7 +29,7 @@ pub fn GuestConsolePage() -> impl IntoView {
                 if let Some(why) = denied {
                     return Some(view! { <p class="notice">{why.to_string()}</p> }.into_any());
                 }
-                let text = tail.await.map(|tail| tail.text);
+                let text = tail.await;
                 context.id.get().filter(|_| text.is_ok()).map(|id| view! {
                     <Terminal guest=id />
                     <section class="without-scripts">
