@@ -3,8 +3,8 @@
 //! ```text
 //! deploy/site.sh && cargo run -p umbel-app --features ssr --example preview
 //! ```
-//! It listens on 127.0.0.1:8090 and takes the site of `$CARGO_TARGET_DIR`; `/empty/…` sets a cookie
-//! with which the panel has no guest yet, `/full/…` takes it away again.
+//! It listens on 127.0.0.1:8090, or on the address after `--`, and takes the site of `$CARGO_TARGET_DIR`;
+//! `/empty/…` sets a cookie with which the panel has no guest yet, `/full/…` takes it away again.
 
 #[path = "../../tests/pages/fake.rs"]
 mod fake;
@@ -48,9 +48,13 @@ async fn main() -> std::io::Result<()> {
                 None => answer(request, false).await,
             }
         });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8090").await?;
+    let listener = tokio::net::TcpListener::bind(address()).await?;
     println!("http://{}", listener.local_addr()?);
     axum::serve(listener, router).await
+}
+
+fn address() -> String {
+    std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".into())
 }
 
 fn chosen(what: &str) -> Response {
@@ -81,7 +85,8 @@ async fn answer(request: Request, function: bool) -> Response {
 fn with_policy(headers: &mut HeaderMap, nonce: &str) {
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self' ws://127.0.0.1:8090; form-action 'self'"
+         img-src 'self' data:; font-src 'self'; connect-src 'self' ws://{}; form-action 'self'",
+        address()
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
