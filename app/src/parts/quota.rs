@@ -30,7 +30,7 @@ fn QuotaRow(standing: Standing) -> impl IntoView {
             <td data-label="Kind">{kind.title()}</td>
             <td data-label="Used" class="number">{kind.amount(used)}</td>
             <td data-label="Limit" class="number">
-                {most_words(kind, limit.most)}
+                <span class="amount">{most_words(kind, limit.most)}</span>
                 {limit.most.map(|most| view! { <Used label=kind.title() used=used total=most /> })}
             </td>
             <td data-label="Why" class="meta">{limit.why.words()}</td>
