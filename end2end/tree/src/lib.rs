@@ -1,12 +1,14 @@
 //! Holds the house to what is said of it. Each module is a few tests that read the tree: [`arrows`]
 //! who may know whom, [`files`] their size and what they must not name, [`migrations`] that both
-//! engines get the same schema, [`docs`] that what is written leads somewhere.
+//! engines get the same schema, [`docs`] that what is written leads somewhere, [`threats`] that each
+//! defence is shown by something.
 #![cfg(test)]
 
 mod arrows;
 mod docs;
 mod files;
 mod migrations;
+mod threats;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
