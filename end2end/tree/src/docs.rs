@@ -1,6 +1,6 @@
-//! What README.md and docs/ name is there: files, functions, targets of make.
+//! What README.md and docs/ name is there: files, functions, targets of make, requests of the API.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use crate::{root, text, tracked};
@@ -100,6 +100,56 @@ fn every_target_of_make_is_one() {
             assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{page}: make {target}");
         }
     }
+}
+
+/// As the router spells them: `GET /api/v1/guests/{guest}`.
+fn requests() -> BTreeSet<String> {
+    let (router, addresses) =
+        (text("server/src/http/router.rs").expect("Rust"), text("app/src/paths.rs").expect("Rust"));
+    let constant = |line: &str| {
+        let (name, value) = line.strip_prefix("pub const ")?.split_once(": &str = \"")?;
+        Some((format!("paths::{name}"), value.strip_suffix("\";")?.to_owned()))
+    };
+    let constants: BTreeMap<String, String> = addresses.lines().filter_map(constant).collect();
+    let mut requests = BTreeSet::new();
+    for line in router.lines().map(str::trim) {
+        let Some((method, rest)) = line.split_once('(') else { continue };
+        if !["get", "post", "put", "patch", "delete"].contains(&method) {
+            continue;
+        }
+        let path = match (rest.strip_prefix("api(\""), rest.strip_prefix('"')) {
+            (Some(path), _) => format!("/api/v1{}", path.split('"').next().unwrap_or_default()),
+            (_, Some(path)) => path.split('"').next().unwrap_or_default().to_owned(),
+            _ => rest.split(',').next().and_then(|name| constants.get(name)).cloned().unwrap_or_default(),
+        };
+        requests.insert(format!("{} {path}", method.to_uppercase()));
+    }
+    let actions = text("server/src/http/api/guests.rs").expect("Rust");
+    let words = actions.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Action::"));
+    requests.extend(words.map(|(word, _)| format!("POST /api/v1/guests/{{guest}}/{word}")));
+    requests
+}
+
+/// `GET /guests/{guest}`, with or without what stands before all of them; arguments don't count.
+#[test]
+fn every_request_is_one_of_the_routers() {
+    let requests = requests();
+    assert!(requests.len() > 50 && requests.contains("POST /api/v1/guests/{guest}/start"), "{requests:?}");
+    let mut lost = Vec::new();
+    for (page, text) in pages() {
+        for span in spans(&text) {
+            let Some((method, path)) = span.split_once(' ') else { continue };
+            let path = path.split(['?', ' ']).next().unwrap_or_default();
+            if !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method) || !path.starts_with('/') {
+                continue;
+            }
+            let is_there = |path: String| requests.contains(&format!("{method} {path}"));
+            if !is_there(path.to_owned()) && !is_there(format!("/api/v1{path}")) {
+                lost.push(format!("{page} names {span}"));
+            }
+        }
+    }
+    assert_eq!(lost, Vec::<String>::new());
 }
 
 #[test]
