@@ -29,6 +29,8 @@ pub const EVENTS: &str = "/events";
 /// Server functions are registered under here.
 pub const SERVER_FN: &str = "/_sf";
 pub const API: &str = "/api/v1";
+/// Figures for Prometheus.
+pub const METRICS: &str = "/metrics";
 /// All rows as a file (`?format=csv` or `jsonl`, and what [`AUDIT`] takes but `before`).
 pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 

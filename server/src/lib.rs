@@ -21,6 +21,7 @@ pub mod identity;
 pub mod inherited;
 pub mod kernels;
 pub mod logs;
+pub mod metrics;
 pub mod networks;
 pub mod operations;
 pub mod panel;

@@ -17,12 +17,13 @@ use crate::guests::Guests;
 use crate::http::cookies::Cookies;
 use crate::http::origin::Origins;
 use crate::kernels::Kernels;
+use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::quotas::Quotas;
 use crate::store::Db;
 
 /// WebSockets open at once, events and consoles together: each holds a descriptor or three.
-const SOCKETS: usize = 1024;
+pub(crate) const SOCKETS: usize = 1024;
 /// Requests that are being answered at once; the next ones wait for a turn.
 const REQUESTS: usize = 256;
 
@@ -36,6 +37,7 @@ pub struct Panel {
     pub accounts: Accounts,
     pub consoles: Consoles,
     pub audit: Audit,
+    pub metrics: Metrics,
     pub store: Db,
     pub events: Events,
     pub clock: Clock,
@@ -54,6 +56,7 @@ impl Panel {
     pub fn new(guests: Guests, accounts: Accounts, origins: Origins) -> Self {
         Self {
             audit: Audit::new(guests.parts.db.clone(), guests.parts.clock.clone()),
+            metrics: Metrics::new(guests.parts.clock.now()),
             store: guests.parts.db.clone(),
             events: guests.parts.events.clone(),
             clock: guests.parts.clock.clone(),

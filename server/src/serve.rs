@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::guests::Guests;
 use crate::host::Agent;
+use crate::http::metrics;
 use crate::http::router::router;
 use crate::http::serve::{Certificate, CertificateError, Entrance};
 use crate::identity::{self, IdentityError};
@@ -80,6 +81,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let layout = Layout::new(&config.data, &config.run)?;
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
+    let for_metrics = config.metrics_listen.map(listen_at).transpose()?;
     let _lock = lock(&layout)?;
     let tls = match &config.tls {
         Some(certificate) => Some(certificate.load().await?),
@@ -102,6 +104,16 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let panel = Panel::new(guests, accounts, config.origins(address));
     panel.audit.settle_earlier().await?;
     tasks.spawn(panel.audit.keep(config.audit_days));
+    if let Some(listener) = for_metrics {
+        listener.set_nonblocking(true).map_err(StartError::Serve)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Serve)?;
+        let (panel, drain) = (panel.clone(), panel.drain.clone());
+        tasks.spawn(async move {
+            if let Err(error) = metrics::serve(listener, panel, drain).await {
+                tracing::error!(%error, "metrics_listen is answered no more");
+            }
+        });
+    }
     say_ready(&panel).await?;
     let sockets = panel.sockets.available_permits();
     tasks.spawn({
@@ -126,6 +138,10 @@ fn listen(listen: SocketAddr) -> Result<TcpListener, StartError> {
     if let Some(listener) = inherited::listener()? {
         return Ok(listener);
     }
+    listen_at(listen)
+}
+
+fn listen_at(listen: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(listen).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EADDRINUSE) => {
             let port = listen.port().checked_add(1).unwrap_or(8080);

@@ -19,6 +19,12 @@ impl Client {
         self.plain(Method::GET, "/readyz").done().await.map(drop)
     }
 
+    /// `/metrics`: figures in the text exposition format of Prometheus.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let bytes = self.plain(Method::GET, "/metrics").bytes().await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Waits until the panel can work.
     pub async fn until_ready(&self, patience: Duration) -> Result<(), Error> {
         let end = Instant::now() + patience;

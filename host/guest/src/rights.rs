@@ -140,10 +140,12 @@ pub enum PanelRight {
     SeeAllGuests,
     SeeAllNetworks,
     SeeAllOperations,
+    /// Figures of everybody's guests together, without names.
+    ReadMetrics,
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ManagePeople,
         Self::ReadAudit,
         Self::SeeHost,
@@ -154,6 +156,7 @@ impl PanelRight {
         Self::SeeAllGuests,
         Self::SeeAllNetworks,
         Self::SeeAllOperations,
+        Self::ReadMetrics,
     ];
 
     /// After “may”.
@@ -169,6 +172,7 @@ impl PanelRight {
             Self::SeeAllGuests => "see everybody's guests",
             Self::SeeAllNetworks => "see everybody's networks",
             Self::SeeAllOperations => "see everybody's activity",
+            Self::ReadMetrics => "read the metrics",
         }
     }
 }
@@ -289,7 +293,13 @@ fn on_panel(role: Role, right: PanelRight) -> bool {
     match (role, right) {
         (Role::Administrator, _) | (_, PanelRight::CreateGuests) => true,
         (Role::Operator, right) => {
-            matches!(right, PanelRight::SeeAllGuests | PanelRight::SeeAllNetworks | PanelRight::SeeAllOperations)
+            matches!(
+                right,
+                PanelRight::SeeAllGuests
+                    | PanelRight::SeeAllNetworks
+                    | PanelRight::SeeAllOperations
+                    | PanelRight::ReadMetrics
+            )
         }
         (Role::Teacher | Role::User, _) => false,
     }
@@ -388,7 +398,7 @@ mod tests {
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 10] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 11] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
         (PanelRight::SeeHost, [true, false, false, false]),
@@ -399,6 +409,7 @@ mod tests {
         (PanelRight::SeeAllGuests, [true, true, false, false]),
         (PanelRight::SeeAllNetworks, [true, true, false, false]),
         (PanelRight::SeeAllOperations, [true, true, false, false]),
+        (PanelRight::ReadMetrics, [true, true, false, false]),
     ];
 
     const ROLES: [Role; 4] = [Role::Administrator, Role::Operator, Role::Teacher, Role::User];

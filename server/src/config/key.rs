@@ -21,11 +21,12 @@ pub enum Key {
     BootS,
     MemoryPercent,
     AuditDays,
+    MetricsListen,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -41,6 +42,7 @@ impl Key {
         Self::BootS,
         Self::MemoryPercent,
         Self::AuditDays,
+        Self::MetricsListen,
         Self::User,
     ];
 
@@ -61,6 +63,7 @@ impl Key {
             Self::BootS => "boot_s",
             Self::MemoryPercent => "memory_percent",
             Self::AuditDays => "audit_days",
+            Self::MetricsListen => "metrics_listen",
             Self::User => "user",
         }
     }

@@ -71,6 +71,9 @@ pub struct Flags {
     /// Days after which a row of the audit is removed
     #[arg(long, value_name = "DAYS")]
     pub audit_days: Option<String>,
+    /// Address and port where /metrics is answered without a token, for example 127.0.0.1:9101
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -94,6 +97,7 @@ impl Flags {
             Key::BootS => self.boot_s.as_ref(),
             Key::MemoryPercent => self.memory_percent.as_ref(),
             Key::AuditDays => self.audit_days.as_ref(),
+            Key::MetricsListen => self.metrics_listen.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -148,7 +152,12 @@ impl Machine {
             Key::MemoryPercent => Some("100".into()),
             Key::AuditDays => Some("365".into()),
             Key::User => Some("umbel".into()),
-            Key::PublicUrl | Key::DatabaseUrl | Key::TlsCertificate | Key::TlsKey | Key::TrustedProxies => None,
+            Key::PublicUrl
+            | Key::DatabaseUrl
+            | Key::TlsCertificate
+            | Key::TlsKey
+            | Key::TrustedProxies
+            | Key::MetricsListen => None,
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Config {
     pub memory_percent: u32,
     /// How old a row of the audit becomes.
     pub audit_days: i64,
+    /// Where Prometheus is answered without a token.
+    pub metrics_listen: Option<SocketAddr>,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -128,6 +130,7 @@ impl Reader<'_> {
         let boot = self.value(Key::BootS, |text| value::seconds(text, 1, 3600));
         let memory_percent = self.value(Key::MemoryPercent, |text| value::percent(text, 10, 1000));
         let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
+        let metrics_listen = self.value(Key::MetricsListen, value::listen);
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -150,6 +153,7 @@ impl Reader<'_> {
             patience: Patience { shut_down: shut_down? * SECOND, boot: boot? * SECOND, undelete: undelete? * SECOND },
             memory_percent: memory_percent?,
             audit_days: audit_days?,
+            metrics_listen,
             user: user?,
             effective: Vec::new(),
         })

@@ -66,6 +66,7 @@ pub async fn sign_in(
     headers: &HeaderMap,
 ) -> Result<AccountShown, AppError> {
     let done = panel.accounts.sign_in(name, password, came.address).await;
+    panel.metrics.sign_in(&done);
     let what = What::new(AuditAction::SignIn, AuditKind::Session);
     match &done {
         Ok(account) => {

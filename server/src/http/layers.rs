@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, UPGRADE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -28,6 +28,7 @@ use super::caller::token;
 use super::error::{Reader, is_under};
 use super::origin::{Foreign, Origins, is_safe};
 use crate::error::internal;
+use crate::metrics::Metrics;
 use crate::panel::Panel;
 
 /// The largest body: forms and JSON of a few fields. Files that are uploaded have bounds of their own.
@@ -50,12 +51,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 struct Panicked(String);
 
 /// Names the request in the log and in its answer. A panic of a handler is that request's alone.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let id = format!("{:08x}", rand::rng().random::<u32>());
     let reader = Reader::of(request.uri().path(), request.headers());
     // Without its query, which may hold the token of a first run.
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
-    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, began) = (request.method().clone(), Instant::now());
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
     let _in = span.enter();
     let mut response = answer.unwrap_or_else(|panic| {
@@ -63,7 +65,9 @@ pub async fn observe(request: Request, next: Next) -> Response {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     });
-    tracing::debug!(status = response.status().as_u16(), ms = began.elapsed().as_millis(), "answered");
+    let status = response.status().as_u16();
+    metrics.answered(&method, route.as_ref().map(MatchedPath::as_str), status, began.elapsed());
+    tracing::debug!(status, ms = began.elapsed().as_millis(), "answered");
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod layers;
+pub mod metrics;
 pub mod origin;
 pub mod pages;
 pub mod router;

@@ -2,7 +2,7 @@
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use umbel_app::paths;
@@ -13,7 +13,7 @@ use super::api::{
 };
 use super::error::is_under;
 use super::origin::is_safe;
-use super::{console, events, health, layers, pages, sign_in};
+use super::{console, events, health, layers, metrics, pages, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -71,6 +71,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = vec![
         get("/healthz", health::healthz),
         get("/readyz", health::readyz),
+        get(paths::METRICS, metrics::shown).of(Scope::Read),
         // Plain pages, for people who aren't in yet.
         get(paths::SIGN_IN, sign_in::sign_in_shown),
         post(paths::SIGN_IN, sign_in::sign_in),
@@ -161,6 +162,6 @@ pub fn router(panel: Panel) -> Router {
         .layer(from_fn_with_state(panel.clone(), layers::bound))
         .layer(panel.cookies.layer(panel.accounts.session_store()))
         .layer(from_fn_with_state(panel.clone(), layers::guard))
-        .layer(from_fn(layers::observe))
+        .layer(from_fn_with_state(panel.metrics.clone(), layers::observe))
         .with_state(panel)
 }

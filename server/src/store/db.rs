@@ -146,6 +146,19 @@ impl Db {
         sql("ping", "SELECT COUNT(*) AS n FROM panel").one(self).await.map(drop)
     }
 
+    pub fn connections(&self) -> Connections {
+        match self {
+            Self::Sqlite { write, read } => Connections {
+                open: write.size() + read.size(),
+                idle: write.num_idle() + read.num_idle(),
+                most: SQLITE_READERS + 1,
+            },
+            Self::Postgres(pool) => {
+                Connections { open: pool.size(), idle: pool.num_idle(), most: POSTGRES_CONNECTIONS }
+            }
+        }
+    }
+
     /// Waits for what is running and closes every connection.
     pub async fn close(&self) {
         match self {
@@ -156,6 +169,14 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Of all pools together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    pub open: u32,
+    pub idle: usize,
+    pub most: u32,
 }
 
 /// Several statements that happen together or not at all.

@@ -56,13 +56,7 @@ fn guest(row: &Row) -> Result<Guest, StoreError> {
     let memory =
         Memory::from_mib(row.number("memory_mib")?).map_err(|e| row.unreadable("memory_mib", e.to_string()))?;
     let disk = DiskSize::from_mib(row.number("disk_mib")?).map_err(|e| row.unreadable("disk_mib", e.to_string()))?;
-    let purge_at: Option<i64> = row.get("purge_at")?;
-    let wanted = match (row.get::<String>("wanted")?.as_str(), purge_at) {
-        ("stopped", None) => Wanted::Stopped,
-        ("running", None) => Wanted::Running,
-        ("deleted", Some(purge_at)) => Wanted::Deleted { purge_at },
-        (word, _) => return Err(row.unreadable("wanted", format!("{word} with purge_at {purge_at:?}"))),
-    };
+    let wanted = wanted(row)?;
     Ok(Guest {
         id: row.parse("id")?,
         host: row.parse("host")?,
@@ -97,6 +91,16 @@ fn guest(row: &Row) -> Result<Guest, StoreError> {
         waiting: row.get("waiting")?,
         created_at: row.get("created_at")?,
     })
+}
+
+fn wanted(row: &Row) -> Result<Wanted, StoreError> {
+    let purge_at: Option<i64> = row.get("purge_at")?;
+    match (row.get::<String>("wanted")?.as_str(), purge_at) {
+        ("stopped", None) => Ok(Wanted::Stopped),
+        ("running", None) => Ok(Wanted::Running),
+        ("deleted", Some(purge_at)) => Ok(Wanted::Deleted { purge_at }),
+        (word, _) => Err(row.unreadable("wanted", format!("{word} with purge_at {purge_at:?}"))),
+    }
 }
 
 fn limits(row: &Row) -> Result<Limits, StoreError> {
@@ -148,6 +152,12 @@ macro_rules! select {
             $rest
         )
     };
+}
+
+/// What is wanted and what is seen of each, for counting them.
+pub async fn guest_states(on: impl Into<On<'_>>) -> Result<Vec<(Wanted, Seen)>, StoreError> {
+    let rows = sql("guest_states", "SELECT wanted, purge_at, seen FROM guests").all(on).await?;
+    rows.iter().map(|row| Ok((wanted(row)?, row.json("seen")?))).collect()
 }
 
 /// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name. What it holds is

@@ -202,6 +202,37 @@ pub async fn operation_guests_asked_to_run(on: impl Into<On<'_>>) -> Result<Hash
     Ok(guests)
 }
 
+/// Words of states, as rows begin with them.
+pub const STATES: [&str; 5] = ["running", "undoing", "done", "failed", "cancelled"];
+
+/// How many of a kind are in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationCount {
+    pub kind: OperationKind,
+    /// One of [`STATES`].
+    pub state: &'static str,
+    pub number: i64,
+}
+
+/// Those of which there are any.
+pub async fn operation_count(on: impl Into<On<'_>>) -> Result<Vec<OperationCount>, StoreError> {
+    // A state is JSON that begins with its word; what else it says differs from row to row.
+    let select = concat!(
+        r#"SELECT kind, CASE WHEN state LIKE '{"state":"running"%' THEN 'running' "#,
+        r#"WHEN state LIKE '{"state":"undoing"%' THEN 'undoing' WHEN state LIKE '{"state":"failed"%' THEN 'failed' "#,
+        r#"WHEN state LIKE '{"state":"cancelled"%' THEN 'cancelled' ELSE 'done' END AS word, COUNT(*) AS n "#,
+        "FROM operations GROUP BY kind, word"
+    );
+    let rows = sql("operation_count", select).all(on).await?;
+    let counted = rows.iter().map(|row| {
+        let word: String = row.get("word")?;
+        let state = STATES.into_iter().find(|state| *state == word);
+        let state = state.ok_or_else(|| row.unreadable("word", format!("there is no state {word}")))?;
+        Ok(OperationCount { kind: kind(row)?, state, number: row.get("n")? })
+    });
+    counted.collect()
+}
+
 /// Whether the operation is still under way; inside a transaction this stays so until its end.
 pub async fn operation_is_under_way(on: impl Into<On<'_>>, id: OperationId) -> Result<bool, StoreError> {
     let select = "SELECT id FROM operations WHERE id = $1 AND over = $2";

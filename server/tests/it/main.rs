@@ -12,6 +12,7 @@ mod http;
 mod kernels;
 mod live;
 mod living;
+mod metrics;
 mod networks;
 mod program;
 mod quotas;

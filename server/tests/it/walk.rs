@@ -43,6 +43,7 @@ pub(crate) fn table() -> Vec<Row> {
     let mut rows = vec![
         (GET, "/healthz", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/readyz", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (GET, "/metrics", Nothing, [401, 403, 403, 403, 200, 403, 200]),
         (GET, "/sign-in", Nothing, [200, 303, 303, 303, 303, 303, 303]),
         (GET, "/first-run", Nothing, [404, 404, 404, 404, 404, 404, 404]),
         (POST, "/first-run", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
@@ -326,7 +327,7 @@ both! {
             // What a token is not good for is refused before anything is done, so these go first.
             let needed = scopes[&format!("{method} {path}")];
             // Pages know no tokens; who needs no sign-in needs none either.
-            let refused = if path.starts_with("/api/") || path == "/events" { 403 } else { expected[0] };
+            let refused = if path.starts_with("/api/") || ["/events", "/metrics"].contains(&path) { 403 } else { expected[0] };
             let lacking = tokens.iter().filter(|(scope, _)| Some(*scope) != needed && [401, 303].contains(&expected[0]));
             for (scope, client) in lacking {
                 let status = asked(client).await.status().as_u16();
