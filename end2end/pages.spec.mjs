@@ -22,7 +22,7 @@ const PAGES = [
   "/account",
 ];
 // Without wasm.
-const PLAIN = ["/account/password"];
+const PLAIN = ["/account/password", "/api"];
 
 async function findings(page) {
   // What a guest prints has the guest's colours.

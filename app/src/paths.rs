@@ -31,6 +31,9 @@ pub const SERVER_FN: &str = "/_sf";
 pub const API: &str = "/api/v1";
 /// Figures for Prometheus.
 pub const METRICS: &str = "/metrics";
+/// What can be asked of it, for people and for programs.
+pub const API_PAGE: &str = "/api";
+pub const API_DOCUMENT: &str = "/api/v1/openapi.json";
 /// All rows as a file (`?format=csv` or `jsonl`, and what [`AUDIT`] takes but `before`).
 pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 

@@ -20,6 +20,7 @@ use crate::audit::{Audit, What, Who};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, Flags, LogFormat, Machine};
 use crate::error::chain;
+use crate::http::openapi;
 use crate::identity::{self, IdentityError};
 use crate::logs;
 use crate::serve::{StartError, first_run_link, serve};
@@ -54,6 +55,8 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Prints what the API can be asked, as OpenAPI 3.1
+    Openapi,
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,6 +152,10 @@ fn carry_out(command: Command) -> Result<(), CommandError> {
         }
         Command::Admin { command } => admin(command),
         Command::Audit { command } => audit(command),
+        Command::Openapi => {
+            writeln!(io::stdout().lock(), "{}", openapi::text())?;
+            Ok(())
+        }
     }
 }
 

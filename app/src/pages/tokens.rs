@@ -8,6 +8,7 @@ use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::time::When;
+use crate::paths;
 use crate::shown::{NewToken, Role, Scope, TokenShown};
 
 /// Days that a token may be good, to choose from.
@@ -25,7 +26,9 @@ pub fn Tokens(role: Role) -> impl IntoView {
         <h2>"Tokens"</h2>
         <p class="meta">
             "A program comes in with a token, in the header " <code>"Authorization: Bearer …"</code>
-            ", and may do what its scopes open and you may do yourself."
+            ", and may do what its scopes open and you may do yourself. "
+            // Not one of the app's own pages.
+            <a href=paths::API_PAGE rel="external">"What can be asked"</a>
         </p>
         <Failure error=failure(remove) />
         {move || created.get().and_then(Result::ok).map(|new| view! { <ShownOnce new=new /> })}

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use umbel_guest::FieldErrors;
 
+use crate::paths;
+
 /// Text as HTML, safe in an element and in a double-quoted attribute.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -22,7 +24,22 @@ pub fn escape(text: &str) -> String {
 
 /// A whole document around `body`, which is HTML already.
 pub(super) fn document(title: &str, nonce: &str, body: &str) -> String {
-    let (title, nonce) = (escape(title), escape(nonce));
+    let title = escape(title);
+    let main = format!("<main class=\"plain-card\">\n<p class=\"brand\">Umbel</p>\n<h1>{title}</h1>\n{body}\n</main>");
+    frame(&title, nonce, &main)
+}
+
+/// The same for a page that is read: as wide as there is room, and with a way into the panel.
+pub(super) fn wide_document(title: &str, nonce: &str, body: &str) -> String {
+    let title = escape(title);
+    let brand = format!("<p class=\"brand\"><a href=\"{}\">Umbel</a></p>", paths::OVERVIEW);
+    let main = format!("<main class=\"plain-wide\">\n{brand}\n<h1>{title}</h1>\n{body}\n</main>");
+    frame(&title, nonce, &main)
+}
+
+/// `title` and `main` are HTML already.
+fn frame(title: &str, nonce: &str, main: &str) -> String {
+    let nonce = escape(nonce);
     format!(
         r#"<!DOCTYPE html>
 <html lang="en">
@@ -37,11 +54,7 @@ pub(super) fn document(title: &str, nonce: &str, body: &str) -> String {
 <script src="/pages.js" nonce="{nonce}" defer></script>
 </head>
 <body class="plain">
-<main class="plain-card">
-<p class="brand">Umbel</p>
-<h1>{title}</h1>
-{body}
-</main>
+{main}
 </body>
 </html>
 "#

@@ -3,6 +3,7 @@
 //!
 //! All text goes through [`escape`]; a view holds what was typed except passwords.
 
+mod api;
 mod document;
 mod first_password;
 mod first_run;
@@ -11,6 +12,7 @@ mod new_password;
 mod new_token;
 mod sign_in;
 
+pub use api::api_page;
 pub use document::escape;
 pub use first_password::first_password_page;
 pub use first_run::{FirstRunView, first_run_page};

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::{AccountId, Role};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct AccountShown {
     pub id: AccountId,
     pub name: String,
@@ -15,6 +16,7 @@ pub struct AccountShown {
 
 /// A first password, shown once to the administrator who made the account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct FirstPassword {
     pub account: AccountId,
     pub name: String,

@@ -128,6 +128,7 @@ words! {
 
 /// A row. Words are text here: a row may have been written by a newer panel, or by somebody who shouldn't.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct AuditShown {
     pub number: i64,
     pub at: i64,
@@ -153,6 +154,7 @@ pub struct AuditShown {
 
 /// What rows somebody looks for, as a form and the API spell it; what is empty lets everything through.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditFilter {
     /// The name of an account, or its id.
@@ -171,6 +173,7 @@ pub struct AuditFilter {
 
 /// The newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct AuditPage {
     pub rows: Vec<AuditShown>,
     /// `before` of the next page, if there is one.

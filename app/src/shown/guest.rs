@@ -11,6 +11,7 @@ use umbel_guest::{
 use super::{ImageShown, KernelChoice, OperationShown};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct GuestShown {
     pub id: GuestId,
     pub name: GuestName,
@@ -32,6 +33,7 @@ pub struct GuestShown {
     pub network: Attachment,
     pub limits: Limits,
     /// In its owner's network, once that is known; only of a guest that is plugged in.
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = "ipv4"))]
     pub address: Option<Ipv4Addr>,
     /// Of its network card.
     pub mac: String,
@@ -52,6 +54,7 @@ pub struct GuestShown {
 
 /// A line that a guest said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct SaidShown {
     pub at: i64,
     pub text: String,
@@ -73,6 +76,7 @@ impl GuestShown {
 
 /// What the page for a new guest needs: choices, and sensible values already filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct GuestForm {
     pub suggested_name: String,
     pub images: Vec<ImageShown>,
@@ -88,6 +92,7 @@ pub struct GuestForm {
 /// A change; `None` leaves a field as it is. Names of fields as in the form. Name, note, autostart and
 /// limits may change at any time, the rest of a stopped guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GuestChange {
     #[serde(default)]
@@ -114,6 +119,7 @@ pub struct GuestChange {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Created {
     pub guest: GuestId,
     pub operation: OperationId,

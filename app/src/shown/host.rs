@@ -5,6 +5,7 @@ use super::{GuestShown, OperationShown};
 
 /// Whether the agent answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "link")]
 pub enum AgentLink {
     Here,
@@ -15,6 +16,7 @@ pub enum AgentLink {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct HostShown {
     pub agent: AgentLink,
     /// In words: `hosting` or `personal (for trusted guests)`.
@@ -34,6 +36,7 @@ pub struct HostShown {
 
 /// A limit of the host, or the books of quotas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct CheckShown {
     /// Of a limit as sysctl(8) spells it, for example `vm.max_map_count`.
     pub name: String,
@@ -43,6 +46,7 @@ pub struct CheckShown {
 
 /// Whether a limit is high enough for many guests, or something else as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum CheckState {
     Enough,
@@ -59,12 +63,14 @@ pub enum CheckState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct WallShown {
     pub name: String,
     pub state: WallState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ImageShown {
     pub id: ImageId,
     pub title: String,

@@ -3,6 +3,7 @@ use umbel_guest::{Attachment, Clock, FieldError, KernelFeatures, KernelId, Kerne
 
 /// A kernel of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct KernelShown {
     pub id: KernelId,
     /// As the file says it, for example `6.1.176`.
@@ -24,6 +25,7 @@ pub struct KernelShown {
 
 /// Who may do a thing that an administrator decides about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     Everyone,
@@ -53,6 +55,7 @@ impl std::str::FromStr for Who {
 
 /// What administrators have decided about kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KernelSettings {
     /// Who may give a guest another kernel than the default.
@@ -63,6 +66,7 @@ pub struct KernelSettings {
 
 /// The catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct KernelsShown {
     pub kernels: Vec<KernelShown>,
     pub settings: KernelSettings,
@@ -72,6 +76,7 @@ pub struct KernelsShown {
 
 /// A value that a form offers, and why it can't be had, if it can't.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Choice<T> {
     pub value: T,
     pub refused: Option<String>,
@@ -79,6 +84,7 @@ pub struct Choice<T> {
 
 /// A kernel as the form for a guest offers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct KernelChoice {
     pub id: KernelId,
     pub version: String,
@@ -94,6 +100,7 @@ pub struct KernelChoice {
 
 /// A file that came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct UploadedFile {
     pub name: String,
     pub size_bytes: u64,
@@ -102,6 +109,7 @@ pub struct UploadedFile {
 
 /// What an uploaded kernel is to be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KernelDraft {
     pub upload: String,

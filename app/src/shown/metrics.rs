@@ -4,6 +4,7 @@ use umbel_guest::{Sample, Series, Span};
 /// Curves of a guest, or of all together: the same length each, the oldest first, `None` where nothing
 /// was measured. Units are those of [`Sample`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct MetricsShown {
     pub span: Span,
     /// Seconds between two points.
@@ -39,6 +40,7 @@ impl From<Series> for MetricsShown {
 
 /// What the guest's own kernel says of its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct MemoryInsideShown {
     pub total_kib: u32,
     pub available_kib: u32,

@@ -6,12 +6,14 @@ use umbel_guest::{AccountId, Attachment, GuestId, GuestName, HostNumber, Network
 
 /// A person's network on this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NetworkShown {
     pub id: NetworkId,
     pub owner: AccountId,
     pub owner_name: String,
     /// For example `10.77.3.0/24`; `None` until the host has made it.
     pub subnet: Option<String>,
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = "ipv4"))]
     pub gateway: Option<Ipv4Addr>,
     /// Whether there is a bridge with a way out; a switch there is always.
     pub has_bridge: bool,
@@ -23,11 +25,13 @@ pub struct NetworkShown {
 
 /// A guest's place in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NetworkGuest {
     pub id: GuestId,
     pub name: GuestName,
     pub attachment: Attachment,
     pub number: HostNumber,
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = "ipv4"))]
     pub address: Option<Ipv4Addr>,
     pub mac: String,
     pub badge: Badge,
@@ -35,6 +39,7 @@ pub struct NetworkGuest {
 
 /// A TCP port of the host that leads to a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ForwardShown {
     pub host_port: u16,
     pub guest: GuestId,
@@ -46,6 +51,7 @@ pub struct ForwardShown {
 
 /// A port that is asked for; without a port of the host, the first free one is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ForwardDraft {
     pub guest: GuestId,

@@ -7,6 +7,7 @@ use crate::AppError;
 
 /// One's own quota.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct QuotaShown {
     pub standings: Vec<Standing>,
     /// One's own wishes, the newest first.
@@ -15,6 +16,7 @@ pub struct QuotaShown {
 
 /// Everybody's, for administrators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct QuotasShown {
     pub roles: Vec<RoleQuotaShown>,
     /// By name.
@@ -25,6 +27,7 @@ pub struct QuotasShown {
 
 /// What accounts of a role have that have no limit of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RoleQuotaShown {
     pub role: Role,
     /// Kinds that aren't here have no limit.
@@ -32,12 +35,14 @@ pub struct RoleQuotaShown {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct RoleLimit {
     pub kind: Kind,
     pub most: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct AccountQuotaShown {
     pub account: AccountId,
     pub name: String,
@@ -47,6 +52,7 @@ pub struct AccountQuotaShown {
 
 /// Somebody wants more of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct QuotaRequestShown {
     pub id: QuotaRequestId,
     pub account: AccountId,
@@ -60,6 +66,7 @@ pub struct QuotaRequestShown {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum QuotaRequestState {
     Open,
@@ -88,6 +95,7 @@ impl std::str::FromStr for QuotaRequestState {
 
 /// A wish as the API takes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QuotaWish {
     pub kind: Kind,

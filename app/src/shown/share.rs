@@ -3,6 +3,7 @@ use umbel_guest::{AccountId, GuestRight, Shares};
 
 /// An account that a guest is shared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct ShareShown {
     pub account: AccountId,
     pub name: String,
@@ -12,6 +13,7 @@ pub struct ShareShown {
 
 /// With whom a guest is to be shared, and what they may do then; to see it always.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ShareDraft {
     /// Of the account.

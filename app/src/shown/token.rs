@@ -3,6 +3,7 @@ use umbel_guest::FieldError;
 
 /// What a token lets a program do; never more than its account may do anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     Read,
@@ -48,6 +49,7 @@ impl std::str::FromStr for Scope {
 
 /// A token as its owner sees it ever after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TokenShown {
     /// A hash, good for removing the token and for nothing else.
     pub id: String,
@@ -61,6 +63,7 @@ pub struct TokenShown {
 
 /// What a new token should be; checked by the panel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenDraft {
     pub name: String,
@@ -73,6 +76,7 @@ pub struct TokenDraft {
 
 /// A token, shown once to the one who made it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NewToken {
     pub id: String,
     pub name: String,

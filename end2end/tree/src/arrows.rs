@@ -102,14 +102,14 @@ fn without(package: &str, target: Option<&str>, families: &[&str]) {
 #[test]
 fn what_is_privileged_or_outlives_the_panel_has_no_web_and_no_database_in_it() {
     for package in ["agent", "shim", "wire", "uml"] {
-        without(package, None, &["axum", "hyper", "http", "leptos", "reqwest", "rustls", "sqlx", "tower"]);
+        without(package, None, &["axum", "hyper", "http", "leptos", "reqwest", "rustls", "sqlx", "tower", "utoipa"]);
     }
     without("shim", None, &["tokio", "futures"]);
 }
 
 #[test]
 fn the_browser_gets_neither_server_nor_database() {
-    let families = ["axum", "hyper", "leptos_axum", "nix", "reqwest", "sqlx", "tokio", "tower"];
+    let families = ["axum", "hyper", "leptos_axum", "nix", "reqwest", "sqlx", "tokio", "tower", "utoipa"];
     without("frontend", Some("wasm32-unknown-unknown"), &families);
 }
 

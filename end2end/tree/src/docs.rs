@@ -102,7 +102,7 @@ fn every_target_of_make_is_one() {
     }
 }
 
-/// As the router spells them: `GET /api/v1/guests/{guest}`.
+/// As the router spells them: `GET /api/v1/guests/{guest}`. Those of the API stand with their handlers.
 fn requests() -> BTreeSet<String> {
     let (router, addresses) =
         (text("server/src/http/router.rs").expect("Rust"), text("app/src/paths.rs").expect("Rust"));
@@ -113,20 +113,25 @@ fn requests() -> BTreeSet<String> {
     let constants: BTreeMap<String, String> = addresses.lines().filter_map(constant).collect();
     let mut requests = BTreeSet::new();
     for line in router.lines().map(str::trim) {
-        let Some((method, rest)) = line.split_once('(') else { continue };
-        if !["get", "post", "put", "patch", "delete"].contains(&method) {
-            continue;
-        }
-        let path = match (rest.strip_prefix("api(\""), rest.strip_prefix('"')) {
-            (Some(path), _) => format!("/api/v1{}", path.split('"').next().unwrap_or_default()),
-            (_, Some(path)) => path.split('"').next().unwrap_or_default().to_owned(),
-            _ => rest.split(',').next().and_then(|name| constants.get(name)).cloned().unwrap_or_default(),
+        let Some((method @ ("get" | "post"), rest)) = line.split_once('(') else { continue };
+        let path = match rest.strip_prefix('"') {
+            Some(path) => path.split('"').next().unwrap_or_default().to_owned(),
+            None => rest.split(',').next().and_then(|name| constants.get(name)).cloned().unwrap_or_default(),
         };
         requests.insert(format!("{} {path}", method.to_uppercase()));
     }
-    let actions = text("server/src/http/api/guests.rs").expect("Rust");
-    let words = actions.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Action::"));
-    requests.extend(words.map(|(word, _)| format!("POST /api/v1/guests/{{guest}}/{word}")));
+    let handlers = tracked().into_iter().filter(|file| file.starts_with("server/src/http/"));
+    for handler in handlers.filter_map(|file| text(&file)) {
+        for attribute in handler.split("#[utoipa::path(").skip(1) {
+            let method = attribute.trim_start().split(',').next().unwrap_or_default();
+            let path = attribute.split("path = \"").nth(1).and_then(|rest| rest.split('"').next());
+            requests.extend(path.map(|path| format!("{} /api/v1{path}", method.to_uppercase())));
+        }
+        // `start "/guests/{guest}/start" Start;`
+        let actions = handler.lines().filter_map(|line| line.trim().strip_suffix(';')?.split_once(" \"/guests/"));
+        let words = actions.filter_map(|(_, rest)| rest.split_once("\" "));
+        requests.extend(words.map(|(path, _)| format!("POST /api/v1/guests/{path}")));
+    }
     requests
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is wrong with one field, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field's name as the form and the API spell it, for example `memory_mib`.
     pub field: String,
@@ -27,6 +28,7 @@ impl fmt::Display for FieldError {
 
 /// All that is wrong with a form at once, so that it is filled in once more and not field by field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldErrors(pub Vec<FieldError>);
 
 impl FieldErrors {

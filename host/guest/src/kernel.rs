@@ -7,6 +7,7 @@ use crate::spec::{Attachment, Clock, KernelMode};
 
 /// Where a kernel came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KernelOrigin {
     /// The distribution's package, found on the machine.
@@ -29,6 +30,7 @@ impl KernelOrigin {
 
 /// What a kernel was found to be able to, by asking it (`--showconfig`) in a jail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct KernelFeatures {
     /// Always [`KernelMode::Strict`], first; [`KernelMode::Fast`] where kernel and host have it.

@@ -16,6 +16,8 @@ pub mod limits;
 pub mod metrics;
 pub mod name;
 pub mod network;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod quota;
 pub mod rights;
 pub mod size;

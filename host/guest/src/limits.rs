@@ -16,6 +16,7 @@ pub const DISK_MIB_S: RangeInclusive<u32> = 1..=10_000;
 
 /// Limits of one guest; `None` is as much as there is. Field names are those of the form and the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Its share of the processors when they are wanted by more than there are; 100 is usual.

@@ -19,6 +19,7 @@ pub struct Sample {
 
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Span {
     /// An hour, a sample every 5 seconds.

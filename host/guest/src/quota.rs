@@ -11,7 +11,9 @@ use crate::state::{Seen, Wanted};
 
 /// What is counted of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", schema(as = QuotaKind))]
 pub enum Kind {
     /// Guests that are there, deleted ones too as long as they can be taken back.
     Guests,
@@ -150,7 +152,9 @@ pub fn held(spec: &GuestSpec, runs: bool) -> Amounts {
 
 /// What somebody has said about a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", schema(as = QuotaLimit))]
 pub enum Said {
     AtMost(u64),
     /// As much as there is.
@@ -159,7 +163,9 @@ pub enum Said {
 
 /// Which rule a limit comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", schema(as = QuotaRule))]
 pub enum Rule {
     /// The account has one of its own.
     Account,
@@ -181,6 +187,8 @@ impl Rule {
 
 /// The limit that holds, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QuotaLimitHolding))]
 pub struct Limit {
     /// `None` is as much as there is.
     pub most: Option<u64>,
@@ -226,6 +234,8 @@ impl std::error::Error for Refused {}
 
 /// How one kind stands with an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = QuotaStanding))]
 pub struct Standing {
     pub kind: Kind,
     pub used: u64,

@@ -12,6 +12,7 @@ use crate::field::FieldError;
 
 /// What an account is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     Administrator,
@@ -56,6 +57,7 @@ impl std::str::FromStr for Role {
 
 /// What may be done with one guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GuestRight {
     /// That it is there, its state, its settings, what it uses and what was done to it.
@@ -246,6 +248,7 @@ impl From<Shares> for Vec<GuestRight> {
 
 /// What somebody is to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     Owner,
@@ -342,6 +345,7 @@ impl std::error::Error for Denied {}
 
 /// How somebody stands to one guest: all that decides what they may do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Access {
     pub role: Role,
     pub relation: Relation,

@@ -11,6 +11,7 @@ use crate::size::{DiskSize, Memory};
 
 /// How a guest's disk keeps what the guest writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DiskKind {
     /// A copy-on-write child of the image's base: made at once, holds only what changed.
@@ -25,6 +26,7 @@ pub enum DiskKind {
 
 /// What a guest's root is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImageKind {
     /// A file system of its own, on a disk.
@@ -36,6 +38,7 @@ pub enum ImageKind {
 
 /// How the kernel runs the guest's programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KernelMode {
     /// Each system call is caught with ptrace(2); programs of the guest can't reach the guest's kernel.
@@ -49,6 +52,7 @@ pub enum KernelMode {
 
 /// What time a guest sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     #[default]
@@ -60,6 +64,7 @@ pub enum Clock {
 
 /// What a guest's network card is plugged into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Attachment {
     #[default]
@@ -72,6 +77,7 @@ pub enum Attachment {
 
 /// What the next start boots into; only for that one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Boot {
     #[default]
@@ -83,6 +89,7 @@ pub enum Boot {
 /// What the reconciler does about a guest that crashed. A guest's own power-off always means stopped
 /// (unless the policy is `Always`), its own reboot always means running again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RestartPolicy {
     #[default]
@@ -125,6 +132,7 @@ words!(RestartPolicy, "restart_policy", "never" => Never, "on_failure" => OnFail
 
 /// A guest as somebody asked for it, not yet checked. Field names are those of the form and the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GuestDraft {
     pub name: String,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// What somebody wants of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "wanted")]
 pub enum Wanted {
     Stopped,
@@ -44,6 +45,7 @@ pub enum Phase {
 /// How a guest's kernel process ended. Everything here but the signal is the guest's own word, so it
 /// is a hint for people and for the restart policy, never a decision about rights.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "exit")]
 pub enum Exit {
     /// The guest switched itself off, or was shut down.
@@ -98,6 +100,7 @@ impl fmt::Display for Exit {
 
 /// What the host last reported of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "seen")]
 pub enum Seen {
     /// No process of it exists and none has ended since it was last wanted.
@@ -129,6 +132,7 @@ impl Seen {
 
 /// A guest's state in one word, one shape and one colour, as lists and headers show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Badge {
     Running,

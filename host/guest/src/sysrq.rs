@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Keys of the magic SysRq that a guest's owner may press: those that show something or save it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SysRqKey {
     /// `s`: write everything to the disks.

@@ -16,10 +16,11 @@ use umbel_app::shown::{AuditAction, AuditKind};
 use umbel_guest::console::{Closed, INPUT, ToReader};
 use umbel_guest::state::Badge;
 use umbel_guest::{Access, FieldErrors, GuestId, GuestRight};
+use utoipa::IntoParams;
 
 use super::api::{Path, Query};
 use super::caller::SignedIn;
-use super::error::Problem;
+use super::error::{Problem, ProblemDetails};
 use super::events::{RESTARTING, close, full, not_a_socket};
 use crate::audit::What;
 use crate::console::{LogError, Piece, Reader, ReaderEnd, Standing, Told, log, watch};
@@ -37,12 +38,28 @@ const FROM: HeaderName = HeaderName::from_static("x-umbel-from");
 const END: HeaderName = HeaderName::from_static("x-umbel-end");
 const GAP: HeaderName = HeaderName::from_static("x-umbel-gap");
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct From {
+    /// Where to go on: an offset in all that the console ever said.
     pub from: Option<u64>,
 }
 
+/// Opens a guest's console: a WebSocket whose frames docs/decisions explain.
+#[utoipa::path(
+    get,
+    path = "/guests/{guest}/console",
+    tag = "consoles",
+    responses(
+        (status = 101, description = "A WebSocket of binary frames."),
+        (
+            status = 426,
+            description = "Only a WebSocket is answered here.",
+            content_type = "application/problem+json",
+            body = ProblemDetails,
+        ),
+    ),
+)]
 pub async fn open(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -107,17 +124,36 @@ async fn audited(
     found
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Since {
+    /// From this offset on.
     pub since: Option<u64>,
     /// `1` for a file to keep.
     #[serde(default)]
     pub download: u8,
 }
 
-/// The text from `since` on, as it is. Where it lies is in `X-Umbel-From`, `X-Umbel-End` and, for each
+/// The text of a console from `since` on, as it is.
+///
+/// Where it lies is in `X-Umbel-From`, `X-Umbel-End` and, for each
 /// stretch that is not kept any more, `X-Umbel-Gap: from-to`; a file to keep says that in its text.
+#[utoipa::path(
+    get,
+    path = "/guests/{guest}/console/log",
+    tag = "consoles",
+    responses((
+        status = 200,
+        description = "Bytes as the guest wrote them.",
+        content_type = "text/plain",
+        body = String,
+        headers(
+            ("x-umbel-from" = u64, description = "Offset of the first byte."),
+            ("x-umbel-end" = u64, description = "Offset after the last byte."),
+            ("x-umbel-gap" = String, description = "`from-to`, once for each stretch that is not kept any more."),
+        ),
+    )),
+)]
 pub async fn text(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,

@@ -8,18 +8,23 @@ use serde::Serialize;
 use umbel_app::plain::{MessageView, message_page};
 use umbel_app::{AppError, paths};
 use umbel_guest::FieldError;
+use utoipa::ToSchema;
 
 /// An [`AppError`] on its way out of the API.
 #[derive(Debug)]
 pub struct Problem(pub AppError);
 
-#[derive(Serialize)]
-struct Details<'a> {
-    title: &'a str,
+/// Problem details (RFC 9457). Its type is always `about:blank`, so the status says which problem it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemDetails {
+    /// The status in words.
+    title: &'static str,
     status: u16,
+    /// A sentence for the person who asked.
     detail: String,
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-    errors: &'a [FieldError],
+    /// Every field that is wrong, and what would be right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
 }
 
 impl From<AppError> for Problem {
@@ -43,7 +48,7 @@ impl IntoResponse for Problem {
 /// The answer of the API where there is no [`AppError`] of its status.
 pub fn problem(status: StatusCode, detail: String, errors: &[FieldError]) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let details = Details { title, status: status.as_u16(), detail, errors };
+    let details = ProblemDetails { title, status: status.as_u16(), detail, errors: errors.to_vec() };
     let mut response = (status, Json(details)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response

@@ -13,6 +13,7 @@ pub mod events;
 pub mod health;
 pub mod layers;
 pub mod metrics;
+pub mod openapi;
 pub mod origin;
 pub mod pages;
 pub mod router;

@@ -7,13 +7,16 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use umbel_app::paths;
 use umbel_app::shown::Scope;
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
 
 use super::api::{
     audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
 };
 use super::error::is_under;
+use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, layers, metrics, pages, sign_in};
+use super::{console, events, health, layers, metrics, openapi, pages, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -25,6 +28,8 @@ pub struct Route {
     pub path: String,
     /// What a token must be good for; none is where only a sign-in is.
     pub scope: Option<Scope>,
+    /// What the API's document says of it.
+    pub described: Option<Described>,
     to: MethodRouter<Panel>,
 }
 
@@ -32,7 +37,19 @@ impl Route {
     fn new(method: Method, path: impl Into<String>, to: MethodRouter<Panel>) -> Self {
         let path = path.into();
         let usual = if is_safe(&method) { Scope::Read } else { Scope::Write };
-        Self { scope: is_under(&path, paths::API).then_some(usual), method, path, to }
+        Self { scope: is_under(&path, paths::API).then_some(usual), method, path, described: None, to }
+    }
+
+    /// A handler with an attribute, as [`api!`] reads it.
+    fn described<H: asked::Described<P>, P>(
+        names: (&str, &str),
+        (schemas, paths, to): UtoipaMethodRouter<Panel>,
+        handler: &H,
+    ) -> Self {
+        let (method, path, described) = Described::read(names, (schemas, paths), handler);
+        let route = Self::new(method, path, to);
+        let scope = if described.is_open() { None } else { route.scope };
+        Self { scope, described: Some(described), ..route }
     }
 
     fn of(self, scope: Scope) -> Self {
@@ -53,22 +70,26 @@ fn post<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -
     Route::new(Method::POST, path, on(MethodFilter::POST, handler))
 }
 
-fn patch<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
-    Route::new(Method::PATCH, path, on(MethodFilter::PATCH, handler))
+/// A route of the API. Its method and its path stand with the handler, in the attribute `utoipa::path`; a
+/// handler without one is not taken.
+macro_rules! api {
+    ($noun:ident::$verb:ident) => {
+        Route::described((stringify!($noun), stringify!($verb)), routes!($noun::$verb), &$noun::$verb)
+    };
 }
 
-fn put<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
-    Route::new(Method::PUT, path, on(MethodFilter::PUT, handler))
-}
-
-fn delete<H: Handler<T, Panel>, T: 'static>(path: impl Into<String>, handler: H) -> Route {
-    Route::new(Method::DELETE, path, on(MethodFilter::DELETE, handler))
-}
-
-/// All of them. What is not here is a file of the site, or nothing.
+/// All of them. What is not here is a file of the site, or nothing. Finding the pages needs a runtime.
 pub fn routes() -> Vec<Route> {
-    let api = |path: &str| format!("{}{path}", paths::API);
-    let mut routes = vec![
+    let mut routes = own();
+    // Pages with their server functions, as umbel-app lists them.
+    routes.extend(pages::paths().into_iter().map(|path| get(path, pages::page)));
+    routes.extend(pages::server_fns().into_iter().map(|path| post(path, pages::server_fn)));
+    routes
+}
+
+/// All but the pages.
+pub fn own() -> Vec<Route> {
+    vec![
         get("/healthz", health::healthz),
         get("/readyz", health::readyz),
         get(paths::METRICS, metrics::shown).of(Scope::Read),
@@ -82,69 +103,73 @@ pub fn routes() -> Vec<Route> {
         post(paths::NEW_PASSWORD, sign_in::new_password),
         // What has changed, told to every open tab.
         get(paths::EVENTS, events::open).of(Scope::Read),
-        // The API.
-        get(api("/session"), session::fetch),
-        post(api("/session"), session::create).signed_in_only(),
-        delete(api("/session"), session::end).signed_in_only(),
-        post(api("/session/password"), session::password).signed_in_only(),
-        get(api("/tokens"), tokens::list).signed_in_only(),
-        post(api("/tokens"), tokens::create).signed_in_only(),
-        delete(api("/tokens/{token}"), tokens::remove).signed_in_only(),
-        get(api("/guests"), guests::list),
-        post(api("/guests"), guests::create),
-        get(api("/guests/form"), guests::form),
-        get(api("/guests/{guest}"), guests::fetch),
-        patch(api("/guests/{guest}"), guests::change),
-        delete(api("/guests/{guest}"), guests::delete),
-        post(api("/guests/{guest}/sysrq"), guests::sysrq).of(Scope::Console),
-        get(api("/guests/{guest}/metrics"), guests::metrics),
-        get(api("/guests/{guest}/memory"), guests::memory),
-        get(api("/guests/{guest}/console"), console::open).of(Scope::Console),
-        get(api("/guests/{guest}/console/log"), console::text).of(Scope::Console),
-        get(api("/guests/{guest}/shares"), shares::list),
-        put(api("/guests/{guest}/shares"), shares::put),
-        delete(api("/guests/{guest}/shares/{account}"), shares::remove),
-        get(api("/operations"), operations::list),
-        get(api("/operations/{operation}"), operations::fetch),
-        post(api("/operations/{operation}/cancel"), operations::cancel),
-        get(api("/audit"), audit::list),
-        get(paths::AUDIT_EXPORT, audit::export),
-        get(api("/people"), people::list),
-        post(api("/people"), people::create).of(Scope::Manage),
-        patch(api("/people/{account}"), people::change).of(Scope::Manage),
-        post(api("/people/{account}/password"), people::reset_password).of(Scope::Manage),
-        get(api("/quotas"), quotas::list),
-        get(api("/quotas/mine"), quotas::mine),
-        put(api("/quotas/roles/{role}/{kind}"), quotas::set_role).of(Scope::Manage),
-        put(api("/quotas/accounts/{account}/{kind}"), quotas::set_account).of(Scope::Manage),
-        post(api("/quotas/requests"), quotas::ask),
-        post(api("/quotas/requests/{request}/{verb}"), quotas::decide).of(Scope::Manage),
-        get(api("/host"), host::fetch),
-        get(api("/host/metrics"), host::metrics),
-        get(api("/strays"), host::strays),
-        post(api("/strays/read"), host::adopt_read).of(Scope::Manage),
-        post(api("/strays/{stray}/adopt"), host::adopt).of(Scope::Manage),
-        post(api("/example"), guests::example),
-        get(api("/networks"), networks::list),
-        post(api("/networks/forwards"), networks::forward_add),
-        delete(api("/networks/forwards/{port}"), networks::forward_remove),
-        get(api("/kernels"), kernels::list),
-        post(api("/kernels"), kernels::add).of(Scope::Manage),
-        put(api("/settings/kernels"), kernels::set_settings).of(Scope::Manage),
-        patch(api("/kernels/{kernel}"), kernels::change).of(Scope::Manage),
-        delete(api("/kernels/{kernel}"), kernels::remove).of(Scope::Manage),
-        post(api("/uploads"), uploads::begin).of(Scope::Manage),
-        put(api("/uploads/{upload}/{file}"), uploads::put).of(Scope::Manage),
-        delete(api("/uploads/{upload}"), uploads::remove).of(Scope::Manage),
-    ];
-    routes.extend(guests::ACTIONS.into_iter().map(|(word, action, scope)| {
-        let act = move |panel, caller, guest| guests::act(panel, caller, guest, action);
-        post(api(&format!("/guests/{{guest}}/{word}")), act).of(scope)
-    }));
-    // Pages with their server functions, as umbel-app lists them.
-    routes.extend(pages::paths().into_iter().map(|path| get(path, pages::page)));
-    routes.extend(pages::server_fns().into_iter().map(|path| post(path, pages::server_fn)));
-    routes
+        // The API, and what it says of itself.
+        get(paths::API_PAGE, openapi::page::shown),
+        api!(openapi::fetch),
+        api!(session::fetch),
+        api!(session::create).signed_in_only(),
+        api!(session::end).signed_in_only(),
+        api!(session::password).signed_in_only(),
+        api!(tokens::list).signed_in_only(),
+        api!(tokens::create).signed_in_only(),
+        api!(tokens::remove).signed_in_only(),
+        api!(guests::list),
+        api!(guests::create),
+        api!(guests::form),
+        api!(guests::fetch),
+        api!(guests::change),
+        api!(guests::delete),
+        api!(guests::start).of(Scope::Power),
+        api!(guests::shut_down).of(Scope::Power),
+        api!(guests::kill).of(Scope::Power),
+        api!(guests::restart).of(Scope::Power),
+        api!(guests::pause).of(Scope::Power),
+        api!(guests::resume).of(Scope::Power),
+        // Into a shell of root's, who then types.
+        api!(guests::start_shell).of(Scope::Console),
+        api!(guests::undelete),
+        api!(guests::purge),
+        api!(guests::sysrq).of(Scope::Console),
+        api!(guests::metrics),
+        api!(guests::memory),
+        api!(console::open).of(Scope::Console),
+        api!(console::text).of(Scope::Console),
+        api!(shares::list),
+        api!(shares::put),
+        api!(shares::remove),
+        api!(operations::list),
+        api!(operations::fetch),
+        api!(operations::cancel),
+        api!(audit::list),
+        api!(audit::export),
+        api!(people::list),
+        api!(people::create).of(Scope::Manage),
+        api!(people::change).of(Scope::Manage),
+        api!(people::reset_password).of(Scope::Manage),
+        api!(quotas::list),
+        api!(quotas::mine),
+        api!(quotas::set_role).of(Scope::Manage),
+        api!(quotas::set_account).of(Scope::Manage),
+        api!(quotas::ask),
+        api!(quotas::decide).of(Scope::Manage),
+        api!(host::fetch),
+        api!(host::metrics),
+        api!(host::strays),
+        api!(host::adopt_read).of(Scope::Manage),
+        api!(host::adopt).of(Scope::Manage),
+        api!(guests::example),
+        api!(networks::list),
+        api!(networks::forward_add),
+        api!(networks::forward_remove),
+        api!(kernels::list),
+        api!(kernels::add).of(Scope::Manage),
+        api!(kernels::set_settings).of(Scope::Manage),
+        api!(kernels::change).of(Scope::Manage),
+        api!(kernels::remove).of(Scope::Manage),
+        api!(uploads::begin).of(Scope::Manage),
+        api!(uploads::put).of(Scope::Manage),
+        api!(uploads::remove).of(Scope::Manage),
+    ]
 }
 
 pub fn router(panel: Panel) -> Router {

@@ -1,9 +1,10 @@
 use std::fmt;
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// A password on its way in: nothing that prints a form prints it.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 

@@ -72,7 +72,7 @@ both! {
         let edge = Edge::start(&fresh.db).await;
         let anna = edge.signed_in("anna").await;
         let get = async |path: &str| anna.request(Method::GET, path).send().await.expect("an answer");
-        for path in ["/api/v1/nothing", "/api/v2/guests", "/api", "/api/v1/guests/none", "/api/v1/guests/none/console"] {
+        for path in ["/api/v1/nothing", "/api/v2/guests", "/api/nothing", "/api/v1/guests/none", "/api/v1/guests/none/console"] {
             let answer = get(path).await;
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
             assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");

@@ -14,6 +14,7 @@ mod live;
 mod living;
 mod metrics;
 mod networks;
+mod openapi;
 mod program;
 mod quotas;
 mod real_host;

@@ -53,6 +53,8 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/events", Nothing, [401, 426, 426, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 403, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 403, 200, 200, 200, 200]),
+        (GET, "/api", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/openapi.json", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
             POST,

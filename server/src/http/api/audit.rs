@@ -10,6 +10,7 @@ use serde::Deserialize;
 use umbel_app::AppError;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{AuditFilter, AuditPage, AuditShown};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Query;
 use crate::audit::csv;
@@ -20,6 +21,10 @@ use crate::panel::Panel;
 /// Rows of the file that are read at a time.
 const PAGE: &str = "1000";
 
+/// Who did what, the newest first.
+///
+/// `next` of one page is `before` of the next.
+#[utoipa::path(get, path = "/audit")]
 pub async fn list(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -28,7 +33,7 @@ pub async fn list(
     Ok(axum::Json(panel.audit_list(&caller, filter).await?))
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     Csv,
@@ -37,10 +42,11 @@ pub enum Format {
 }
 
 /// A filter without its place, which is the file's own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
     #[serde(default)]
+    #[param(inline)]
     format: Format,
     #[serde(default)]
     who: String,
@@ -56,7 +62,16 @@ pub struct Export {
     to: String,
 }
 
-/// The newest first, sent as it is read.
+/// Who did what, as a file.
+#[utoipa::path(
+    get,
+    path = "/audit/export",
+    responses((
+        status = 200,
+        description = "A line for each row.",
+        content((String = "application/jsonl"), (String = "text/csv")),
+    )),
+)]
 pub async fn export(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,

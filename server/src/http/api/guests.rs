@@ -1,34 +1,43 @@
 use axum::extract::State;
-use axum::http::StatusCode;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown, Scope};
+use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
 
 use super::host::Back;
 use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Accepted, Done, List};
 use crate::panel::Panel;
 
 type Answer<T> = Result<axum::Json<T>, Problem>;
 
-pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Answer<Vec<GuestShown>> {
-    Ok(axum::Json(panel.guest_list(&caller).await?))
+/// Guests that one may see.
+#[utoipa::path(get, path = "/guests")]
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<GuestShown>, Problem> {
+    Ok(List(panel.guest_list(&caller).await?))
 }
 
 /// Choices and sensible values for a new guest.
+#[utoipa::path(get, path = "/guests/form")]
 pub async fn form(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Answer<GuestForm> {
     Ok(axum::Json(panel.guest_form(&caller).await?))
 }
 
+/// Creates a guest.
+///
+/// Everything about it is checked at once, and every field that is wrong is named.
+#[utoipa::path(post, path = "/guests")]
 pub async fn create(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Json(draft): Json<GuestDraft>,
-) -> Result<(StatusCode, axum::Json<Created>), Problem> {
-    Ok((StatusCode::ACCEPTED, axum::Json(panel.guest_create(&caller, draft).await?)))
+) -> Result<Accepted<Created>, Problem> {
+    Ok(Accepted(panel.guest_create(&caller, draft).await?))
 }
 
+/// One guest.
+#[utoipa::path(get, path = "/guests/{guest}")]
 pub async fn fetch(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -37,6 +46,8 @@ pub async fn fetch(
     Ok(axum::Json(panel.guest_fetch(&caller, guest).await?))
 }
 
+/// Changes a guest; what is left out stays as it is.
+#[utoipa::path(patch, path = "/guests/{guest}")]
 pub async fn change(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -46,56 +57,74 @@ pub async fn change(
     Ok(axum::Json(panel.guest_change(&caller, guest, change).await?))
 }
 
-/// Deletes, undoable for a while.
+/// Deletes a guest. It can be taken back for a while.
+#[utoipa::path(delete, path = "/guests/{guest}")]
 pub async fn delete(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(guest): Path<GuestId>,
-) -> Result<(StatusCode, axum::Json<Acted>), Problem> {
+) -> Result<Accepted<Acted>, Problem> {
     let operation = panel.guest_act(&caller, guest, Action::Delete).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
+    Ok(Accepted(Acted { operation }))
 }
 
-/// What `POST /guests/{guest}/WORD` does, and what a token must be good for.
-pub const ACTIONS: [(&str, Action, Scope); 9] = [
-    ("start", Action::Start, Scope::Power),
-    ("shut-down", Action::ShutDown, Scope::Power),
-    ("kill", Action::Kill, Scope::Power),
-    ("restart", Action::Restart, Scope::Power),
-    ("pause", Action::Pause, Scope::Power),
-    ("resume", Action::Resume, Scope::Power),
-    // Into a shell of root's, who then types.
-    ("start-shell", Action::StartShell, Scope::Console),
-    ("undelete", Action::Undelete, Scope::Write),
-    ("purge", Action::Purge, Scope::Write),
-];
-
-pub async fn act(
-    State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
-    Path(guest): Path<GuestId>,
-    action: Action,
-) -> Result<(StatusCode, axum::Json<Acted>), Problem> {
-    let operation = panel.guest_act(&caller, guest, action).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(Acted { operation })))
+/// What is asked of a guest in one word, a route each.
+macro_rules! actions {
+    ($($(#[$doc:meta])+ $name:ident $path:literal $action:ident;)+) => { $(
+        $(#[$doc])+
+        #[utoipa::path(post, path = $path)]
+        pub async fn $name(
+            State(panel): State<Panel>,
+            SignedIn(caller): SignedIn,
+            Path(guest): Path<GuestId>,
+        ) -> Result<Accepted<Acted>, Problem> {
+            let operation = panel.guest_act(&caller, guest, Action::$action).await?;
+            Ok(Accepted(Acted { operation }))
+        }
+    )+ };
 }
 
-#[derive(Debug, serde::Deserialize)]
+actions! {
+    /// Starts a guest.
+    start "/guests/{guest}/start" Start;
+    /// Shuts a guest down; one that doesn't listen is killed after a while.
+    shut_down "/guests/{guest}/shut-down" ShutDown;
+    /// Ends a guest at once, as if its plug were pulled.
+    kill "/guests/{guest}/kill" Kill;
+    /// Shuts a guest down and starts it again.
+    restart "/guests/{guest}/restart" Restart;
+    /// Freezes a guest where it is.
+    pause "/guests/{guest}/pause" Pause;
+    /// Lets a paused guest go on.
+    resume "/guests/{guest}/resume" Resume;
+    /// Starts a guest once into a shell of root's, for whoever has lost its password.
+    start_shell "/guests/{guest}/start-shell" StartShell;
+    /// Takes a deletion back.
+    undelete "/guests/{guest}/undelete" Undelete;
+    /// Deletes a guest for good, at once.
+    purge "/guests/{guest}/purge" Purge;
+}
+
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pressed {
     pub key: SysRqKey,
 }
 
+/// Presses a key of the magic SysRq.
+#[utoipa::path(post, path = "/guests/{guest}/sysrq")]
 pub async fn sysrq(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(guest): Path<GuestId>,
     Json(pressed): Json<Pressed>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     panel.guest_sysrq(&caller, guest, pressed.key).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
+/// What a guest used.
+#[utoipa::path(get, path = "/guests/{guest}/metrics")]
 pub async fn metrics(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -105,7 +134,8 @@ pub async fn metrics(
     Ok(axum::Json(panel.guest_metrics(&caller, guest, back.span).await?))
 }
 
-/// Wakes the guest's kernel.
+/// What the guest's own kernel says of its memory; this wakes it.
+#[utoipa::path(get, path = "/guests/{guest}/memory")]
 pub async fn memory(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -114,16 +144,17 @@ pub async fn memory(
     Ok(axum::Json(panel.guest_memory_inside(&caller, guest).await?))
 }
 
-/// The classic example.
+/// Creates the classic example: two guests in one network.
+#[utoipa::path(post, path = "/example")]
 pub async fn example(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
-) -> Result<(StatusCode, axum::Json<Vec<Created>>), Problem> {
-    Ok((StatusCode::ACCEPTED, axum::Json(panel.example_create(&caller).await?)))
+) -> Result<Accepted<Vec<Created>>, Problem> {
+    Ok(Accepted(panel.example_create(&caller).await?))
 }
 
 /// What was started; `null` where it was done at once.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Acted {
     pub operation: Option<OperationId>,
 }

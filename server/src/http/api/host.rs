@@ -1,7 +1,6 @@
 //! The host, and what lies on it for adoption.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{AdoptShown, Created, HostShown, MetricsShown, StrayShown};
@@ -10,11 +9,14 @@ use umbel_guest::{GuestDraft, Span, StrayName};
 use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Accepted, List};
 use crate::panel::Panel;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Back {
+    /// How far.
+    #[param(inline)]
     #[serde(default = "hour")]
     pub span: Span,
 }
@@ -23,16 +25,20 @@ fn hour() -> Span {
     Span::Hour
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandLine {
     pub command_line: String,
 }
 
+/// The host, its walls and its limits.
+#[utoipa::path(get, path = "/host")]
 pub async fn fetch(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<HostShown>, Problem> {
     Ok(axum::Json(panel.host(&caller).await?))
 }
 
+/// What all guests together used.
+#[utoipa::path(get, path = "/host/metrics")]
 pub async fn metrics(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -41,14 +47,14 @@ pub async fn metrics(
     Ok(axum::Json(panel.host_metrics(&caller, back.span).await?))
 }
 
-pub async fn strays(
-    State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
-) -> Result<axum::Json<Vec<StrayShown>>, Problem> {
-    Ok(axum::Json(panel.stray_list(&caller).await?))
+/// Root images that can be adopted.
+#[utoipa::path(get, path = "/strays")]
+pub async fn strays(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<StrayShown>, Problem> {
+    Ok(List(panel.stray_list(&caller).await?))
 }
 
 /// What a command line means here; nothing is done.
+#[utoipa::path(post, path = "/strays/read")]
 pub async fn adopt_read(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -57,11 +63,13 @@ pub async fn adopt_read(
     Ok(axum::Json(panel.adopt_read(&caller, line.command_line).await?))
 }
 
+/// Makes a guest of a root image that was run by hand.
+#[utoipa::path(post, path = "/strays/{stray}/adopt")]
 pub async fn adopt(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(stray): Path<StrayName>,
     Json(draft): Json<GuestDraft>,
-) -> Result<(StatusCode, axum::Json<Created>), Problem> {
-    Ok((StatusCode::ACCEPTED, axum::Json(panel.guest_adopt(&caller, stray, draft).await?)))
+) -> Result<Accepted<Created>, Problem> {
+    Ok(Accepted(panel.guest_adopt(&caller, stray, draft).await?))
 }

@@ -1,5 +1,4 @@
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{AccountShown, FirstPassword};
@@ -8,9 +7,10 @@ use umbel_guest::AccountId;
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Done, List, Made};
 use crate::panel::Panel;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     pub name: String,
@@ -18,41 +18,50 @@ pub struct NewAccount {
 }
 
 /// One of them at a time.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum AccountChange {
     Enabled(bool),
     Role(String),
 }
 
-pub async fn list(
-    State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
-) -> Result<axum::Json<Vec<AccountShown>>, Problem> {
-    Ok(axum::Json(panel.account_list(&caller).await?))
+/// All accounts.
+#[utoipa::path(get, path = "/people")]
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<AccountShown>, Problem> {
+    Ok(List(panel.account_list(&caller).await?))
 }
 
+/// Makes an account.
+///
+/// Its first password is in this answer and never again.
+#[utoipa::path(post, path = "/people")]
 pub async fn create(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Json(new): Json<NewAccount>,
-) -> Result<(StatusCode, axum::Json<FirstPassword>), Problem> {
-    Ok((StatusCode::CREATED, axum::Json(panel.account_create(&caller, new.name, new.role).await?)))
+) -> Result<Made<FirstPassword>, Problem> {
+    Ok(Made(panel.account_create(&caller, new.name, new.role).await?))
 }
 
+/// Enables or disables an account, or changes its role.
+#[utoipa::path(patch, path = "/people/{account}")]
 pub async fn change(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(account): Path<AccountId>,
     Json(change): Json<AccountChange>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     match change {
         AccountChange::Enabled(enabled) => panel.account_set_enabled(&caller, account, enabled).await?,
         AccountChange::Role(role) => panel.account_set_role(&caller, account, role).await?,
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
+/// Gives an account a first password, which is in this answer and never again.
+///
+/// All its sign-ins end.
+#[utoipa::path(post, path = "/people/{account}/password")]
 pub async fn reset_password(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,

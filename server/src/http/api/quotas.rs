@@ -1,5 +1,4 @@
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use umbel_app::AppError;
 use umbel_app::backend::Backend;
@@ -10,48 +9,57 @@ use umbel_guest::{AccountId, FieldErrors, QuotaRequestId};
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Done, Made};
 use crate::panel::Panel;
 
 /// `{"limit": {"at_most": 20}}`, `{"limit": "no_limit"}`, or `{"limit": null}`: what would hold without.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSet {
     pub limit: Option<Said>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Asked {
     pub request: QuotaRequestId,
 }
 
+/// Everybody's quotas, and wishes that wait for a decision.
+#[utoipa::path(get, path = "/quotas")]
 pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<QuotasShown>, Problem> {
     Ok(axum::Json(panel.quota_list(&caller).await?))
 }
 
+/// One's own quota.
+#[utoipa::path(get, path = "/quotas/mine")]
 pub async fn mine(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<QuotaShown>, Problem> {
     Ok(axum::Json(panel.quota_mine(&caller).await?))
 }
 
+/// Sets a limit of a role.
+#[utoipa::path(put, path = "/quotas/roles/{role}/{kind}")]
 pub async fn set_role(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path((role, kind)): Path<(Role, Kind)>,
     Json(set): Json<LimitSet>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     let change = QuotaChange { of: QuotaOf::Role(role), kind, said: possible(set)? };
     panel.quota_set(&caller, change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
+/// Sets a limit of an account.
+#[utoipa::path(put, path = "/quotas/accounts/{account}/{kind}")]
 pub async fn set_account(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path((account, kind)): Path<(AccountId, Kind)>,
     Json(set): Json<LimitSet>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     let change = QuotaChange { of: QuotaOf::Account(account), kind, said: possible(set)? };
     panel.quota_set(&caller, change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 fn possible(set: LimitSet) -> Result<Option<Said>, Problem> {
@@ -64,26 +72,29 @@ fn possible(set: LimitSet) -> Result<Option<Said>, Problem> {
     }
 }
 
+/// Asks for more.
+#[utoipa::path(post, path = "/quotas/requests")]
 pub async fn ask(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Json(ask): Json<QuotaWish>,
-) -> Result<(StatusCode, axum::Json<Asked>), Problem> {
+) -> Result<Made<Asked>, Problem> {
     let request = panel.quota_ask(&caller, ask).await?;
-    Ok((StatusCode::CREATED, axum::Json(Asked { request })))
+    Ok(Made(Asked { request }))
 }
 
-/// `grant` or `refuse`.
+/// Decides about a wish: `grant` or `refuse`.
+#[utoipa::path(post, path = "/quotas/requests/{request}/{verb}")]
 pub async fn decide(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path((request, verb)): Path<(QuotaRequestId, String)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     let granted = match verb.as_str() {
         "grant" => true,
         "refuse" => false,
         _ => return Err(AppError::not_found("action").into()),
     };
     panel.quota_decide(&caller, request, granted).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

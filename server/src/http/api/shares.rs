@@ -1,5 +1,4 @@
 use axum::extract::State;
-use axum::http::StatusCode;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{ShareDraft, ShareShown};
 use umbel_guest::{AccountId, GuestId};
@@ -7,17 +6,23 @@ use umbel_guest::{AccountId, GuestId};
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Done, List};
 use crate::panel::Panel;
 
+/// With whom a guest is shared.
+#[utoipa::path(get, path = "/guests/{guest}/shares")]
 pub async fn list(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(guest): Path<GuestId>,
-) -> Result<axum::Json<Vec<ShareShown>>, Problem> {
-    Ok(axum::Json(panel.share_list(&caller, guest).await?))
+) -> Result<List<ShareShown>, Problem> {
+    Ok(List(panel.share_list(&caller, guest).await?))
 }
 
+/// Shares a guest with an account.
+///
 /// Gives exactly these rights, whatever the account had before; so it may be repeated.
+#[utoipa::path(put, path = "/guests/{guest}/shares")]
 pub async fn put(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -27,11 +32,13 @@ pub async fn put(
     Ok(axum::Json(panel.share_put(&caller, guest, draft).await?))
 }
 
+/// Shares a guest with an account no more.
+#[utoipa::path(delete, path = "/guests/{guest}/shares/{account}")]
 pub async fn remove(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path((guest, account)): Path<(GuestId, AccountId)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     panel.share_remove(&caller, guest, account).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Serialize;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{AuditAction, AuditKind, UploadedFile};
@@ -12,22 +11,29 @@ use super::Path;
 use crate::audit::What;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
+use crate::http::openapi::answer::{Done, Made};
 use crate::panel::Panel;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Begun {
     pub upload: UploadId,
 }
 
-pub async fn begin(
-    State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
-) -> Result<(StatusCode, axum::Json<Begun>), Problem> {
+/// Begins an upload.
+#[utoipa::path(post, path = "/uploads")]
+pub async fn begin(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<Made<Begun>, Problem> {
     let upload = panel.upload_begin(&caller).await?;
-    Ok((StatusCode::CREATED, axum::Json(Begun { upload })))
+    Ok(Made(Begun { upload }))
 }
 
-/// `PUT /uploads/{upload}/{file}`: streamed to the disk, never held.
+/// A file of an upload, as it is.
+///
+/// Streamed to the disk, never held.
+#[utoipa::path(
+    put,
+    path = "/uploads/{upload}/{file}",
+    request_body(content = String, content_type = "application/octet-stream"),
+)]
 pub async fn put(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
@@ -39,11 +45,13 @@ pub async fn put(
     Ok(axum::Json(panel.audit.change(&caller, what, doing).await?))
 }
 
+/// Throws an upload away.
+#[utoipa::path(delete, path = "/uploads/{upload}")]
 pub async fn remove(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(upload): Path<UploadId>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     panel.upload_remove(&caller, upload).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
