@@ -3,19 +3,31 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde::{Deserialize, Serialize};
 use umbel_client::Client;
 
 use crate::error::Failure;
+use crate::options::At;
 
 /// What sign-in keeps.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     panel: String,
     token: String,
+    /// Trusted besides what the system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca: Option<PathBuf>,
+}
+
+fn client(address: &str, ca: Option<&Path>) -> Result<Client, umbel_client::Error> {
+    let client = match ca {
+        Some(ca) => Client::trusting(address, ca),
+        None => Client::new(address),
+    };
+    Ok(client?.called(concat!("umbelctl/", env!("CARGO_PKG_VERSION"))))
 }
 
 /// In the user's own configuration (XDG Base Directory Specification).
@@ -36,34 +48,38 @@ fn kept() -> Result<Option<Kept>, Failure> {
 }
 
 /// The panel, as whoever the token is.
-pub(crate) fn panel(address: Option<&str>) -> Result<Client, Failure> {
+pub(crate) fn panel(at: &At) -> Result<Client, Failure> {
     if let Ok(token) = std::env::var("UMBEL_TOKEN") {
-        let kept = if address.is_none() { kept()?.map(|kept| kept.panel) } else { None };
-        let address = address.map(str::to_owned).or(kept).ok_or(Failure::NoPanel)?;
-        return Ok(Client::with_token(&address, &token)?);
+        let kept = if at.panel.is_none() { kept()? } else { None };
+        let (address, ca) = kept.map(|kept| (kept.panel, kept.ca)).unzip();
+        let address = at.panel.clone().or(address).ok_or(Failure::NoPanel)?;
+        let ca = at.ca.clone().or(ca.flatten());
+        return Ok(client(&address, ca.as_deref())?.bearing(&token)?);
     }
     let kept = kept()?.ok_or(Failure::NoPanel)?;
     // A token is for the panel that gave it, and no other is shown it.
-    match address {
+    match &at.panel {
         Some(address) if address.trim_end_matches('/') != kept.panel => {
             Err(Failure::Wrong(format!("the token that is kept is of {}; sign in to {address} first", kept.panel)))
         }
-        _ => Ok(Client::with_token(&kept.panel, &kept.token)?),
+        _ => Ok(client(&kept.panel, at.ca.as_deref().or(kept.ca.as_deref()))?.bearing(&kept.token)?),
     }
 }
 
-pub(crate) async fn sign_in(
-    address: Option<String>,
-    name: Option<String>,
-    scopes: &[String],
-    days: u32,
-) -> Result<(), Failure> {
-    let address = match address {
-        Some(address) => address,
-        None => kept()?.map(|kept| kept.panel).ok_or(Failure::NoPanel)?,
+pub(crate) async fn sign_in(at: At, name: Option<String>, scopes: &[String], days: u32) -> Result<(), Failure> {
+    let (address, ca) = match at.panel {
+        Some(address) => (address, at.ca),
+        None => kept()?.map(|kept| (kept.panel, at.ca.or(kept.ca))).ok_or(Failure::NoPanel)?,
     };
     let address = address.trim_end_matches('/').to_owned();
-    let client = Client::new(&address)?;
+    // From wherever it is read later.
+    let ca = match ca {
+        Some(path) => {
+            Some(fs::canonicalize(&path).map_err(|source| Failure::File { what: "finding", path, source })?)
+        }
+        None => None,
+    };
+    let client = client(&address, ca.as_deref())?;
     let name = name.map_or_else(|| ask("Name: "), Ok)?;
     let password = ask_unseen("Password: ")?;
     client.sign_in(&name, &password).await?;
@@ -76,7 +92,7 @@ pub(crate) async fn sign_in(
     let made = client.token_create(&called, &scopes, days).await;
     // The sign-in was for the token only.
     client.sign_out().await?;
-    let path = write(&Kept { panel: address, token: made?.token })?;
+    let path = write(&Kept { panel: address, token: made?.token, ca })?;
     eprintln!("Signed in as {name}. The token is kept in {}.", path.display());
     Ok(())
 }
@@ -108,7 +124,7 @@ fn write(kept: &Kept) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-fn ask(what: &str) -> Result<String, Failure> {
+pub(crate) fn ask(what: &str) -> Result<String, Failure> {
     let failed = |source| Failure::Terminal { what: "asking", source };
     eprint!("{what}");
     let mut line = String::new();

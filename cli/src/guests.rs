@@ -120,7 +120,7 @@ async fn switch(panel: &Client, guest: &str, action: Action, wait: Wait, output:
 }
 
 /// Waits for it, or says how to.
-async fn over(panel: &Client, operation: OperationId, wait: Wait, output: &Output) -> Result<(), Failure> {
+pub(crate) async fn over(panel: &Client, operation: OperationId, wait: Wait, output: &Output) -> Result<(), Failure> {
     if wait.no_wait {
         println!("{operation}");
         return Ok(());

@@ -4,6 +4,7 @@
 //! noun; [`output`] prints, [`exit`] says what the shell is told.
 
 mod access;
+mod apply;
 mod console;
 mod error;
 mod exit;
@@ -13,6 +14,8 @@ mod operations;
 mod options;
 mod output;
 mod people;
+mod quotas;
+mod shares;
 
 use std::process::ExitCode;
 
@@ -36,12 +39,15 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<ExitCode, Failure> {
     let output = Output::new(options.output);
-    let panel = || access::panel(options.panel.as_deref());
+    let panel = || access::panel(&options.at);
     match options.command {
-        Command::SignIn { name, scopes, days } => access::sign_in(options.panel, name, &scopes, days).await?,
+        Command::SignIn { name, scopes, days } => access::sign_in(options.at, name, &scopes, days).await?,
         Command::SignOut => access::sign_out()?,
         Command::WhoAmI => output.one(&panel()?.session_fetch().await?)?,
         Command::Guests(command) => guests::run(&panel()?, command, &output).await?,
+        Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
+        Command::Shares(command) => shares::run(&panel()?, command, &output).await?,
+        Command::Quota(command) => quotas::run(&panel()?, command, &output).await?,
         Command::Console { guest, from } => return console::run(&panel()?, &guest, from).await,
         Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
         Command::Kernels => machine::kernels(&panel()?, &output).await?,

@@ -1,20 +1,32 @@
 //! What may be typed.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use umbel_guest::{Attachment, Clock, KernelMode, RestartPolicy};
+use umbel_guest::{Attachment, Clock, GuestRight, KernelMode, RestartPolicy};
 
 /// The panel from a terminal.
 #[derive(Debug, Parser)]
 #[command(name = "umbelctl", version, after_help = crate::exit::HELP)]
 pub(crate) struct Options {
-    /// Address of the panel; the one that was signed in to unless it is said.
-    #[arg(long, global = true, env = "UMBEL_PANEL", value_name = "URL")]
-    pub(crate) panel: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
     #[arg(long, short, global = true, value_enum, default_value_t)]
     pub(crate) output: Form,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Where the panel is; what is not said is as it was at sign-in.
+#[derive(Debug, Args)]
+pub(crate) struct At {
+    /// Address of the panel; the one that was signed in to unless it is said.
+    #[arg(long, global = true, env = "UMBEL_PANEL", value_name = "URL")]
+    pub(crate) panel: Option<String>,
+    /// Certificates (PEM) to trust besides the system's: a private authority's, or the panel's own.
+    #[arg(long, global = true, env = "UMBEL_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -46,6 +58,14 @@ pub(crate) enum Command {
     /// Lists, makes, changes and switches guests.
     #[command(subcommand, visible_alias = "guest")]
     Guests(GuestCommand),
+    /// Makes, changes, switches and shares guests until they are as a file says: shows a plan, asks, does it.
+    Apply(Apply),
+    /// With whom a guest is shared.
+    #[command(subcommand)]
+    Shares(ShareCommand),
+    /// What one may have, and how much of it is used.
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// A guest's console in this terminal. Ctrl-] and then q leaves it.
     Console {
         /// Name or id.
@@ -107,6 +127,86 @@ pub(crate) enum GuestCommand {
     Log {
         guest: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// YAML: a list `guests`, each with a name and whatever else is wanted of it. - is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Shows what would be done, and does nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Does it without asking.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) yes: bool,
+    /// Where a change needs it, a guest that runs is shut down and started again.
+    #[arg(long)]
+    pub(crate) restart: bool,
+    /// Seconds for each step.
+    #[arg(long, default_value_t = 120)]
+    pub(crate) patience: u64,
+}
+
+impl Apply {
+    pub(crate) fn patience(&self) -> Wait {
+        Wait { no_wait: false, patience: self.patience }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShareCommand {
+    #[command(visible_alias = "ls")]
+    List {
+        guest: String,
+    },
+    /// Gives an account exactly these rights.
+    Put {
+        guest: String,
+        /// The account's name.
+        with: String,
+        /// view, read_console, type_console, power or settings.
+        #[arg(value_parser = word::<GuestRight>)]
+        rights: Vec<GuestRight>,
+    },
+    Remove {
+        guest: String,
+        with: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuotaCommand {
+    /// One's own.
+    Show,
+    /// Everybody's; for administrators.
+    List,
+    /// A wish for more, about which an administrator decides.
+    Ask {
+        /// As quota show says it.
+        kind: String,
+        wanted: u64,
+        #[arg(long)]
+        why: String,
+    },
+    /// Of an account, or with --role of everybody in it; for administrators.
+    Set {
+        /// An account's or a role's name.
+        whose: String,
+        kind: String,
+        /// A number, none for as much as there is, or default for the role's again.
+        limit: String,
+        #[arg(long)]
+        role: bool,
+    },
+    /// Wishes are granted or refused; for administrators.
+    Decide { request: String, verdict: Verdict },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verdict {
+    Grant,
+    Refuse,
 }
 
 #[derive(Debug, Args)]

@@ -30,7 +30,7 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
     }
 }
 
-async fn find(panel: &Client, name: &str) -> Result<Account, Failure> {
+pub(crate) async fn find(panel: &Client, name: &str) -> Result<Account, Failure> {
     let found = panel.account_list().await?.into_iter().find(|account| account.name == name);
     found.ok_or_else(|| Failure::Unknown { what: "account", name: name.to_owned(), list: "people list" })
 }

@@ -4,11 +4,12 @@
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+use umbel_guest::quota::{Kind, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
-    Shares, Span, StrayName, UploadId, WallState, Wanted,
+    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, QuotaRequestId,
+    RestartPolicy, Seen, Shares, Span, StrayName, UploadId, WallState, Wanted,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -351,12 +352,53 @@ pub struct Account {
 }
 
 /// An account that a guest is shared with.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     pub account: AccountId,
     pub name: String,
     pub rights: Shares,
     pub created_at: i64,
+}
+
+/// One's own quota.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    pub standings: Vec<Standing>,
+    /// The newest first.
+    pub requests: Vec<QuotaRequest>,
+}
+
+/// Everybody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quotas {
+    pub accounts: Vec<AccountQuota>,
+    /// Those that wait for a decision, the oldest first.
+    pub requests: Vec<QuotaRequest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountQuota {
+    pub account: AccountId,
+    pub name: String,
+    pub role: String,
+    pub standings: Vec<Standing>,
+}
+
+/// A wish for a higher limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaRequest {
+    pub id: QuotaRequestId,
+    pub account_name: String,
+    pub kind: Kind,
+    pub wanted: u64,
+    pub why: String,
+    pub state: String,
+    pub created_at: i64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct QuotaAsked {
+    pub(crate) request: QuotaRequestId,
 }
 
 /// Shown once.

@@ -1,25 +1,26 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER, USER_AGENT};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 use crate::error::{Error, Problem};
+use crate::tls;
 
 /// A WebSocket of the panel's.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const API: &str = "/api/v1";
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("umbel-client/", env!("CARGO_PKG_VERSION")));
 
 /// One person at one panel. Cheap to clone; clones share the sign-in.
-///
-/// Plain HTTP only, as a panel on loopback speaks it.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -28,6 +29,10 @@ pub struct Client {
     origin: String,
     /// `Bearer …`, in place of a sign-in.
     token: Option<HeaderValue>,
+    /// As what it is known (RFC 9110, section 10.1.5).
+    agent: HeaderValue,
+    /// For WebSockets; requests have it within them. None where the panel speaks plain HTTP.
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -37,15 +42,33 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// `address` as `http://127.0.0.1:8080`.
+    /// `address` as `http://127.0.0.1:8080` or `https://panel.example`, whose certificate the system must trust.
     pub fn new(address: &str) -> Result<Self, Error> {
+        Self::made(address, None)
+    }
+
+    /// One that trusts the certificates of that PEM file too: a private authority's, or the panel's own.
+    pub fn trusting(address: &str, certificates: &Path) -> Result<Self, Error> {
+        Self::made(address, Some(certificates))
+    }
+
+    fn made(address: &str, certificates: Option<&Path>) -> Result<Self, Error> {
         let wrong = |why| Error::Address { address: address.to_owned(), why };
         let base = Url::parse(address).map_err(|_| wrong("it is no URL"))?;
-        if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(wrong("it begins with http:// and a host"));
+        if base.host_str().is_none() {
+            return Err(wrong("a host is missing"));
         }
+        let tls = match base.scheme() {
+            "http" => None,
+            "https" => Some(tls::config(certificates)?),
+            _ => return Err(wrong("it begins with http:// or https://")),
+        };
         let cookies = Arc::new(Jar::default());
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if let Some(tls) = &tls {
+            http = http.use_preconfigured_tls(tls.clone());
+        }
+        let http = http
             .cookie_provider(Arc::clone(&cookies))
             // Where a form leads is an answer of its own.
             .redirect(reqwest::redirect::Policy::none())
@@ -55,14 +78,24 @@ impl Client {
             .build()
             .map_err(Error::Make)?;
         let origin = base.origin().ascii_serialization();
-        Ok(Self { http, cookies, base, origin, token: None })
+        Ok(Self { http, cookies, base, origin, token: None, agent: AGENT, tls: tls.map(Arc::new) })
     }
 
     /// One that comes in with a token and needs no sign-in.
     pub fn with_token(address: &str, token: &str) -> Result<Self, Error> {
+        Self::new(address)?.bearing(token)
+    }
+
+    /// The same one, with a token.
+    pub fn bearing(self, token: &str) -> Result<Self, Error> {
         let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Token)?;
         header.set_sensitive(true);
-        Ok(Self { token: Some(header), ..Self::new(address)? })
+        Ok(Self { token: Some(header), ..self })
+    }
+
+    /// As one that is known to the panel as `agent`, a name and a version.
+    pub fn called(self, agent: &'static str) -> Self {
+        Self { agent: HeaderValue::from_static(agent), ..self }
     }
 
     /// As browsers send it in `Origin`.
@@ -76,7 +109,7 @@ impl Client {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
         url.set_query(query);
-        let request = self.http.request(method, url).header(ORIGIN, &self.origin);
+        let request = self.http.request(method, url).header(ORIGIN, &self.origin).header(USER_AGENT, &self.agent);
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, token),
             None => request,
@@ -90,7 +123,8 @@ impl Client {
         let address = format!("ws{}{path}", self.origin.trim_start_matches("http"));
         let mut request = address.as_str().into_client_request().map_err(failed)?;
         request.headers_mut().extend(self.own_headers());
-        match tokio_tungstenite::connect_async_with_config(request, None, true).await {
+        let tls = self.tls.clone().map_or(Connector::Plain, Connector::Rustls);
+        match tokio_tungstenite::connect_async_tls_with_config(request, None, true, Some(tls)).await {
             Ok((socket, _)) => Ok(socket),
             Err(tungstenite::Error::Http(answer)) => {
                 let retry = text_of(answer.headers(), RETRY_AFTER.as_str());
@@ -103,7 +137,7 @@ impl Client {
     }
 
     fn own_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::from_iter([(USER_AGENT, self.agent.clone())]);
         // An origin is ASCII by its very serialisation.
         if let Ok(origin) = self.origin.parse() {
             headers.insert(ORIGIN, origin);
@@ -203,10 +237,11 @@ mod tests {
 
     #[test]
     fn an_address_is_a_scheme_and_a_host() {
-        for address in ["127.0.0.1:8080", "https://panel.example", "unix:/run/x", ""] {
+        for address in ["127.0.0.1:8080", "ftp://panel.example", "unix:/run/x", ""] {
             assert!(matches!(Client::new(address), Err(Error::Address { .. })), "{address:?}");
         }
         assert_eq!(Client::new("http://127.0.0.1:8080/").expect("an address").origin(), "http://127.0.0.1:8080");
+        assert_eq!(Client::new("https://panel.example/").expect("an address").origin(), "https://panel.example");
         assert_eq!(Client::new("http://[::1]:81/x?y").expect("an address").origin(), "http://[::1]:81");
     }
 

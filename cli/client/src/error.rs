@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -13,6 +14,11 @@ pub enum Error {
     Address { address: String, why: &'static str },
     #[error("this is no token: it has characters that no token has")]
     Token,
+    /// The file of certificates that was named.
+    #[error("the certificates of {}: {why}", path.display())]
+    Certificates { path: PathBuf, why: String },
+    #[error("TLS can't be set up")]
+    Tls(#[source] rustls::Error),
     #[error("the client can't be made")]
     Make(#[source] reqwest::Error),
     /// The panel can't be reached, or the connection broke before it answered.

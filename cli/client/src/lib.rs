@@ -33,15 +33,17 @@ mod kernels;
 mod networks;
 mod operations;
 mod people;
+mod quotas;
 mod session;
 mod shares;
+mod tls;
 mod tokens;
 
 pub use answers::{
-    Account, Adopt, AgentLink, Check, CheckState, Choice, Created, Event, FirstPassword, Forward, Guest, GuestChange,
-    GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics,
-    Network, NetworkGuest, NewToken, Operation, OperationState, Said, Share, Step, StepState, Stray, Token, Topic,
-    UploadedFile, Wall,
+    Account, AccountQuota, Adopt, AgentLink, Check, CheckState, Choice, Created, Event, FirstPassword, Forward, Guest,
+    GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside,
+    Metrics, Network, NetworkGuest, NewToken, Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share,
+    Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -27,10 +27,14 @@ pub struct SignedIn(pub Caller);
 #[derive(Clone, Debug)]
 pub struct Known(pub Caller);
 
-/// From where a request came. A browser that asks the API does so for a page.
+/// From where a request came, as it says itself. A browser that asks the API does so for a page.
 pub fn came(uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Came {
-    let is_browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
-    let via = if is_under(uri.path(), paths::API) && !is_browser { AuditVia::Api } else { AuditVia::Page };
+    let is = |agent: &[u8]| headers.get(USER_AGENT).is_some_and(|is| is.as_bytes().starts_with(agent));
+    let via = match is_under(uri.path(), paths::API) {
+        true if is(b"umbelctl/") => AuditVia::CommandLine,
+        true if !is(b"Mozilla/") => AuditVia::Api,
+        _ => AuditVia::Page,
+    };
     Came { via, address: extensions.get::<ClientAddress>().map(|client| client.0) }
 }
 

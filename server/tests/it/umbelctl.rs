@@ -1,11 +1,14 @@
 //! The command line against a panel on loopback: what it prints and what it tells the shell.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+use umbel_app::shown::{AuditAction, AuditVia};
+use umbel_server::http::serve::Certificate;
+use umbel_server::store::audit::audit_list_after;
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -40,6 +43,12 @@ impl Shell {
     async fn sign_in(&self, name: &str) {
         let done = self.run(&["--panel", &self.panel, "sign-in", name], &format!("{PASSWORD}\n")).await;
         assert!(done.status.success(), "{done:?}");
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, text).expect("our own directory");
+        path.to_str().expect("text").to_owned()
     }
 
     /// What it prints, where it must succeed.
@@ -93,5 +102,66 @@ both! {
         edge.test.eventually("it is typed", async |_| shim.typed().ends_with(b"root\r")).await;
         stdin.write_all(b"\x1dq").await.expect("it reads");
         assert!(console.wait().await.expect("it ends").success());
+    }
+
+    async fn a_file_says_how_guests_should_be(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let shell = Shell::at(&edge);
+        shell.sign_in("anna").await;
+        let file = shell.write("lab.yaml", "guests:\n- {name: web, memory_mib: 128, shares: {berta: [power]}}\n");
+        let plan = shell.says(&["apply", "-f", &file, "--plan"]).await;
+        assert!(plan.contains("+ web: make it and start it") && plan.contains("share it with berta (power)"), "{plan}");
+        assert!(!shell.says(&["guests", "list"]).await.contains("web"), "a plan does nothing");
+        assert_eq!(shell.code(&["apply", "-f", &file]).await, 5, "nobody agreed");
+        shell.says(&["apply", "-f", &file, "--yes"]).await;
+        assert_eq!(shell.says(&["apply", "-f", &file, "--yes"]).await, "All is as it should be.\n");
+        assert!(shell.says(&["shares", "list", "web"]).await.contains("berta"));
+
+        let file = shell.write("lab.yaml", "guests: [{name: web, memory_mib: 256, shares: {}}]");
+        assert_eq!(shell.code(&["apply", "-f", &file, "--yes"]).await, 5, "it runs");
+        shell.says(&["apply", "-f", &file, "--yes", "--restart"]).await;
+        let list: serde_json::Value = serde_json::from_str(&shell.says(&["guests", "ls", "-o", "json"]).await).expect("JSON");
+        assert_eq!((&list[0]["memory"], &list[0]["wanted"]["wanted"]), (&256.into(), &"running".into()));
+        assert!(!shell.says(&["shares", "list", "web"]).await.contains("berta"));
+        let gone = shell.write("gone.yaml", "guests: [{name: web, state: absent}]");
+        shell.says(&["apply", "-f", &gone, "--yes"]).await;
+        assert!(shell.says(&["guests", "list"]).await.contains("Deleted"));
+        let wrong = shell.write("wrong.yaml", "guests: [{name: web, ram: 1}]");
+        assert_eq!(shell.code(&["apply", "-f", &wrong, "--plan"]).await, 5, "no such field");
+    }
+
+    async fn quotas_are_shown_asked_for_and_set_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let (anna, root) = (Shell::at(&edge), Shell::at(&edge));
+        anna.sign_in("anna").await;
+        let words = ["--panel", &root.panel, "sign-in", "root", "--scopes", "read,write,manage"];
+        assert!(root.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        root.says(&["quota", "set", "anna", "memory", "512"]).await;
+        assert!(anna.says(&["quota", "show"]).await.contains("512 MiB"));
+        let request = anna.says(&["quota", "ask", "memory", "1024", "--why", "a class"]).await;
+        assert!(root.says(&["quota", "list"]).await.contains("a class"));
+        root.says(&["quota", "decide", request.trim(), "grant"]).await;
+        assert!(anna.says(&["quota", "show"]).await.contains("1 GiB"));
+        assert_eq!(anna.code(&["quota", "set", "anna", "memory", "none"]).await, 3, "not hers to do");
+    }
+
+    async fn a_panel_with_a_certificate_of_its_own_is_trusted_by_file_only(fresh) {
+        let lies = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name);
+        let files = Certificate { certificate: lies("one.pem"), key: lies("one.key") };
+        let edge = Edge::start_tls(&fresh.db, &files).await;
+        let shell = Shell::at(&edge);
+        let (ca, typed) = (files.certificate.to_str().expect("text"), format!("{PASSWORD}\n"));
+        let distrusted = shell.run(&["--panel", &edge.address, "sign-in", "anna"], &typed).await;
+        assert_eq!(distrusted.status.code(), Some(6), "{distrusted:?}");
+        let trusted = shell.run(&["--panel", &edge.address, "--ca", ca, "sign-in", "anna"], &typed).await;
+        assert!(trusted.status.success(), "{trusted:?}");
+        // The file is remembered with the panel; WebSockets trust it too.
+        shell.says(&["guests", "list"]).await;
+        let client = umbel_client::Client::trusting(&edge.address, &files.certificate).expect("an address");
+        client.sign_in("anna", PASSWORD).await.expect("the right password");
+        client.events().await.expect("a WebSocket over TLS");
+        let rows = audit_list_after(&fresh.db, 0, 100).await.expect("a list");
+        let made = rows.iter().find(|row| row.action == AuditAction::TokenCreate.word()).expect("a row");
+        assert_eq!(made.via, AuditVia::CommandLine.word());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use axum_server::tls_rustls::RustlsConfig;
 use futures::StreamExt as _;
 use reqwest::Method;
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ use umbel_server::clock::Clock;
 use umbel_server::http::address::Proxies;
 use umbel_server::http::origin::Origins;
 use umbel_server::http::router::router;
-use umbel_server::http::serve::Entrance;
+use umbel_server::http::serve::{Certificate, Entrance};
 use umbel_server::panel::Panel;
 use umbel_server::store::Db;
 use umbel_server::store::accounts::account_set_password;
@@ -44,17 +45,28 @@ impl Edge {
     }
 
     pub(crate) async fn start_in(db: &Db, layout: Option<Layout>) -> Self {
-        Self::begin(db, layout, |port| Origins::Loopback { port, tls: false }).await
+        Self::begin(db, layout, None, |port| Origins::Loopback { port, tls: false }).await
+    }
+
+    /// With a certificate of its own for `localhost`.
+    pub(crate) async fn start_tls(db: &Db, certificate: &Certificate) -> Self {
+        let tls = certificate.load().await.expect("a certificate and its key");
+        Self::begin(db, None, Some(tls), |port| Origins::Loopback { port, tls: true }).await
     }
 
     /// As if behind a proxy that speaks https.
     pub(crate) async fn start_public(db: &Db) -> Self {
         let origin = "https://panel.example".to_owned();
         let authority = "panel.example".parse().expect("an authority");
-        Self::begin(db, None, |_| Origins::Public { origin, authority }).await
+        Self::begin(db, None, None, |_| Origins::Public { origin, authority }).await
     }
 
-    async fn begin(db: &Db, layout: Option<Layout>, origins: impl FnOnce(u16) -> Origins) -> Self {
+    async fn begin(
+        db: &Db,
+        layout: Option<Layout>,
+        tls: Option<RustlsConfig>,
+        origins: impl FnOnce(u16) -> Origins,
+    ) -> Self {
         let test = TestPanel::start_in(db, layout).await;
         let passwords = Passwords::new(2);
         let hash = passwords.hash(Password::given(PASSWORD.into()).expect("short")).await.expect("a hash");
@@ -65,13 +77,15 @@ impl Edge {
         let panel = Panel::new(test.guests.clone(), accounts.clone(), origins(port));
         let mut tasks = JoinSet::new();
         tasks.spawn(accounts.keep());
-        let entrance = Entrance { listener, tls: None, proxies: Proxies::default() };
+        let address =
+            if tls.is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") };
+        let entrance = Entrance { listener, tls, proxies: Proxies::default() };
         let (router, drain) = (router(panel.clone()), panel.drain.clone());
         tasks.spawn(async move { entrance.serve(router, drain).await.expect("a listener") });
 
         let root = account(db, "root", Role::Administrator).await;
         let berta = account(db, "berta", Role::User).await;
-        let edge = Self { panel, test, address: format!("http://127.0.0.1:{port}"), root, berta, hash, _tasks: tasks };
+        let edge = Self { panel, test, address, root, berta, hash, _tasks: tasks };
         for caller in [&edge.root, &edge.berta, &edge.test.anna] {
             edge.give_password(caller, false).await;
         }

@@ -1,0 +1,138 @@
+//! `apply -f`: guests as a file says they should be. [`file`] is what may be written, [`plan`] says what
+//! would be done, and only then is it done, step after step; the first that fails ends it, and the same
+//! command goes on from there.
+
+mod file;
+mod plan;
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+
+use umbel_client::{Client, Guest};
+use umbel_guest::{AccountId, GuestDraft, GuestId};
+
+use self::file::{File, Wish};
+use self::plan::{Restart, Step, Target, plan};
+use crate::access::ask;
+use crate::error::Failure;
+use crate::guests::over;
+use crate::options::{Apply, Wait};
+use crate::output::{Column, Output, tame};
+
+const COLUMNS: [Column<Step>; 1] = [("PLAN", |step| step.to_string())];
+
+pub(crate) async fn run(panel: &Client, apply: Apply, output: &Output) -> Result<(), Failure> {
+    let file =
+        File::read(&text_of(&apply.file)?).map_err(|why| Failure::Wrong(format!("{}: {why}", apply.file.display())))?;
+    let restart = if apply.restart { Restart::Allowed } else { Restart::Refused };
+    let me = panel.session_fetch().await?.id;
+    let there = panel.guest_list().await?;
+    let (mut todo, mut wrong) = (Vec::new(), Vec::new());
+    for wish in &file.guests {
+        match plan_of(panel, wish, &there, me, restart).await? {
+            Ok(steps) => todo.push((wish, steps)),
+            Err(why) => wrong.push(why),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::Wrong(wrong.join("\n")));
+    }
+    let steps: Vec<Step> = todo.iter().flat_map(|(_, steps)| steps.clone()).collect();
+    if steps.is_empty() && output.is_for_people() {
+        println!("All is as it should be.");
+        return Ok(());
+    }
+    output.many(&steps, &COLUMNS)?;
+    if apply.plan || steps.is_empty() {
+        return Ok(());
+    }
+    if !apply.yes {
+        agreed(&apply.file)?;
+    }
+    for (wish, steps) in todo {
+        carry_out(panel, wish, steps, apply.patience(), output).await?;
+    }
+    Ok(())
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let failed = |source| Failure::File { what: "reading", path: path.to_owned(), source };
+    if path != Path::new("-") {
+        return std::fs::read_to_string(path).map_err(failed);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+async fn plan_of(
+    panel: &Client,
+    wish: &Wish,
+    there: &[Guest],
+    me: AccountId,
+    restart: Restart,
+) -> Result<Result<Vec<Step>, String>, Failure> {
+    // One's own: a file doesn't reach into what others happen to share.
+    let Some(guest) = there.iter().find(|guest| guest.owner == me && guest.name.as_str() == wish.name) else {
+        return Ok(plan(wish, None, restart));
+    };
+    let shares = if wish.shares.is_some() { panel.share_list(guest.id).await? } else { Vec::new() };
+    Ok(plan(wish, Some((guest, &shares)), restart))
+}
+
+/// Nothing is done unless somebody has read the plan, or said that nobody need.
+fn agreed(file: &Path) -> Result<(), Failure> {
+    if file == Path::new("-") || !std::io::stdin().is_terminal() {
+        return Err(Failure::Wrong("nobody is there to agree: --yes does it, --plan only shows it".into()));
+    }
+    match ask("Do this? [y/N] ")?.as_str() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Wrong("nothing was done".into())),
+    }
+}
+
+async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, output: &Output) -> Result<(), Failure> {
+    let mut made = None;
+    for step in steps {
+        eprintln!("{}", tame(&step.to_string()));
+        let found = |target| match target {
+            Target::There(guest) => Ok(guest),
+            Target::Made => made.ok_or_else(|| Failure::Wrong(format!("{} was not made", wish.name))),
+        };
+        match step {
+            Step::Create { .. } => made = Some(create(panel, wish, wait, output).await?),
+            Step::Change { guest, change, .. } => drop(panel.guest_change(guest, &change).await?),
+            Step::Act { guest, action, .. } => {
+                if let Some(operation) = panel.guest_act(found(guest)?, action).await? {
+                    over(panel, operation, wait, output).await?;
+                }
+            }
+            Step::Share { guest, with, rights, .. } => drop(panel.share_put(found(guest)?, &with, &rights).await?),
+            Step::Unshare { guest, account, .. } => panel.share_remove(guest, account).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn create(panel: &Client, wish: &Wish, wait: Wait, output: &Output) -> Result<GuestId, Failure> {
+    let Wish { name, image, disk_mib, note, kernel, memory_mib, restart_policy, autostart, .. } = wish.clone();
+    let suggested = panel.guest_form().await?.suggested();
+    let draft = GuestDraft {
+        name,
+        note: note.unwrap_or(suggested.note),
+        image: image.unwrap_or(suggested.image),
+        kernel: kernel.unwrap_or(suggested.kernel),
+        memory_mib: memory_mib.unwrap_or(suggested.memory_mib),
+        disk_mib: disk_mib.unwrap_or(suggested.disk_mib),
+        restart_policy: restart_policy.unwrap_or(suggested.restart_policy),
+        autostart: autostart.unwrap_or(suggested.autostart),
+        mode: wish.mode.unwrap_or(suggested.mode),
+        clock: wish.clock.unwrap_or(suggested.clock),
+        network: wish.network.unwrap_or(suggested.network),
+        disk_kind: suggested.disk_kind,
+        limits: wish.limits.unwrap_or(suggested.limits),
+    };
+    let made = panel.guest_create(&draft).await?;
+    over(panel, made.operation, wait, output).await?;
+    Ok(made.guest)
+}
