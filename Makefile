@@ -47,8 +47,8 @@ install: ## Build the release and install it (PREFIX, DESTDIR)
 uninstall: ## Remove all that install put there; PURGE=1: data and account too
 	@exec deploy/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
 
-clean: ## Remove what was built (target directory and npm packages; no data)
-	rm -rf "$(CARGO_TARGET_DIR)" node_modules
+clean: ## Remove what was built (target directory, npm and Python packages; no data)
+	rm -rf "$(CARGO_TARGET_DIR)" node_modules .venv
 
 run-only:
 	@exec deploy/run

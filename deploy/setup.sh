@@ -66,7 +66,13 @@ look() {
 }
 [ "$want" = kernel ] || look "${debian_run[@]}"
 [ "$want" = run ] || look "${debian_kernel[@]}"
-case $want in test | full) look "${debian_test[@]}" ;; esac
+case $want in
+test | full)
+    look "${debian_test[@]}"
+    # Whichever Python comes first; Debian's has no venv of its own.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    ;;
+esac
 [ "$want" != full ] || look "${debian_full[@]}"
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
@@ -112,6 +118,20 @@ if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
     tool=(1 wasm-bindgen-cli --version "$bindgen" --no-default-features --bin wasm-bindgen --force)
     install_tool "${tool[@]}" --locked || install_tool "${tool[@]}"
 fi
+
+# What asks the API out of its document; every package that it stands on is named with its version.
+asks=end2end/api/requirements.txt
+case $want in
+test | full)
+    if ! cmp -s "$asks" .venv/umbel-requirements; then
+        say "schemathesis"
+        rm -rf .venv
+        python3 -m venv .venv
+        .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$asks"
+        cp "$asks" .venv/umbel-requirements
+    fi
+    ;;
+esac
 
 # npm leaves its own copy of the lock in node_modules; the stamp is ours, so that it is compared whole.
 if [ -f package-lock.json ] && ! cmp -s package-lock.json node_modules/.umbel-lock; then

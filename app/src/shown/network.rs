@@ -55,7 +55,9 @@ pub struct ForwardShown {
 #[serde(deny_unknown_fields)]
 pub struct ForwardDraft {
     pub guest: GuestId,
+    #[cfg_attr(feature = "ssr", schema(minimum = 1, maximum = 65535))]
     pub guest_port: u16,
+    #[cfg_attr(feature = "ssr", schema(minimum = 20000, maximum = 29999))]
     #[serde(default)]
     pub host_port: Option<u16>,
 }

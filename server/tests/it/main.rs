@@ -19,6 +19,7 @@ mod program;
 mod quotas;
 mod real_host;
 mod reconciler;
+mod schemathesis;
 mod serve;
 mod sessions;
 mod sharing;

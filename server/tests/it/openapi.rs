@@ -58,7 +58,7 @@ fn every_operation_says_what_it_does_who_may_and_what_comes_back() {
 }
 
 #[test]
-fn scopes_are_those_of_the_own() {
+fn scopes_are_those_of_the_routes() {
     let document = document();
     for route in own().into_iter().filter(|route| route.described.is_some()) {
         let operation = &document["paths"][&route.path][route.method.as_str().to_lowercase()];

@@ -1,8 +1,9 @@
 use axum::extract::State;
 use serde::Deserialize;
+use umbel_app::AppError;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{KernelDraft, KernelSettings, KernelsShown};
-use umbel_guest::KernelId;
+use umbel_guest::{FieldErrors, KernelId};
 
 use super::guests::Acted;
 use super::{Json, Path};
@@ -46,6 +47,10 @@ pub async fn change(
     Path(kernel): Path<KernelId>,
     Json(change): Json<KernelChange>,
 ) -> Result<Done, Problem> {
+    if change.note.is_none() && change.retired.is_none() {
+        let message = "Nothing is to be changed. Say note, retired, or both.";
+        return Err(AppError::Invalid(FieldErrors::one("body", message)).into());
+    }
     if let Some(note) = change.note {
         panel.kernel_set_note(&caller, kernel.clone(), note).await?;
     }

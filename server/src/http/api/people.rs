@@ -2,7 +2,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{AccountShown, FirstPassword};
-use umbel_guest::AccountId;
+use umbel_guest::{AccountId, AccountName, Role};
 
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
@@ -13,7 +13,10 @@ use crate::panel::Panel;
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
+    /// Of 2 to 32 characters.
+    #[schema(value_type = AccountName)]
     pub name: String,
+    #[schema(value_type = Role)]
     pub role: String,
 }
 
