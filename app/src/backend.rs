@@ -17,9 +17,9 @@ use umbel_guest::{
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
-    ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings,
+    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -59,7 +59,8 @@ pub trait Backend: Send + Sync {
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;
 
-    async fn guest_list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError>;
+    /// A page at a time.
+    async fn guest_list(&self, caller: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError>;
     async fn guest_fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError>;
     async fn guest_form(&self, caller: &Caller) -> Result<GuestForm, AppError>;
     async fn guest_create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError>;

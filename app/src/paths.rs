@@ -1,5 +1,6 @@
 //! Every address of the panel; the only place where one is spelled.
 
+use umbel_guest::state::Badge;
 use umbel_guest::{GuestId, OperationId};
 
 pub const OVERVIEW: &str = "/";
@@ -36,6 +37,11 @@ pub const API_PAGE: &str = "/api";
 pub const API_DOCUMENT: &str = "/api/v1/openapi.json";
 /// All rows as a file (`?format=csv` or `jsonl`, and what [`AUDIT`] takes but `before`).
 pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
+
+/// Guests in one state (`?q=…&state=…&cursor=…`).
+pub fn guests_in(state: Badge) -> String {
+    format!("{GUESTS}?state={}", state.name())
+}
 
 pub fn guest(id: GuestId) -> String {
     format!("{GUESTS}/{id}")

@@ -8,9 +8,9 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
-    GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::{
     AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
@@ -40,8 +40,8 @@ impl Backend for Bare<'_> {
         self.guests.host(caller).await
     }
 
-    async fn guest_list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
-        self.guests.list(caller).await
+    async fn guest_list(&self, caller: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError> {
+        self.guests.list(caller, filter).await
     }
 
     async fn guest_fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {

@@ -5,20 +5,25 @@ use umbel_guest::{
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{ConsoleTail, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
+use crate::shown::{ConsoleTail, GuestForm, GuestPage, GuestShown, MemoryInsideShown, MetricsShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     api::limits::limits,
     backend::{backend, caller},
     paths,
-    shown::GuestChange,
+    shown::{GuestChange, GuestFilter},
 };
 
 #[server(prefix = "/_sf", endpoint = "guest_list", output = Answer)]
-pub async fn guest_list() -> Result<Vec<GuestShown>, AppError> {
+pub async fn guest_list(
+    #[server(default)] q: String,
+    #[server(default)] state: String,
+    #[server(default)] cursor: String,
+) -> Result<GuestPage, AppError> {
     let caller = told(caller())?;
-    told(backend()?.guest_list(&caller).await)
+    let filter = GuestFilter { q, state, cursor, ..GuestFilter::default() };
+    told(backend()?.guest_list(&caller, filter).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "guest_fetch", output = Answer)]

@@ -15,7 +15,7 @@ use crate::parts::operation::OperationTable;
 use crate::parts::table::{Fact, PageHead, Used};
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{GuestShown, HostShown, OverviewShown, WallShown};
+use crate::shown::{GuestPage, HostShown, OverviewShown, WallShown};
 
 /// Operations listed here; the rest is on the page of activity.
 const RECENT: usize = 8;
@@ -46,19 +46,21 @@ pub fn OverviewPage() -> impl IntoView {
 
 #[component]
 fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, sees_all: bool) -> impl IntoView {
-    let OverviewShown { guests, mut operations, agent, host } = shown;
+    let OverviewShown { guests, states, mut operations, agent, host } = shown;
+    let GuestPage { rows: guests, next } = guests;
     let owners = sees_all || any_foreign(&guests);
     let more = operations.len() > RECENT;
     operations.truncate(RECENT);
     view! {
         <AgentNotice agent=agent />
-        <Numbers guests=guests.clone() host=host.clone() />
+        <Numbers states=states host=host.clone() />
         {host.map(|host| view! { <Walls walls=host.walls /> })}
         {if guests.is_empty() {
             view! { <NoGuests /> }.into_any()
         } else {
             view! { <GuestTable guests=guests act=act owners=owners /> }.into_any()
         }}
+        {next.map(|_| view! { <p class="meta more"><a href=paths::GUESTS>"All guests"</a></p> })}
         <h2>"Activity"</h2>
         <OperationTable operations=operations />
         {more.then(|| view! { <p class="meta more"><a href=paths::OPERATIONS>"All activity"</a></p> })}
@@ -68,15 +70,17 @@ fn Shown(shown: OverviewShown, act: ServerAction<GuestAct>, sees_all: bool) -> i
 
 /// How many; of the host, how much is left.
 #[component]
-fn Numbers(guests: Vec<GuestShown>, host: Option<HostShown>) -> impl IntoView {
-    let of = |badge: Badge| guests.iter().filter(|g| g.badge() == badge).count();
-    let (all, running, crashed) = (guests.len(), of(Badge::Running), of(Badge::Crashed));
+fn Numbers(states: Vec<(Badge, u32)>, host: Option<HostShown>) -> impl IntoView {
+    let of = |badge: Badge| states.iter().find(|(state, _)| *state == badge).map_or(0, |(_, many)| *many);
+    let all: u32 = states.iter().map(|(_, many)| many).sum();
+    let (running, crashed) = (of(Badge::Running), of(Badge::Crashed));
     view! {
         <dl class="facts">
             <Fact label="Guests">{all.to_string()}</Fact>
             <Fact label="Running">{running.to_string()}</Fact>
             {(crashed > 0).then(|| view! {
-                <Fact label="Crashed"><Mark shape="▲" class="badge failed" words="" />{crashed.to_string()}</Fact>
+                <Fact label="Crashed"><Mark shape="▲" class="badge failed" words="" />
+                    <a href=paths::guests_in(Badge::Crashed)>{crashed.to_string()}</a></Fact>
             })}
             {host.map(|host| view! { <Machine host=host /> })}
         </dl>

@@ -52,6 +52,35 @@ pub struct GuestShown {
     pub said: Vec<SaidShown>,
 }
 
+/// What guests somebody looks for, as a form and the API spell it; what is empty lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(default, deny_unknown_fields)]
+pub struct GuestFilter {
+    /// Part of its name.
+    pub name: String,
+    /// A word of [`Badge`].
+    pub state: String,
+    /// The name of an account, or its id.
+    pub owner: String,
+    /// Part of its name, note, image, owner or state.
+    pub q: String,
+    /// `name`, `-name`, `created_at` or `-created_at`.
+    pub sort: String,
+    /// Where to go on: `next` of the page before, with the same sort.
+    pub cursor: String,
+    pub limit: String,
+}
+
+/// Some guests, in the order that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GuestPage {
+    pub rows: Vec<GuestShown>,
+    /// `cursor` of the next page, if there is one.
+    pub next: Option<String>,
+}
+
 /// A line that a guest said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
+use umbel_guest::state::Badge;
 use umbel_guest::{DiskSize, ImageId, ImageKind, Memory, WallState};
 
-use super::{GuestShown, OperationShown};
+use super::{GuestPage, OperationShown};
 
 /// Whether the agent answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +85,10 @@ pub struct ImageShown {
 /// The first page after signing in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverviewShown {
-    pub guests: Vec<GuestShown>,
+    /// The first of them.
+    pub guests: GuestPage,
+    /// How many of all that one sees are in each state; where there is none, the state isn't there.
+    pub states: Vec<(Badge, u32)>,
     pub operations: Vec<OperationShown>,
     /// All that others than administrators are told of the host.
     pub agent: AgentLink,

@@ -16,7 +16,7 @@ mod token;
 
 pub use account::{AccountShown, FirstPassword, SessionShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
-pub use guest::{ConsoleTail, Created, GuestChange, GuestForm, GuestShown, SaidShown};
+pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
 pub use live::{LiveEvent, Topic};

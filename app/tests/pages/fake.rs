@@ -3,13 +3,14 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice,
-    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown,
-    ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
-    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
-    TokenShown, WallShown,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage,
+    GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
+    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
+    ShareShown, StrayShown, TokenDraft, TokenShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
+use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
     KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight, QuotaRequestId, Relation,
@@ -153,8 +154,17 @@ impl Fake {
 impl Backend for Fake {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
         let host = caller.may(PanelRight::SeeHost).is_ok().then(|| self.machine());
-        let (guests, operations) = (self.guests.clone(), self.operations.clone());
-        Ok(OverviewShown { guests, operations, agent: self.agent(), host })
+        let mut states: Vec<(Badge, u32)> = Vec::new();
+        for badge in self.guests.iter().map(GuestShown::badge) {
+            match states.iter_mut().find(|(known, _)| *known == badge) {
+                Some((_, many)) => *many += 1,
+                None => states.push((badge, 1)),
+            }
+        }
+        let next = (self.guests.len() > 50).then(|| "web-50~".to_owned());
+        let guests = GuestPage { rows: self.guests.iter().take(50).cloned().collect(), next };
+        let operations = self.operations.clone();
+        Ok(OverviewShown { guests, states, operations, agent: self.agent(), host })
     }
 
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError> {
@@ -162,8 +172,10 @@ impl Backend for Fake {
         Ok(self.machine())
     }
 
-    async fn guest_list(&self, _: &Caller) -> Result<Vec<GuestShown>, AppError> {
-        Ok(self.guests.clone())
+    async fn guest_list(&self, _: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError> {
+        let fits = |guest: &&GuestShown| guest.name.as_str().contains(&filter.q);
+        let next = (filter.limit.is_empty() && self.guests.len() > 50).then(|| "web-50~".to_owned());
+        Ok(GuestPage { rows: self.guests.iter().filter(fits).take(50).cloned().collect(), next })
     }
 
     async fn guest_fetch(&self, _: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {

@@ -42,6 +42,22 @@ pub(crate) async fn page(backend: Fake, caller: Option<Caller>, path: &str) -> (
 }
 
 #[tokio::test]
+async fn many_guests_come_in_pages_whose_links_keep_what_was_asked() {
+    let guests: Vec<_> = (0..60).map(|n| guest(&format!("web-{n}"), Wanted::Stopped, Seen::Gone)).collect();
+    let backend = || Fake { guests: guests.clone(), ..Fake::default() };
+    let at = async |path: &str| page(backend(), Some(caller(Role::User)), path).await.1;
+    let first = at("/guests?q=web&state=stopped").await;
+    assert_eq!(first.matches("<tr data-guest").count(), 50);
+    for part in ["Only guests that are stopped.", "q=web&amp;state=stopped&amp;cursor=web", "value=\"web\""] {
+        assert!(first.contains(part), "{part} in {first}");
+    }
+    assert!(!first.contains("First page"), "{first}");
+    assert!(at("/guests?cursor=web-1~").await.contains("First page"));
+    assert!(at("/guests?q=nothing").await.contains("No guest fits “nothing”."));
+    assert!(at("/").await.contains("All guests"), "the overview has the first of them");
+}
+
+#[tokio::test]
 async fn no_guests_is_one_sentence_and_one_button() {
     let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::GUESTS).await;
     assert_eq!(status, StatusCode::OK);

@@ -172,6 +172,10 @@ impl Asked {
         Self { request: self.request.json(body), ..self }
     }
 
+    pub(crate) fn query(self, query: &[(&str, &str)]) -> Self {
+        Self { request: self.request.query(query), ..self }
+    }
+
     pub(crate) fn body(self, bytes: impl Into<reqwest::Body>) -> Self {
         Self { request: self.request.body(bytes), ..self }
     }

@@ -49,4 +49,5 @@ pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};
 pub use error::{Error, Problem};
 pub use events::Events;
+pub use guests::GuestPage;
 pub use reqwest::Method;

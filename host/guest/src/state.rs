@@ -160,6 +160,26 @@ impl Badge {
         }
     }
 
+    pub const ALL: [Self; 7] =
+        [Self::Running, Self::Paused, Self::Starting, Self::Stopping, Self::Stopped, Self::Crashed, Self::Deleted];
+
+    /// As rows and the API spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Starting => "starting",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Crashed => "crashed",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|badge| badge.name() == name)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "Running",

@@ -7,10 +7,10 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
-    ForwardDraft, ForwardShown, GuestChange, GuestForm, GuestShown, HostShown, KernelDraft, KernelSettings,
-    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
-    TokenShown,
+    ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft,
+    KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown,
+    StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -105,8 +105,8 @@ impl Backend for Panel {
         Bare(self).host(caller).await
     }
 
-    async fn guest_list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
-        Bare(self).guest_list(caller).await
+    async fn guest_list(&self, caller: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError> {
+        Bare(self).guest_list(caller, filter).await
     }
 
     async fn guest_fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {

@@ -11,6 +11,7 @@ mod create;
 mod example;
 mod first_image;
 mod form;
+mod list;
 mod metrics;
 mod overview;
 mod rights;

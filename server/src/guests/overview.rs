@@ -2,13 +2,13 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{HostShown, OverviewShown, WallShown};
-use umbel_guest::{PanelRight, Wanted};
+use umbel_app::shown::{GuestFilter, HostShown, OverviewShown, WallShown};
+use umbel_guest::PanelRight;
 use umbel_wire::agent::Profile;
 
 use super::{Guests, checks};
 use crate::quotas;
-use crate::store::guests::guest_list;
+use crate::store::guest_pages::{Promised, guest_promised};
 
 /// Operations on the first page.
 const RECENT: usize = 10;
@@ -21,10 +21,11 @@ impl Guests {
                 Err(_) => Ok(None),
             }
         };
-        let (guests, mut operations, host) =
-            tokio::try_join!(self.list(caller), self.operation_list(caller, None), host)?;
+        let guests = self.list(caller, GuestFilter::default());
+        let (guests, states, mut operations, host) =
+            tokio::try_join!(guests, self.count(caller), self.operation_list(caller, None), host)?;
         operations.truncate(RECENT);
-        Ok(OverviewShown { guests, operations, agent: self.parts.link.heard().agent, host })
+        Ok(OverviewShown { guests, states, operations, agent: self.parts.link.heard().agent, host })
     }
 
     /// While the agent is away, the last that was heard, or nothing but that.
@@ -39,11 +40,8 @@ impl Guests {
     async fn machine(&self) -> Result<HostShown, AppError> {
         let link = &self.parts.link;
         let facts = tokio::try_join!(link.facts(), link.walls());
-        let guests = guest_list(&self.parts.db).await?;
-        let running = guests.iter().filter(|guest| guest.seen.is_alive()).count();
-        let promised = guests.iter().filter(|guest| guest.seen.is_alive() || guest.wanted == Wanted::Running);
-        let memory_promised_mib = promised.map(|guest| u64::from(guest.spec.memory.mib())).sum();
-        let guests_running = u32::try_from(running).unwrap_or(u32::MAX);
+        let Promised { alive: guests_running, memory_mib: memory_promised_mib } =
+            guest_promised(&self.parts.db).await?;
         let checks = checks::checks(&checks::read());
         let agent = link.heard().agent;
         let Ok((facts, walls)) = facts else {

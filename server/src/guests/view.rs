@@ -11,11 +11,10 @@ use super::{Guests, plain};
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
-use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_seen_by};
+use crate::store::guests::{Guest, guest_fetch, guest_list_deleted};
 use crate::store::networks::network_list;
 use crate::store::operations::{
-    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by,
-    operation_list_under_way, operation_want_cancel,
+    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by, operation_want_cancel,
 };
 
 /// Lines that a guest said, at most, and letters of each.
@@ -23,26 +22,9 @@ const SAID: usize = 20;
 const LETTERS: usize = 512;
 
 /// First three bytes of the networks of owners, as far as the host has told.
-type Subnets = HashMap<AccountId, [u8; 3]>;
+pub(super) type Subnets = HashMap<AccountId, [u8; 3]>;
 
 impl Guests {
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<GuestShown>, AppError> {
-        let guests = match caller.may(PanelRight::SeeAllGuests) {
-            Ok(()) => guest_list(&self.parts.db).await?,
-            Err(_) => guest_list_seen_by(&self.parts.db, caller.account.id).await?,
-        };
-        let reach = self.reach(caller).await?;
-        let under_way = operation_list_under_way(&self.parts.db).await?;
-        let mut under_way: HashMap<GuestId, Operation> =
-            under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
-        let subnets = self.subnets().await?;
-        let shown = |guest: Guest| {
-            let access = reach.to(guest.owner, Some(guest.id));
-            self.shown(under_way.remove(&guest.id), guest, access, &subnets)
-        };
-        Ok(guests.into_iter().map(shown).collect())
-    }
-
     pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
         let (guest, access) = self.found(caller, guest).await?;
         let operations = operation_list_of_guest(&self.parts.db, guest.id).await?;
@@ -55,7 +37,7 @@ impl Guests {
         Ok(GuestShown { said, ..self.shown(under_way, guest, access, &subnets) })
     }
 
-    async fn subnets(&self) -> Result<Subnets, AppError> {
+    pub(super) async fn subnets(&self) -> Result<Subnets, AppError> {
         let networks = network_list(&self.parts.db, self.parts.host).await?;
         let known = |id| self.parts.link.network_known(id).map(|facts| facts.subnet);
         Ok(networks.into_iter().filter_map(|network| Some((network.owner, known(network.id)?))).collect())
@@ -72,8 +54,14 @@ impl Guests {
         lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect()
     }
 
-    fn shown(&self, operation: Option<Operation>, guest: Guest, access: Access, subnets: &Subnets) -> GuestShown {
-        let operation = operation.map(|operation| operation_shown(operation, Some(&guest), access));
+    pub(super) fn shown(
+        &self,
+        operation: Option<Operation>,
+        guest: Guest,
+        access: Access,
+        subnets: &Subnets,
+    ) -> GuestShown {
+        let operation = operation.map(|operation| operation_shown(operation, is_deleted(&guest), access));
         let waiting = self.waiting(&guest);
         let spec = guest.spec;
         let number = guest.number.filter(|_| spec.network != Attachment::None);
@@ -150,13 +138,13 @@ impl Guests {
         {
             self.visible(caller, guest).await?;
         }
-        let guests = guest_list(db).await?;
-        let of = |id: Option<GuestId>| guests.iter().find(|guest| Some(guest.id) == id);
+        let deleted = guest_list_deleted(db).await?;
         Ok(operations
             .into_iter()
             .map(|operation| {
-                let (guest, access) = (of(operation.guest), reach.to(operation.owner, operation.guest));
-                operation_shown(operation, guest, access)
+                let deleted = operation.guest.is_some_and(|guest| deleted.contains(&guest));
+                let access = reach.to(operation.owner, operation.guest);
+                operation_shown(operation, deleted, access)
             })
             .collect())
     }
@@ -167,7 +155,7 @@ impl Guests {
             Some(guest) => guest_fetch(&self.parts.db, guest).await?,
             None => None,
         };
-        Ok(operation_shown(operation, guest.as_ref(), access))
+        Ok(operation_shown(operation, guest.as_ref().is_some_and(is_deleted), access))
     }
 
     /// Cancels what can be undone; of a deletion, takes it back.
@@ -205,8 +193,12 @@ fn can_cancel(operation: &Operation) -> bool {
         && at.is_some_and(|at| at < cancellable(operation.kind))
 }
 
-fn operation_shown(operation: Operation, guest: Option<&Guest>, access: Access) -> OperationShown {
-    let deleted = guest.is_some_and(|guest| matches!(guest.wanted, Wanted::Deleted { .. }));
+fn is_deleted(guest: &Guest) -> bool {
+    matches!(guest.wanted, Wanted::Deleted { .. })
+}
+
+/// `deleted`: whether its guest can be taken back.
+fn operation_shown(operation: Operation, deleted: bool, access: Access) -> OperationShown {
     let can_cancel = can_cancel(&operation) || (operation.kind == OperationKind::GuestDelete && deleted);
     let can_cancel = can_cancel && access.may(operation.kind.right()).is_ok();
     OperationShown {

@@ -9,7 +9,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{Attachment, HostNumber, Mac, PanelRight};
 
 use super::Networks;
-use crate::store::guests::{Guest, guest_list};
+use crate::store::guests::{Guest, guest_list, guest_list_of};
 use crate::store::networks::{Forwarded, Network, forward_list, network_fetch_of, network_list};
 
 /// The address of a number in a /24.
@@ -26,7 +26,11 @@ impl Networks {
             Ok(()) => network_list(&parts.db, parts.host).await?,
             Err(_) => network_fetch_of(&parts.db, parts.host, caller.account.id).await?.into_iter().collect(),
         };
-        let (guests, forwards) = tokio::try_join!(guest_list(&parts.db), forward_list(&parts.db, parts.host))?;
+        let guests = match networks.as_slice() {
+            [one] => guest_list_of(&parts.db, one.owner).await?,
+            _ => guest_list(&parts.db).await?,
+        };
+        let forwards = forward_list(&parts.db, parts.host).await?;
         Ok(networks.into_iter().map(|network| self.shown(network, &guests, &forwards)).collect())
     }
 

@@ -1,5 +1,8 @@
 //! Guests: what is wanted of each, what was last seen of it, and what the reconciler remembers.
 
+use std::collections::HashSet;
+
+use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, HostNumber,
     ImageId, KernelId, KernelMode, Limits, Memory, Note, RestartPolicy, Seen, Wanted,
@@ -52,7 +55,7 @@ pub enum Updated {
     NotFound,
 }
 
-fn guest(row: &Row) -> Result<Guest, StoreError> {
+pub(super) fn guest(row: &Row) -> Result<Guest, StoreError> {
     let memory =
         Memory::from_mib(row.number("memory_mib")?).map_err(|e| row.unreadable("memory_mib", e.to_string()))?;
     let disk = DiskSize::from_mib(row.number("disk_mib")?).map_err(|e| row.unreadable("disk_mib", e.to_string()))?;
@@ -137,7 +140,7 @@ fn number(generation: Generation) -> i64 {
 
 /// The columns that [`guest`] reads, with the rest of a statement.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:literal),+) => {
         concat!(
             "SELECT g.id AS id, g.host AS host, g.owner AS owner, a.name AS owner_name, g.name AS name, g.note AS note, ",
             "g.image AS image, g.kernel AS kernel, g.memory_mib AS memory_mib, g.disk_mib AS disk_mib, ",
@@ -149,10 +152,12 @@ macro_rules! select {
             "g.seen AS seen, g.seen_epoch AS seen_epoch, g.seen_generation AS seen_generation, ",
             "g.failures AS failures, g.next_try_at AS next_try_at, g.kill_at AS kill_at, g.waiting AS waiting, ",
             "g.created_at AS created_at FROM guests g JOIN accounts a ON a.id = g.owner ",
-            $rest
+            $($rest),+
         )
     };
 }
+
+pub(super) use select;
 
 /// What is wanted and what is seen of each, for counting them.
 pub async fn guest_states(on: impl Into<On<'_>>) -> Result<Vec<(Wanted, Seen)>, StoreError> {
@@ -166,9 +171,9 @@ pub async fn guest_insert(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> 
     let insert = "INSERT INTO guests (id, host, owner, created_at, name, note, image, kernel, memory_mib, disk_mib, \
                   disk_kind, restart_policy, autostart, mode, clock, network, cpu_weight, cpu_percent, processes, \
                   net_mbit, disk_mib_s, number, boot, limits_heard, disk_ready, wanted, purge_at, epoch, generation, \
-                  seen, seen_epoch, seen_generation, failures, next_try_at, kill_at, waiting) VALUES ($1, $2, $3, $4, \
-                  $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
-                  $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)";
+                  seen, seen_epoch, seen_generation, failures, next_try_at, kill_at, waiting, state) VALUES ($1, $2, $3, \
+                  $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, \
+                  $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)";
     let query = sql("guest_insert", insert)
         .bind(guest.id)
         .bind(guest.host.to_string())
@@ -214,6 +219,7 @@ fn columns(query: Query, guest: &Guest) -> Query {
         .bind(guest.next_try_at)
         .bind(guest.kill_at)
         .bind(guest.waiting.clone())
+        .bind(Badge::of(&guest.wanted, &guest.seen).name())
 }
 
 /// Writes all of a guest that may change, if its generation still is the one that the decision was
@@ -224,7 +230,8 @@ pub async fn guest_update(tx: &mut Tx, guest: &Guest, from: Generation) -> Resul
                   cpu_weight = $13, cpu_percent = $14, processes = $15, net_mbit = $16, disk_mib_s = $17, number = $18, \
                   boot = $19, limits_heard = $20, disk_ready = $21, wanted = $22, purge_at = $23, epoch = $24, \
                   generation = $25, seen = $26, seen_epoch = $27, seen_generation = $28, failures = $29, \
-                  next_try_at = $30, kill_at = $31, waiting = $32 WHERE id = $33 AND epoch = $34 AND generation = $35";
+                  next_try_at = $30, kill_at = $31, waiting = $32, state = $33 \
+                  WHERE id = $34 AND epoch = $35 AND generation = $36";
     let query = columns(sql("guest_update", update), guest).bind(guest.id).bind(from.epoch).bind(number(from));
     if query.run(&mut *tx).await? == 1 {
         reservation_follow(tx, guest).await?;
@@ -242,19 +249,16 @@ pub async fn guest_list(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError>
     sql("guest_list", select!("ORDER BY g.name, g.id")).all(on).await?.iter().map(guest).collect()
 }
 
+/// Those that are deleted and can be taken back.
+pub async fn guest_list_deleted(on: impl Into<On<'_>>) -> Result<HashSet<GuestId>, StoreError> {
+    let rows = sql("guest_list_deleted", "SELECT id FROM guests WHERE purge_at IS NOT NULL").all(on).await?;
+    rows.iter().map(|row| row.parse("id")).collect()
+}
+
 /// Those of an account, by name.
 pub async fn guest_list_of(on: impl Into<On<'_>>, owner: AccountId) -> Result<Vec<Guest>, StoreError> {
     let query = sql("guest_list_of", select!("WHERE g.owner = $1 ORDER BY g.name, g.id")).bind(owner);
     query.all(on).await?.iter().map(guest).collect()
-}
-
-/// Those of an account and those that are shared with it, by name.
-pub async fn guest_list_seen_by(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Guest>, StoreError> {
-    let select = select!(
-        "WHERE g.owner = $1 OR g.id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
-         ORDER BY g.name, g.id"
-    );
-    sql("guest_list_seen_by", select).bind(account).all(on).await?.iter().map(guest).collect()
 }
 
 /// The first number that none of an account's guests on a host has; `None` where all are given. Inside a

@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     step!(6, "0006_quotas"),
     step!(7, "0007_quota_requests"),
     step!(8, "0008_shares"),
+    step!(9, "0009_guest_pages"),
 ];
 
 /// Brings the database to the newest version that this program knows.

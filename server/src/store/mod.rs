@@ -23,6 +23,7 @@ pub mod accounts;
 pub mod audit;
 pub mod db;
 pub mod error;
+pub mod guest_pages;
 pub mod guests;
 pub mod kernels;
 pub mod meta;

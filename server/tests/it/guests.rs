@@ -1,7 +1,7 @@
 //! The rules about guests.
 
 use umbel_app::AppError;
-use umbel_app::shown::{GuestChange, OperationState, Role};
+use umbel_app::shown::{GuestChange, GuestFilter, OperationState, Role};
 use umbel_guest::{Action, Exit, GuestDraft, Seen, Wanted};
 use umbel_server::host::simulated::Temper;
 
@@ -17,7 +17,7 @@ both! {
     async fn a_created_guest_runs(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
         let made = panel.guests.create(&panel.anna, draft("web")).await.expect("a good draft");
-        let listed = panel.guests.list(&panel.anna).await.expect("a list");
+        let listed = panel.guests.list(&panel.anna, GuestFilter::default()).await.expect("a list").rows;
         assert_eq!(listed.len(), 1, "it is in the list at once");
         let over = panel.over(made.operation).await;
         assert_eq!((over.state, over.steps.len()), (OperationState::Done, 5));
@@ -53,10 +53,10 @@ both! {
         let missing = Err(AppError::not_found("operation"));
         assert_eq!(guests.operation_fetch(&stranger, made.operation).await.map(drop), missing);
         assert_eq!(guests.operation_cancel(&stranger, made.operation).await, missing);
-        assert!(guests.list(&stranger).await.expect("a list").is_empty());
+        assert!(guests.list(&stranger, GuestFilter::default()).await.expect("a list").rows.is_empty());
         assert!(guests.overview(&stranger).await.expect("a page").operations.is_empty());
         let administrator = account(&fresh.db, "root", Role::Administrator).await;
-        assert_eq!(guests.list(&administrator).await.expect("a list").len(), 1);
+        assert_eq!(guests.list(&administrator, GuestFilter::default()).await.expect("a list").rows.len(), 1);
     }
 
     async fn only_a_stopped_guest_is_changed_and_any_is_renamed(fresh) {

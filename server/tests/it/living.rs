@@ -1,7 +1,7 @@
 //! Living with guests: limits, pauses, shells, keys, what they say, what is measured, adoption.
 
 use umbel_app::AppError;
-use umbel_app::shown::{GuestChange, OperationState, Role};
+use umbel_app::shown::{GuestChange, GuestFilter, OperationState, Role};
 use umbel_guest::{Action, Attachment, Boot, DiskKind, GuestDraft, Limits, Seen, Span, SysRqKey, Wanted};
 
 use crate::harness::db::both;
@@ -112,7 +112,7 @@ both! {
             while listener.next().await != Some(umbel_app::shown::Topic::Guest(id)) {}
         });
         told.await.expect("pages were told");
-        let listed = panel.guests.list(&panel.anna).await.expect("a list");
+        let listed = panel.guests.list(&panel.anna, GuestFilter::default()).await.expect("a list").rows;
         assert!(listed[0].said.is_empty(), "lists stay small");
     }
 

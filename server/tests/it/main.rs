@@ -5,6 +5,7 @@ mod api;
 mod audit;
 mod console;
 mod faults;
+mod guest_pages;
 mod guests;
 mod harness;
 mod host;

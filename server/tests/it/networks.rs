@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use umbel_app::AppError;
-use umbel_app::shown::{ForwardDraft, GuestChange, OperationState, Role};
+use umbel_app::shown::{ForwardDraft, GuestChange, GuestFilter, OperationState, Role};
 use umbel_guest::{Action, Attachment, GuestDraft, GuestId, Seen};
 use umbel_server::host::simulated::Temper;
 use umbel_server::store::Tx;
@@ -51,7 +51,7 @@ both! {
         let shown = panel.networks().list(&panel.anna).await.expect("a list");
         assert_eq!((shown.len(), shown[0].guests.len()), (1, 2));
         assert_eq!(shown[0].subnet.as_deref(), Some("10.77.0.0/24"));
-        let listed = panel.guests.list(&panel.anna).await.expect("a list");
+        let listed = panel.guests.list(&panel.anna, GuestFilter::default()).await.expect("a list").rows;
         assert_eq!(listed.iter().filter(|guest| guest.address.is_some()).count(), 2, "in lists too");
         let berta = account(&fresh.db, "berta", Role::User).await;
         assert!(panel.networks().list(&berta).await.expect("none yet").is_empty());

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use umbel_app::AppError;
 use umbel_app::paths;
-use umbel_app::shown::{GuestChange, LiveEvent, Role, ShareDraft, Topic};
+use umbel_app::shown::{GuestChange, GuestFilter, LiveEvent, Role, ShareDraft, Topic};
 use umbel_client::Socket;
 use umbel_guest::GuestRight::{Power, ReadConsole, Settings, TypeConsole, View};
 use umbel_guest::console::{ConsoleState, ToReader};
@@ -60,7 +60,7 @@ both! {
         let missing = Err(AppError::not_found("guest"));
         assert_eq!(guests.fetch(berta, guest).await.map(drop), missing);
         guests.share_put(anna, guest, draft(" Berta ", &[Power])).await.expect("the owner shares");
-        let seen = guests.list(berta).await.expect("a list");
+        let seen = guests.list(berta, GuestFilter::default()).await.expect("a list").rows;
         let rights = Shares::of([Power]).expect("it can be shared");
         assert_eq!((seen.len(), seen[0].owner_name.as_str()), (1, "anna"));
         assert_eq!(seen[0].access.relation, Relation::Shared(rights));
@@ -82,7 +82,7 @@ both! {
         assert!(denied(guests.act(berta, guest, Action::Start).await.map(drop)));
         guests.share_remove(berta, guest, berta.account.id).await.expect("it may be given back");
         assert_eq!(guests.fetch(berta, guest).await.map(drop), missing);
-        assert_eq!(guests.list(berta).await.expect("a list").len(), 0);
+        assert_eq!(guests.list(berta, GuestFilter::default()).await.expect("a list").rows.len(), 0);
     }
 
     async fn what_cant_be_shared_is_refused_beside_its_field(fresh) {

@@ -2,6 +2,7 @@
 
 use reqwest::header::{LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
+use umbel_app::shown::GuestFilter;
 use umbel_client::Client;
 
 use crate::harness::db::both;
@@ -162,7 +163,7 @@ both! {
             "name=web&image=tiny-2&kernel=debian-6.1&memory_mib=64&disk_mib=256",
         );
         let created = created.await;
-        let guest = edge.panel.guests.list(&edge.test.anna).await.expect("a list").remove(0);
+        let guest = edge.panel.guests.list(&edge.test.anna, GuestFilter::default()).await.expect("a list").rows.remove(0);
         assert_eq!(leads(&created), (302, format!("/guests/{}/console", guest.id).as_str()));
         let again = form(&client, "/_sf/guest_create", "name=web&image=tiny-2&kernel=debian-6.1&memory_mib=64&disk_mib=256");
         let again = again.await;

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
+use leptos::leptos_dom::helpers::debounce;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::query_signal_with_options;
+use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::params::ParamsMap;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
 use umbel_guest::{Action, PanelRight, Relation};
@@ -18,33 +22,37 @@ use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::GuestShown;
 
+/// So long after the last key the guests are looked for.
+const TYPED: Duration = Duration::from_millis(200);
+
 #[component]
 pub fn GuestListPage() -> impl IntoView {
     let changed = Live::expect().guests();
     let act = ServerAction::<GuestAct>::new();
-    let guests = Resource::new(move || (changed.get(), act.version().get()), |_| guest_list());
-    // In the address, so that it outlives a reload and works without scripts.
-    let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
-    let (query, set_query) = query_signal_with_options::<String>("q", options);
-    let filter = Signal::derive(move || query.get().unwrap_or_default());
+    // In the address, so that it outlives a reload, can be sent to somebody, and works without scripts.
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        query.with(|query| {
+            let said = |name: &str| query.get(name).unwrap_or_default();
+            Asked { q: said("q"), state: said("state"), cursor: said("cursor") }
+        })
+    });
+    let guests = Resource::new(
+        move || (changed.get(), act.version().get(), asked.get()),
+        |(_, _, asked)| guest_list(asked.q, asked.state, asked.cursor),
+    );
+    let navigate = use_navigate();
+    let look = debounce(TYPED, move |q: String| {
+        let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+        let state = asked.with_untracked(|asked| asked.state.clone());
+        navigate(&Asked { q, state, cursor: String::new() }.address(), options);
+    });
     let me = Me::expect();
     view! {
         <Title text="Guests" />
         <PageHead title="Guests">
             <form role="search" method="get" action=paths::GUESTS on:submit=move |event| event.prevent_default()>
-                <input
-                    class="search"
-                    type="search"
-                    name="q"
-                    aria-label="Filter guests"
-                    placeholder="Filter  /"
-                    data-shortcut="/"
-                    value=filter.get_untracked()
-                    prop:value=move || filter.get()
-                    on:input:target=move |event| {
-                        set_query.set(Some(event.target().value()).filter(|text| !text.is_empty()));
-                    }
-                />
+                <Search asked=asked look=look />
             </form>
             <a class="button primary" href=paths::GUEST_NEW data-shortcut="n">"New guest"</a>
         </PageHead>
@@ -52,20 +60,115 @@ pub fn GuestListPage() -> impl IntoView {
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let sees_all = me.may(PanelRight::SeeAllGuests).await.is_ok();
+                let asked = asked.get_untracked();
                 match guests.await {
-                    Ok(guests) if guests.is_empty() => view! { <NoGuests /> }.into_any(),
-                    Ok(guests) => {
-                        let owners = sees_all || any_foreign(&guests);
+                    Ok(page) if page.rows.is_empty() && asked == Asked::default() => view! { <NoGuests /> }.into_any(),
+                    Ok(page) => {
+                        let owners = sees_all || any_foreign(&page.rows);
                         view! {
-                            <NoMatch guests=guests.clone() filter=filter />
-                            <GuestTable guests=guests act=act owners=owners filter=filter />
-                        }.into_any()
+                            <Which asked=asked.clone() none=page.rows.is_empty() />
+                            {(!page.rows.is_empty()).then(|| view! {
+                                <GuestTable guests=page.rows act=act owners=owners />
+                            })}
+                            <Pages asked=asked next=page.next />
+                        }
+                            .into_any()
                     }
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
         </Transition>
     }
+}
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Asked {
+    q: String,
+    state: String,
+    cursor: String,
+}
+
+impl Asked {
+    fn address(&self) -> String {
+        let mut query = ParamsMap::new();
+        for (name, value) in [("q", &self.q), ("state", &self.state), ("cursor", &self.cursor)] {
+            if !value.is_empty() {
+                query.insert(name, value.clone());
+            }
+        }
+        format!("{}{}", paths::GUESTS, query.to_query_string())
+    }
+
+    fn first(&self) -> Self {
+        Self { cursor: String::new(), ..self.clone() }
+    }
+}
+
+#[component]
+fn Search(asked: Memo<Asked>, look: impl FnMut(String) + 'static) -> impl IntoView {
+    let mut look = look;
+    view! {
+        <input
+            class="search"
+            type="search"
+            name="q"
+            aria-label="Filter guests"
+            placeholder="Filter  /"
+            data-shortcut="/"
+            value=asked.get_untracked().q
+            prop:value=move || asked.get().q
+            on:input:target=move |event| look(event.target().value())
+        />
+        {move || {
+            let state = asked.get().state;
+            (!state.is_empty()).then(|| view! { <input type="hidden" name="state" value=state /> })
+        }}
+    }
+    .into_any()
+}
+
+/// What the rows are limited to, and that there is none like that: another emptiness than having none.
+#[component]
+fn Which(asked: Asked, none: bool) -> impl IntoView {
+    let state = Badge::of_name(&asked.state).map(|badge| badge.word().to_lowercase());
+    let words = match (asked.q.trim(), state) {
+        ("", None) if none => "There are no more guests.".to_owned(),
+        ("", None) => return ().into_any(),
+        ("", Some(state)) if none => format!("No guest is {state}."),
+        ("", Some(state)) => format!("Only guests that are {state}."),
+        (q, None) if none => format!("No guest fits “{q}”."),
+        (q, Some(state)) if none => format!("No guest that is {state} fits “{q}”."),
+        (_, None) => return ().into_any(),
+        (_, Some(state)) => format!("Only guests that are {state}."),
+    };
+    if none {
+        view! {
+            <section class="empty">
+                <p>{words}</p>
+                <a class="button" href=paths::GUESTS>"Clear the filter"</a>
+            </section>
+        }
+        .into_any()
+    } else {
+        view! { <p class="meta">{words} " " <a href=paths::GUESTS>"All guests"</a></p> }.into_any()
+    }
+}
+
+#[component]
+fn Pages(asked: Asked, next: Option<String>) -> impl IntoView {
+    let first = (!asked.cursor.is_empty()).then(|| asked.first().address());
+    let next = next.map(|cursor| Asked { cursor, ..asked }.address());
+    (first.is_some() || next.is_some())
+        .then(|| {
+            view! {
+                <p class="pages">
+                    {first.map(|to| view! { <a class="button" href=to>"First page"</a> })}
+                    {next.map(|to| view! { <a class="button" href=to rel="next">"Next page"</a> })}
+                </p>
+            }
+        })
+        .into_any()
 }
 
 #[component]
@@ -80,21 +183,6 @@ pub fn NoGuests() -> impl IntoView {
     .into_any()
 }
 
-/// Another emptiness than having none.
-#[component]
-fn NoMatch(guests: Vec<GuestShown>, filter: Signal<String>) -> impl IntoView {
-    move || {
-        filter.with(|filter| !guests.iter().any(|guest| fits(guest, filter))).then(|| {
-            view! {
-                <section class="empty">
-                    <p>{format!("None of {} guests fits “{}”.", guests.len(), filter.get())}</p>
-                    <a class="button" href=paths::GUESTS>"Clear the filter"</a>
-                </section>
-            }
-        })
-    }
-}
-
 /// Guests as rows; on a phone as cards.
 #[component]
 pub fn GuestTable(
@@ -102,7 +190,6 @@ pub fn GuestTable(
     act: ServerAction<GuestAct>,
     /// Whether it says whose each is.
     owners: bool,
-    #[prop(into, optional)] filter: Signal<String>,
 ) -> impl IntoView {
     view! {
         <table class="table cards guests">
@@ -121,7 +208,7 @@ pub fn GuestTable(
             <tbody>
                 {guests
                     .into_iter()
-                    .map(|guest| view! { <GuestRow guest=guest act=act owners=owners filter=filter /> })
+                    .map(|guest| view! { <GuestRow guest=guest act=act owners=owners /> })
                     .collect_view()}
             </tbody>
         </table>
@@ -150,29 +237,12 @@ pub fn any_foreign(guests: &[GuestShown]) -> bool {
     guests.iter().any(|guest| guest.access.relation != Relation::Owner)
 }
 
-/// Whether a row stays when `filter` was typed: part of its name, state, image, owner or note.
-fn fits(guest: &GuestShown, filter: &str) -> bool {
-    let filter = filter.trim().to_lowercase();
-    [guest.name.as_str(), guest.badge().word(), guest.image.as_str(), &guest.owner_name, guest.note.as_str()]
-        .iter()
-        .any(|text| text.to_lowercase().contains(&filter))
-}
-
 #[component]
-fn GuestRow(
-    guest: GuestShown,
-    act: ServerAction<GuestAct>,
-    owners: bool,
-    #[prop(into)] filter: Signal<String>,
-) -> impl IntoView {
-    let hidden = {
-        let guest = guest.clone();
-        move || filter.with(|filter| !fits(&guest, filter))
-    };
+fn GuestRow(guest: GuestShown, act: ServerAction<GuestAct>, owners: bool) -> impl IntoView {
     let doing = guest.operation.clone().filter(|o| !o.state.is_over() && guest.waiting.is_none());
     let badge = guest.badge();
     view! {
-        <tr hidden=hidden data-guest=guest.id.to_string()>
+        <tr data-guest=guest.id.to_string()>
             <td data-label="Name"><a href=paths::guest(guest.id)>{guest.name.to_string()}</a></td>
             <td data-label="State">
                 <span class="state-cell">

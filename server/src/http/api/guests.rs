@@ -1,21 +1,29 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{Created, GuestChange, GuestForm, GuestShown, MemoryInsideShown, MetricsShown};
+use umbel_app::shown::{
+    Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, MemoryInsideShown, MetricsShown,
+};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
 
 use super::host::Back;
 use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Accepted, Done, List};
+use crate::http::openapi::answer::{Accepted, Done};
 use crate::panel::Panel;
 
 type Answer<T> = Result<axum::Json<T>, Problem>;
 
-/// Guests that one may see.
+/// Guests that one may see, a page at a time.
+///
+/// `next` of one page is `cursor` of the next.
 #[utoipa::path(get, path = "/guests")]
-pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<GuestShown>, Problem> {
-    Ok(List(panel.guest_list(&caller).await?))
+pub async fn list(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Query(filter): Query<GuestFilter>,
+) -> Answer<GuestPage> {
+    Ok(axum::Json(panel.guest_list(&caller, filter).await?))
 }
 
 /// Choices and sensible values for a new guest.

@@ -1,0 +1,142 @@
+//! Guests as somebody looks for them, a page at a time.
+
+use std::collections::HashMap;
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{GuestFilter, GuestPage};
+use umbel_guest::state::Badge;
+use umbel_guest::{AccountId, FieldError, FieldErrors, GuestId, PanelRight};
+
+use super::Guests;
+use crate::store::guest_pages::{After, Edge, Sought, Way, guest_count, guest_page};
+use crate::store::guests::Guest;
+use crate::store::operations::{Operation, operation_list_under_way};
+
+/// Guests of a page, and the most that may be asked for.
+pub(super) const PAGE: u32 = 50;
+const PAGE_MOST: u32 = 200;
+
+impl Guests {
+    /// Its `next` is where the guests after these begin.
+    pub async fn list(&self, caller: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError> {
+        let (sought, limit) = sought(filter, self.seen_by(caller)).map_err(AppError::Invalid)?;
+        // One more, to know whether there is another page.
+        let mut guests = guest_page(&self.parts.db, &sought, limit + 1).await?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = guests.len() > most;
+        guests.truncate(most);
+        let next = guests.last().filter(|_| more).map(|last| cursor(&sought.after, last));
+        let reach = self.reach(caller).await?;
+        let under_way = operation_list_under_way(&self.parts.db).await?;
+        let mut under_way: HashMap<GuestId, Operation> =
+            under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
+        let subnets = self.subnets().await?;
+        let shown = |guest: Guest| {
+            let access = reach.to(guest.owner, Some(guest.id));
+            self.shown(under_way.remove(&guest.id), guest, access, &subnets)
+        };
+        Ok(GuestPage { rows: guests.into_iter().map(shown).collect(), next })
+    }
+
+    /// How many guests the caller sees in each state.
+    pub(super) async fn count(&self, caller: &Caller) -> Result<Vec<(Badge, u32)>, AppError> {
+        Ok(guest_count(&self.parts.db, self.seen_by(caller)).await?)
+    }
+
+    /// None where it is everybody's.
+    fn seen_by(&self, caller: &Caller) -> Option<AccountId> {
+        caller.may(PanelRight::SeeAllGuests).is_err().then_some(caller.account.id)
+    }
+}
+
+/// What the fields say, or all that is wrong with them.
+fn sought(filter: GuestFilter, seen_by: Option<AccountId>) -> Result<(Sought, u32), FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let state = wrong.take(state(&filter.state));
+    let after = wrong.take(after(&filter.sort, &filter.cursor));
+    let limit = wrong.take(limit(&filter.limit));
+    let (Some(state), Some(after), Some(limit)) = (state, after, limit) else { return Err(wrong) };
+    let owner = filter.owner.trim().to_lowercase();
+    Ok((Sought { seen_by, state, owner, name: filter.name, any: filter.q, after }, limit))
+}
+
+fn state(text: &str) -> Result<Option<Badge>, FieldError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let words: Vec<&str> = Badge::ALL.iter().map(|badge| badge.name()).collect();
+    let wrong = || FieldError::new("state", format!("A state is one of {}.", words.join(", ")));
+    Badge::of_name(text).map(Some).ok_or_else(wrong)
+}
+
+fn limit(text: &str) -> Result<u32, FieldError> {
+    if text.is_empty() {
+        return Ok(PAGE);
+    }
+    let fits = text.parse().ok().filter(|limit| (1..=PAGE_MOST).contains(limit));
+    fits.ok_or_else(|| FieldError::new("limit", format!("From 1 to {PAGE_MOST}.")))
+}
+
+fn after(sort: &str, cursor: &str) -> Result<After, FieldError> {
+    let (way, key) = match sort.strip_prefix('-') {
+        Some(key) => (Way::Down, key),
+        None => (Way::Up, sort),
+    };
+    match key {
+        "" | "name" => Ok(After::Name(Edge { way, last: last(cursor)? })),
+        "created_at" => Ok(After::CreatedAt(Edge { way, last: last(cursor)? })),
+        _ => Err(FieldError::new("sort", "One of name, -name, created_at, -created_at.")),
+    }
+}
+
+/// A key and an id, as [`cursor`] writes them.
+fn last<Key: std::str::FromStr>(text: &str) -> Result<Option<(Key, GuestId)>, FieldError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read = || {
+        let (key, id) = text.rsplit_once('~')?;
+        Some((key.parse().ok()?, id.parse().ok()?))
+    };
+    let wrong = || FieldError::new("cursor", "Not the next of a page that was sorted like this one.");
+    read().map(Some).ok_or_else(wrong)
+}
+
+/// Names hold no `~`, nor do numbers and ids.
+fn cursor(after: &After, last: &Guest) -> String {
+    match after {
+        After::Name(_) => format!("{}~{}", last.spec.name, last.id),
+        After::CreatedAt(_) => format!("{}~{}", last.created_at, last.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_fields_let_everything_through() {
+        let (sought, limit) = sought(GuestFilter::default(), None).expect("nothing is wrong");
+        assert_eq!((sought.state, sought.after, limit), (None, After::Name(Edge { way: Way::Up, last: None }), PAGE));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let filter =
+            GuestFilter { state: "happy".into(), sort: "size".into(), limit: "201".into(), ..GuestFilter::default() };
+        let wrong = sought(filter, None).expect_err("much is wrong");
+        let fields: Vec<&str> = wrong.0.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["state", "sort", "limit"]);
+    }
+
+    #[test]
+    fn a_cursor_is_of_its_order() {
+        let id = GuestId(uuid::Uuid::nil());
+        let of = |sort| after(sort, &format!("web-1~{id}"));
+        let last = Some(("web-1".to_owned(), id));
+        assert_eq!(of("-name"), Ok(After::Name(Edge { way: Way::Down, last })));
+        assert_eq!(of("created_at").map_err(|error| error.field), Err("cursor".to_owned()));
+        assert!(after("name", "web-1").is_err());
+    }
+}
