@@ -10,11 +10,12 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::Topic;
 use umbel_guest::AccountId;
 
-use crate::clock::{Clock, HOUR};
+use crate::clock::{Clock, DAY, HOUR};
 use crate::error::chain;
 use crate::events::Events;
 use crate::store::Db;
 use crate::store::StoreError;
+use crate::store::idempotency::idempotency_purge;
 use crate::store::sessions::{session_list_live, session_purge};
 use crate::store::tokens::token_list_live;
 
@@ -112,9 +113,13 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock, events: Events) {
     let mut purge_at = i64::MIN;
     loop {
         if clock.now() >= purge_at {
-            match session_purge(&db, clock.now()).await {
+            let purged = async {
+                session_purge(&db, clock.now()).await?;
+                idempotency_purge(&db, clock.now() - DAY).await
+            };
+            match purged.await {
                 Ok(_) => purge_at = clock.now() + PURGE,
-                Err(error) => tracing::warn!(cause = chain(&error), "expired sessions were not purged"),
+                Err(error) => tracing::warn!(cause = chain(&error), "expired sessions and keys were not purged"),
             }
         }
         // Taken before the database is asked: a session that is made meanwhile is no stranger to it.

@@ -11,6 +11,7 @@ pub mod cookies;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod layers;
 pub mod metrics;
 pub mod openapi;

@@ -14,6 +14,7 @@ use super::api::{
     audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
 };
 use super::error::is_under;
+use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
 use super::{console, events, health, layers, metrics, openapi, pages, sign_in};
@@ -28,6 +29,8 @@ pub struct Route {
     pub path: String,
     /// What a token must be good for; none is where only a sign-in is.
     pub scope: Option<Scope>,
+    /// Whether it may be asked under an `Idempotency-Key`, and what is kept of its answer then.
+    pub keeps: Option<Keeps>,
     /// What the API's document says of it.
     pub described: Option<Described>,
     to: MethodRouter<Panel>,
@@ -37,7 +40,7 @@ impl Route {
     fn new(method: Method, path: impl Into<String>, to: MethodRouter<Panel>) -> Self {
         let path = path.into();
         let usual = if is_safe(&method) { Scope::Read } else { Scope::Write };
-        Self { scope: is_under(&path, paths::API).then_some(usual), method, path, described: None, to }
+        Self { scope: is_under(&path, paths::API).then_some(usual), method, path, keeps: None, described: None, to }
     }
 
     /// A handler with an attribute, as [`api!`] reads it.
@@ -50,6 +53,16 @@ impl Route {
         let route = Self::new(method, path, to);
         let scope = if described.is_open() { None } else { route.scope };
         Self { scope, described: Some(described), ..route }
+    }
+
+    /// It makes something: under a key it does so once.
+    fn once(self) -> Self {
+        Self { keeps: Some(Keeps::All), ..self }
+    }
+
+    /// The same where the answer holds a secret.
+    fn once_secret(self) -> Self {
+        Self { keeps: Some(Keeps::Status), ..self }
     }
 
     fn of(self, scope: Scope) -> Self {
@@ -111,10 +124,10 @@ pub fn own() -> Vec<Route> {
         api!(session::end).signed_in_only(),
         api!(session::password).signed_in_only(),
         api!(tokens::list).signed_in_only(),
-        api!(tokens::create).signed_in_only(),
+        api!(tokens::create).signed_in_only().once_secret(),
         api!(tokens::remove).signed_in_only(),
         api!(guests::list),
-        api!(guests::create),
+        api!(guests::create).once(),
         api!(guests::form),
         api!(guests::fetch),
         api!(guests::change),
@@ -143,30 +156,30 @@ pub fn own() -> Vec<Route> {
         api!(audit::list),
         api!(audit::export),
         api!(people::list),
-        api!(people::create).of(Scope::Manage),
+        api!(people::create).of(Scope::Manage).once_secret(),
         api!(people::change).of(Scope::Manage),
-        api!(people::reset_password).of(Scope::Manage),
+        api!(people::reset_password).of(Scope::Manage).once_secret(),
         api!(quotas::list),
         api!(quotas::mine),
         api!(quotas::set_role).of(Scope::Manage),
         api!(quotas::set_account).of(Scope::Manage),
-        api!(quotas::ask),
+        api!(quotas::ask).once(),
         api!(quotas::decide).of(Scope::Manage),
         api!(host::fetch),
         api!(host::metrics),
         api!(host::strays),
         api!(host::adopt_read).of(Scope::Manage),
-        api!(host::adopt).of(Scope::Manage),
-        api!(guests::example),
+        api!(host::adopt).of(Scope::Manage).once(),
+        api!(guests::example).once(),
         api!(networks::list),
-        api!(networks::forward_add),
+        api!(networks::forward_add).once(),
         api!(networks::forward_remove),
         api!(kernels::list),
-        api!(kernels::add).of(Scope::Manage),
+        api!(kernels::add).of(Scope::Manage).once(),
         api!(kernels::set_settings).of(Scope::Manage),
         api!(kernels::change).of(Scope::Manage),
         api!(kernels::remove).of(Scope::Manage),
-        api!(uploads::begin).of(Scope::Manage),
+        api!(uploads::begin).of(Scope::Manage).once(),
         api!(uploads::put).of(Scope::Manage),
         api!(uploads::remove).of(Scope::Manage),
     ]
@@ -175,9 +188,14 @@ pub fn own() -> Vec<Route> {
 pub fn router(panel: Panel) -> Router {
     let mut router = Router::new();
     for route in routes() {
-        let to = match route.scope {
-            Some(scope) => route.to.layer(Extension(scope)),
+        let to = match route.keeps {
+            Some(keeps) => route.to.layer(from_fn_with_state((panel.clone(), keeps), idempotency::once)),
             None => route.to,
+        };
+        // Outside of that, which asks who the caller is.
+        let to = match route.scope {
+            Some(scope) => to.layer(Extension(scope)),
+            None => to,
         };
         router = router.route(&route.path, to);
     }

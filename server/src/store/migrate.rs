@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     step!(7, "0007_quota_requests"),
     step!(8, "0008_shares"),
     step!(9, "0009_guest_pages"),
+    step!(10, "0010_idempotency"),
 ];
 
 /// Brings the database to the newest version that this program knows.

@@ -25,6 +25,7 @@ pub mod db;
 pub mod error;
 pub mod guest_pages;
 pub mod guests;
+pub mod idempotency;
 pub mod kernels;
 pub mod meta;
 pub mod migrate;

@@ -10,6 +10,7 @@ mod guests;
 mod harness;
 mod host;
 mod http;
+mod idempotency;
 mod kernels;
 mod live;
 mod living;

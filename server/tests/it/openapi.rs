@@ -67,6 +67,25 @@ fn scopes_are_those_of_the_routes() {
     }
 }
 
+/// Who makes something and hears nothing may ask again.
+#[test]
+fn whatever_makes_something_takes_a_key() {
+    let document = document();
+    let takes = |operation: &Value| {
+        operation["parameters"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key"))
+    };
+    let makes = |operation: &Value| operation["responses"].get("201").is_some();
+    let mut lacking: Vec<String> = operations(&document)
+        .into_iter()
+        .filter(|(_, operation)| makes(operation) && !takes(operation))
+        .map(|(name, _)| name)
+        .collect();
+    // A sign-in is nobody's yet.
+    lacking.retain(|name| name != "POST /api/v1/session");
+    assert_eq!(lacking, Vec::<String>::new());
+    assert!(takes(&document["paths"]["/api/v1/guests"]["post"]));
+}
+
 #[test]
 fn every_reference_leads_somewhere() {
     fn look<'a>(value: &'a Value, found: &mut Vec<&'a str>) {

@@ -16,15 +16,17 @@ use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse as _, Response};
 use umbel_app::paths;
 use umbel_app::shown::Scope;
-use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn, PathItem, Paths};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, ServerBuilder};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, Required, ServerBuilder};
 
 use self::answer::{Schemas, named};
 use super::cookies::Cookies;
 use super::error::ProblemDetails;
+use super::idempotency::{self, Keeps};
 use super::router::own;
 
 /// Names of the two ways to come in.
@@ -115,6 +117,9 @@ pub fn document() -> OpenApi {
             described.operation.security = Some(ways_in(route.scope));
         }
         problems::add(&mut described.operation, &route.method);
+        if let Some(keeps) = route.keeps {
+            described.operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key(keeps)));
+        }
         schemas.append(&mut described.schemas);
         paths.add_path_operation(route.path, vec![spelled(&route.method)], described.operation);
     }
@@ -133,6 +138,19 @@ pub fn document() -> OpenApi {
         .paths(paths)
         .components(Some(components.build()))
         .build()
+}
+
+fn idempotency_key(keeps: Keeps) -> Parameter {
+    let answer = match keeps {
+        Keeps::All => {
+            "Asked again under the same key within a day, it gets the same answer and is not carried out again."
+        }
+        Keeps::Status => "Asked again under the same key within a day, it is not carried out again: 409.",
+    };
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!#-~]+$"));
+    let text = text.min_length(Some(1)).max_length(Some(idempotency::LONGEST)).build();
+    let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+    parameter.required(Required::False).description(Some(answer)).schema(Some(text)).build()
 }
 
 fn spelled(method: &Method) -> HttpMethod {
