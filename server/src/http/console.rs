@@ -131,7 +131,7 @@ pub struct Since {
     pub since: Option<u64>,
     /// `1` for a file to keep.
     #[serde(default)]
-    #[param(maximum = 1)]
+    #[param(maximum = 255)]
     pub download: u8,
 }
 

@@ -50,7 +50,9 @@ pub(super) fn add(operation: &mut Operation, method: &Method) {
         let may_be = match status {
             401 => !is_open || changes,
             404 => in_path || in_query || changes,
-            408 | 409 | 413 | 429 => changes,
+            408 | 413 | 429 => changes,
+            // What is asked of a thing may not be there to be had in its state, as the memory of a guest that is off.
+            409 => changes || in_path,
             422 => changes || in_query,
             _ => true,
         };
