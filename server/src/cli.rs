@@ -1,7 +1,9 @@
 //! The program's commands.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -12,18 +14,21 @@ use umbel_app::AppError;
 use umbel_app::backend::Came;
 use umbel_app::shown::{AuditAction, AuditKind, AuditVia};
 use umbel_guest::{AccountName, FieldError};
+use umbel_wire::Layout;
+use umbel_wire::layout::LayoutError;
 
 use crate::accounts::passwords::{Password, Passwords};
 use crate::accounts::{first_run_token, reset_password};
 use crate::audit::commands::{self, AuditError, Known};
 use crate::audit::{Audit, What, Who};
+use crate::backup::{self, BackupError, Restored, Written};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors, Flags, LogFormat, Machine};
 use crate::error::chain;
 use crate::http::openapi;
 use crate::identity::{self, IdentityError};
 use crate::logs;
-use crate::serve::{StartError, first_run_link, serve};
+use crate::serve::{StartError, first_run_link, lock, serve};
 use crate::store::accounts::{Account, account_fetch_by_name, account_list};
 use crate::store::db::Address;
 use crate::store::{Db, OpenError, StoreError};
@@ -57,6 +62,18 @@ enum Command {
     },
     /// Prints what the API can be asked, as OpenAPI 3.1
     Openapi,
+    /// Writes the panel's own state into a new file; works beside a running panel
+    Backup {
+        file: PathBuf,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Makes the panel's state out of a backup, in an empty data directory or an empty database
+    Restore {
+        file: PathBuf,
+        #[command(flatten)]
+        flags: Flags,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +129,10 @@ enum CommandError {
     App(#[from] AppError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     #[error("{0}")]
     BadName(FieldError),
     #[error("there is no account {0}; umbel admin list names them")]
@@ -156,6 +177,8 @@ fn carry_out(command: Command) -> Result<(), CommandError> {
             writeln!(io::stdout().lock(), "{}", openapi::text())?;
             Ok(())
         }
+        Command::Backup { file, flags } => back_up(&file, &flags),
+        Command::Restore { file, flags } => restore(&file, &flags),
     }
 }
 
@@ -184,6 +207,49 @@ async fn verify(db: &Db, known: Option<Known>) -> Result<(), CommandError> {
         Some(last) => writeln!(out, "{} rows fit. The last is {}:{}", whole.rows, last.number, last.hash)?,
         None => writeln!(out, "There are no rows yet.")?,
     }
+    Ok(())
+}
+
+fn back_up(path: &Path, flags: &Flags) -> Result<(), CommandError> {
+    // Wrong settings leave no file behind.
+    Config::load(flags, &Machine::this())?;
+    let failed = |source| BackupError::Write { path: path.to_owned(), source };
+    // By whoever calls: it may lie where the panel's account can't write. It holds password hashes.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let kept = file.try_clone().map_err(failed)?;
+    let done = with_database(flags, async |db, _config, who| {
+        let what = What::new(AuditAction::PanelBackup, AuditKind::Panel);
+        let doing = async {
+            let written = backup::write(db, file, path, Clock::System.now()).await;
+            written.map_err(|error| AppError::Conflict { message: chain(&error) })
+        };
+        let Written { rows, sha256 } = Audit::new(db.clone(), Clock::System).change(who, what, doing).await?;
+        writeln!(io::stdout().lock(), "{rows} rows, SHA-256 {sha256}")?;
+        Ok(())
+    });
+    if done.is_err() {
+        // The panel's account may not be allowed to take it away; nobody shall take it for a backup.
+        let _ = kept.set_len(0).and_then(|()| std::fs::remove_file(path));
+    }
+    done
+}
+
+fn restore(path: &Path, flags: &Flags) -> Result<(), CommandError> {
+    let config = Config::load(flags, &Machine::this())?;
+    logs::begin("error", LogFormat::Text);
+    let mut file = File::open(path).map_err(|source| BackupError::Read { path: path.to_owned(), source })?;
+    // Before a directory is made for it.
+    backup::look(&mut file, path)?;
+    let who = Who::named(&identity::login_name(), Came { via: AuditVia::CommandLine, address: None });
+    identity::settle(&config.data, &config.data.join("panel"), &config.user)?;
+    let _lock = lock(&Layout::new(&config.data, &config.run)?)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let Restored { looked, warnings } = runtime.block_on(backup::restore(&mut file, path, &config.database, who))?;
+    let mut err = io::stderr().lock();
+    for warning in warnings {
+        writeln!(err, "umbel: restored as it was, but: {warning}")?;
+    }
+    writeln!(io::stdout().lock(), "{} rows are back. Sign-ins of then have ended.", looked.rows)?;
     Ok(())
 }
 

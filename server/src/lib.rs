@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backend;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -158,7 +158,7 @@ fn listen_at(listen: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// Two panels on one data directory would both give orders to its guests. Held until the process ends.
-fn lock(layout: &Layout) -> Result<Flock<std::fs::File>, StartError> {
+pub(crate) fn lock(layout: &Layout) -> Result<Flock<std::fs::File>, StartError> {
     let path = layout.panel().join("lock");
     let open = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = open.map_err(|source| StartError::Lock { path: layout.panel(), source })?;

@@ -101,7 +101,8 @@ impl Db {
         Ok(db)
     }
 
-    async fn connect(address: &Address) -> Result<Self, OpenError> {
+    /// Opens what is there as it is.
+    pub(crate) async fn connect(address: &Address) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Connect { address: address.to_string(), source };
         match address {
             Address::Sqlite(path) => {

@@ -33,24 +33,34 @@ const STEPS: &[Step] = &[
     step!(10, "0010_idempotency"),
 ];
 
-/// Brings the database to the newest version that this program knows.
+/// The newest version that this program knows.
+pub(crate) fn newest() -> i64 {
+    STEPS.last().map_or(0, |step| step.0)
+}
+
+/// Brings the database to [`newest`].
 pub(super) async fn run(db: &Db, address: &Address) -> Result<(), OpenError> {
+    run_to(db, address, newest()).await
+}
+
+/// Brings the database to a version and no further.
+pub(super) async fn run_to(db: &Db, address: &Address, version: i64) -> Result<(), OpenError> {
     let text = |step: &Step| match db {
         Db::Sqlite { .. } => step.2,
         Db::Postgres(_) => step.3,
     };
     let migrations = STEPS
         .iter()
+        .filter(|step| step.0 <= version)
         .map(|step| Migration::new(step.0, step.1.into(), MigrationType::Simple, text(step).into_sql_str(), false));
     let migrator = Migrator::with_migrations(migrations.collect());
     let done = match db {
         Db::Sqlite { write, .. } => migrator.run(write).await,
         Db::Postgres(pool) => migrator.run(pool).await,
     };
-    let newest = STEPS.last().map_or(0, |step| step.0);
     done.map_err(|source| match source {
-        MigrateError::VersionMissing(version) if version > newest => {
-            OpenError::Newer { address: address.to_string(), database: version, program: newest }
+        MigrateError::VersionMissing(found) if found > version => {
+            OpenError::Newer { address: address.to_string(), database: found, program: version }
         }
         source => OpenError::Migrate { address: address.to_string(), source },
     })

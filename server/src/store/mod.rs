@@ -11,7 +11,8 @@
 //!    `pub async fn thing_fetch(on: impl Into<On<'_>>, id: ThingId) -> Result<Option<Thing>, StoreError>`.
 //!    [`accounts`] is the example. `on` takes `&db` for one statement by itself and `&mut tx`
 //!    (`&mut *tx` for one that is borrowed already) for one of several in a transaction.
-//! 3. Test it in `tests/it/store/<noun>.rs` with `both!`, which runs it on both engines.
+//! 3. Name it in [`backup`], behind the tables that it refers to.
+//! 4. Test it in `tests/it/store/<noun>.rs` with `both!`, which runs it on both engines.
 //!
 //! # What both engines understand
 //! `$1` placeholders (each bound in order, and repeated ones allowed), `RETURNING`, `ON CONFLICT`,
@@ -21,6 +22,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod backup;
 pub mod db;
 pub mod error;
 pub mod guest_pages;

@@ -3,6 +3,7 @@
 mod accounts;
 mod api;
 mod audit;
+mod backup;
 mod console;
 mod faults;
 mod guest_pages;
@@ -29,4 +30,5 @@ mod sign_in;
 mod store;
 mod tokens;
 mod umbelctl;
+mod upgrade;
 mod walk;

@@ -44,6 +44,14 @@ pub(crate) async fn create() -> (Address, String) {
     (Address::Postgres(url(&server.socket, &name)), name)
 }
 
+/// A database of its own without any table.
+pub(crate) async fn create_empty() -> (Address, String) {
+    let server = SERVER.get_or_init(start);
+    let name = format!("umbel_{}", server.next.fetch_add(1, Ordering::Relaxed));
+    admin(server, format!("CREATE DATABASE {name}")).await;
+    (Address::Postgres(url(&server.socket, &name)), name)
+}
+
 pub(crate) async fn remove(name: &str) {
     let server = SERVER.get().expect("whoever has a database started the server");
     admin(server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
