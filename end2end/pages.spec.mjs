@@ -15,6 +15,7 @@ const PAGES = [
   "/audit",
   "/audit?who=nobody&outcome=refused",
   "/people",
+  "/announcement",
   "/quotas",
   "/kernels",
   "/host",

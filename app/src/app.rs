@@ -9,6 +9,7 @@ use leptos_router::{Lazy, LazyRoute, SsrMode, lazy_route, path};
 use crate::live::{Live, MOMENT, Moment};
 use crate::pages::account::AccountPage;
 use crate::pages::adopt::AdoptPage;
+use crate::pages::announcement::AnnouncementPage;
 use crate::pages::audit::AuditPage;
 use crate::pages::doctor::DoctorPage;
 use crate::pages::guests::activity::GuestActivityPage;
@@ -29,6 +30,7 @@ use crate::pages::operations::show::OperationPage;
 use crate::pages::overview::OverviewPage;
 use crate::pages::people::PeoplePage;
 use crate::pages::quotas::QuotasPage;
+use crate::parts::announcement::Announced;
 use crate::parts::frame::Frame;
 use crate::parts::me::Me;
 
@@ -72,6 +74,7 @@ parts! {
     HostPart: HostPage,
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
+    AnnouncementPart: AnnouncementPage,
     PeoplePart: PeoplePage,
     QuotasPart: QuotasPage,
     AccountPart: AccountPage,
@@ -113,6 +116,7 @@ pub fn App() -> impl IntoView {
     leptos_meta::provide_meta_context();
     Live::provide();
     Me::provide();
+    Announced::provide();
     view! {
         <Router>
             <Frame>
@@ -136,6 +140,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/host") view={Lazy::<HostPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />

@@ -16,10 +16,11 @@ use umbel_guest::{
 
 use crate::error::AppError;
 use crate::shown::{
-    AccountShown, AdoptShown, AuditFilter, AuditPage, AuditVia, ConsoleTail, Created, FirstPassword, ForwardDraft,
-    ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings,
-    KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
+    Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
+    HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken,
+    OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft,
+    ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -128,6 +129,12 @@ pub trait Backend: Send + Sync {
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError>;
+
+    /// What every page shows; for everybody, also for who isn't in.
+    async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError>;
+    /// In place of what was announced before; for administrators, as taking it back is.
+    async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError>;
+    async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError>;
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;

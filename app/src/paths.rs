@@ -15,6 +15,7 @@ pub const ADOPT: &str = "/guests/adopt";
 pub const OPERATIONS: &str = "/operations";
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
+pub const ANNOUNCEMENT: &str = "/announcement";
 pub const PEOPLE: &str = "/people";
 pub const QUOTAS: &str = "/quotas";
 pub const ACCOUNT: &str = "/account";

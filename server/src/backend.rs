@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
+    FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown,
+    KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown,
 };
 use umbel_guest::{
     AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
@@ -191,6 +192,18 @@ impl Backend for Bare<'_> {
 
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         self.accounts.people_reset_password(caller, account).await
+    }
+
+    async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {
+        self.announcements.fetch().await
+    }
+
+    async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError> {
+        self.announcements.set(caller, draft).await
+    }
+
+    async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
+        self.announcements.clear(caller).await
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {

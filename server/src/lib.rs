@@ -6,6 +6,7 @@
 //! [`operations`], [`reconciler`], [`store`].
 
 pub mod accounts;
+pub mod announcements;
 pub mod audit;
 pub mod backend;
 pub mod backup;

@@ -9,6 +9,7 @@ use umbel_app::OUTPUT_NAME;
 use umbel_wire::Layout;
 
 use crate::accounts::Accounts;
+use crate::announcements::Announcements;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::console::Consoles;
@@ -35,6 +36,7 @@ pub struct Panel {
     pub kernels: Kernels,
     pub quotas: Quotas,
     pub accounts: Accounts,
+    pub announcements: Announcements,
     pub consoles: Consoles,
     pub audit: Audit,
     pub metrics: Metrics,
@@ -64,6 +66,7 @@ impl Panel {
             networks: Networks::new(guests.clone()),
             kernels: Kernels::new(guests.clone()),
             quotas: Quotas::new(guests.parts.clone()),
+            announcements: Announcements::new(guests.parts.clone()),
             guests,
             accounts,
             consoles: Consoles::default(),

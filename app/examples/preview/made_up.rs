@@ -3,8 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown, OperationState, QuotaRequestShown,
-    QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown,
+    OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState,
+    TokenShown,
 };
 use umbel_guest::quota::Kind;
 use umbel_guest::{
@@ -178,6 +179,12 @@ pub(crate) fn panel() -> Fake {
         walls: hardware::walls(),
         agent_away_since: None,
         quota: Some((40, 512)),
+        announcement: Some(AnnouncementShown {
+            text: "The machine is restarted on Friday at 18:00. Guests are shut down before and start again after."
+                .into(),
+            level: AnnouncementLevel::Warning,
+            until: Some(now() + 4 * HOUR),
+        }),
         requests: vec![QuotaRequestShown {
             id: QuotaRequestId(Uuid::from_u128(60)),
             account: AccountId(Uuid::from_u128(2)),

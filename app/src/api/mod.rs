@@ -2,6 +2,7 @@
 //! [`paths::SERVER_FN`](crate::paths::SERVER_FN), which the macro wants spelled out.
 
 pub mod accounts;
+pub mod announcements;
 pub mod audit;
 pub mod guests;
 pub mod host;
@@ -18,6 +19,14 @@ pub mod tokens;
 /// What an address that names nothing is answered with; its status goes out with the page.
 pub fn missing(what: &str) -> crate::AppError {
     let error = crate::AppError::not_found(what);
+    #[cfg(feature = "ssr")]
+    let error = answer::told::<()>(Err(error.clone())).err().unwrap_or(error);
+    error
+}
+
+/// The same of a page that isn't the reader's.
+pub fn refused(denied: umbel_guest::Denied) -> crate::AppError {
+    let error = crate::AppError::from(denied);
     #[cfg(feature = "ssr")]
     let error = answer::told::<()>(Err(error.clone())).err().unwrap_or(error);
     error
@@ -66,6 +75,7 @@ mod tests {
             guests::GuestCreate::PATH,
             operations::OperationFetch::PATH,
             accounts::AccountMe::PATH,
+            announcements::AnnouncementSet::PATH,
             audit::AuditList::PATH,
             host::Overview::PATH,
             kernels::KernelList::PATH,

@@ -66,6 +66,10 @@ impl Live {
         Memo::new(move |_| self.versions.with(Versions::people))
     }
 
+    pub fn announcement(self) -> Memo<u64> {
+        Memo::new(move |_| self.versions.with(Versions::announcement))
+    }
+
     pub fn everything(self) -> Memo<u64> {
         Memo::new(move |_| self.versions.with(Versions::all))
     }

@@ -47,6 +47,7 @@ pub struct Versions {
     operations: u64,
     people: u64,
     host: u64,
+    announcement: u64,
     guest: HashMap<GuestId, u64>,
 }
 
@@ -60,6 +61,7 @@ impl Versions {
             Topic::Operation(_) => self.operations += 1,
             Topic::People => self.people += 1,
             Topic::Host => self.host += 1,
+            Topic::Announcement => self.announcement += 1,
             Topic::Rights(_) | Topic::Everything => self.all += 1,
         }
     }
@@ -84,6 +86,10 @@ impl Versions {
     /// The host, its kernels, its networks.
     pub fn host(&self) -> u64 {
         self.all + self.host
+    }
+
+    pub fn announcement(&self) -> u64 {
+        self.all + self.announcement
     }
 
     pub fn people(&self) -> u64 {

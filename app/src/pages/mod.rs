@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod adopt;
+pub mod announcement;
 pub mod audit;
 pub mod doctor;
 pub mod guests;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use umbel_guest::PanelRight;
 
+use super::announcement::Announcement;
 use super::dialog::Dialog;
 use super::icon::{Drawn, Icon};
 use super::me::Me;
@@ -35,6 +36,7 @@ pub fn Frame(children: Children) -> impl IntoView {
             </nav>
             <main id="content" class="content" tabindex="-1">
                 <LiveNotice />
+                <Announcement />
                 {children()}
             </main>
         </div>
@@ -71,12 +73,16 @@ fn Administration() -> impl IntoView {
             {move || Suspend::new(async move {
                 let audit = me.may(PanelRight::ReadAudit).await.is_ok();
                 let people = me.may(PanelRight::ManagePeople).await.is_ok();
+                let announce = me.may(PanelRight::Announce).await.is_ok();
                 let quotas = me.may(PanelRight::ManageQuotas).await.is_ok();
                 let kernels = me.may(PanelRight::ManageKernels).await.is_ok();
                 let host = me.may(PanelRight::SeeHost).await.is_ok();
                 view! {
                     {audit.then(|| view! { <Place href=paths::AUDIT go="t" icon=Icon::Audit words="Audit" /> })}
                     {people.then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })}
+                    {announce.then(|| view! {
+                        <Place href=paths::ANNOUNCEMENT go="n" icon=Icon::Announcement words="Announcement" />
+                    })}
                     {quotas.then(|| view! { <Place href=paths::QUOTAS go="q" icon=Icon::Quotas words="Quotas" /> })}
                     {kernels.then(|| view! { <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" /> })}
                     {host.then(|| view! {

@@ -1,6 +1,7 @@
 //! Pieces that several pages are made of. Classes are those of style/README.md.
 
 pub mod action;
+pub mod announcement;
 pub mod away;
 pub mod badge;
 #[cfg(feature = "hydrate")]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use umbel_guest::FieldErrors;
 
 use crate::paths;
+use crate::shown::AnnouncementShown;
 
 /// Text as HTML, safe in an element and in a double-quoted attribute.
 pub fn escape(text: &str) -> String {
@@ -59,6 +60,13 @@ fn frame(title: &str, nonce: &str, main: &str) -> String {
 </html>
 "#
     )
+}
+
+/// What everybody is told, above a form.
+pub(super) fn announcement(said: Option<&AnnouncementShown>) -> String {
+    let Some(AnnouncementShown { text, level, .. }) = said else { return String::new() };
+    let (class, title) = (level.class(), level.title());
+    format!("<p class={class:?} role=\"status\"><strong>{title}</strong>: {}</p>\n", escape(text))
 }
 
 /// One field of a form.

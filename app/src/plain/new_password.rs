@@ -1,7 +1,8 @@
 use umbel_guest::FieldErrors;
 
-use super::document::{Field, document, form_errors};
+use super::document::{Field, announcement, document, form_errors};
 use crate::paths;
+use crate::shown::AnnouncementShown;
 
 /// Why a new password is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,10 +18,12 @@ pub enum Why {
 pub struct NewPasswordView {
     pub why: Why,
     pub errors: FieldErrors,
+    pub announcement: Option<AnnouncementShown>,
 }
 
 pub fn new_password_page(view: &NewPasswordView, nonce: &str) -> String {
-    let mut body = String::from(match view.why {
+    let mut body = announcement(view.announcement.as_ref());
+    body.push_str(match view.why {
         Why::Asked => "<p>Your other sign-ins end when the password changes.</p>\n",
         Why::FirstPassword => "<p>Your first password was given to you. Choose one that only you know.</p>\n",
     });

@@ -1,7 +1,8 @@
 use umbel_guest::FieldErrors;
 
-use super::document::{Field, document, escape, form_errors};
+use super::document::{Field, announcement, document, escape, form_errors};
 use crate::paths;
+use crate::shown::AnnouncementShown;
 
 /// What the sign-in page shows: fields `name`, `password`, `next`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,10 +13,11 @@ pub struct SignInView {
     /// A sentence above the form, for example that one has been signed out.
     pub notice: Option<String>,
     pub errors: FieldErrors,
+    pub announcement: Option<AnnouncementShown>,
 }
 
 pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
-    let mut body = String::new();
+    let mut body = announcement(view.announcement.as_ref());
     if let Some(notice) = &view.notice {
         body.push_str(&format!("<p class=\"notice\" role=\"status\">{}</p>\n", escape(notice)));
     }
@@ -54,6 +56,7 @@ mod tests {
             next: "/guests?q=\"x".into(),
             notice: None,
             errors: FieldErrors::one("form", "Name or password is wrong."),
+            announcement: None,
         };
         let page = sign_in_page(&view, "abc");
         assert!(!page.contains("<script>alert"), "{page}");

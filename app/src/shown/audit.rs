@@ -83,6 +83,8 @@ words! {
         QuotaAsk = "quota_ask" "Ask for more",
         QuotaGrant = "quota_grant" "Grant more",
         QuotaRefuse = "quota_refuse" "Refuse more",
+        AnnouncementSet = "announcement_set" "Announce something",
+        AnnouncementClear = "announcement_clear" "Take an announcement back",
         PanelBackup = "panel_backup" "Back the panel up",
         PanelRestore = "panel_restore" "Restore the panel",
         AuditTrim = "audit_trim" "Remove old rows of the audit",

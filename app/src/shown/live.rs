@@ -12,6 +12,8 @@ pub enum Topic {
     /// What that account may do and see has changed; its tabs are told [`Topic::Everything`] for it.
     Rights(AccountId),
     Host,
+    /// What is announced on every page.
+    Announcement,
     /// Some changes were missed: everything may have changed.
     Everything,
 }

@@ -1,6 +1,7 @@
 //! What may reach a browser: never rows, never secrets. Times are µs since the epoch, UTC.
 
 mod account;
+mod announcement;
 mod audit;
 mod guest;
 mod host;
@@ -15,6 +16,7 @@ mod stray;
 mod token;
 
 pub use account::{AccountShown, FirstPassword, SessionShown};
+pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};

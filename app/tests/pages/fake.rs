@@ -2,12 +2,12 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
-    AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AuditFilter, AuditPage, AuditShown, CheckShown, Choice,
-    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage,
-    GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown, WallShown,
+    AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
+    AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft,
+    KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -38,6 +38,7 @@ pub(crate) struct Fake {
     /// Used and most of every kind; empty, there are no limits.
     pub(crate) quota: Option<(u64, u64)>,
     pub(crate) requests: Vec<QuotaRequestShown>,
+    pub(crate) announcement: Option<AnnouncementShown>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -345,6 +346,18 @@ impl Backend for Fake {
 
     async fn account_reset_password(&self, _: &Caller, _: AccountId) -> Result<FirstPassword, AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {
+        Ok(self.announcement.clone())
+    }
+
+    async fn announcement_set(&self, _: &Caller, _: AnnouncementDraft) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn announcement_clear(&self, _: &Caller) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn quota_mine(&self, _: &Caller) -> Result<QuotaShown, AppError> {

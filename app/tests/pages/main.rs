@@ -12,7 +12,7 @@ use axum::http::{Request, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
-use umbel_app::shown::{AccountShown, GuestShown, Role, ShareShown};
+use umbel_app::shown::{AccountShown, AnnouncementLevel, AnnouncementShown, GuestShown, Role, ShareShown};
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
 use umbel_guest::{Access, AccountId, Exit, GuestRight, Relation, Seen, Shares, Wanted};
 use uuid::Uuid;
@@ -284,4 +284,23 @@ async fn what_a_token_can_not_do_is_said_beside_it() {
     assert!(html.contains("You have no token.") && html.contains("Only administrators have this."), "{html}");
     let (_, html) = page(Fake::default(), Some(caller(Role::Administrator)), paths::ACCOUNT).await;
     assert!(html.contains("scopes[]") && !html.contains("Only administrators have this."), "{html}");
+}
+
+#[tokio::test]
+async fn what_is_announced_is_text_above_every_page() {
+    let said = AnnouncementShown { text: "Down at <noon>".into(), level: AnnouncementLevel::Warning, until: None };
+    let backend = Fake { announcement: Some(said), ..Fake::default() };
+    for path in [paths::OVERVIEW, paths::GUESTS, paths::ACCOUNT] {
+        let (_, html) = page(backend.clone(), Some(caller(Role::User)), path).await;
+        assert!(
+            html.contains("Down at &lt;noon&gt;") && html.contains("notice announcement attention"),
+            "{path}: {html}"
+        );
+    }
+    let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::ANNOUNCEMENT).await;
+    for part in ["/_sf/announcement_set", "/_sf/announcement_clear", "Take it back"] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::ANNOUNCEMENT).await;
+    assert_eq!((status, html.contains("/_sf/announcement_set")), (StatusCode::FORBIDDEN, false));
 }

@@ -351,6 +351,15 @@ pub struct Account {
     pub guests: u32,
 }
 
+/// What everybody is told.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Announcement {
+    pub text: String,
+    /// `info` or `warning`.
+    pub level: String,
+    pub until: Option<i64>,
+}
+
 /// An account that a guest is shared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {

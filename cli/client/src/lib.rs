@@ -21,6 +21,7 @@
 //!
 //! Read in this order: [`Client`], [`answers`], [`console`], [`Error`].
 
+mod announcements;
 pub mod answers;
 mod client;
 pub mod console;
@@ -40,10 +41,10 @@ mod tls;
 mod tokens;
 
 pub use answers::{
-    Account, AccountQuota, Adopt, AgentLink, Check, CheckState, Choice, Created, Event, FirstPassword, Forward, Guest,
-    GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside,
-    Metrics, Network, NetworkGuest, NewToken, Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share,
-    Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
+    Account, AccountQuota, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, Event, FirstPassword,
+    Forward, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine,
+    MemoryInside, Metrics, Network, NetworkGuest, NewToken, Operation, OperationState, Quota, QuotaRequest, Quotas,
+    Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -144,10 +144,12 @@ pub enum PanelRight {
     SeeAllOperations,
     /// Figures of everybody's guests together, without names.
     ReadMetrics,
+    /// To tell everybody something on every page.
+    Announce,
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ManagePeople,
         Self::ReadAudit,
         Self::SeeHost,
@@ -159,6 +161,7 @@ impl PanelRight {
         Self::SeeAllNetworks,
         Self::SeeAllOperations,
         Self::ReadMetrics,
+        Self::Announce,
     ];
 
     /// After “may”.
@@ -175,6 +178,7 @@ impl PanelRight {
             Self::SeeAllNetworks => "see everybody's networks",
             Self::SeeAllOperations => "see everybody's activity",
             Self::ReadMetrics => "read the metrics",
+            Self::Announce => "announce something",
         }
     }
 }
@@ -402,7 +406,7 @@ mod tests {
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 11] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 12] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
         (PanelRight::SeeHost, [true, false, false, false]),
@@ -414,6 +418,7 @@ mod tests {
         (PanelRight::SeeAllNetworks, [true, true, false, false]),
         (PanelRight::SeeAllOperations, [true, true, false, false]),
         (PanelRight::ReadMetrics, [true, true, false, false]),
+        (PanelRight::Announce, [true, false, false, false]),
     ];
 
     const ROLES: [Role; 4] = [Role::Administrator, Role::Operator, Role::Teacher, Role::User];

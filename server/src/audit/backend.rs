@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail, Created, FirstPassword,
-    ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft,
-    KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown,
-    StrayShown, TokenDraft, TokenShown,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage,
+    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown,
+    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -295,6 +295,21 @@ impl Backend for Panel {
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         let what = self.account(AuditAction::AccountResetPassword, account).await?;
         self.audit.change(caller, what, Bare(self).account_reset_password(caller, account)).await
+    }
+
+    async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {
+        Bare(self).announcement_fetch().await
+    }
+
+    async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError> {
+        let detail = format!("{}: {}", draft.level.word(), draft.text);
+        let what = What::new(AuditAction::AnnouncementSet, AuditKind::Panel).detail(&detail);
+        self.audit.change(caller, what, Bare(self).announcement_set(caller, draft)).await
+    }
+
+    async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
+        let what = What::new(AuditAction::AnnouncementClear, AuditKind::Panel);
+        self.audit.change(caller, what, Bare(self).announcement_clear(caller)).await
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {

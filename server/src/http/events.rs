@@ -136,7 +136,7 @@ impl Tab {
     /// What this tab is told of it, if anything.
     async fn heard(&mut self, topic: Topic) -> Option<Topic> {
         match topic {
-            Topic::Host => Some(topic),
+            Topic::Host | Topic::Announcement => Some(topic),
             // Words were missed, one of changed rights perhaps among them.
             Topic::Everything => {
                 self.refresh().await;
@@ -192,7 +192,9 @@ impl Tab {
                 Some(about) => return Ok(Some(*about)),
                 None => (id.0, operation_fetch(db, id).await?.map(|operation| (operation.owner, operation.guest))),
             },
-            Topic::Host | Topic::People | Topic::Rights(_) | Topic::Everything => return Ok(None),
+            Topic::Host | Topic::Announcement | Topic::People | Topic::Rights(_) | Topic::Everything => {
+                return Ok(None);
+            }
         };
         if self.about.len() >= ABOUT_MOST {
             self.about.clear();

@@ -11,7 +11,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
+    announcements, audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
 };
 use super::error::is_under;
 use super::idempotency::{self, Keeps};
@@ -153,6 +153,9 @@ pub fn own() -> Vec<Route> {
         api!(operations::list),
         api!(operations::fetch),
         api!(operations::cancel),
+        api!(announcements::fetch),
+        api!(announcements::set).of(Scope::Manage),
+        api!(announcements::clear).of(Scope::Manage),
         api!(audit::list),
         api!(audit::export),
         api!(people::list),

@@ -14,7 +14,7 @@ use umbel_app::plain::{
     FirstRunView, MessageView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
     sign_in_page,
 };
-use umbel_app::shown::{AccountShown, AuditAction, AuditKind};
+use umbel_app::shown::{AccountShown, AnnouncementShown, AuditAction, AuditKind};
 use umbel_app::{AppError, paths};
 use umbel_guest::FieldErrors;
 
@@ -55,7 +55,8 @@ pub async fn sign_in_shown(
         Ok(Some(caller)) => after(caller.account.must_change_password, &query.next),
         Ok(None) => {
             let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
-            let view = SignInView { next: query.next, notice, ..SignInView::default() };
+            let announcement = announced(&panel).await;
+            let view = SignInView { next: query.next, notice, announcement, ..SignInView::default() };
             Html(sign_in_page(&view, &nonce)).into_response()
         }
         Err(error) => Reader::Person.answer(error, &nonce),
@@ -78,10 +79,13 @@ pub async fn sign_in(
     };
     match done.await {
         Ok(account) => after(account.must_change_password, &next),
-        Err(error) => again(error, |errors| {
-            let view = SignInView { name: name.clone(), next: next.clone(), notice: None, errors };
-            sign_in_page(&view, &nonce)
-        }),
+        Err(error) => {
+            let announcement = announced(&panel).await;
+            again(error, |errors| {
+                let view = SignInView { name: name.clone(), next: next.clone(), notice: None, errors, announcement };
+                sign_in_page(&view, &nonce)
+            })
+        }
     }
 }
 
@@ -187,7 +191,8 @@ pub async fn new_password_shown(
 ) -> Response {
     match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => {
-            let view = NewPasswordView { why: why(caller.account.must_change_password), ..NewPasswordView::default() };
+            let (why, announcement) = (why(caller.account.must_change_password), announced(&panel).await);
+            let view = NewPasswordView { why, announcement, ..NewPasswordView::default() };
             Html(new_password_page(&view, &nonce)).into_response()
         }
         Ok(None) => to_sign_in(paths::NEW_PASSWORD),
@@ -215,8 +220,16 @@ pub async fn new_password(
     };
     match done.await {
         Ok(()) => Redirect::to(if must { paths::OVERVIEW } else { paths::ACCOUNT }).into_response(),
-        Err(error) => again(error, |errors| new_password_page(&NewPasswordView { why: why(must), errors }, &nonce)),
+        Err(error) => {
+            let announcement = announced(&panel).await;
+            again(error, |errors| new_password_page(&NewPasswordView { why: why(must), errors, announcement }, &nonce))
+        }
     }
+}
+
+/// A database that doesn't answer is told by the form, not by this.
+async fn announced(panel: &Panel) -> Option<AnnouncementShown> {
+    panel.announcements.fetch().await.ok().flatten()
 }
 
 fn why(must_change: bool) -> Why {

@@ -17,6 +17,8 @@ pub enum Key {
     KernelChoice,
     /// Who may put kernels in, in a word.
     KernelUpload,
+    /// What every page says, as JSON.
+    Announcement,
 }
 
 impl Key {
@@ -26,6 +28,7 @@ impl Key {
             Self::FirstRun => "first_run",
             Self::KernelChoice => "kernel_choice",
             Self::KernelUpload => "kernel_upload",
+            Self::Announcement => "announcement",
         }
     }
 }
@@ -38,6 +41,11 @@ pub async fn panel_fetch(on: impl Into<On<'_>>, key: Key) -> Result<Option<Strin
 pub async fn panel_put(on: impl Into<On<'_>>, key: Key, value: &str) -> Result<(), StoreError> {
     let put = "INSERT INTO panel (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = $2";
     sql("panel_put", put).bind(key.word()).bind(value).run(on).await?;
+    Ok(())
+}
+
+pub async fn panel_remove(on: impl Into<On<'_>>, key: Key) -> Result<(), StoreError> {
+    sql("panel_remove", "DELETE FROM panel WHERE key = $1").bind(key.word()).run(on).await?;
     Ok(())
 }
 

@@ -202,7 +202,8 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 8] = [
+const MORE_READS: [&str; 9] = [
+    "/_sf/announcement_fetch",
     "/_sf/audit_list",
     "/_sf/network_list",
     "/_sf/kernel_list",

@@ -1,6 +1,7 @@
 //! Integration tests in one binary, a module per noun; `harness` is what they stand on.
 
 mod accounts;
+mod announcements;
 mod api;
 mod audit;
 mod backup;

@@ -1,5 +1,6 @@
 //! REST under /api/v1: each handler is one line over the same [`umbel_app::backend::Backend`] that the pages use.
 
+pub mod announcements;
 pub mod audit;
 pub mod guests;
 pub mod host;
