@@ -12,6 +12,8 @@ use crate::pages::adopt::AdoptPage;
 use crate::pages::announcement::AnnouncementPage;
 use crate::pages::audit::AuditPage;
 use crate::pages::doctor::DoctorPage;
+use crate::pages::groups::list::GroupListPage;
+use crate::pages::groups::show::GroupPage;
 use crate::pages::guests::activity::GuestActivityPage;
 use crate::pages::guests::console::GuestConsolePage;
 use crate::pages::guests::list::GuestListPage;
@@ -76,6 +78,8 @@ parts! {
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
     PeoplePart: PeoplePage,
+    GroupsPart: GroupListPage,
+    GroupPart: GroupPage,
     QuotasPart: QuotasPage,
     AccountPart: AccountPage,
 }
@@ -142,6 +146,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>

@@ -10,17 +10,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span, StrayName,
-    SysRqKey, UploadId, allowed,
+    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span,
+    StrayName, SysRqKey, UploadId, allowed,
 };
 
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
-    Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
-    HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken,
-    OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown,
+    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
+    GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 
 /// Who asks.
@@ -135,6 +135,16 @@ pub trait Backend: Send + Sync {
     /// In place of what was announced before; for administrators, as taking it back is.
     async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError>;
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError>;
+    /// All of them for administrators, for others those that they are in.
+    async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError>;
+    async fn group_fetch(&self, caller: &Caller, group: GroupId) -> Result<GroupRoll, AppError>;
+    /// For administrators, as what follows.
+    async fn group_create(&self, caller: &Caller, draft: GroupDraft) -> Result<GroupShown, AppError>;
+    async fn group_change(&self, caller: &Caller, group: GroupId, draft: GroupDraft) -> Result<(), AppError>;
+    async fn group_remove(&self, caller: &Caller, group: GroupId) -> Result<(), AppError>;
+    /// Is that in the group from now on, whatever it was before.
+    async fn member_put(&self, caller: &Caller, group: GroupId, draft: MemberDraft) -> Result<(), AppError>;
+    async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError>;
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;

@@ -1,7 +1,7 @@
 //! Every address of the panel; the only place where one is spelled.
 
 use umbel_guest::state::Badge;
-use umbel_guest::{GuestId, OperationId};
+use umbel_guest::{GroupId, GuestId, OperationId};
 
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
@@ -17,6 +17,7 @@ pub const OPERATIONS: &str = "/operations";
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";
 pub const PEOPLE: &str = "/people";
+pub const GROUPS: &str = "/groups";
 pub const QUOTAS: &str = "/quotas";
 pub const ACCOUNT: &str = "/account";
 
@@ -42,6 +43,10 @@ pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 /// Guests in one state (`?q=…&state=…&cursor=…`).
 pub fn guests_in(state: Badge) -> String {
     format!("{GUESTS}?state={}", state.name())
+}
+
+pub fn group(id: GroupId) -> String {
+    format!("{GROUPS}/{id}")
 }
 
 pub fn guest(id: GuestId) -> String {

@@ -8,6 +8,7 @@ mod apply;
 mod console;
 mod error;
 mod exit;
+mod groups;
 mod guests;
 mod machine;
 mod operations;
@@ -53,6 +54,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Kernels => machine::kernels(&panel()?, &output).await?,
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,
+        Command::Groups(command) => groups::run(&panel()?, command, &output).await?,
         Command::People(command) => people::run(&panel()?, command, &output).await?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Options::command(), "umbelctl", &mut std::io::stdout());

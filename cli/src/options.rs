@@ -86,6 +86,9 @@ pub(crate) enum Command {
     /// Accounts; for administrators, with a token to manage.
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Classes, teams and tenants; changing them needs a token to manage.
+    #[command(subcommand)]
+    Groups(GroupCommand),
     /// Completions for a shell, on standard output.
     Completions { shell: Shell },
 }
@@ -310,6 +313,42 @@ pub(crate) enum PeopleCommand {
     },
     ResetPassword {
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupCommand {
+    #[command(visible_alias = "ls")]
+    List,
+    Members {
+        group: String,
+    },
+    Create {
+        name: String,
+        /// class, team or tenant.
+        #[arg(long, default_value = "class")]
+        kind: String,
+    },
+    Rename {
+        group: String,
+        name: String,
+    },
+    /// Its members keep their accounts and their guests.
+    Remove {
+        group: String,
+    },
+    /// Also makes another thing of one who is in it already.
+    Add {
+        group: String,
+        account: String,
+        /// member or manager.
+        #[arg(long = "as", default_value = "member")]
+        role: String,
+    },
+    /// Takes an account out of a group.
+    Drop {
+        group: String,
+        account: String,
     },
 }
 

@@ -8,13 +8,14 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
-    FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown,
-    KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown,
+    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
+    GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
+    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::{
-    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
+    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
+    UploadId,
 };
 
 use crate::panel::Panel;
@@ -204,6 +205,34 @@ impl Backend for Bare<'_> {
 
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         self.announcements.clear(caller).await
+    }
+
+    async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {
+        self.accounts.group_list(caller).await
+    }
+
+    async fn group_fetch(&self, caller: &Caller, group: GroupId) -> Result<GroupRoll, AppError> {
+        self.accounts.group_fetch(caller, group).await
+    }
+
+    async fn group_create(&self, caller: &Caller, draft: GroupDraft) -> Result<GroupShown, AppError> {
+        self.accounts.group_create(caller, draft).await
+    }
+
+    async fn group_change(&self, caller: &Caller, group: GroupId, draft: GroupDraft) -> Result<(), AppError> {
+        self.accounts.group_change(caller, group, draft).await
+    }
+
+    async fn group_remove(&self, caller: &Caller, group: GroupId) -> Result<(), AppError> {
+        self.accounts.group_remove(caller, group).await
+    }
+
+    async fn member_put(&self, caller: &Caller, group: GroupId, draft: MemberDraft) -> Result<(), AppError> {
+        self.accounts.member_put(caller, group, draft).await
+    }
+
+    async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError> {
+        self.accounts.member_remove(caller, group, account).await
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {

@@ -3,13 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GuestShown, LogLine, OperationKind, OperationShown,
-    OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState,
-    TokenShown,
+    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown, LogLine,
+    MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
+    Scope, SessionShown, StepShown, StepState, TokenShown,
 };
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    AccountId, Attachment, DiskSize, Exit, GuestId, KernelMode, Memory, OperationId, QuotaRequestId, Seen, Wanted,
+    AccountId, Attachment, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, KernelMode, Memory, OperationId,
+    QuotaRequestId, Seen, Wanted,
 };
 use uuid::Uuid;
 
@@ -80,6 +81,20 @@ fn person(number: u128, name: &str, role: Role, enabled: bool, must_change_passw
     }
 }
 
+fn group(number: u128, name: &str, kind: GroupKind, people: &[(&str, GroupRole)]) -> GroupRoll {
+    let id = GroupId(Uuid::from_u128(number));
+    let member = |(i, (name, role)): (usize, &(&str, GroupRole))| MemberShown {
+        account: AccountId(Uuid::from_u128(50 + i as u128)),
+        name: (*name).into(),
+        role: *role,
+        since: now() - 90 * HOUR,
+        guests: 2,
+    };
+    let people: Vec<_> = people.iter().enumerate().map(member).collect();
+    let (name, members) = (name.parse().expect("a name"), people.len().try_into().unwrap_or_default());
+    GroupRoll { group: GroupShown { id, name, kind, created_at: now() - 100 * HOUR, members, role: None }, people }
+}
+
 pub(crate) fn panel() -> Fake {
     use StepState::{Done, Failed, Running, Undone, Waiting};
 
@@ -148,6 +163,15 @@ pub(crate) fn panel() -> Fake {
         series: Some(hardware::series()),
         strays: hardware::strays(),
         shares: Vec::new(),
+        groups: vec![
+            group(
+                9,
+                "Networks 2026",
+                GroupKind::Class,
+                &[("theo", GroupRole::Manager), ("bob", GroupRole::Member), ("carol", GroupRole::Member)],
+            ),
+            group(10, "Shop", GroupKind::Tenant, &[]),
+        ],
         guests,
         operations,
         people: vec![

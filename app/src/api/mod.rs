@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod announcements;
 pub mod audit;
+pub mod groups;
 pub mod guests;
 pub mod host;
 pub mod kernels;
@@ -70,6 +71,7 @@ mod tests {
     #[test]
     fn every_server_function_lies_under_the_prefix() {
         for path in [
+            groups::GroupList::PATH,
             guests::GuestList::PATH,
             guests::GuestAct::PATH,
             guests::GuestCreate::PATH,

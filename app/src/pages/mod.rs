@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod announcement;
 pub mod audit;
 pub mod doctor;
+pub mod groups;
 pub mod guests;
 pub mod host;
 pub mod kernels;

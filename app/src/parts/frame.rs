@@ -29,6 +29,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                     <Place href=paths::GUESTS go="g" icon=Icon::Guests words="Guests" />
                     <Place href=paths::NETWORKS go="w" icon=Icon::Networks words="Networks" />
                     <Place href=paths::OPERATIONS go="a" icon=Icon::Activity words="Activity" />
+                    <Place href=paths::GROUPS go="r" icon=Icon::Groups words="Groups" />
                     <Administration />
                     <Place href=paths::ACCOUNT go="m" icon=Icon::Account words="Account" />
                 </ul>

@@ -3,6 +3,7 @@
 mod account;
 mod announcement;
 mod audit;
+mod group;
 mod guest;
 mod host;
 mod kernel;
@@ -18,6 +19,7 @@ mod token;
 pub use account::{AccountShown, FirstPassword, SessionShown};
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
+pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};

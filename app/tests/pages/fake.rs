@@ -4,17 +4,18 @@ use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
     AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft,
-    KernelSettings, KernelShown, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, WallShown,
+    GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown,
+    ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown,
+    QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, ImageKind,
-    KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight, QuotaRequestId, Relation,
-    RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId,
+    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
+    QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
 };
 use uuid::Uuid;
 
@@ -32,6 +33,7 @@ pub(crate) struct Fake {
     pub(crate) networks: Vec<NetworkShown>,
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
+    pub(crate) groups: Vec<GroupRoll>,
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
     pub(crate) agent_away_since: Option<i64>,
@@ -322,6 +324,34 @@ impl Backend for Fake {
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
         Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
+    }
+
+    async fn group_list(&self, _: &Caller) -> Result<Vec<GroupShown>, AppError> {
+        Ok(self.groups.iter().map(|roll| roll.group.clone()).collect())
+    }
+
+    async fn group_fetch(&self, _: &Caller, group: GroupId) -> Result<GroupRoll, AppError> {
+        self.groups.iter().find(|roll| roll.group.id == group).cloned().ok_or_else(|| AppError::not_found("group"))
+    }
+
+    async fn group_create(&self, _: &Caller, _: GroupDraft) -> Result<GroupShown, AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn group_change(&self, _: &Caller, _: GroupId, _: GroupDraft) -> Result<(), AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn group_remove(&self, _: &Caller, _: GroupId) -> Result<(), AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn member_put(&self, _: &Caller, _: GroupId, _: MemberDraft) -> Result<(), AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn member_remove(&self, _: &Caller, _: GroupId, _: AccountId) -> Result<(), AppError> {
+        Err(AppError::not_found("group"))
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {

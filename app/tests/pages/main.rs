@@ -12,9 +12,12 @@ use axum::http::{Request, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
-use umbel_app::shown::{AccountShown, AnnouncementLevel, AnnouncementShown, GuestShown, Role, ShareShown};
+use umbel_app::shown::{
+    AccountShown, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown, Role,
+    ShareShown,
+};
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
-use umbel_guest::{Access, AccountId, Exit, GuestRight, Relation, Seen, Shares, Wanted};
+use umbel_guest::{Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted};
 use uuid::Uuid;
 
 use fake::{Fake, caller, guest};
@@ -98,6 +101,33 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
         let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
         assert!(html.contains("The agent has been away") && html.contains("Memory free"), "{path}: {html}");
     }
+}
+
+#[tokio::test]
+async fn a_group_is_changed_by_administrators_and_seen_by_its_teacher() {
+    let group = GroupShown {
+        id: GroupId(Uuid::from_u128(9)),
+        name: "Networks".parse().expect("a name"),
+        kind: GroupKind::Class,
+        created_at: 0,
+        members: 1,
+        role: Some(GroupRole::Manager),
+    };
+    let account = AccountId(Uuid::from_u128(2));
+    let bob = MemberShown { account, name: "bob".into(), role: GroupRole::Member, since: 0, guests: 3 };
+    let backend = Fake { groups: vec![GroupRoll { group: group.clone(), people: vec![bob] }], ..Fake::default() };
+    let path = paths::group(group.id);
+    let (status, html) = page(backend.clone(), Some(caller(Role::Administrator)), &path).await;
+    assert_eq!(status, StatusCode::OK);
+    for part in ["bob", "student", "/_sf/member_put", "/_sf/member_remove", "/_sf/group_change", "/_sf/group_remove"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let (_, html) = page(backend.clone(), Some(caller(Role::Teacher)), &path).await;
+    assert!(html.contains("bob") && !html.contains("/_sf/member_") && !html.contains("/_sf/group_"), "{html}");
+    let (_, html) = page(backend.clone(), Some(caller(Role::Teacher)), paths::GROUPS).await;
+    assert!(html.contains("teacher") && !html.contains("/_sf/group_create"), "{html}");
+    let (status, _) = page(Fake::default(), Some(caller(Role::Teacher)), &path).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

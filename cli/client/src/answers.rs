@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::quota::{Kind, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, QuotaRequestId,
-    RestartPolicy, Seen, Shares, Span, StrayName, UploadId, WallState, Wanted,
+    AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId, GuestName, HostNumber,
+    ImageId, ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId,
+    QuotaRequestId, RestartPolicy, Seen, Shares, Span, StrayName, UploadId, WallState, Wanted,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -358,6 +358,33 @@ pub struct Announcement {
     /// `info` or `warning`.
     pub level: String,
     pub until: Option<i64>,
+}
+
+/// A class, a team or a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    pub id: GroupId,
+    pub name: String,
+    pub kind: String,
+    pub members: u32,
+    /// What the account that asked is in it.
+    pub role: Option<String>,
+}
+
+/// A group with those in it whom one may see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRoll {
+    pub group: Group,
+    pub people: Vec<GroupMember>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMember {
+    pub account: AccountId,
+    pub name: String,
+    pub role: String,
+    pub since: i64,
+    pub guests: u32,
 }
 
 /// An account that a guest is shared with.

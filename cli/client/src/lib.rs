@@ -27,6 +27,7 @@ mod client;
 pub mod console;
 mod error;
 mod events;
+mod groups;
 mod guests;
 mod health;
 mod host;
@@ -42,9 +43,9 @@ mod tokens;
 
 pub use answers::{
     Account, AccountQuota, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, Event, FirstPassword,
-    Forward, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine,
-    MemoryInside, Metrics, Network, NetworkGuest, NewToken, Operation, OperationState, Quota, QuotaRequest, Quotas,
-    Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
+    Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice,
+    KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewToken, Operation,
+    OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -64,6 +64,10 @@ uuid_id!(
     AccountId, "the id of an account"
 );
 uuid_id!(
+    /// A group of accounts.
+    GroupId, "the id of a group"
+);
+uuid_id!(
     /// One person's network on one host.
     NetworkId, "the id of a network"
 );

@@ -3,13 +3,14 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
-//! [`action`], [`rights`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
 pub mod action;
 pub mod by_hand;
 pub mod console;
 pub mod field;
+pub mod group;
 pub mod id;
 pub mod kernel;
 pub mod limits;
@@ -29,13 +30,15 @@ pub mod wall;
 
 pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
+pub use group::{GroupKind, GroupRole};
 pub use id::{
-    AccountId, Generation, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, QuotaRequestId, UploadId,
+    AccountId, Generation, GroupId, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, QuotaRequestId,
+    UploadId,
 };
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
-pub use name::{AccountName, GuestName, Note};
+pub use name::{AccountName, GroupName, GuestName, Note};
 pub use network::{Forward, HostNumber, Mac};
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use size::{DiskSize, Memory};

@@ -60,6 +60,10 @@ text_type!(
     AccountName, "name", account_name
 );
 text_type!(
+    /// A group's name: 1 to 64 characters, no control characters, none of them a blank at either end.
+    GroupName, "name", group_name
+);
+text_type!(
     /// A free line or two about a guest: at most 500 characters, no control characters but line
     /// feeds. May be empty.
     #[derive(Default)]
@@ -94,6 +98,19 @@ fn account_name(text: &str) -> Result<String, String> {
     }
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err("A sign-in name begins with a letter.".into());
+    }
+    Ok(text.to_owned())
+}
+
+fn group_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("A group needs a name, for example Networks 2026.".into());
+    }
+    if text.chars().count() > 64 {
+        return Err("A group's name has at most 64 characters.".into());
+    }
+    if text.chars().any(char::is_control) || text.trim() != text {
+        return Err("A group's name holds no control characters, and no blank at either end.".into());
     }
     Ok(text.to_owned())
 }

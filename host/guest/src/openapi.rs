@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::id::{ImageId, InstanceId, KernelId};
-use crate::name::{AccountName, GuestName, Note};
+use crate::name::{AccountName, GroupName, GuestName, Note};
 use crate::network::HostNumber;
 use crate::rights::{GuestRight, Shares};
 use crate::size::{DISK_LADDER_MIB, DiskSize, MEMORY_MIB, Memory};
@@ -45,6 +45,12 @@ described! {
         "A DNS label, since it becomes the guest's host name.", "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63, "web-1",
     );
     AccountName = text("A sign-in name of 2 characters at least.", r"^[a-z][a-z0-9_.-]+$", 32, "ada");
+    GroupName = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What a group is called, without control characters or blanks at either end."))
+        .max_length(Some(64))
+        .examples(["Networks 2026"])
+        .build();
     Note = ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("A free line or two, without control characters but line feeds."))

@@ -18,7 +18,7 @@ pub enum Role {
     Administrator,
     /// Support: looks at everybody's guests and starts and stops them.
     Operator,
-    /// A user, until there are groups to teach.
+    /// A user with a teacher's quota. Whom somebody teaches, groups say.
     Teacher,
     User,
 }
@@ -128,6 +128,8 @@ impl GuestRight {
 #[serde(rename_all = "snake_case")]
 pub enum PanelRight {
     ManagePeople,
+    /// To make groups, and to say who is in them and as what.
+    ManageGroups,
     /// Who did what: everybody's.
     ReadAudit,
     /// The machine, its walls, what all guests together use, and the doctor's page.
@@ -149,8 +151,9 @@ pub enum PanelRight {
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ManagePeople,
+        Self::ManageGroups,
         Self::ReadAudit,
         Self::SeeHost,
         Self::ManageKernels,
@@ -168,6 +171,7 @@ impl PanelRight {
     fn words(self) -> &'static str {
         match self {
             Self::ManagePeople => "manage people",
+            Self::ManageGroups => "manage groups",
             Self::ReadAudit => "read the audit",
             Self::SeeHost => "see the host",
             Self::ManageKernels => "manage kernels",
@@ -258,7 +262,20 @@ pub enum Relation {
     Owner,
     /// It was shared with them.
     Shared(Shares),
+    /// They manage a group that its owner is a member of; and it may be shared with them besides.
+    Managed(Option<Shares>),
     Stranger,
+}
+
+impl Relation {
+    /// What the owner gave them.
+    pub fn shares(self) -> Option<Shares> {
+        match self {
+            Self::Shared(shares) => Some(shares),
+            Self::Managed(shares) => shares,
+            Self::Owner | Self::Stranger => None,
+        }
+    }
 }
 
 /// What is asked for.
@@ -283,8 +300,14 @@ fn by_relation(relation: Relation, right: GuestRight) -> bool {
     match relation {
         Relation::Owner => true,
         Relation::Shared(shares) => shares.has(right),
+        Relation::Managed(shares) => by_group(right) || shares.is_some_and(|shares| shares.has(right)),
         Relation::Stranger => false,
     }
+}
+
+/// Of whoever manages a group on its members' guests: to look over a shoulder, and to help when one hangs.
+fn by_group(right: GuestRight) -> bool {
+    matches!(right, GuestRight::View | GuestRight::ReadConsole | GuestRight::Power)
 }
 
 /// On everybody's guests.
@@ -328,6 +351,9 @@ impl fmt::Display for Denied {
                 who.push("its owner");
                 if GuestRight::SHAREABLE.contains(&right) {
                     who.push("those with whom that is shared");
+                }
+                if by_group(right) {
+                    who.push("managers of its owner's groups");
                 }
                 who.extend(Role::ALL.into_iter().filter(|role| by_role(*role, right)).map(Role::plural));
                 right.words()
@@ -393,21 +419,22 @@ mod tests {
     use super::*;
 
     /// For each right on a guest: may an administrator, operator, teacher, user to whom it is nothing;
-    /// and can it be shared. Owners may everything.
-    const ON_GUESTS: [(GuestRight, [bool; 4], bool); 8] = [
-        (View, [true, true, false, false], true),
-        (ReadConsole, [true, true, false, false], true),
-        (TypeConsole, [true, false, false, false], true),
-        (Power, [true, true, false, false], true),
-        (Settings, [true, false, false, false], true),
-        (Delete, [true, false, false, false], false),
-        (Forwards, [true, false, false, false], false),
-        (Share, [true, false, false, false], false),
+    /// can it be shared, and may who manages a group of its owner. Owners may everything.
+    const ON_GUESTS: [(GuestRight, [bool; 4], bool, bool); 8] = [
+        (View, [true, true, false, false], true, true),
+        (ReadConsole, [true, true, false, false], true, true),
+        (TypeConsole, [true, false, false, false], true, false),
+        (Power, [true, true, false, false], true, true),
+        (Settings, [true, false, false, false], true, false),
+        (Delete, [true, false, false, false], false, false),
+        (Forwards, [true, false, false, false], false, false),
+        (Share, [true, false, false, false], false, false),
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 12] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 13] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
+        (PanelRight::ManageGroups, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
         (PanelRight::SeeHost, [true, false, false, false]),
         (PanelRight::ManageKernels, [true, false, false, false]),
@@ -440,7 +467,7 @@ mod tests {
 
     #[test]
     fn every_role_relation_and_right_on_a_guest() {
-        for (right, by_role, shareable) in ON_GUESTS {
+        for (right, by_role, shareable, by_manager) in ON_GUESTS {
             for (role, may) in ROLES.into_iter().zip(by_role) {
                 let asked = |relation| allowed(role, Right::Guest(relation, right));
                 assert_eq!(asked(Relation::Owner), Ok(()), "{role:?}, {right:?}");
@@ -450,7 +477,11 @@ mod tests {
                     let may = may || (shareable && shares.has(right));
                     let shared = if may { Ok(()) } else { Err(Denied::Guest(right)) };
                     assert_eq!(asked(Relation::Shared(shares)), shared, "{role:?}, {shares:?}, {right:?}");
+                    let managed = if by_manager { Ok(()) } else { shared };
+                    assert_eq!(asked(Relation::Managed(Some(shares))), managed, "{role:?}, {shares:?}, {right:?}");
                 }
+                let managed = if by_manager { Ok(()) } else { stranger };
+                assert_eq!(asked(Relation::Managed(None)), managed, "{role:?}, {right:?}");
             }
         }
     }

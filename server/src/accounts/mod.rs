@@ -1,9 +1,11 @@
-//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end, tokens of programs.
+//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end, tokens of programs,
+//! groups.
 //!
 //! [`passwords`] hashes in a bounded pool, [`rate_limit`] counts tries, [`sessions`] keeps what the
 //! session library asks to be kept, [`live`] tells whoever holds a connection that its session is over.
 
 mod first_run;
+mod groups;
 pub mod live;
 mod own;
 pub mod passwords;

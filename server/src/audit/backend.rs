@@ -7,20 +7,22 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
-    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GuestChange, GuestFilter, GuestForm, GuestPage,
-    GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown,
-    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey, UploadId,
+    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
+    UploadId,
 };
 
 use super::What;
 use crate::backend::Bare;
 use crate::panel::Panel;
 use crate::store::accounts::account_fetch;
+use crate::store::groups::group_fetch;
 use crate::store::guests::guest_fetch;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
@@ -43,6 +45,12 @@ impl Panel {
         let found = account_fetch(&self.store, account).await?;
         let name = found.map(|account| account.name.to_string()).unwrap_or_default();
         Ok(What::new(action, AuditKind::Account).of(account).named(&name))
+    }
+
+    async fn group(&self, action: AuditAction, group: GroupId) -> Result<What, AppError> {
+        let found = group_fetch(&self.store, group).await?;
+        let name = found.map(|group| group.name.to_string()).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Group).of(group).named(&name))
     }
 }
 
@@ -310,6 +318,43 @@ impl Backend for Panel {
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         let what = What::new(AuditAction::AnnouncementClear, AuditKind::Panel);
         self.audit.change(caller, what, Bare(self).announcement_clear(caller)).await
+    }
+
+    async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {
+        Bare(self).group_list(caller).await
+    }
+
+    async fn group_fetch(&self, caller: &Caller, group: GroupId) -> Result<GroupRoll, AppError> {
+        Bare(self).group_fetch(caller, group).await
+    }
+
+    async fn group_create(&self, caller: &Caller, draft: GroupDraft) -> Result<GroupShown, AppError> {
+        let what = What::new(AuditAction::GroupCreate, AuditKind::Group).named(&draft.name).detail(&draft.kind);
+        let made = |group: &GroupShown| Some(group.id.to_string());
+        self.audit.create(caller, what, Bare(self).group_create(caller, draft), made).await
+    }
+
+    async fn group_change(&self, caller: &Caller, group: GroupId, draft: GroupDraft) -> Result<(), AppError> {
+        let detail = format!("name={} kind={}", draft.name, draft.kind);
+        let what = self.group(AuditAction::GroupChange, group).await?.detail(&detail);
+        self.audit.change(caller, what, Bare(self).group_change(caller, group, draft)).await
+    }
+
+    async fn group_remove(&self, caller: &Caller, group: GroupId) -> Result<(), AppError> {
+        let what = self.group(AuditAction::GroupRemove, group).await?;
+        self.audit.change(caller, what, Bare(self).group_remove(caller, group)).await
+    }
+
+    async fn member_put(&self, caller: &Caller, group: GroupId, draft: MemberDraft) -> Result<(), AppError> {
+        let detail = format!("{} as {}", draft.name, draft.role);
+        let what = self.group(AuditAction::MemberPut, group).await?.detail(&detail);
+        self.audit.change(caller, what, Bare(self).member_put(caller, group, draft)).await
+    }
+
+    async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError> {
+        let name = self.account(AuditAction::MemberRemove, account).await?.name;
+        let what = self.group(AuditAction::MemberRemove, group).await?.detail(&format!("{name} {account}"));
+        self.audit.change(caller, what, Bare(self).member_remove(caller, group, account)).await
     }
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {

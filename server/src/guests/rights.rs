@@ -1,6 +1,6 @@
 //! How a caller stands to guests. What that lets them do, the table in [`umbel_guest::rights`] says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
@@ -8,6 +8,7 @@ use umbel_guest::{Access, AccountId, GuestId, GuestRight, Relation, Role, Shares
 
 use super::Guests;
 use crate::store::StoreError;
+use crate::store::groups::{managed_list, manages};
 use crate::store::guests::{Guest, guest_fetch};
 use crate::store::shares::{share_fetch, share_list_with};
 
@@ -17,13 +18,17 @@ pub struct Reach {
     role: Role,
     account: AccountId,
     shared: HashMap<GuestId, Shares>,
+    /// Members of groups that the account manages.
+    managed: HashSet<AccountId>,
 }
 
 impl Reach {
     /// To that guest of that owner; without a guest, to whatever else is the owner's.
     pub fn to(&self, owner: AccountId, guest: Option<GuestId>) -> Access {
         let shares = guest.and_then(|guest| self.shared.get(&guest)).copied();
-        Access { role: self.role, relation: relation(owner == self.account, shares) }
+        // Of what is no guest's a group tells nothing.
+        let managed = guest.is_some() && self.managed.contains(&owner);
+        Access { role: self.role, relation: relation(owner == self.account, managed, shares) }
     }
 
     pub fn sees(&self, owner: AccountId, guest: Option<GuestId>) -> bool {
@@ -31,11 +36,12 @@ impl Reach {
     }
 }
 
-fn relation(owns: bool, shares: Option<Shares>) -> Relation {
-    match (owns, shares) {
-        (true, _) => Relation::Owner,
-        (false, Some(shares)) => Relation::Shared(shares),
-        (false, None) => Relation::Stranger,
+fn relation(owns: bool, managed: bool, shares: Option<Shares>) -> Relation {
+    match (owns, managed, shares) {
+        (true, ..) => Relation::Owner,
+        (false, true, shares) => Relation::Managed(shares),
+        (false, false, Some(shares)) => Relation::Shared(shares),
+        (false, false, None) => Relation::Stranger,
     }
 }
 
@@ -43,7 +49,8 @@ impl Guests {
     pub async fn reach(&self, caller: &Caller) -> Result<Reach, StoreError> {
         let (role, account) = (caller.account.role, caller.account.id);
         let shared = share_list_with(&self.parts.db, account).await?.into_iter().collect();
-        Ok(Reach { role, account, shared })
+        let managed = managed_list(&self.parts.db, account).await?.into_iter().collect();
+        Ok(Reach { role, account, shared, managed })
     }
 
     /// The guest, if it is the caller's to see.
@@ -62,9 +69,13 @@ impl Guests {
     pub async fn found(&self, caller: &Caller, guest: GuestId) -> Result<(Guest, Access), AppError> {
         let missing = || AppError::not_found("guest");
         let found = guest_fetch(&self.parts.db, guest).await?.ok_or_else(missing)?;
-        let owns = found.owner == caller.account.id;
-        let shares = if owns { None } else { share_fetch(&self.parts.db, guest, caller.account.id).await? };
-        let access = Access { role: caller.account.role, relation: relation(owns, shares) };
+        let (db, account) = (&self.parts.db, caller.account.id);
+        let relation = if found.owner == account {
+            Relation::Owner
+        } else {
+            relation(false, manages(db, account, found.owner).await?, share_fetch(db, guest, account).await?)
+        };
+        let access = Access { role: caller.account.role, relation };
         access.may(GuestRight::View).map_err(|_| missing())?;
         Ok((found, access))
     }

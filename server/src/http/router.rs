@@ -11,7 +11,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens, uploads,
+    announcements, audit, groups, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens,
+    uploads,
 };
 use super::error::is_under;
 use super::idempotency::{self, Keeps};
@@ -162,6 +163,13 @@ pub fn own() -> Vec<Route> {
         api!(people::create).of(Scope::Manage).once_secret(),
         api!(people::change).of(Scope::Manage),
         api!(people::reset_password).of(Scope::Manage).once_secret(),
+        api!(groups::list),
+        api!(groups::create).of(Scope::Manage),
+        api!(groups::fetch),
+        api!(groups::change).of(Scope::Manage),
+        api!(groups::remove).of(Scope::Manage),
+        api!(groups::member_put).of(Scope::Manage),
+        api!(groups::member_remove).of(Scope::Manage),
         api!(quotas::list),
         api!(quotas::mine),
         api!(quotas::set_role).of(Scope::Manage),

@@ -61,7 +61,8 @@ macro_rules! page {
     };
     (@ mine, $state:literal, $key:literal, $than:literal, $way:literal) => {
         page!(
-            @ "(g.owner = $1 OR g.id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1))",
+            @ "(g.owner = $1 OR g.id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
+               OR g.owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1))",
             $state, $key, $than, $way
         )
     };
@@ -127,7 +128,8 @@ pub async fn guest_count(on: impl Into<On<'_>>, seen_by: Option<AccountId>) -> R
         Some(account) => sql(
             "guest_count",
             "SELECT state, COUNT(*) AS many FROM guests WHERE owner = $1 \
-             OR id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) GROUP BY state",
+             OR id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
+             OR owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1) GROUP BY state",
         )
         .bind(account),
     };

@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     step!(8, "0008_shares"),
     step!(9, "0009_guest_pages"),
     step!(10, "0010_idempotency"),
+    step!(11, "0011_groups"),
 ];
 
 /// The newest version that this program knows.

@@ -25,6 +25,7 @@ pub mod audit;
 pub mod backup;
 pub mod db;
 pub mod error;
+pub mod groups;
 pub mod guest_pages;
 pub mod guests;
 pub mod idempotency;

@@ -162,9 +162,12 @@ pub async fn operation_list_of_guest(db: &Db, guest: GuestId) -> Result<Vec<Oper
     gather(db, "operation_list_of_guest", about!("o.guest = $1"), |query| query.bind(guest)).await
 }
 
-/// The newest 100 about an account's guests and those that are shared with it, newest first.
+/// The newest 100 about guests that [`guest_page`](super::guest_pages::guest_page) shows an account, newest first.
 pub async fn operation_list_seen_by(db: &Db, account: AccountId) -> Result<Vec<Operation>, StoreError> {
-    let which = about!("(o.owner = $1 OR o.guest IN (SELECT t.guest FROM guest_shares t WHERE t.account = $1))");
+    let which = about!(
+        "(o.owner = $1 OR o.guest IN (SELECT t.guest FROM guest_shares t WHERE t.account = $1) \
+         OR (o.guest IS NOT NULL AND o.owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1)))"
+    );
     gather(db, "operation_list_seen_by", which, |query| query.bind(account)).await
 }
 

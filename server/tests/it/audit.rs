@@ -16,7 +16,7 @@ use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
 use umbel_server::store::operations::operation_list;
 use umbel_server::store::query::sql;
-use umbel_server::store::{Db, accounts, guests, kernels, meta, networks, shares};
+use umbel_server::store::{Db, accounts, groups, guests, kernels, meta, networks, shares};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -202,8 +202,10 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 9] = [
+const MORE_READS: [&str; 11] = [
     "/_sf/announcement_fetch",
+    "/_sf/group_list",
+    "/_sf/group_fetch",
     "/_sf/audit_list",
     "/_sf/network_list",
     "/_sf/kernel_list",
@@ -239,11 +241,21 @@ async fn shared(edge: &Edge) -> Vec<shares::Share> {
     all
 }
 
+/// Groups, and who is in them.
+async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
+    let mut all = Vec::new();
+    for group in groups::group_list(&edge.panel.store).await.expect("a list") {
+        let members = groups::member_list(&edge.panel.store, group.id).await.expect("a list");
+        all.push((group, members));
+    }
+    all
+}
+
 /// All that the panel and its host know, but for sign-ins.
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operation_list(db).await.expect("a list"),
         accounts::account_list(db).await.expect("a list"),
@@ -251,6 +263,7 @@ async fn everything(edge: &Edge) -> String {
         networks::forward_list(db, host).await.expect("a list"),
         kernels::kernel_list(db, host).await.expect("a list"),
         shared(edge).await,
+        grouped(edge).await,
         meta::panel_fetch(db, meta::Key::KernelChoice).await.expect("a word"),
         edge.test.host.dump(),
     )
@@ -264,6 +277,7 @@ both! {
         let carl = account(&fresh.db, "carl", Role::User).await;
         let guest = edge.test.made("web").await;
         let operation = operation_list(&fresh.db).await.expect("a list").first().expect("it was created").id;
+        walk::group(&fresh.db).await;
         let fill = |text: &str| walk::fill(text, guest, operation, carl.account.id);
         let client = edge.signed_in("root").await;
         let ask = async |client: &Client, row: &walk::Row| {

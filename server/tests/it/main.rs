@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod console;
 mod faults;
+mod groups;
 mod guest_pages;
 mod guests;
 mod harness;

@@ -78,11 +78,30 @@ both! {
         assert_eq!(shell.code(&["guests", "shut-down", "web"]).await, 5, "as things are");
         assert_eq!(shell.code(&["guests", "start", "mail"]).await, 4, "no such guest");
         assert_eq!(shell.code(&["people", "create", "eve"]).await, 3, "not hers to do");
+        assert_eq!(shell.code(&["groups", "create", "Mine"]).await, 3, "not hers to do");
         assert_eq!(shell.code(&["guests", "purge", "web", "--confirm", "wen"]).await, 5);
         shell.says(&["guests", "purge", "web", "--confirm", "web"]).await;
         assert_eq!(shell.code(&["guests", "dance"]).await, 2, "no such word");
         shell.says(&["sign-out"]).await;
         assert_eq!(shell.code(&["guests", "list"]).await, 3);
+    }
+
+    async fn a_group_is_made_filled_and_removed_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let shell = Shell::at(&edge);
+        let words = ["--panel", &shell.panel, "sign-in", "root", "--scopes", "read,manage"];
+        assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        shell.says(&["groups", "create", "Networks"]).await;
+        shell.says(&["groups", "add", "Networks", "anna"]).await;
+        shell.says(&["groups", "add", "Networks", "berta", "--as", "manager"]).await;
+        let members = shell.says(&["groups", "members", "Networks"]).await;
+        assert!(members.contains("berta  manager") && members.contains("anna"), "{members}");
+        shell.says(&["groups", "drop", "Networks", "anna"]).await;
+        assert!(!shell.says(&["groups", "members", "Networks"]).await.contains("anna"));
+        shell.says(&["groups", "rename", "Networks", "Nets"]).await;
+        assert_eq!(shell.code(&["groups", "remove", "Networks"]).await, 4, "it is called otherwise now");
+        shell.says(&["groups", "remove", "Nets"]).await;
+        assert!(!shell.says(&["groups", "list"]).await.contains("Nets"));
     }
 
     async fn a_console_is_read_typed_into_and_left(fresh) {

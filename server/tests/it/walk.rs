@@ -4,11 +4,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use reqwest::Method;
-use umbel_app::shown::{Role, Scope, ShareDraft};
+use umbel_app::backend::Backend as _;
+use umbel_app::paths;
+use umbel_app::shown::{GroupDraft, MemberDraft, Role, Scope, ShareDraft};
 use umbel_client::Client;
-use umbel_guest::{AccountId, GuestId, GuestRight, OperationId};
+use umbel_guest::{AccountId, GroupId, GroupKind, GuestId, GuestRight, OperationId};
 use umbel_server::http::router::routes;
+use umbel_server::store::Db;
+use umbel_server::store::groups::{Group, group_insert};
 use umbel_server::store::operations::operation_list;
+use uuid::Uuid;
 
 use crate::harness::db::both;
 use crate::harness::edge::Edge;
@@ -31,13 +36,16 @@ use Sent::{Form, Json, Nothing};
 
 pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_mib":64,"disk_mib":64}"#;
 
+/// A group that only administrators see.
+pub(crate) const GROUP: GroupId = GroupId(Uuid::from_u128(9));
+
 /// Of what is being purged: 409, or 404 already.
 const GOING: u16 = 0;
 
 pub(crate) type Row = (Method, &'static str, Sent, [u16; 7]);
 
 /// Status for nobody, a stranger, one who may see the guest, one with all rights that can be shared, an
-/// operator, the owner, an administrator, in this order. `{guest}` is the owner's, `{operation}` one of it,
+/// operator or one who manages a group of the owner's, the owner, an administrator, in this order. `{guest}` is the owner's, `{operation}` one of it,
 /// `{account}` another person's. A teacher is a stranger too.
 pub(crate) fn table() -> Vec<Row> {
     let mut rows = vec![
@@ -125,6 +133,18 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/announcement", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (PUT, "/api/v1/announcement", Json(r#"{"text":"Down at noon"}"#), [401, 403, 403, 403, 403, 403, 204]),
         (DELETE, "/api/v1/announcement", Nothing, [401, 403, 403, 403, 403, 403, 204]),
+        (GET, "/api/v1/groups", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/groups", Json(r#"{"name":"Green","kind":"team"}"#), [401, 403, 403, 403, 403, 403, 201]),
+        // One that is another's.
+        (GET, "/api/v1/groups/{group}", Nothing, [401, 404, 404, 404, 404, 404, 200]),
+        (PUT, "/api/v1/groups/{group}", Json(r#"{"name":"Red","kind":"team"}"#), [401, 403, 403, 403, 403, 403, 204]),
+        (
+            PUT,
+            "/api/v1/groups/{group}/members",
+            Json(r#"{"name":"carl","role":"member"}"#),
+            [401, 403, 403, 403, 403, 403, 204],
+        ),
+        (DELETE, "/api/v1/groups/{group}/members/{account}", Nothing, [401, 403, 403, 403, 403, 403, 204]),
         (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
@@ -168,6 +188,8 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/announcement", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/groups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/groups/{group}", Nothing, [303, 404, 404, 404, 404, 404, 200]),
         (GET, "/quotas", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/account", Nothing, [303, 200, 200, 200, 200, 200, 200]),
     ];
@@ -186,6 +208,12 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
         (POST, "/_sf/announcement_set", Form("text=Down+at+noon&level=info"), administrators),
         (POST, "/_sf/announcement_clear", Form(""), administrators),
+        (POST, "/_sf/group_list", Form(""), every_one),
+        (POST, "/_sf/group_fetch", Form("group={group}"), [401, 404, 404, 404, 404, 404, 200]),
+        (POST, "/_sf/group_create", Form("name=Blue&kind=class"), administrators),
+        (POST, "/_sf/group_change", Form("group={group}&name=Red&kind=class"), administrators),
+        (POST, "/_sf/member_put", Form("group={group}&name=carl&role=member"), administrators),
+        (POST, "/_sf/member_remove", Form("group={group}&account={account}"), administrators),
         (POST, "/_sf/quota_mine", Form(""), every_one),
         (POST, "/_sf/quota_list", Form(""), administrators),
         (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),
@@ -240,6 +268,8 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/operation_fetch", Form("operation={operation}"), seen),
         (POST, "/_sf/operation_cancel", Form("operation={operation}"), [401, 404, 403, 403, 403, 409, 409]),
         // These come last: they take away what the others ask for.
+        (DELETE, "/api/v1/groups/{group}", Nothing, [401, 403, 403, 403, 403, 403, 204]),
+        (POST, "/_sf/group_remove", Form("group={group}"), [401, 403, 403, 403, 403, 403, 404]),
         (DELETE, "/api/v1/guests/{guest}", Nothing, [401, 404, 403, 403, 403, 202, 409]),
         (POST, "/api/v1/guests/{guest}/pause", Nothing, [401, 404, 403, 409, 409, 409, 409]),
         (POST, "/api/v1/guests/{guest}/restart", Nothing, [401, 404, 403, 409, 409, 409, 409]),
@@ -261,13 +291,21 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{token}", "none")
         .replace("{kernel}", "debian-6.1")
         .replace("{stray}", "root_fs")
-        .replace("{upload}", &uuid::Uuid::nil().to_string())
+        .replace("{upload}", &Uuid::nil().to_string())
         .replace("{file}", "linux")
         .replace("{port}", "20000")
         .replace("{role}", "user")
         .replace("{kind}", "guests")
-        .replace("{request}", &uuid::Uuid::nil().to_string())
+        .replace("{group}", &GROUP.to_string())
+        .replace("{request}", &Uuid::nil().to_string())
         .replace("{verb}", "grant")
+}
+
+/// [`GROUP`], with nobody in it.
+pub(crate) async fn group(db: &Db) {
+    let name = "Red".parse().expect("a name");
+    let group = Group { id: GROUP, name, kind: GroupKind::Team, created_at: 1, members: 0 };
+    group_insert(db, &group).await.expect("a new group");
 }
 
 pub(crate) async fn send(
@@ -313,9 +351,10 @@ both! {
         let guest = edge.test.made("web").await;
         let operations = operation_list(&fresh.db).await.expect("a list");
         let operation = operations.first().expect("it was created").id;
+        group(&fresh.db).await;
         let fill = |text: &str| fill(text, guest, operation, carl.account.id);
         for (name, role) in
-            [("oda", Role::Operator), ("theo", Role::Teacher), ("vera", Role::User), ("mona", Role::User)]
+            [("oda", Role::Operator), ("theo", Role::Teacher), ("vera", Role::User), ("mona", Role::User), ("mara", Role::User)]
         {
             edge.give_password(&account(&fresh.db, name, role).await, false).await;
         }
@@ -323,8 +362,15 @@ both! {
             let draft = ShareDraft { name: name.into(), rights: rights.to_vec() };
             edge.test.guests.share_put(&edge.test.anna, guest, draft).await.expect("the owner shares");
         }
+        // Whoever manages a group of the owner's may with the guest what an operator may.
+        let class = edge.panel.group_create(&edge.root, GroupDraft { name: "Class".into(), kind: "class".into() }).await;
+        let class = class.expect("a new group").id;
+        for (name, role) in [("anna", "member"), ("mara", "manager")] {
+            let draft = MemberDraft { name: name.into(), role: role.into() };
+            edge.panel.member_put(&edge.root, class, draft).await.expect("there is such an account");
+        }
         let mut everybody: Vec<(&str, Client, usize)> = vec![("nobody", edge.client(), 0)];
-        for (name, column) in [("berta", 1), ("theo", 1), ("vera", 2), ("mona", 3), ("oda", 4), ("anna", 5), ("root", 6)] {
+        for (name, column) in [("berta", 1), ("theo", 1), ("vera", 2), ("mona", 3), ("oda", 4), ("mara", 4), ("anna", 5), ("root", 6)] {
             everybody.push((name, edge.signed_in(name).await, column));
         }
         let tokens = tokens_of(&edge).await;
@@ -345,7 +391,9 @@ both! {
                 }
             }
             for (name, client, column) in &everybody {
-                let expected = expected[*column];
+                // What an operator may with the panel and not with a guest.
+                let of_panel = *name == "mara" && path == paths::METRICS;
+                let expected = expected[if of_panel { 1 } else { *column }];
                 let answer = asked(client).await;
                 let status = answer.status().as_u16();
                 if status != expected && !(expected == GOING && [404, 409].contains(&status)) {

@@ -57,7 +57,7 @@ fn Plugged(
         ),
     };
     let plugged = guest.network != Attachment::None;
-    let known = network.is_some() || !matches!(guest.access.relation, Relation::Shared(_));
+    let known = network.is_some() || !matches!(guest.access.relation, Relation::Shared(_) | Relation::Managed(_));
     let (subnet, gateway, forwards) = match network {
         Some(network) => (network.subnet, network.gateway, network.forwards),
         None => (None, None, Vec::new()),

@@ -2,7 +2,7 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::{GuestRight, Relation, Shares};
+use umbel_guest::{GuestRight, Shares};
 
 use super::show::GuestContext;
 use crate::api::missing;
@@ -68,7 +68,7 @@ pub fn GuestSharingPage() -> impl IntoView {
 #[component]
 fn Own(guest: GuestShown, remove: ServerAction<ShareRemove>) -> impl IntoView {
     let me = Me::expect();
-    let Relation::Shared(rights) = guest.access.relation else { return ().into_any() };
+    let Some(rights) = guest.access.relation.shares() else { return ().into_any() };
     let (id, pending) = (guest.id.to_string(), remove.pending());
     view! {
         <section class="card">
