@@ -24,7 +24,7 @@ const PAGES = [
   "/account",
 ];
 // Without wasm.
-const PLAIN = ["/account/password", "/api"];
+const PLAIN = ["/account/password", "/account/second-factor", "/api"];
 
 async function findings(page) {
   // What a guest prints has the guest's colours.

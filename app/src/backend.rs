@@ -145,6 +145,8 @@ pub trait Backend: Send + Sync {
     /// Is that in the group from now on, whatever it was before.
     async fn member_put(&self, caller: &Caller, group: GroupId, draft: MemberDraft) -> Result<(), AppError>;
     async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError>;
+    /// For who has lost it; ends the account's sessions.
+    async fn account_reset_second_factor(&self, caller: &Caller, account: AccountId) -> Result<(), AppError>;
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;

@@ -12,6 +12,9 @@ use crate::codec::JsonText;
 pub enum AppError {
     #[error("Sign in first.")]
     NotSignedIn,
+    /// The password was right, and a code of the second factor is asked for too.
+    #[error("A code of your second factor is needed too.")]
+    CodeNeeded,
     /// A first password must be changed before anything else.
     #[error("Choose a new password first.")]
     MustChangePassword,
@@ -39,7 +42,7 @@ impl AppError {
     /// HTTP status of an answer that is this error (RFC 9110, section 15).
     pub fn status(&self) -> u16 {
         match self {
-            Self::NotSignedIn => 401,
+            Self::NotSignedIn | Self::CodeNeeded => 401,
             Self::MustChangePassword | Self::Forbidden { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict { .. } => 409,
@@ -85,6 +88,7 @@ mod tests {
     fn every_error_crosses_from_panel_to_page() {
         for error in [
             AppError::NotSignedIn,
+            AppError::CodeNeeded,
             AppError::not_found("guest"),
             AppError::Invalid(FieldErrors::one("name", "Taken.")),
             AppError::Conflict { message: "No.".into() },

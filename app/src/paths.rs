@@ -23,9 +23,12 @@ pub const ACCOUNT: &str = "/account";
 
 /// Plain pages without wasm, each a GET and a POST.
 pub const SIGN_IN: &str = "/sign-in";
+/// The second half of a sign-in.
+pub const SIGN_IN_CODE: &str = "/sign-in/code";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const FIRST_RUN: &str = "/first-run";
 pub const NEW_PASSWORD: &str = "/account/password";
+pub const SECOND_FACTOR: &str = "/account/second-factor";
 
 /// The one WebSocket of a tab: what has changed.
 pub const EVENTS: &str = "/events";

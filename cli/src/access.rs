@@ -82,7 +82,12 @@ pub(crate) async fn sign_in(at: At, name: Option<String>, scopes: &[String], day
     let client = client(&address, ca.as_deref())?;
     let name = name.map_or_else(|| ask("Name: "), Ok)?;
     let password = ask_unseen("Password: ")?;
-    client.sign_in(&name, &password).await?;
+    match client.sign_in(&name, &password).await {
+        Err(error) if error.needs_code() => {
+            client.sign_in_with_code(&name, &password, &ask("Code: ")?).await?;
+        }
+        done => drop(done?),
+    }
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     // With the moment, since a name is taken but once.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -314,6 +314,10 @@ pub(crate) enum PeopleCommand {
     ResetPassword {
         name: String,
     },
+    /// For who has lost telephone and recovery codes.
+    ResetSecondFactor {
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

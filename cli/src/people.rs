@@ -23,6 +23,9 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
         }
         PeopleCommand::Disable { name } => Ok(panel.account_set_enabled(find(panel, &name).await?.id, false).await?),
         PeopleCommand::Enable { name } => Ok(panel.account_set_enabled(find(panel, &name).await?.id, true).await?),
+        PeopleCommand::ResetSecondFactor { name } => {
+            Ok(panel.account_reset_second_factor(find(panel, &name).await?.id).await?)
+        }
         PeopleCommand::ResetPassword { name } => {
             println!("{}", panel.account_reset_password(find(panel, &name).await?.id).await?.password);
             Ok(())

@@ -235,6 +235,10 @@ impl Backend for Bare<'_> {
         self.accounts.member_remove(caller, group, account).await
     }
 
+    async fn account_reset_second_factor(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
+        self.accounts.people_reset_second_factor(caller, account).await
+    }
+
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
         self.audit.list(caller, filter).await
     }

@@ -13,12 +13,12 @@ use tokio::runtime;
 use umbel_app::AppError;
 use umbel_app::backend::Came;
 use umbel_app::shown::{AuditAction, AuditKind, AuditVia};
-use umbel_guest::{AccountName, FieldError};
+use umbel_guest::{AccountId, AccountName, FieldError};
 use umbel_wire::Layout;
 use umbel_wire::layout::LayoutError;
 
 use crate::accounts::passwords::{Password, Passwords};
-use crate::accounts::{first_run_token, reset_password};
+use crate::accounts::{first_run_token, reset_password, reset_second_factor};
 use crate::audit::commands::{self, AuditError, Known};
 use crate::audit::{Audit, What, Who};
 use crate::backup::{self, BackupError, Restored, Written};
@@ -86,6 +86,12 @@ enum ConfigCommand {
 enum AdminCommand {
     /// Gives an account a first password, prints it, and ends the account's sign-ins
     ResetPassword {
+        name: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Switches an account's second factor off, for who has lost it, and ends the account's sign-ins
+    ResetSecondFactor {
         name: String,
         #[command(flatten)]
         flags: Flags,
@@ -183,10 +189,13 @@ fn carry_out(command: Command) -> Result<(), CommandError> {
 }
 
 fn admin(command: AdminCommand) -> Result<(), CommandError> {
-    let (AdminCommand::ResetPassword { flags, .. } | AdminCommand::FirstRunLink(flags) | AdminCommand::List(flags)) =
-        &command;
+    let (AdminCommand::ResetPassword { flags, .. }
+    | AdminCommand::ResetSecondFactor { flags, .. }
+    | AdminCommand::FirstRunLink(flags)
+    | AdminCommand::List(flags)) = &command;
     with_database(flags, async |db, config, who| match &command {
         AdminCommand::ResetPassword { name, .. } => reset(db, name, who).await,
+        AdminCommand::ResetSecondFactor { name, .. } => release(db, name, who).await,
         AdminCommand::FirstRunLink(_) => link(db, config, who).await,
         AdminCommand::List(_) => list(db).await,
     })
@@ -302,6 +311,20 @@ async fn reset(db: &Db, name: &str, who: Who) -> Result<(), CommandError> {
     if !account.enabled {
         writeln!(err, "The account is disabled: an administrator can enable it.")?;
     }
+    Ok(())
+}
+
+async fn release(db: &Db, name: &str, who: Who) -> Result<(), CommandError> {
+    let name: AccountName = name.parse().map_err(CommandError::BadName)?;
+    let what = What::new(AuditAction::AccountResetSecondFactor, AuditKind::Account).named(name.as_str());
+    let doing = async {
+        let missing = || AppError::Conflict { message: CommandError::NoAccount(name.clone()).to_string() };
+        let account = account_fetch_by_name(db, &name).await?.ok_or_else(missing)?;
+        Ok((account.id, reset_second_factor(db, account.id).await?))
+    };
+    let id = |done: &(AccountId, Vec<String>)| Some(done.0.to_string());
+    let (_, ended) = Audit::new(db.clone(), Clock::System).create(who, what, doing, id).await?;
+    writeln!(io::stderr().lock(), "{name} signs in with a password alone. Sign-ins ended: {}.", ended.len())?;
     Ok(())
 }
 

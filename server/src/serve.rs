@@ -22,6 +22,7 @@ use umbel_wire::layout::LayoutError;
 
 use crate::accounts::Accounts;
 use crate::accounts::passwords::Passwords;
+use crate::accounts::seal::{Seal, SealError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Events;
@@ -61,6 +62,8 @@ pub enum StartError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     App(#[from] AppError),
@@ -90,13 +93,14 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let mut signals = Signals::new().map_err(StartError::Serve)?;
 
     let db = Db::open(&config.database).await?;
+    let seal = Seal::at(&layout.panel().join("seal.key"))?;
     let (events, clock) = (Events::default(), Clock::System);
     let agent = Arc::new(Agent::new(layout.agent_socket()));
     let mut parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
     parts.memory_percent = config.memory_percent;
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
-    let accounts = Accounts::new(db.clone(), events, clock, passwords);
+    let accounts = Accounts::new(db.clone(), events, clock, passwords, seal);
     let running = guests.run().await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(accounts.keep());

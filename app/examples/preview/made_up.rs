@@ -77,6 +77,7 @@ fn person(number: u128, name: &str, role: Role, enabled: bool, must_change_passw
         must_change_password,
         created_at: now() - 300 * HOUR,
         last_sign_in_at: (!must_change_password).then(|| now() - 20 * HOUR),
+        second_factor: number.is_multiple_of(2),
         guests: 3,
     }
 }

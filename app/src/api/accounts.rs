@@ -45,6 +45,12 @@ pub async fn account_reset_password(account: AccountId) -> Result<FirstPassword,
     told(backend()?.account_reset_password(&caller, account).await)
 }
 
+#[server(prefix = "/_sf", endpoint = "account_reset_second_factor", output = Answer)]
+pub async fn account_reset_second_factor(account: AccountId) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_reset_second_factor(&caller, account).await)
+}
+
 #[server(prefix = "/_sf", endpoint = "session_list", output = Answer)]
 pub async fn session_list() -> Result<Vec<SessionShown>, AppError> {
     let caller = told(caller())?;

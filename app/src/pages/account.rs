@@ -29,6 +29,7 @@ pub fn AccountPage() -> impl IntoView {
         <Title text="Account" />
         <PageHead title="Account">
             <a class="button" href=paths::NEW_PASSWORD rel="external">"Change password"</a>
+            <a class="button" href=paths::SECOND_FACTOR rel="external">"Second factor"</a>
             <SignOut class="button" />
         </PageHead>
         <Transition>
@@ -37,6 +38,7 @@ pub fn AccountPage() -> impl IntoView {
                     <dl class="facts">
                         <Fact label="Name">{me.name}</Fact>
                         <Fact label="Role">{me.role.word()}</Fact>
+                        <Fact label="Second factor">{if me.second_factor { "on: a sign-in asks for a code" } else { "off" }}</Fact>
                         <Fact label="Since"><When at=me.created_at /></Fact>
                     </dl>
                 })

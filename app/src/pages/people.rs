@@ -2,7 +2,9 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::AccountId;
 
-use crate::api::accounts::{AccountCreate, AccountResetPassword, AccountSetEnabled, AccountSetRole, account_list};
+use crate::api::accounts::{
+    AccountCreate, AccountResetPassword, AccountResetSecondFactor, AccountSetEnabled, AccountSetRole, account_list,
+};
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::form::{Choice, TextField};
@@ -19,11 +21,12 @@ pub fn PeoplePage() -> impl IntoView {
     let create = ServerAction::<AccountCreate>::new();
     let enable = ServerAction::<AccountSetEnabled>::new();
     let reset = ServerAction::<AccountResetPassword>::new();
+    let release = ServerAction::<AccountResetSecondFactor>::new();
     let promote = ServerAction::<AccountSetRole>::new();
     let accounts = Resource::new(
         move || {
-            let own = (create.version().get(), enable.version().get(), reset.version().get(), promote.version().get());
-            (changed.get(), own)
+            let passwords = (create.version().get(), reset.version().get(), release.version().get());
+            (changed.get(), passwords, enable.version().get(), promote.version().get())
         },
         |_| account_list(),
     );
@@ -35,6 +38,7 @@ pub fn PeoplePage() -> impl IntoView {
         <PageHead title="People" />
         <Failure error=failure(enable) />
         <Failure error=failure(reset) />
+        <Failure error=failure(release) />
         <Failure error=failure(promote) />
         {move || created.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
         {move || renewed.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
@@ -43,7 +47,7 @@ pub fn PeoplePage() -> impl IntoView {
                 let own = me.0.await.ok().map(|me| me.id);
                 match accounts.await {
                     Ok(accounts) => view! {
-                        <AccountTable accounts=accounts own=own enable=enable reset=reset promote=promote />
+                        <AccountTable accounts=accounts own=own enable=enable reset=reset release=release promote=promote />
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -104,6 +108,7 @@ fn AccountTable(
     own: Option<AccountId>,
     enable: ServerAction<AccountSetEnabled>,
     reset: ServerAction<AccountResetPassword>,
+    release: ServerAction<AccountResetSecondFactor>,
     promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
     view! {
@@ -119,7 +124,7 @@ fn AccountTable(
                     .into_iter()
                     .map(|account| {
                         let is_own = Some(account.id) == own;
-                        view! { <AccountRow account=account is_own=is_own enable=enable reset=reset promote=promote /> }
+                        view! { <AccountRow account=account is_own=is_own enable=enable reset=reset release=release promote=promote /> }
                     })
                     .collect_view()}
             </tbody>
@@ -134,6 +139,7 @@ fn AccountRow(
     is_own: bool,
     enable: ServerAction<AccountSetEnabled>,
     reset: ServerAction<AccountResetPassword>,
+    release: ServerAction<AccountResetSecondFactor>,
     promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
     let (shape, class, word) = match (account.enabled, account.must_change_password) {
@@ -182,8 +188,28 @@ fn AccountRow(
                         "Reset password" <span class="visually-hidden">{of_same_name}</span>
                     </button>
                 </ActionForm>
+                {account.second_factor.then(|| view! { <Release account=account.clone() is_own=is_own release=release /> })}
             </td>
         </tr>
+    }
+    .into_any()
+}
+
+/// For whoever has lost telephone and recovery codes.
+#[component]
+fn Release(account: AccountShown, is_own: bool, release: ServerAction<AccountResetSecondFactor>) -> impl IntoView {
+    let effect = if is_own {
+        "Switch off your own second factor on your account page."
+    } else {
+        "A sign-in asks for the password alone again; ends its sign-ins."
+    };
+    view! {
+        <ActionForm action=release attr:class="inline">
+            <input type="hidden" name="account" value=account.id.to_string() />
+            <button class="button" type="submit" title=effect disabled=is_own>
+                "Reset second factor" <span class="visually-hidden">{format!(" of {}", account.name)}</span>
+            </button>
+        </ActionForm>
     }
     .into_any()
 }

@@ -16,7 +16,7 @@ pub fn Skeleton() -> impl IntoView {
 pub fn Problem(error: AppError) -> impl IntoView {
     let title = match &error {
         AppError::NotFound { .. } => "Not found",
-        AppError::NotSignedIn | AppError::MustChangePassword => "Signed out",
+        AppError::NotSignedIn | AppError::CodeNeeded | AppError::MustChangePassword => "Signed out",
         AppError::Forbidden { .. } => "Not allowed",
         AppError::Unavailable { .. } => "Not available now",
         _ => "That did not work",

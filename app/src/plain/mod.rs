@@ -10,6 +10,7 @@ mod first_run;
 mod message;
 mod new_password;
 mod new_token;
+mod second_factor;
 mod sign_in;
 
 pub use api::api_page;
@@ -19,4 +20,5 @@ pub use first_run::{FirstRunView, first_run_page};
 pub use message::{MessageView, message_page};
 pub use new_password::{NewPasswordView, Why, new_password_page};
 pub use new_token::new_token_page;
+pub use second_factor::{SecondFactorStage, SecondFactorView, SignInCodeView, second_factor_page, sign_in_code_page};
 pub use sign_in::{SignInView, sign_in_page};

@@ -11,6 +11,8 @@ pub struct AccountShown {
     pub must_change_password: bool,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
+    /// Whether a sign-in asks for a code too.
+    pub second_factor: bool,
     pub guests: u32,
 }
 
@@ -39,4 +41,46 @@ pub struct SessionShown {
     pub address: String,
     pub user_agent: String,
     pub current: bool,
+}
+
+/// One's own second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SecondFactorShown {
+    Off,
+    On {
+        since: i64,
+        /// Recovery codes that weren't used.
+        codes_left: u32,
+    },
+}
+
+/// A secret that waits for its first code, told once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SecondFactorStart {
+    /// In base32, as it is typed.
+    pub secret: String,
+    /// The same for a QR code.
+    pub uri: String,
+}
+
+/// Each opens the account once in place of a code; told once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct RecoveryCodes {
+    pub codes: Vec<String>,
+}
+
+impl std::fmt::Debug for SecondFactorStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecondFactorStart")
+    }
+}
+
+impl std::fmt::Debug for RecoveryCodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryCodes")
+    }
 }

@@ -16,7 +16,7 @@ mod share;
 mod stray;
 mod token;
 
-pub use account::{AccountShown, FirstPassword, SessionShown};
+pub use account::{AccountShown, FirstPassword, RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown};
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};

@@ -52,6 +52,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         must_change_password: false,
         created_at: 0,
         last_sign_in_at: None,
+        second_factor: false,
         guests: 0,
     };
     Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
@@ -372,6 +373,10 @@ impl Backend for Fake {
 
     async fn account_set_enabled(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn account_reset_second_factor(&self, _: &Caller, _: AccountId) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn account_reset_password(&self, _: &Caller, _: AccountId) -> Result<FirstPassword, AppError> {

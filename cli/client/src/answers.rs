@@ -348,6 +348,7 @@ pub struct Account {
     pub must_change_password: bool,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
+    pub second_factor: bool,
     pub guests: u32,
 }
 
@@ -385,6 +386,24 @@ pub struct GroupMember {
     pub role: String,
     pub since: i64,
     pub guests: u32,
+}
+
+/// A secret that waits for its first code.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct SecondFactorStart {
+    pub secret: String,
+    pub uri: String,
+}
+
+impl std::fmt::Debug for SecondFactorStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecondFactorStart")
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RecoveryCodes {
+    pub(crate) codes: Vec<String>,
 }
 
 /// An account that a guest is shared with.

@@ -52,6 +52,11 @@ impl Error {
         }
     }
 
+    /// Whether the password of a sign-in was right and a code is asked for too.
+    pub fn needs_code(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. } if problem.kind == "urn:umbel:code-needed")
+    }
+
     /// The fields that were refused, with what would be right.
     pub fn fields(&self) -> &[FieldError] {
         match self {
@@ -79,6 +84,8 @@ impl Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub status: StatusCode,
+    /// Its `type`; empty where the status says all.
+    pub kind: String,
     /// A sentence for a person.
     pub detail: String,
     pub fields: FieldErrors,
@@ -88,6 +95,8 @@ pub struct Problem {
 
 #[derive(Deserialize)]
 struct Details {
+    #[serde(rename = "type", default)]
+    kind: String,
     detail: String,
     #[serde(default)]
     errors: FieldErrors,
@@ -98,10 +107,13 @@ impl Problem {
     pub(crate) fn read(status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Self {
         let retry_after_s = retry_after.and_then(|text| text.trim().parse().ok());
         match serde_json::from_slice::<Details>(body) {
-            Ok(details) => Self { status, detail: details.detail, fields: details.errors, retry_after_s },
+            Ok(details) => {
+                Self { status, kind: details.kind, detail: details.detail, fields: details.errors, retry_after_s }
+            }
             Err(_) => {
                 let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
-                Self { status, detail: text.trim().to_owned(), fields: FieldErrors::default(), retry_after_s }
+                let (kind, detail) = (String::new(), text.trim().to_owned());
+                Self { status, kind, detail, fields: FieldErrors::default(), retry_after_s }
             }
         }
     }

@@ -28,6 +28,11 @@ impl Client {
         self.api(Method::PATCH, &format!("/people/{account}")).json(&change).done().await.map(drop)
     }
 
+    /// For who has lost it; ends the account's sign-ins.
+    pub async fn account_reset_second_factor(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::DELETE, &format!("/people/{account}/second-factor")).done().await.map(drop)
+    }
+
     pub async fn account_reset_password(&self, account: AccountId) -> Result<FirstPassword, Error> {
         self.api(Method::POST, &format!("/people/{account}/password")).read().await
     }

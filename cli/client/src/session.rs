@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::answers::Account;
+use crate::answers::{Account, RecoveryCodes, SecondFactorStart};
 use crate::client::{Client, refusal};
 use crate::error::Error;
 
@@ -11,6 +11,29 @@ impl Client {
     pub async fn sign_in(&self, name: &str, password: &str) -> Result<Account, Error> {
         let body = serde_json::json!({ "name": name, "password": password });
         self.api(Method::POST, "/session").json(&body).read().await
+    }
+
+    /// The same where the account has a second factor: [`Error::needs_code`] says so.
+    pub async fn sign_in_with_code(&self, name: &str, password: &str, code: &str) -> Result<Account, Error> {
+        let body = serde_json::json!({ "name": name, "password": password, "code": code });
+        self.api(Method::POST, "/session").json(&body).read().await
+    }
+
+    /// A secret for a second factor of our own, told this once.
+    pub async fn second_factor_begin(&self) -> Result<SecondFactorStart, Error> {
+        self.api(Method::POST, "/session/second-factor").read().await
+    }
+
+    /// Switches it on with the first code; gives the recovery codes, told this once. Our other sign-ins end.
+    pub async fn second_factor_confirm(&self, code: &str) -> Result<Vec<String>, Error> {
+        let body = serde_json::json!({ "code": code });
+        let made: RecoveryCodes = self.api(Method::POST, "/session/second-factor/confirm").json(&body).read().await?;
+        Ok(made.codes)
+    }
+
+    pub async fn second_factor_disable(&self, code: &str) -> Result<(), Error> {
+        let body = serde_json::json!({ "code": code });
+        self.api(Method::POST, "/session/second-factor/disable").json(&body).done().await.map(drop)
     }
 
     /// Who we are.

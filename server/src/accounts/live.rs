@@ -162,6 +162,7 @@ mod tests {
             must_change_password: false,
             created_at: 0,
             last_sign_in_at: None,
+            second_factor: false,
             guests: 0,
         };
         Caller { account, session: session.into(), came: Came::default(), rights }

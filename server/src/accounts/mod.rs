@@ -1,9 +1,11 @@
-//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end, tokens of programs,
-//! groups.
+//! Who may come in: sign-in, the first administrator, people, passwords, sign-ins and their end, second factors,
+//! tokens of programs, groups.
 //!
 //! [`passwords`] hashes in a bounded pool, [`rate_limit`] counts tries, [`sessions`] keeps what the
-//! session library asks to be kept, [`live`] tells whoever holds a connection that its session is over.
+//! session library asks to be kept, [`seal`] keeps secrets that must be read again, [`codes`] is what is pure of second
+//! factors, [`live`] tells whoever holds a connection that its session is over.
 
+pub mod codes;
 mod first_run;
 mod groups;
 pub mod live;
@@ -11,6 +13,8 @@ mod own;
 pub mod passwords;
 mod people;
 pub mod rate_limit;
+pub mod seal;
+mod second_factor;
 pub mod sessions;
 mod sign_in;
 mod tokens;
@@ -29,9 +33,12 @@ use crate::store::accounts::{Account, account_fetch};
 use live::Live;
 use passwords::{BadPassword, HashError, Password, Passwords};
 use rate_limit::{RateLimit, TooMany};
+use seal::Seal;
 
 pub use first_run::token as first_run_token;
 pub use people::reset_password;
+pub use second_factor::{HalfIn, reset_second_factor};
+pub use sign_in::SignedIn;
 
 /// Seconds after which a full pool of password checks is worth another try.
 const BUSY_RETRY_S: u64 = 2;
@@ -43,13 +50,14 @@ pub struct Accounts {
     events: Events,
     clock: Clock,
     passwords: Passwords,
+    seal: Seal,
     tries: RateLimit,
     live: Live,
 }
 
 impl Accounts {
-    pub fn new(db: Db, events: Events, clock: Clock, passwords: Passwords) -> Self {
-        Self { db, events, clock, passwords, tries: RateLimit::default(), live: Live::default() }
+    pub fn new(db: Db, events: Events, clock: Clock, passwords: Passwords, seal: Seal) -> Self {
+        Self { db, events, clock, passwords, seal, tries: RateLimit::default(), live: Live::default() }
     }
 
     /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
@@ -108,6 +116,7 @@ fn shown(account: Account) -> AccountShown {
         must_change_password: account.must_change_password,
         created_at: account.created_at,
         last_sign_in_at: account.last_sign_in_at,
+        second_factor: account.second_factor,
         guests: account.guests,
     }
 }

@@ -40,6 +40,7 @@ impl Accounts {
             must_change_password: true,
             created_at: self.clock.now(),
             last_sign_in_at: None,
+            second_factor: false,
             guests: 0,
             rights: 0,
         };

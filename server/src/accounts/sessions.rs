@@ -18,6 +18,8 @@ use crate::store::{Db, StoreError};
 
 /// Key of the [`AccountId`] that has signed in.
 pub const ACCOUNT: &str = "account";
+/// Key of the [`HalfIn`](super::HalfIn) of who owes a code; no [`ACCOUNT`] is there then.
+pub const HALF: &str = "half";
 /// Key of the address that it came from, as text.
 pub const ADDRESS: &str = "address";
 /// Key of the browser's own name of itself, as text.

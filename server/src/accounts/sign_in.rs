@@ -8,17 +8,21 @@ use umbel_app::shown::AccountShown;
 use umbel_guest::{AccountName, FieldErrors};
 
 use super::passwords::{HashError, Password};
+use super::second_factor::HalfIn;
 use super::{Accounts, bad_password, shown};
 use crate::store::accounts::{account_credentials, account_signed_in};
 
+/// What a right password opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignedIn {
+    All(AccountShown),
+    /// A code is owed: [`Accounts::sign_in_code`].
+    Half(HalfIn),
+}
+
 impl Accounts {
     /// Counted by name and by address. Records the sign-in; the session is made by whoever asked.
-    pub async fn sign_in(
-        &self,
-        name: &str,
-        password: String,
-        address: Option<IpAddr>,
-    ) -> Result<AccountShown, AppError> {
+    pub async fn sign_in(&self, name: &str, password: String, address: Option<IpAddr>) -> Result<SignedIn, AppError> {
         let password =
             Password::given(password).map_err(|bad| AppError::Invalid(bad_password("password", bad).into()))?;
         // A telephone's keyboard begins with a capital and ends with a space.
@@ -47,12 +51,15 @@ impl Accounts {
         };
         attempt.succeeded();
 
-        let mut account = found.account;
         let now = self.clock.now();
+        if found.account.second_factor {
+            return Ok(SignedIn::Half(HalfIn::now(found.account.name, &found.password_hash, now)));
+        }
+        let mut account = found.account;
         account_signed_in(&self.db, account.id, now).await?;
         account.last_sign_in_at = Some(now);
         tracing::info!(name = account.name.as_str(), ?address, "signed in");
         self.people_changed();
-        Ok(shown(account))
+        Ok(SignedIn::All(shown(account)))
     }
 }

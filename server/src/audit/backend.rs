@@ -357,6 +357,11 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).member_remove(caller, group, account)).await
     }
 
+    async fn account_reset_second_factor(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
+        let what = self.account(AuditAction::AccountResetSecondFactor, account).await?;
+        self.audit.change(caller, what, Bare(self).account_reset_second_factor(caller, account)).await
+    }
+
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
         Bare(self).audit_list(caller, filter).await
     }

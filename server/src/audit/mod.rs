@@ -208,6 +208,7 @@ fn end_of<T>(done: &Result<T, AppError>) -> (AuditOutcome, String) {
     let outcome = match error {
         AppError::Unavailable { .. } | AppError::Internal { .. } => AuditOutcome::Failed,
         AppError::NotSignedIn
+        | AppError::CodeNeeded
         | AppError::MustChangePassword
         | AppError::Forbidden { .. }
         | AppError::NotFound { .. }

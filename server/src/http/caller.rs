@@ -9,13 +9,13 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, Scope};
+use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, RecoveryCodes, Scope, SecondFactorStart};
 use umbel_app::{AppError, paths};
 use umbel_guest::{AccountId, AccountName};
 
 use super::address::ClientAddress;
 use super::error::{Problem, is_under};
-use crate::accounts::sessions;
+use crate::accounts::{HalfIn, SignedIn as SignedInto, sessions};
 use crate::audit::{What, Who};
 use crate::panel::Panel;
 
@@ -60,17 +60,69 @@ pub async fn caller(panel: &Panel, session: &Session, came: Came) -> Result<Opti
     Ok(found.map(|caller| Caller { came, ..caller }))
 }
 
-/// From a name and a password to a session. The row is there before the session is.
+/// From a name and a password to a session, where a code is owed with it; without one the session only
+/// remembers that. The row is there before the session is.
 pub async fn sign_in(
     panel: &Panel,
     session: &Session,
     name: &str,
     password: String,
+    code: Option<String>,
     came: Came,
     headers: &HeaderMap,
 ) -> Result<AccountShown, AppError> {
-    let done = panel.accounts.sign_in(name, password, came.address).await;
-    panel.metrics.sign_in(&done);
+    let done = match panel.accounts.sign_in(name, password, came.address).await {
+        Ok(SignedInto::All(account)) => Ok(account),
+        Ok(SignedInto::Half(half)) => match code {
+            Some(code) => panel.accounts.sign_in_code(&half, &code, came.address).await,
+            None => {
+                keep_half(panel, session, &half).await?;
+                Err(AppError::CodeNeeded)
+            }
+        },
+        Err(error) => Err(error),
+    };
+    settle(panel, session, name, came, headers, done).await
+}
+
+/// The code that a sign-in still owes, as the session remembers it.
+pub async fn sign_in_code(
+    panel: &Panel,
+    session: &Session,
+    code: &str,
+    came: Came,
+    headers: &HeaderMap,
+) -> Result<AccountShown, AppError> {
+    let half = half(session).await?.ok_or(AppError::NotSignedIn)?;
+    let done = panel.accounts.sign_in_code(&half, code, came.address).await;
+    settle(panel, session, half.name(), came, headers, done).await
+}
+
+/// Who owes a code in this session.
+pub async fn half(session: &Session) -> Result<Option<HalfIn>, AppError> {
+    session.get(sessions::HALF).await.map_err(unreadable)
+}
+
+/// In place of whatever the session was: who signs in anew is nobody until they are somebody else.
+async fn keep_half(panel: &Panel, session: &Session, half: &HalfIn) -> Result<(), AppError> {
+    end(panel, session).await?;
+    session.insert(sessions::HALF, half).await.map_err(unreadable)?;
+    session.save().await.map_err(unreadable)
+}
+
+/// The row, and the session where it was right.
+async fn settle(
+    panel: &Panel,
+    session: &Session,
+    name: &str,
+    came: Came,
+    headers: &HeaderMap,
+    done: Result<AccountShown, AppError>,
+) -> Result<AccountShown, AppError> {
+    // Half of one is neither.
+    if !matches!(done, Err(AppError::CodeNeeded)) {
+        panel.metrics.sign_in(&done);
+    }
     let what = What::new(AuditAction::SignIn, AuditKind::Session);
     match &done {
         Ok(account) => {
@@ -84,6 +136,26 @@ pub async fn sign_in(
         Err(_) => {}
     }
     done
+}
+
+/// A secret for a second factor of one's own, told this once.
+pub async fn second_factor_begin(panel: &Panel, caller: &Caller) -> Result<SecondFactorStart, AppError> {
+    let what = own(AuditAction::SecondFactorBegin, caller);
+    panel.audit.change(caller, what, panel.accounts.second_factor_begin(caller)).await
+}
+
+pub async fn second_factor_confirm(panel: &Panel, caller: &Caller, code: &str) -> Result<RecoveryCodes, AppError> {
+    let what = own(AuditAction::SecondFactorOn, caller);
+    panel.audit.change(caller, what, panel.accounts.second_factor_confirm(caller, code)).await
+}
+
+pub async fn second_factor_disable(panel: &Panel, caller: &Caller, code: &str) -> Result<(), AppError> {
+    let what = own(AuditAction::SecondFactorOff, caller);
+    panel.audit.change(caller, what, panel.accounts.second_factor_disable(caller, code)).await
+}
+
+fn own(action: AuditAction, caller: &Caller) -> What {
+    What::new(action, AuditKind::Account).of(caller.account.id).named(&caller.account.name)
 }
 
 /// Somebody who isn't in yet, by the name that was typed. What can't be a name may be a password in the
@@ -109,8 +181,7 @@ pub async fn password_change(
     new: String,
     again: String,
 ) -> Result<(), AppError> {
-    let what = What::new(AuditAction::PasswordChange, AuditKind::Account);
-    let what = what.of(caller.account.id).named(&caller.account.name);
+    let what = own(AuditAction::PasswordChange, caller);
     panel.audit.change(caller, what, panel.accounts.password_change(caller, old, new, again)).await
 }
 

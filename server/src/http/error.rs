@@ -14,9 +14,12 @@ use utoipa::ToSchema;
 #[derive(Debug)]
 pub struct Problem(pub AppError);
 
-/// Problem details (RFC 9457). Its type is always `about:blank`, so the status says which problem it is.
+/// Problem details (RFC 9457). Without a type of its own the status says which problem it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemDetails {
+    /// Only where there is more to know than the status says.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     /// The status in words.
     title: &'static str,
     status: u16,
@@ -39,7 +42,7 @@ impl IntoResponse for Problem {
             AppError::Invalid(errors) => errors.0.as_slice(),
             _ => &[],
         };
-        let mut response = problem(status_of(&self.0), self.0.to_string(), errors);
+        let mut response = typed(kind_of(&self.0), status_of(&self.0), self.0.to_string(), errors);
         retry_after(&self.0, response.headers_mut());
         response
     }
@@ -47,8 +50,20 @@ impl IntoResponse for Problem {
 
 /// The answer of the API where there is no [`AppError`] of its status.
 pub fn problem(status: StatusCode, detail: String, errors: &[FieldError]) -> Response {
+    typed(None, status, detail, errors)
+}
+
+/// What a program does something about by itself.
+fn kind_of(error: &AppError) -> Option<&'static str> {
+    match error {
+        AppError::CodeNeeded => Some("urn:umbel:code-needed"),
+        _ => None,
+    }
+}
+
+fn typed(kind: Option<&'static str>, status: StatusCode, detail: String, errors: &[FieldError]) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let details = ProblemDetails { title, status: status.as_u16(), detail, errors: errors.to_vec() };
+    let details = ProblemDetails { kind, title, status: status.as_u16(), detail, errors: errors.to_vec() };
     let mut response = (status, Json(details)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response

@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod origin;
 pub mod pages;
 pub mod router;
-pub mod secret;
+pub mod second_factor;
+mod secret;
 pub mod serve;
 pub mod sign_in;

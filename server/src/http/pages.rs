@@ -175,7 +175,7 @@ fn sign_in_first(uri: &Uri) -> String {
 }
 
 /// Percent-encoded as a value of a query (RFC 3986, section 2.3).
-fn in_query(text: &str) -> String {
+pub(super) fn in_query(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

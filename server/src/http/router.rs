@@ -18,7 +18,7 @@ use super::error::is_under;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, layers, metrics, openapi, pages, sign_in};
+use super::{console, events, health, layers, metrics, openapi, pages, second_factor, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -115,6 +115,10 @@ pub fn own() -> Vec<Route> {
         post(paths::FIRST_RUN, sign_in::first_run),
         get(paths::NEW_PASSWORD, sign_in::new_password_shown),
         post(paths::NEW_PASSWORD, sign_in::new_password),
+        get(paths::SIGN_IN_CODE, second_factor::code_shown),
+        post(paths::SIGN_IN_CODE, second_factor::code),
+        get(paths::SECOND_FACTOR, second_factor::shown),
+        post(paths::SECOND_FACTOR, second_factor::change),
         // What has changed, told to every open tab.
         get(paths::EVENTS, events::open).of(Scope::Read),
         // The API, and what it says of itself.
@@ -124,6 +128,10 @@ pub fn own() -> Vec<Route> {
         api!(session::create).signed_in_only(),
         api!(session::end).signed_in_only(),
         api!(session::password).signed_in_only(),
+        api!(session::second_factor).signed_in_only(),
+        api!(session::second_factor_begin).signed_in_only(),
+        api!(session::second_factor_confirm).signed_in_only(),
+        api!(session::second_factor_disable).signed_in_only(),
         api!(tokens::list).signed_in_only(),
         api!(tokens::create).signed_in_only().once_secret(),
         api!(tokens::remove).signed_in_only(),
@@ -170,6 +178,7 @@ pub fn own() -> Vec<Route> {
         api!(groups::remove).of(Scope::Manage),
         api!(groups::member_put).of(Scope::Manage),
         api!(groups::member_remove).of(Scope::Manage),
+        api!(people::reset_second_factor).of(Scope::Manage),
         api!(quotas::list),
         api!(quotas::mine),
         api!(quotas::set_role).of(Scope::Manage),

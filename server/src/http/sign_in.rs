@@ -20,6 +20,7 @@ use umbel_guest::FieldErrors;
 
 use super::caller::{self, CameFrom};
 use super::error::{Reader, retry_after, status_of};
+use super::pages::in_query;
 use super::secret::Secret;
 use crate::audit::What;
 use crate::panel::Panel;
@@ -28,7 +29,7 @@ use crate::panel::Panel;
 #[derive(Debug, Default, Deserialize)]
 pub struct SignInQuery {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
     #[serde(default)]
     out: String,
 }
@@ -75,10 +76,14 @@ pub async fn sign_in(
     let SignInForm { name, password, next } = form;
     let done = async {
         unread?;
-        caller::sign_in(&panel, &session, &name, password.0, came, &headers).await
+        caller::sign_in(&panel, &session, &name, password.0, None, came, &headers).await
     };
     match done.await {
         Ok(account) => after(account.must_change_password, &next),
+        Err(AppError::CodeNeeded) => {
+            let next = in_query(paths::safe_next(&next));
+            Redirect::to(&format!("{}?next={next}", paths::SIGN_IN_CODE)).into_response()
+        }
         Err(error) => {
             let announcement = announced(&panel).await;
             again(error, |errors| {
@@ -237,16 +242,16 @@ fn why(must_change: bool) -> Why {
 }
 
 /// Where one goes once one is in.
-fn after(must_change: bool, next: &str) -> Response {
+pub(super) fn after(must_change: bool, next: &str) -> Response {
     Redirect::to(if must_change { paths::NEW_PASSWORD } else { paths::safe_next(next) }).into_response()
 }
 
-fn to_sign_in(next: &str) -> Response {
+pub(super) fn to_sign_in(next: &str) -> Response {
     Redirect::to(&format!("{}?next={next}", paths::SIGN_IN)).into_response()
 }
 
 /// A form, or what was wrong with it; its fields are empty then.
-fn read<T: Default>(form: Result<Form<T>, FormRejection>) -> (T, Result<(), AppError>) {
+pub(super) fn read<T: Default>(form: Result<Form<T>, FormRejection>) -> (T, Result<(), AppError>) {
     match form {
         Ok(Form(form)) => (form, Ok(())),
         Err(rejection) => (T::default(), Err(AppError::Invalid(FieldErrors::one("form", rejection.body_text())))),
@@ -254,7 +259,7 @@ fn read<T: Default>(form: Result<Form<T>, FormRejection>) -> (T, Result<(), AppE
 }
 
 /// The same form, with what was wrong beside its fields.
-fn again(error: AppError, page: impl FnOnce(FieldErrors) -> String) -> Response {
+pub(super) fn again(error: AppError, page: impl FnOnce(FieldErrors) -> String) -> Response {
     let errors = match &error {
         AppError::Invalid(errors) => errors.clone(),
         other => FieldErrors::one("form", other.to_string()),

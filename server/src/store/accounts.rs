@@ -17,6 +17,7 @@ pub struct Account {
     pub must_change_password: bool,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
+    pub second_factor: bool,
     /// How many guests are theirs.
     pub guests: u32,
     /// Grows with every change of what it may do.
@@ -46,6 +47,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
         must_change_password: row.get("must_change_password")?,
         created_at: row.get("created_at")?,
         last_sign_in_at: row.get("last_sign_in_at")?,
+        second_factor: row.number::<u32>("second_factors")? > 0,
         guests: row.number("guests")?,
         rights: row.get("rights")?,
     })
@@ -56,6 +58,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, role, enabled, must_change_password, password_hash, created_at, last_sign_in_at, rights, ",
+            "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors, ",
             "(SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
             $rest
         )

@@ -35,6 +35,8 @@ pub const TABLES: &[&str] = &[
     "guest_shares",
     "account_groups",
     "group_members",
+    "second_factors",
+    "recovery_codes",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, and what

@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     step!(9, "0009_guest_pages"),
     step!(10, "0010_idempotency"),
     step!(11, "0011_groups"),
+    step!(12, "0012_second_factors"),
 ];
 
 /// The newest version that this program knows.

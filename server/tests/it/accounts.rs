@@ -4,8 +4,9 @@ use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, Role};
 use umbel_guest::AccountId;
-use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
+use umbel_server::accounts::seal::Seal;
+use umbel_server::accounts::{Accounts, SignedIn};
 use umbel_server::clock::{Clock, MINUTE};
 use umbel_server::events::Events;
 use umbel_server::store::Db;
@@ -26,7 +27,7 @@ struct Fixture {
 /// A panel with its first administrator.
 async fn panel(db: &Db) -> Fixture {
     let (passwords, clock) = (Passwords::new(4), Clock::set_to(1_700_000_000_000_000));
-    let accounts = Accounts::new(db.clone(), Events::default(), clock.clone(), passwords.clone());
+    let accounts = Accounts::new(db.clone(), Events::default(), clock.clone(), passwords.clone(), Seal::new([7; 32]));
     let token = accounts.first_run_token().await.expect("a database").expect("nobody is there");
     let ada = accounts.first_run(&token, "ada", RIGHT.into(), RIGHT.into()).await.expect("a good form");
     Fixture { accounts, passwords, clock, ada: caller(ada) }
@@ -44,7 +45,10 @@ impl Fixture {
     }
 
     async fn sign_in(&self, name: &str, password: &str) -> Result<AccountShown, AppError> {
-        self.accounts.sign_in(name, password.into(), HOME).await
+        match self.accounts.sign_in(name, password.into(), HOME).await? {
+            SignedIn::All(account) => Ok(account),
+            SignedIn::Half(_) => Err(AppError::CodeNeeded),
+        }
     }
 }
 
@@ -112,7 +116,7 @@ both! {
     }
 
     async fn of_twenty_first_administrators_one_is_made(fresh) {
-        let accounts = Accounts::new(fresh.db.clone(), Events::default(), Clock::System, Passwords::new(4));
+        let accounts = Accounts::new(fresh.db.clone(), Events::default(), Clock::System, Passwords::new(4), Seal::new([7; 32]));
         let token = accounts.first_run_token().await.expect("a database").expect("nobody is there");
         let tries = (0..20).map(|i| {
             let (accounts, token) = (accounts.clone(), token.clone());
@@ -129,7 +133,7 @@ both! {
     }
 
     async fn a_wrong_form_does_not_use_up_the_link(fresh) {
-        let accounts = Accounts::new(fresh.db.clone(), Events::default(), Clock::System, Passwords::new(4));
+        let accounts = Accounts::new(fresh.db.clone(), Events::default(), Clock::System, Passwords::new(4), Seal::new([7; 32]));
         let token = accounts.first_run_token().await.expect("a database").expect("nobody is there");
         let first_run = async |token: &str, name: &str, password: &str, again: &str| {
             accounts.first_run(token, name, password.into(), again.into()).await

@@ -215,8 +215,8 @@ const MORE_READS: [&str; 11] = [
     "/_sf/quota_list",
     "/_sf/share_list",
 ];
-/// Without a token that was once good nothing is tried.
-const NOTHING_TRIED: [&str; 1] = ["/first-run"];
+/// Without a token that was once good, or a password that was right, nothing is tried.
+const NOTHING_TRIED: [&str; 2] = ["/first-run", "/sign-in/code"];
 
 fn reads(method: &Method, path: &str) -> bool {
     *method == Method::GET || READS.contains(&path) || MORE_READS.contains(&path)

@@ -25,6 +25,7 @@ mod quotas;
 mod real_host;
 mod reconciler;
 mod schemathesis;
+mod second_factor;
 mod serve;
 mod sessions;
 mod sharing;

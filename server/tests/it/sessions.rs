@@ -10,6 +10,7 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::Role;
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
+use umbel_server::accounts::seal::Seal;
 use umbel_server::accounts::sessions::{ACCOUNT, ADDRESS, SessionRows, USER_AGENT, session_hash};
 use umbel_server::clock::{Clock, DAY, MINUTE, SECOND};
 use umbel_server::events::Events;
@@ -31,7 +32,7 @@ struct Fixture {
 }
 
 async fn panel(db: &Db, clock: Clock) -> Fixture {
-    let accounts = Accounts::new(db.clone(), Events::default(), clock.clone(), Passwords::new(1));
+    let accounts = Accounts::new(db.clone(), Events::default(), clock.clone(), Passwords::new(1), Seal::new([7; 32]));
     let (ada, bob) = (account(db, "ada", Role::Administrator).await, account(db, "bob", Role::User).await);
     Fixture { rows: accounts.session_store(), accounts, clock, ada, bob }
 }

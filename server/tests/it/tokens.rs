@@ -10,6 +10,7 @@ use umbel_app::shown::Role;
 use umbel_client::{Client, NewToken};
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
+use umbel_server::accounts::seal::Seal;
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::events::Events;
 use umbel_server::store::accounts::account_set_enabled;
@@ -71,7 +72,7 @@ both! {
 
     async fn a_token_ends_with_its_days_and_its_account(fresh) {
         let clock = Clock::set_to(1_700_000_000_000_000);
-        let accounts = Accounts::new(fresh.db.clone(), Events::default(), clock.clone(), Passwords::new(1));
+        let accounts = Accounts::new(fresh.db.clone(), Events::default(), clock.clone(), Passwords::new(1), Seal::new([7; 32]));
         let anna = account(&fresh.db, "anna", Role::User).await;
         let draft = |name: &str| umbel_app::shown::TokenDraft { name: name.into(), scopes: vec!["read".into()], days: 7 };
         let made = accounts.token_create(&anna, draft("a")).await.expect("made");

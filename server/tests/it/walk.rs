@@ -57,6 +57,11 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/first-run", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
         (GET, "/account/password", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (POST, "/account/password", Form(""), [303, 422, 422, 422, 422, 422, 422]),
+        // Nobody owes a code.
+        (GET, "/sign-in/code", Nothing, [303, 303, 303, 303, 303, 303, 303]),
+        (POST, "/sign-in/code", Form("code=123456"), [303, 303, 303, 303, 303, 303, 303]),
+        (GET, "/account/second-factor", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (POST, "/account/second-factor", Form("step=disable&code=123456"), [303, 409, 409, 409, 409, 409, 409]),
         // Asked without an upgrade.
         (GET, "/events", Nothing, [401, 426, 426, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 403, 426, 426, 426, 426]),
@@ -70,6 +75,21 @@ pub(crate) fn table() -> Vec<Row> {
             Json(r#"{"password_old":"","password":"","password_again":""}"#),
             [401, 422, 422, 422, 422, 422, 422],
         ),
+        (GET, "/api/v1/session/second-factor", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        // Nothing is begun, and nothing is on.
+        (
+            POST,
+            "/api/v1/session/second-factor/confirm",
+            Json(r#"{"code":"123456"}"#),
+            [401, 409, 409, 409, 409, 409, 409],
+        ),
+        (
+            POST,
+            "/api/v1/session/second-factor/disable",
+            Json(r#"{"code":"123456"}"#),
+            [401, 409, 409, 409, 409, 409, 409],
+        ),
+        (POST, "/api/v1/session/second-factor", Nothing, [401, 201, 201, 201, 201, 201, 201]),
         (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422, 422, 422, 422]),
         (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200, 200, 200, 200]),
@@ -96,6 +116,8 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
         (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 403, 403, 204]),
         (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        // It has none.
+        (DELETE, "/api/v1/people/{account}/second-factor", Nothing, [401, 403, 403, 403, 403, 403, 409]),
         (GET, "/api/v1/tokens", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422, 422, 422, 422]),
         (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
@@ -214,6 +236,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/group_change", Form("group={group}&name=Red&kind=class"), administrators),
         (POST, "/_sf/member_put", Form("group={group}&name=carl&role=member"), administrators),
         (POST, "/_sf/member_remove", Form("group={group}&account={account}"), administrators),
+        (POST, "/_sf/account_reset_second_factor", Form("account={account}"), [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/_sf/quota_mine", Form(""), every_one),
         (POST, "/_sf/quota_list", Form(""), administrators),
         (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),

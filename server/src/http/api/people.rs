@@ -61,6 +61,19 @@ pub async fn change(
     Ok(Done)
 }
 
+/// Takes away a second factor that was lost.
+///
+/// All the account's sign-ins end.
+#[utoipa::path(delete, path = "/people/{account}/second-factor")]
+pub async fn reset_second_factor(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+) -> Result<Done, Problem> {
+    panel.account_reset_second_factor(&caller, account).await?;
+    Ok(Done)
+}
+
 /// Gives an account a first password, which is in this answer and never again.
 ///
 /// All its sign-ins end.

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use tower_sessions::Session;
-use umbel_app::shown::AccountShown;
+use umbel_app::shown::{AccountShown, RecoveryCodes, SecondFactorShown, SecondFactorStart};
 
 use super::Json;
-use crate::http::caller::{self, CameFrom, Known};
+use crate::http::caller::{self, CameFrom, Known, SignedIn};
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Done, Made};
 use crate::http::secret::Secret;
@@ -18,6 +18,15 @@ use crate::panel::Panel;
 pub struct SignIn {
     pub name: String,
     pub password: Secret,
+    /// Of the second factor, where there is one.
+    #[serde(default)]
+    pub code: Option<Secret>,
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    pub code: Secret,
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -30,7 +39,8 @@ pub struct NewPassword {
 
 /// Signs in.
 ///
-/// The answer sets the cookie of the session.
+/// The answer sets the cookie of the session. Where the account has a second factor and there is no code, it is a
+/// problem of the type `urn:umbel:code-needed`.
 #[utoipa::path(post, path = "/session", security(()))]
 pub async fn create(
     State(panel): State<Panel>,
@@ -39,7 +49,9 @@ pub async fn create(
     headers: HeaderMap,
     Json(sign_in): Json<SignIn>,
 ) -> Result<Made<AccountShown>, Problem> {
-    let account = caller::sign_in(&panel, &session, &sign_in.name, sign_in.password.0, came, &headers).await?;
+    let SignIn { name, password, code } = sign_in;
+    let code = code.map(|code| code.0);
+    let account = caller::sign_in(&panel, &session, &name, password.0, code, came, &headers).await?;
     Ok(Made(account))
 }
 
@@ -66,5 +78,48 @@ pub async fn password(
     Json(new): Json<NewPassword>,
 ) -> Result<Done, Problem> {
     caller::password_change(&panel, &caller, new.password_old.0, new.password.0, new.password_again.0).await?;
+    Ok(Done)
+}
+
+/// One's own second factor.
+#[utoipa::path(get, path = "/session/second-factor")]
+pub async fn second_factor(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+) -> Result<axum::Json<SecondFactorShown>, Problem> {
+    Ok(axum::Json(panel.accounts.second_factor(&caller).await?))
+}
+
+/// A secret for a second factor, which is in this answer and never again.
+///
+/// Nothing is on before a code of it was right.
+#[utoipa::path(post, path = "/session/second-factor")]
+pub async fn second_factor_begin(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+) -> Result<Made<SecondFactorStart>, Problem> {
+    Ok(Made(caller::second_factor_begin(&panel, &caller).await?))
+}
+
+/// Switches it on with its first code; the recovery codes are in this answer and never again.
+///
+/// All other sign-ins of the account end.
+#[utoipa::path(post, path = "/session/second-factor/confirm")]
+pub async fn second_factor_confirm(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Json(code): Json<Code>,
+) -> Result<axum::Json<RecoveryCodes>, Problem> {
+    Ok(axum::Json(caller::second_factor_confirm(&panel, &caller, &code.code.0).await?))
+}
+
+/// Switches it off.
+#[utoipa::path(post, path = "/session/second-factor/disable")]
+pub async fn second_factor_disable(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Json(code): Json<Code>,
+) -> Result<Done, Problem> {
+    caller::second_factor_disable(&panel, &caller, &code.code.0).await?;
     Ok(Done)
 }

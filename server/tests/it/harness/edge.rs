@@ -12,6 +12,7 @@ use umbel_app::shown::Role;
 use umbel_client::Client;
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::{Password, Passwords};
+use umbel_server::accounts::seal::Seal;
 use umbel_server::clock::Clock;
 use umbel_server::http::address::Proxies;
 use umbel_server::http::origin::Origins;
@@ -70,7 +71,8 @@ impl Edge {
         let test = TestPanel::start_in(db, layout).await;
         let passwords = Passwords::new(2);
         let hash = passwords.hash(Password::given(PASSWORD.into()).expect("short")).await.expect("a hash");
-        let accounts = Accounts::new(db.clone(), test.guests.parts.events.clone(), Clock::System, passwords);
+        let accounts =
+            Accounts::new(db.clone(), test.guests.parts.events.clone(), Clock::System, passwords, Seal::new([7; 32]));
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();

@@ -36,6 +36,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         must_change_password: false,
         created_at: 1,
         last_sign_in_at: None,
+        second_factor: false,
         guests: 0,
         rights: 0,
     };
@@ -48,6 +49,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         must_change_password: false,
         created_at: 1,
         last_sign_in_at: None,
+        second_factor: false,
         guests: 0,
     };
     Caller { account, session: "s".into(), came: Came::default(), rights: 0 }
