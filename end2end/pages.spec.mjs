@@ -18,6 +18,7 @@ const PAGES = [
   "/announcement",
   "/groups",
   "/quotas",
+  "/usage",
   "/kernels",
   "/host",
   "/doctor",

@@ -32,6 +32,7 @@ use crate::pages::operations::show::OperationPage;
 use crate::pages::overview::OverviewPage;
 use crate::pages::people::PeoplePage;
 use crate::pages::quotas::QuotasPage;
+use crate::pages::usage::UsagePage;
 use crate::parts::announcement::Announced;
 use crate::parts::frame::Frame;
 use crate::parts::me::Me;
@@ -81,6 +82,7 @@ parts! {
     GroupsPart: GroupListPage,
     GroupPart: GroupPage,
     QuotasPart: QuotasPage,
+    UsagePart: UsagePage,
     AccountPart: AccountPage,
 }
 
@@ -148,6 +150,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/usage") view={Lazy::<UsagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />
                 </Routes>

@@ -20,7 +20,8 @@ use crate::shown::{
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown,
 };
 
 /// Who asks.
@@ -160,6 +161,9 @@ pub trait Backend: Send + Sync {
     async fn quota_ask(&self, caller: &Caller, ask: QuotaWish) -> Result<QuotaRequestId, AppError>;
     /// Granted, what was wished for becomes the account's own limit.
     async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError>;
+
+    /// One's own use day by day; for whoever manages quotas, everybody's and each account's.
+    async fn usage_fetch(&self, caller: &Caller, asked: UsageAsked) -> Result<UsageShown, AppError>;
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError>;
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError>;

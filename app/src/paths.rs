@@ -19,6 +19,8 @@ pub const ANNOUNCEMENT: &str = "/announcement";
 pub const PEOPLE: &str = "/people";
 pub const GROUPS: &str = "/groups";
 pub const QUOTAS: &str = "/quotas";
+/// `?days=…&account=…`
+pub const USAGE: &str = "/usage";
 pub const ACCOUNT: &str = "/account";
 
 /// Plain pages without wasm, each a GET and a POST.
@@ -40,6 +42,8 @@ pub const METRICS: &str = "/metrics";
 /// What can be asked of it, for people and for programs.
 pub const API_PAGE: &str = "/api";
 pub const API_DOCUMENT: &str = "/api/v1/openapi.json";
+/// As a file; takes what [`USAGE`] takes.
+pub const USAGE_EXPORT: &str = "/api/v1/usage/export";
 /// All rows as a file (`?format=csv` or `jsonl`, and what [`AUDIT`] takes but `before`).
 pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 

@@ -17,6 +17,7 @@ mod output;
 mod people;
 mod quotas;
 mod shares;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
         Command::Shares(command) => shares::run(&panel()?, command, &output).await?,
         Command::Quota(command) => quotas::run(&panel()?, command, &output).await?,
+        Command::Usage(options) => usage::run(&panel()?, options, &output).await?,
         Command::Console { guest, from } => return console::run(&panel()?, &guest, from).await,
         Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
         Command::Kernels => machine::kernels(&panel()?, &output).await?,

@@ -66,6 +66,8 @@ pub(crate) enum Command {
     /// What one may have, and how much of it is used.
     #[command(subcommand)]
     Quota(QuotaCommand),
+    /// What was used: guest-hours, and GiB-hours of memory and disk.
+    Usage(UsageOptions),
     /// A guest's console in this terminal. Ctrl-] and then q leaves it.
     Console {
         /// Name or id.
@@ -155,6 +157,16 @@ impl Apply {
     pub(crate) fn patience(&self) -> Wait {
         Wait { no_wait: false, patience: self.patience }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageOptions {
+    /// Today among them.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) days: u16,
+    /// Of this account; for administrators.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

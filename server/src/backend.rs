@@ -11,7 +11,7 @@ use umbel_app::shown::{
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
     GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
     MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 use umbel_guest::{
     AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
@@ -261,6 +261,10 @@ impl Backend for Bare<'_> {
 
     async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError> {
         self.quotas.decide(caller, request, granted).await
+    }
+
+    async fn usage_fetch(&self, caller: &Caller, asked: UsageAsked) -> Result<UsageShown, AppError> {
+        self.quotas.usage(caller, asked).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

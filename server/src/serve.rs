@@ -108,6 +108,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let panel = Panel::new(guests, accounts, config.origins(address));
     panel.audit.settle_earlier().await?;
     tasks.spawn(panel.audit.keep(config.audit_days));
+    tasks.spawn(panel.quotas.keep());
     if let Some(listener) = for_metrics {
         listener.set_nonblocking(true).map_err(StartError::Serve)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Serve)?;

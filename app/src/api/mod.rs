@@ -16,6 +16,7 @@ pub mod quotas;
 pub mod shares;
 pub mod strays;
 pub mod tokens;
+pub mod usage;
 
 /// What an address that names nothing is answered with; its status goes out with the page.
 pub fn missing(what: &str) -> crate::AppError {

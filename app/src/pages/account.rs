@@ -28,6 +28,7 @@ pub fn AccountPage() -> impl IntoView {
     view! {
         <Title text="Account" />
         <PageHead title="Account">
+            <a class="button" href=paths::USAGE>"Usage"</a>
             <a class="button" href=paths::NEW_PASSWORD rel="external">"Change password"</a>
             <a class="button" href=paths::SECOND_FACTOR rel="external">"Second factor"</a>
             <SignOut class="button" />

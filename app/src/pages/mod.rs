@@ -16,3 +16,4 @@ pub mod overview;
 pub mod people;
 pub mod quotas;
 pub mod tokens;
+pub mod usage;

@@ -13,6 +13,7 @@ use crate::parts::quota::{KindChoice, most_words, standing_words};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
+use crate::paths;
 use crate::shown::{AccountQuotaShown, QuotaRequestShown, QuotasShown, RoleQuotaShown};
 
 #[component]
@@ -26,7 +27,9 @@ pub fn QuotasPage() -> impl IntoView {
     );
     view! {
         <Title text="Quotas" />
-        <PageHead title="Quotas" />
+        <PageHead title="Quotas">
+            <a class="button" href=paths::USAGE>"Usage"</a>
+        </PageHead>
         <Failure error=failure(decide) />
         <Failure error=failure(set) fields=&["of", "kind", "limit"] />
         <Transition fallback=Skeleton>

@@ -45,6 +45,11 @@ pub fn iso(micros: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// `2026-11-28`, out of days since the epoch.
+pub fn date(day: i64) -> String {
+    iso(day.saturating_mul(86_400_000_000)).chars().take(10).collect()
+}
+
 /// Year, month, day, hour, minute, second in the proleptic Gregorian calendar (Howard Hinnant,
 /// “chrono-Compatible Low-Level Date Algorithms”, `civil_from_days`).
 fn civil(micros: i64) -> (i64, i64, i64, i64, i64, i64) {
@@ -71,6 +76,7 @@ mod tests {
         assert_eq!(iso(0), "1970-01-01T00:00:00Z");
         assert_eq!(iso(951_782_400_000_000), "2000-02-29T00:00:00Z");
         assert_eq!(iso(1_709_210_096_000_000), "2024-02-29T12:34:56Z");
+        assert_eq!(date(19_723), "2024-01-01");
         assert_eq!(iso(-1), "1969-12-31T23:59:59Z");
         assert_eq!(utc(1_709_210_096_000_000), "2024-02-29 12:34 UTC");
     }

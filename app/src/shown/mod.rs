@@ -15,6 +15,7 @@ mod quota;
 mod share;
 mod stray;
 mod token;
+mod usage;
 
 pub use account::{AccountShown, FirstPassword, RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown};
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
@@ -35,3 +36,4 @@ pub use share::{ShareDraft, ShareShown};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
 pub use umbel_guest::Role;
+pub use usage::{AccountUsed, DayUsed, Days, UsageAsked, UsageShown};

@@ -2,16 +2,17 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
-    AccountQuotaShown, AccountShown, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
-    AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown,
-    GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, HostShown,
-    ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown,
-    QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, WallShown,
+    AccountQuotaShown, AccountShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown,
+    AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, FirstPassword, ForwardDraft,
+    ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
+    HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
+    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
+    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
+use umbel_guest::usage::Used;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId,
     ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
@@ -393,6 +394,15 @@ impl Backend for Fake {
 
     async fn announcement_clear(&self, _: &Caller) -> Result<(), AppError> {
         Ok(())
+    }
+
+    async fn usage_fetch(&self, caller: &Caller, _: UsageAsked) -> Result<UsageShown, AppError> {
+        let used = Used { guest_s: 5400, memory_mib_s: 3600 * 512, disk_mib_s: 3600 * 4096 };
+        let days = (0..30).map(|day| DayUsed { day: 20_000 + day, used });
+        let all = caller.may(PanelRight::ManageQuotas).is_ok();
+        let accounts = all.then(|| AccountUsed { account: caller.account.id, name: "ada".into(), used });
+        let of = (!all).then(|| caller.account.name.clone());
+        Ok(UsageShown { of, days: days.collect(), accounts: accounts.into_iter().collect() })
     }
 
     async fn quota_mine(&self, _: &Caller) -> Result<QuotaShown, AppError> {

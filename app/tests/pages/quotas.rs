@@ -61,3 +61,15 @@ async fn a_new_guest_says_what_the_quota_has_no_room_for() {
     assert!(!button(&html).split('>').next().unwrap_or_default().contains("disabled"), "{}", button(&html));
     assert!(html.contains("Left of your quota after it"));
 }
+
+#[tokio::test]
+async fn use_is_seen_day_by_day_and_by_account_where_that_may_be() {
+    let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::USAGE).await;
+    assert_eq!(status, StatusCode::OK);
+    for part in ["By day", "2024-10-04", "1.50", "45.00 h", paths::USAGE_EXPORT] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    assert!(!html.contains("By account"));
+    let (_, html) = page(Fake::default(), Some(caller(Role::Administrator)), "/usage?days=7").await;
+    assert!(html.contains("By account") && html.contains("/api/v1/usage/export?days=7"), "{html}");
+}

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use umbel_guest::quota::{Kind, Standing};
 use umbel_guest::state::Badge;
+use umbel_guest::usage::Used;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId, GuestName, HostNumber,
     ImageId, ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId,
@@ -413,6 +414,30 @@ pub struct Share {
     pub name: String,
     pub rights: Shares,
     pub created_at: i64,
+}
+
+/// What was used, day by day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The account's name; none where it is of everybody together.
+    pub of: Option<String>,
+    pub days: Vec<DayUsed>,
+    pub accounts: Vec<AccountUsed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayUsed {
+    /// Days since the epoch, UTC.
+    pub day: i64,
+    #[serde(flatten)]
+    pub used: Used,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountUsed {
+    pub name: String,
+    #[serde(flatten)]
+    pub used: Used,
 }
 
 /// One's own quota.

@@ -40,12 +40,14 @@ mod session;
 mod shares;
 mod tls;
 mod tokens;
+mod usage;
 
 pub use answers::{
-    Account, AccountQuota, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, Event, FirstPassword,
-    Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image, Kernel, KernelChoice,
-    KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewToken, Operation,
-    OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Wall,
+    Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
+    Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image,
+    Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewToken,
+    Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic,
+    UploadedFile, Usage, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -11,6 +11,7 @@ use umbel_app::shown::{
     GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf,
     QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -404,6 +405,10 @@ impl Backend for Panel {
             what = what.named(&wish.account_name).detail(&format!("{}={}", wish.kind, wish.wanted));
         }
         self.audit.change(caller, what, Bare(self).quota_decide(caller, request, granted)).await
+    }
+
+    async fn usage_fetch(&self, caller: &Caller, asked: UsageAsked) -> Result<UsageShown, AppError> {
+        Bare(self).usage_fetch(caller, asked).await
     }
 
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError> {

@@ -28,7 +28,7 @@ pub fn line(row: &AuditShown) -> String {
 
 /// Spreadsheets take what begins like a formula for one and would run it; an apostrophe before it says
 /// that it is a text (OWASP, CSV injection).
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let formula = text.trim_start().starts_with(['=', '+', '-', '@']) || text.starts_with(['\t', '\r', '\n']);
     let safe = if formula { format!("'{text}") } else { text.to_owned() };
     if safe.contains([',', '"', '\r', '\n', ';', '\t']) || safe != text || safe.starts_with(' ') {

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, groups, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens,
-    uploads,
+    uploads, usage,
 };
 use super::error::is_under;
 use super::idempotency::{self, Keeps};
@@ -179,6 +179,8 @@ pub fn own() -> Vec<Route> {
         api!(groups::member_put).of(Scope::Manage),
         api!(groups::member_remove).of(Scope::Manage),
         api!(people::reset_second_factor).of(Scope::Manage),
+        api!(usage::fetch),
+        api!(usage::export),
         api!(quotas::list),
         api!(quotas::mine),
         api!(quotas::set_role).of(Scope::Manage),

@@ -6,6 +6,7 @@
 pub mod books;
 mod limits;
 mod requests;
+mod usage;
 
 use umbel_app::AppError;
 use umbel_app::shown::Topic;

@@ -37,6 +37,7 @@ pub const TABLES: &[&str] = &[
     "group_members",
     "second_factors",
     "recovery_codes",
+    "usage_days",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, and what

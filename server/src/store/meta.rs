@@ -19,6 +19,8 @@ pub enum Key {
     KernelUpload,
     /// What every page says, as JSON.
     Announcement,
+    /// Until when it is counted what guests use (s since the epoch, UTC).
+    UsageUntil,
 }
 
 impl Key {
@@ -29,6 +31,7 @@ impl Key {
             Self::KernelChoice => "kernel_choice",
             Self::KernelUpload => "kernel_upload",
             Self::Announcement => "announcement",
+            Self::UsageUntil => "usage_until",
         }
     }
 }
@@ -47,6 +50,12 @@ pub async fn panel_put(on: impl Into<On<'_>>, key: Key, value: &str) -> Result<(
 pub async fn panel_remove(on: impl Into<On<'_>>, key: Key) -> Result<(), StoreError> {
     sql("panel_remove", "DELETE FROM panel WHERE key = $1").bind(key.word()).run(on).await?;
     Ok(())
+}
+
+/// Writes the key if it still has that value, and tells whether it had: of several callers one wins.
+pub async fn panel_swap(on: impl Into<On<'_>>, key: Key, from: &str, to: &str) -> Result<bool, StoreError> {
+    let swap = "UPDATE panel SET value = $3 WHERE key = $1 AND value = $2";
+    Ok(sql("panel_swap", swap).bind(key.word()).bind(from).bind(to).run(on).await? == 1)
 }
 
 /// Deletes the key if it still has that value, and tells whether it had: of several callers one wins.

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step!(10, "0010_idempotency"),
     step!(11, "0011_groups"),
     step!(12, "0012_second_factors"),
+    step!(13, "0013_usage"),
 ];
 
 /// The newest version that this program knows.

@@ -41,6 +41,7 @@ pub mod second_factors;
 pub mod sessions;
 pub mod shares;
 pub mod tokens;
+pub mod usage;
 
 pub use db::{Db, On, Tx};
 pub use error::{OpenError, StoreError};

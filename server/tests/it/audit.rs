@@ -202,10 +202,11 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 11] = [
+const MORE_READS: [&str; 12] = [
     "/_sf/announcement_fetch",
     "/_sf/group_list",
     "/_sf/group_fetch",
+    "/_sf/usage_fetch",
     "/_sf/audit_list",
     "/_sf/network_list",
     "/_sf/kernel_list",

@@ -34,4 +34,5 @@ mod store;
 mod tokens;
 mod umbelctl;
 mod upgrade;
+mod usage;
 mod walk;

@@ -162,6 +162,8 @@ both! {
         root.says(&["quota", "decide", request.trim(), "grant"]).await;
         assert!(anna.says(&["quota", "show"]).await.contains("1 GiB"));
         assert_eq!(anna.code(&["quota", "set", "anna", "memory", "none"]).await, 3, "not hers to do");
+        assert!(anna.says(&["usage", "--days", "7"]).await.contains("GUEST-HOURS"));
+        assert_eq!(anna.code(&["usage", "--days", "400"]).await, 5, "no such range");
     }
 
     async fn a_panel_with_a_certificate_of_its_own_is_trusted_by_file_only(fresh) {

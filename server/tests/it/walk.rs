@@ -167,6 +167,9 @@ pub(crate) fn table() -> Vec<Row> {
             [401, 403, 403, 403, 403, 403, 204],
         ),
         (DELETE, "/api/v1/groups/{group}/members/{account}", Nothing, [401, 403, 403, 403, 403, 403, 204]),
+        (GET, "/api/v1/usage", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/usage/export", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/usage", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
@@ -221,6 +224,7 @@ pub(crate) fn table() -> Vec<Row> {
     let administrators = [401, 403, 403, 403, 403, 403, 200];
     rows.extend([
         (POST, "/_sf/account_me", Form(""), every_one),
+        (POST, "/_sf/usage_fetch", Form(""), every_one),
         (POST, "/_sf/account_list", Form(""), administrators),
         (POST, "/_sf/audit_list", Form("who=ada"), administrators),
         (POST, "/_sf/account_create", Form("name=emil&role=user"), administrators),

@@ -14,6 +14,7 @@ pub mod session;
 pub mod shares;
 pub mod tokens;
 pub mod uploads;
+pub mod usage;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
