@@ -1,17 +1,23 @@
 //! What the panel answers, as far as a client needs it. Fields that a newer panel adds are ignored;
 //! words that are not decided upon here stay words. Times are µs since the epoch, UTC.
 
+mod accounts;
+
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::quota::{Kind, Standing};
 use umbel_guest::state::Badge;
-use umbel_guest::usage::Used;
 use umbel_guest::{
-    AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId, GuestName, HostNumber,
-    ImageId, ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId,
-    QuotaRequestId, RestartPolicy, Seen, Shares, Span, StrayName, UploadId, WallState, Wanted,
+    AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
+    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
+    Span, StrayName, UploadId, WallState, Wanted,
 };
+
+pub use accounts::{
+    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, NewToken,
+    Quota, QuotaRequest, Quotas, SecondFactorStart, Share, Token, Usage,
+};
+pub(crate) use accounts::{QuotaAsked, RecoveryCodes};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
@@ -338,186 +344,6 @@ pub enum StepState {
 pub struct LogLine {
     pub at: i64,
     pub text: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    pub id: AccountId,
-    pub name: String,
-    pub role: String,
-    pub enabled: bool,
-    pub must_change_password: bool,
-    pub created_at: i64,
-    pub last_sign_in_at: Option<i64>,
-    pub second_factor: bool,
-    pub guests: u32,
-}
-
-/// What everybody is told.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Announcement {
-    pub text: String,
-    /// `info` or `warning`.
-    pub level: String,
-    pub until: Option<i64>,
-}
-
-/// A class, a team or a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
-    pub id: GroupId,
-    pub name: String,
-    pub kind: String,
-    pub members: u32,
-    /// What the account that asked is in it.
-    pub role: Option<String>,
-}
-
-/// A group with those in it whom one may see.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupRoll {
-    pub group: Group,
-    pub people: Vec<GroupMember>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupMember {
-    pub account: AccountId,
-    pub name: String,
-    pub role: String,
-    pub since: i64,
-    pub guests: u32,
-}
-
-/// A secret that waits for its first code.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct SecondFactorStart {
-    pub secret: String,
-    pub uri: String,
-}
-
-impl std::fmt::Debug for SecondFactorStart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecondFactorStart")
-    }
-}
-
-#[derive(Deserialize)]
-pub(crate) struct RecoveryCodes {
-    pub(crate) codes: Vec<String>,
-}
-
-/// An account that a guest is shared with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
-    pub account: AccountId,
-    pub name: String,
-    pub rights: Shares,
-    pub created_at: i64,
-}
-
-/// What was used, day by day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// The account's name; none where it is of everybody together.
-    pub of: Option<String>,
-    pub days: Vec<DayUsed>,
-    pub accounts: Vec<AccountUsed>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DayUsed {
-    /// Days since the epoch, UTC.
-    pub day: i64,
-    #[serde(flatten)]
-    pub used: Used,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountUsed {
-    pub name: String,
-    #[serde(flatten)]
-    pub used: Used,
-}
-
-/// One's own quota.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quota {
-    pub standings: Vec<Standing>,
-    /// The newest first.
-    pub requests: Vec<QuotaRequest>,
-}
-
-/// Everybody's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quotas {
-    pub accounts: Vec<AccountQuota>,
-    /// Those that wait for a decision, the oldest first.
-    pub requests: Vec<QuotaRequest>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountQuota {
-    pub account: AccountId,
-    pub name: String,
-    pub role: String,
-    pub standings: Vec<Standing>,
-}
-
-/// A wish for a higher limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuotaRequest {
-    pub id: QuotaRequestId,
-    pub account_name: String,
-    pub kind: Kind,
-    pub wanted: u64,
-    pub why: String,
-    pub state: String,
-    pub created_at: i64,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct QuotaAsked {
-    pub(crate) request: QuotaRequestId,
-}
-
-/// Shown once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FirstPassword {
-    pub account: AccountId,
-    pub name: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for FirstPassword {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FirstPassword").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// What a program comes in with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    pub id: String,
-    pub name: String,
-    pub scopes: Vec<String>,
-    pub created_at: i64,
-    pub expires_at: i64,
-    pub last_used_at: Option<i64>,
-}
-
-/// Shown once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewToken {
-    pub id: String,
-    pub name: String,
-    pub token: String,
-}
-
-impl std::fmt::Debug for NewToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewToken").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
