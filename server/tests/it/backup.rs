@@ -144,7 +144,8 @@ both! {
     async fn no_table_is_forgotten(fresh) {
         let select = match fresh.db {
             Db::Sqlite { .. } => "SELECT name FROM sqlite_master WHERE type = 'table'",
-            Db::Postgres(_) => "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
+            Db::Postgres(_) => "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables \
+                WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
         };
         let found = sql("tables", select).all(&fresh.db).await.expect("a list");
         let found: BTreeSet<String> = found.iter().map(|row| row.get("name").expect("text")).collect();
