@@ -17,6 +17,7 @@ pub mod console;
 pub mod error;
 pub mod events;
 pub mod guests;
+mod hex;
 pub mod host;
 pub mod http;
 pub mod identity;

@@ -5,8 +5,8 @@ use rand::Rng as _;
 use subtle::ConstantTimeEq as _;
 use totp_rs::{Algorithm, TOTP};
 
-use super::sha256_hex;
 use crate::clock::SECOND;
+use crate::hex::sha256_hex;
 
 /// What every authenticator app takes for granted.
 const DIGITS: usize = 6;

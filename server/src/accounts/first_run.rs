@@ -10,7 +10,8 @@ use umbel_app::shown::{AccountShown, Role};
 use umbel_guest::{AccountId, AccountName, FieldErrors};
 use uuid::Uuid;
 
-use super::{Accounts, chosen, sha256_hex, shown};
+use super::{Accounts, chosen, shown};
+use crate::hex::sha256_hex;
 use crate::store::accounts::{Account, account_count_administrators, account_fetch_by_name, account_insert};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_take};
 use crate::store::{Db, StoreError};

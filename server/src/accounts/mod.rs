@@ -19,7 +19,6 @@ pub mod sessions;
 mod sign_in;
 mod tokens;
 
-use sha2::{Digest as _, Sha256};
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, Topic};
@@ -131,19 +130,6 @@ fn chosen(errors: &mut FieldErrors, password: String, again: &str) -> Option<Pas
 
 fn bad_password(field: &str, bad: BadPassword) -> umbel_guest::FieldError {
     umbel_guest::FieldError::new(field, bad.to_string())
-}
-
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing to a String can't fail");
-    }
-    text
 }
 
 impl From<HashError> for AppError {

@@ -10,9 +10,10 @@ use umbel_app::shown::{AccountShown, RecoveryCodes, SecondFactorShown, SecondFac
 use umbel_guest::{AccountId, AccountName, FieldErrors, PanelRight};
 
 use super::codes::{Secret, Typed, recovery_codes};
-use super::{Accounts, sha256_hex, shown};
+use super::{Accounts, shown};
 use crate::clock::{HOUR, MINUTE};
 use crate::error::internal;
+use crate::hex::sha256_hex;
 use crate::store::Db;
 use crate::store::accounts::{account_credentials, account_fetch, account_signed_in};
 use crate::store::second_factors::{

@@ -9,9 +9,9 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use umbel_guest::AccountId;
 
-use super::sha256_hex;
 use crate::clock::{Clock, DAY, HOUR, MINUTE};
 use crate::error::chain;
+use crate::hex::sha256_hex;
 use crate::store::accounts::account_fetch;
 use crate::store::sessions::{Session, session_delete, session_fetch, session_insert, session_touch, session_update};
 use crate::store::{Db, StoreError};

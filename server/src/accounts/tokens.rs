@@ -7,8 +7,9 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
 use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
-use super::{Accounts, hex, sha256_hex};
+use super::Accounts;
 use crate::clock::{DAY, MINUTE};
+use crate::hex::{hex, sha256_hex};
 use crate::store::tokens::{Token, token_delete_of, token_fetch, token_insert, token_list, token_touch};
 
 /// What every token begins with, so that one that lies where it shouldn't is found.

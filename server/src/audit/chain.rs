@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umbel_app::shown::{AuditAction, AuditShown};
 
-use crate::accounts::sha256_hex;
+use crate::hex::sha256_hex;
 use crate::store::audit::Checkpoint;
 
 /// What stands before the first row.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, End, FORMAT, Head, Table};
+use crate::hex::hex;
 use crate::store::migrate;
 
 /// The longest line: no row comes near it, and a file that is none of ours has perhaps no end of a line at all.
@@ -111,8 +112,4 @@ impl<'a> Lines<'a> {
         self.number += 1;
         Ok((read > 0).then_some(line))
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

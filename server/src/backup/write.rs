@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, End, FORMAT, Head, Table};
+use crate::hex::hex;
 use crate::store::Db;
 use crate::store::backup::{Snapshot, TABLES, schema_version};
 
@@ -63,7 +64,7 @@ impl Lines<'_> {
     }
 
     fn end(mut self, rows: u64) -> Result<String, BackupError> {
-        let sha256 = super::read::hex(&self.hash.clone().finalize());
+        let sha256 = hex(&self.hash.clone().finalize());
         self.line(&End { rows, sha256: sha256.clone() })?;
         let path = self.path;
         let on_disk = || -> io::Result<()> {

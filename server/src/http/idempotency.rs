@@ -16,6 +16,7 @@ use super::caller::Known;
 use super::error::Problem;
 use super::layers::BODY_MOST;
 use crate::error::internal;
+use crate::hex::hex;
 use crate::panel::Panel;
 use crate::store::idempotency::{Answer, idempotency_answer, idempotency_fetch, idempotency_free, idempotency_take};
 
@@ -131,5 +132,5 @@ fn hash(parts: &[&[u8]]) -> String {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{Kernels, allows, settings};
 use crate::error::internal;
+use crate::hex::hex;
 
 /// Of all files of one upload together.
 pub const BYTES_MOST: u64 = 256 << 20;
@@ -135,7 +136,7 @@ impl Kernels {
         }
         let path = files.join(name);
         tokio::fs::rename(&part, &path).await.map_err(failed("naming", &path))?;
-        let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&sha256.finalize());
         Ok(UploadedFile { name: name.to_owned(), size_bytes, sha256 })
     }
 
