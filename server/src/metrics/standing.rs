@@ -16,17 +16,15 @@ use umbel_wire::agent::HostFacts;
 
 use crate::panel::{Panel, SOCKETS};
 use crate::store::db::Connections;
-use crate::store::guests::guest_states;
+use crate::store::guest_pages::guest_count;
 use crate::store::operations::{OperationCount, STATES, operation_count};
 
 /// An agent that keeps us waiting is as good as away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const BADGES: [Badge; 7] =
-    [Badge::Running, Badge::Paused, Badge::Starting, Badge::Stopping, Badge::Stopped, Badge::Crashed, Badge::Deleted];
-
 pub(super) struct Standing {
-    guests: Vec<(Badge, i64)>,
+    /// States that no guest is in are not here.
+    guests: Vec<(Badge, u32)>,
     operations: Vec<OperationCount>,
     connections: Connections,
     console_readers: usize,
@@ -40,7 +38,7 @@ pub(super) struct Standing {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
-    state: String,
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,9 +49,6 @@ struct Operation {
 
 impl Standing {
     pub(super) async fn look(panel: &Panel) -> Result<Self, AppError> {
-        let states = guest_states(&panel.store).await?;
-        let count = |badge| states.iter().filter(|(wanted, seen)| Badge::of(wanted, seen) == badge).count();
-        let guests = BADGES.map(|badge| (badge, i64::try_from(count(badge)).unwrap_or(i64::MAX))).to_vec();
         let link = &panel.guests.parts.link;
         let is_agent_here = link.heard().is_here();
         let asked = async { tokio::join!(link.host.facts(), link.host.metrics(None, Span::Hour)) };
@@ -62,7 +57,7 @@ impl Standing {
             false => (None, None),
         };
         Ok(Self {
-            guests,
+            guests: guest_count(&panel.store, None).await?,
             operations: operation_count(&panel.store).await?,
             connections: panel.store.connections(),
             console_readers: panel.consoles.readers(),
@@ -75,8 +70,10 @@ impl Standing {
 
     pub(super) fn register(self, to: &mut Registry) {
         let guests = Family::<State, Gauge>::default();
-        for (badge, number) in self.guests {
-            guests.get_or_create(&State { state: badge.word().to_ascii_lowercase() }).set(number);
+        for badge in Badge::ALL {
+            let found = self.guests.iter().find(|(state, _)| *state == badge);
+            let gauge = guests.get_or_create(&State { state: badge.name() });
+            gauge.set(found.map_or(0, |(_, number)| i64::from(*number)));
         }
         to.register("guests", "Guests, by what a page calls their state", guests);
 

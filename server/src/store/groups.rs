@@ -149,10 +149,3 @@ pub async fn manages(on: impl Into<On<'_>>, manager: AccountId, account: Account
     let select = "SELECT account FROM managed_accounts WHERE manager = $1 AND account = $2";
     Ok(sql("manages", select).bind(manager).bind(account).one(on).await?.is_some())
 }
-
-/// Whoever manages a group of the account: their rights follow from what becomes of it.
-pub async fn manager_list_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<AccountId>, StoreError> {
-    let select = "SELECT manager FROM managed_accounts WHERE account = $1";
-    let rows = sql("manager_list_of", select).bind(account).all(on).await?;
-    rows.iter().map(|row| row.parse("manager")).collect()
-}

@@ -159,12 +159,6 @@ macro_rules! select {
 
 pub(super) use select;
 
-/// What is wanted and what is seen of each, for counting them.
-pub async fn guest_states(on: impl Into<On<'_>>) -> Result<Vec<(Wanted, Seen)>, StoreError> {
-    let rows = sql("guest_states", "SELECT wanted, purge_at, seen FROM guests").all(on).await?;
-    rows.iter().map(|row| Ok((wanted(row)?, row.json("seen")?))).collect()
-}
-
 /// Fails with [`StoreError::Duplicate`] where the owner has a guest of that name. What it holds is
 /// reserved with it, whatever the quota: whoever decides asks that first.
 pub async fn guest_insert(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
