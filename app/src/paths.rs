@@ -1,5 +1,6 @@
 //! Every address of the panel; the only place where one is spelled.
 
+use leptos_router::params::ParamsMap;
 use umbel_guest::state::Badge;
 use umbel_guest::{GroupId, GuestId, OperationId};
 
@@ -54,6 +55,15 @@ pub fn guests_in(state: Badge) -> String {
 
 pub fn group(id: GroupId) -> String {
     format!("{GROUPS}/{id}")
+}
+
+/// With what is asked of it; what is empty is not said.
+pub fn asking(path: &str, said: &[(&str, &str)]) -> String {
+    let mut query = ParamsMap::new();
+    for (name, value) in said.iter().filter(|(_, value)| !value.is_empty()) {
+        query.insert((*name).to_owned(), (*value).to_owned());
+    }
+    format!("{path}{}", query.to_query_string())
 }
 
 pub fn guest(id: GuestId) -> String {

@@ -3,7 +3,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use leptos_router::params::ParamsMap;
 
 use crate::api::audit::audit_list;
 use crate::parts::badge::Mark;
@@ -93,8 +92,8 @@ fn Asked(asked: AuditFilter, error: Option<AppError>) -> impl IntoView {
 #[component]
 fn Rows(page: Page, asked: AuditFilter) -> impl IntoView {
     let of_all = AuditFilter { before: String::new(), ..asked.clone() };
-    let export = |format: &str| format!("{}{}", paths::AUDIT_EXPORT, query(&of_all, Some(format)));
-    let at = |filter: &AuditFilter| format!("{}{}", paths::AUDIT, query(filter, None));
+    let export = |format: &str| address(paths::AUDIT_EXPORT, &of_all, Some(format));
+    let at = |filter: &AuditFilter| address(paths::AUDIT, filter, None);
     let newest = (!asked.before.is_empty()).then(|| at(&of_all));
     let older = page.next.map(|next| at(&AuditFilter { before: next.to_string(), ..asked }));
     let empty = page.rows.is_empty();
@@ -114,8 +113,7 @@ fn Rows(page: Page, asked: AuditFilter) -> impl IntoView {
     .into_any()
 }
 
-/// With its question mark, if there is anything to say.
-fn query(filter: &AuditFilter, format: Option<&str>) -> String {
+fn address(path: &str, filter: &AuditFilter, format: Option<&str>) -> String {
     let said = [
         ("format", format.unwrap_or_default()),
         ("who", &filter.who),
@@ -126,11 +124,7 @@ fn query(filter: &AuditFilter, format: Option<&str>) -> String {
         ("to", &filter.to),
         ("before", &filter.before),
     ];
-    let mut query = ParamsMap::new();
-    for (name, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
-        query.insert(name, value.to_owned());
-    }
-    query.to_query_string()
+    paths::asking(path, &said)
 }
 
 #[component]

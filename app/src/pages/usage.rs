@@ -3,7 +3,6 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use leptos_router::params::ParamsMap;
 use umbel_guest::usage::Used;
 
 use crate::api::usage::usage_fetch;
@@ -40,11 +39,7 @@ pub fn UsagePage() -> impl IntoView {
 }
 
 fn at(path: &str, days: &str, account: &str) -> String {
-    let mut query = ParamsMap::new();
-    for (name, value) in [("days", days), ("account", account)].into_iter().filter(|(_, value)| !value.is_empty()) {
-        query.insert(name, value.to_owned());
-    }
-    format!("{path}{}", query.to_query_string())
+    paths::asking(path, &[("days", days), ("account", account)])
 }
 
 #[component]

@@ -4,7 +4,6 @@ use leptos::leptos_dom::helpers::debounce;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
-use leptos_router::params::ParamsMap;
 use umbel_guest::size::in_words;
 use umbel_guest::state::Badge;
 use umbel_guest::{Action, PanelRight, Relation};
@@ -91,13 +90,7 @@ struct Asked {
 
 impl Asked {
     fn address(&self) -> String {
-        let mut query = ParamsMap::new();
-        for (name, value) in [("q", &self.q), ("state", &self.state), ("cursor", &self.cursor)] {
-            if !value.is_empty() {
-                query.insert(name, value.clone());
-            }
-        }
-        format!("{}{}", paths::GUESTS, query.to_query_string())
+        paths::asking(paths::GUESTS, &[("q", &self.q), ("state", &self.state), ("cursor", &self.cursor)])
     }
 
     fn first(&self) -> Self {
