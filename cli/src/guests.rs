@@ -74,26 +74,37 @@ pub(crate) async fn find(panel: &Client, word: &str) -> Result<Guest, Failure> {
 }
 
 async fn create(panel: &Client, new: NewGuest, output: &Output) -> Result<(), Failure> {
-    let suggested = panel.guest_form().await?.suggested();
-    let change = new.change;
-    let draft = GuestDraft {
-        name: new.name.or(change.rename).unwrap_or(suggested.name),
-        note: change.note.unwrap_or(suggested.note),
-        image: new.image.unwrap_or(suggested.image),
-        kernel: change.kernel.unwrap_or(suggested.kernel),
-        memory_mib: change.memory.unwrap_or(suggested.memory_mib),
-        disk_mib: new.disk.unwrap_or(suggested.disk_mib),
-        restart_policy: change.restart_policy.unwrap_or(suggested.restart_policy),
-        autostart: change.autostart.unwrap_or(suggested.autostart),
-        mode: change.mode.unwrap_or(suggested.mode),
-        clock: change.clock.unwrap_or(suggested.clock),
-        network: change.network.unwrap_or(suggested.network),
-        disk_kind: suggested.disk_kind,
-        limits: suggested.limits,
-    };
+    let said = changed(new.change);
+    let said = GuestChange { name: new.name.or(said.name), ..said };
+    let draft = draft(panel, said, new.image, new.disk).await?;
     let Created { guest, operation } = panel.guest_create(&draft).await?;
     over(panel, operation, new.wait, output).await?;
     if new.wait.no_wait { Ok(()) } else { output.one(&panel.guest_fetch(guest).await?) }
+}
+
+/// What is not said is as the page suggests it.
+pub(crate) async fn draft(
+    panel: &Client,
+    said: GuestChange,
+    image: Option<String>,
+    disk_mib: Option<u32>,
+) -> Result<GuestDraft, Failure> {
+    let suggested = panel.guest_form().await?.suggested();
+    Ok(GuestDraft {
+        name: said.name.unwrap_or(suggested.name),
+        note: said.note.unwrap_or(suggested.note),
+        image: image.unwrap_or(suggested.image),
+        kernel: said.kernel.unwrap_or(suggested.kernel),
+        memory_mib: said.memory_mib.unwrap_or(suggested.memory_mib),
+        disk_mib: disk_mib.unwrap_or(suggested.disk_mib),
+        restart_policy: said.restart_policy.unwrap_or(suggested.restart_policy),
+        autostart: said.autostart.unwrap_or(suggested.autostart),
+        mode: said.mode.unwrap_or(suggested.mode),
+        clock: said.clock.unwrap_or(suggested.clock),
+        network: said.network.unwrap_or(suggested.network),
+        disk_kind: suggested.disk_kind,
+        limits: said.limits.unwrap_or(suggested.limits),
+    })
 }
 
 fn changed(change: Change) -> GuestChange {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use umbel_client::GuestChange;
 use umbel_guest::{Attachment, Clock, GuestRight, KernelMode, Limits, RestartPolicy};
 
 /// The file: `guests:`, one after the other. Fields have the names of the API.
@@ -33,6 +34,24 @@ pub(crate) struct Wish {
     pub(crate) limits: Option<Limits>,
     /// With whom it is shared, and their rights: exactly these.
     pub(crate) shares: Option<BTreeMap<String, Vec<GuestRight>>>,
+}
+
+impl Wish {
+    /// Of a guest that isn't there yet, all that could be changed later.
+    pub(crate) fn said(&self) -> GuestChange {
+        GuestChange {
+            name: Some(self.name.clone()),
+            note: self.note.clone(),
+            kernel: self.kernel.clone(),
+            memory_mib: self.memory_mib,
+            restart_policy: self.restart_policy,
+            autostart: self.autostart,
+            mode: self.mode,
+            clock: self.clock,
+            network: self.network,
+            limits: self.limits,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -9,13 +9,13 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use umbel_client::{Client, Guest};
-use umbel_guest::{AccountId, GuestDraft, GuestId};
+use umbel_guest::{AccountId, GuestId};
 
 use self::file::{File, Wish};
 use self::plan::{Restart, Step, Target, plan};
 use crate::access::ask;
 use crate::error::Failure;
-use crate::guests::over;
+use crate::guests::{draft, over};
 use crate::options::{Apply, Wait};
 use crate::output::{Column, Output, tame};
 
@@ -115,23 +115,7 @@ async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, ou
 }
 
 async fn create(panel: &Client, wish: &Wish, wait: Wait, output: &Output) -> Result<GuestId, Failure> {
-    let Wish { name, image, disk_mib, note, kernel, memory_mib, restart_policy, autostart, .. } = wish.clone();
-    let suggested = panel.guest_form().await?.suggested();
-    let draft = GuestDraft {
-        name,
-        note: note.unwrap_or(suggested.note),
-        image: image.unwrap_or(suggested.image),
-        kernel: kernel.unwrap_or(suggested.kernel),
-        memory_mib: memory_mib.unwrap_or(suggested.memory_mib),
-        disk_mib: disk_mib.unwrap_or(suggested.disk_mib),
-        restart_policy: restart_policy.unwrap_or(suggested.restart_policy),
-        autostart: autostart.unwrap_or(suggested.autostart),
-        mode: wish.mode.unwrap_or(suggested.mode),
-        clock: wish.clock.unwrap_or(suggested.clock),
-        network: wish.network.unwrap_or(suggested.network),
-        disk_kind: suggested.disk_kind,
-        limits: wish.limits.unwrap_or(suggested.limits),
-    };
+    let draft = draft(panel, wish.said(), wish.image.clone(), wish.disk_mib).await?;
     let made = panel.guest_create(&draft).await?;
     over(panel, made.operation, wait, output).await?;
     Ok(made.guest)
