@@ -64,8 +64,11 @@ test.describe("a guest", () => {
     await expect(page.locator(".console-state")).toContainText("Connected");
 
     await live(page);
+    await page.evaluate(() => (document.querySelector(".terminal").terminal.before = true));
     await page.getByRole("button", { name: `Shut down ${name}` }).click();
     await expect(page.locator(".guest-state")).toContainText("Stopped", { timeout: 20_000 });
+    // What becomes of the guest makes no new terminal.
+    expect(await page.evaluate(() => document.querySelector(".terminal").terminal?.before)).toBe(true);
     expect(await screen(page)).toMatch(/^all-1-done$/m);
     await end(page, panel, guest, name);
   });
