@@ -67,7 +67,8 @@ impl Card {
             Link::Tap(name) => format!("vec0:transport=tap,ifname={name},mac={mac},depth=128,gro=1"),
             Link::LegacyTap(name) => format!("eth0=tuntap,{name},{mac}"),
             Link::OpenTap(fd) => format!("vec0:transport=fd,fd={fd},mac={mac},depth=128,vec=0"),
-            Link::Datagram(fd) => format!("vec0:transport=fd,fd={fd},mac={mac},depth=128"),
+            // A queue that its switch keeps waiting for half a second makes the kernel panic; without one it drops.
+            Link::Datagram(fd) => format!("vec0:transport=fd,fd={fd},mac={mac},depth=128,vec=0"),
         };
         let device = if matches!(self.link, Link::LegacyTap(_)) { "eth0" } else { "vec0" };
         let (gateway, names) =
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn a_switch_has_no_way_out() {
         let [card, place] = arguments(Link::Datagram(6), None);
-        assert_eq!(card, "vec0:transport=fd,fd=6,mac=02:00:00:00:00:ab,depth=128");
+        assert_eq!(card, "vec0:transport=fd,fd=6,mac=02:00:00:00:00:ab,depth=128,vec=0");
         assert_eq!(place, "ip=10.64.0.2:::255.255.255.0:web-1:vec0:off");
         assert!(arguments(Link::OpenTap(6), None)[0].ends_with("vec=0"));
     }
