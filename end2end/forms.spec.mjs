@@ -69,7 +69,7 @@ test("sign in, create, rename, stop, delete, undo, purge", async ({ page, panel 
   await until(`nothing is left of ${name}`, 10, () => leftOf(panel, guest).length === 0);
 });
 
-test("an account is made, gets a password of its own, is disabled", async ({ page, panel, browser, listen }, info) => {
+test("an account is made, gets a password of its own, is suspended and deleted", async ({ page, panel, browser, listen }, info) => {
   await page.goto("/people");
   await signIn(page, NAME, PASSWORD);
   const name = `eve-${info.project.name}`;
@@ -89,8 +89,18 @@ test("an account is made, gets a password of its own, is disabled", async ({ pag
   await expect(second.getByRole("heading", { name: "Overview" })).toBeVisible();
 
   await page.getByRole("link", { name: "Back to people" }).click();
-  await send(page, page.getByRole("button", { name: `Disable ${name}` }));
+  await send(page, page.getByRole("button", { name: `Suspend ${name}` }));
   await second.reload();
   await expect(second.getByRole("heading", { name: "Sign in" })).toBeVisible();
   await other.close();
+
+  await page.getByRole("link", { name, exact: true }).click();
+  await expect(page.getByRole("button", { name: `Reinstate ${name}` })).toBeVisible();
+  await page.getByLabel(`Type ${name} to delete it`).fill("another");
+  await send(page, page.getByRole("button", { name: `Delete ${name}` }));
+  await expect(page.locator("#confirm-error")).toContainText(`Type ${name}`);
+  await page.getByLabel(`Type ${name} to delete it`).fill(name);
+  await send(page, page.getByRole("button", { name: `Delete ${name}` }));
+  await page.waitForURL("**/people");
+  await expect(page.getByRole("link", { name, exact: true })).toHaveCount(0);
 });

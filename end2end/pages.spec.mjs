@@ -52,6 +52,17 @@ for (const colorScheme of ["light", "dark"]) {
       });
     }
 
+    test("an account's page can be used by everybody", async ({ page }, info) => {
+      const name = `seen-${info.project.name}-${colorScheme}`;
+      await page.goto("/people");
+      await live(page);
+      await page.getByLabel("Name", { exact: true }).fill(name);
+      await page.getByRole("button", { name: "Create account" }).click();
+      await page.getByRole("link", { name, exact: true }).click();
+      await expect(page.getByRole("button", { name: `Delete ${name}` })).toBeVisible();
+      await usable(page);
+    });
+
     test.describe("signed out", () => {
       test.use({ storageState: { cookies: [], origins: [] } });
 

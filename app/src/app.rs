@@ -30,7 +30,8 @@ use crate::pages::not_found::NotFoundPage;
 use crate::pages::operations::list::OperationListPage;
 use crate::pages::operations::show::OperationPage;
 use crate::pages::overview::OverviewPage;
-use crate::pages::people::PeoplePage;
+use crate::pages::people::list::PeopleListPage;
+use crate::pages::people::show::PersonPage;
 use crate::pages::quotas::QuotasPage;
 use crate::pages::usage::UsagePage;
 use crate::parts::announcement::Announced;
@@ -78,7 +79,8 @@ parts! {
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
-    PeoplePart: PeoplePage,
+    PeoplePart: PeopleListPage,
+    PersonPart: PersonPage,
     GroupsPart: GroupListPage,
     GroupPart: GroupPage,
     QuotasPart: QuotasPage,
@@ -148,6 +150,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/people/:account") view={Lazy::<PersonPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/usage") view={Lazy::<UsagePart>::new()} ssr=SsrMode::Async />

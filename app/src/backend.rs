@@ -18,10 +18,10 @@ use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown,
+    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings, KernelsShown,
+    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown,
 };
 
 /// Who asks.
@@ -126,8 +126,12 @@ pub trait Backend: Send + Sync {
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
     /// What is open follows at once. Not one's own, and one administrator stays.
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError>;
-    /// Disabling ends the account's sessions and open consoles.
-    async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError>;
+    /// Ends the account's sessions and open consoles; everything else of it stays.
+    async fn account_suspend(&self, caller: &Caller, account: AccountId, guests: GuestsThen) -> Result<(), AppError>;
+    async fn account_reinstate(&self, caller: &Caller, account: AccountId) -> Result<(), AppError>;
+    /// The last day on which it lets anybody in, as `2027-07-31`; empty, it has none.
+    async fn account_set_expiry(&self, caller: &Caller, account: AccountId, day: String) -> Result<(), AppError>;
+    async fn account_remove(&self, caller: &Caller, account: AccountId, guests: GuestsLeft) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError>;
 

@@ -2,7 +2,7 @@
 
 use leptos_router::params::ParamsMap;
 use umbel_guest::state::Badge;
-use umbel_guest::{GroupId, GuestId, OperationId};
+use umbel_guest::{AccountId, GroupId, GuestId, OperationId};
 
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
@@ -51,6 +51,10 @@ pub const AUDIT_EXPORT: &str = "/api/v1/audit/export";
 /// Guests in one state (`?q=…&state=…&cursor=…`).
 pub fn guests_in(state: Badge) -> String {
     format!("{GUESTS}?state={}", state.name())
+}
+
+pub fn person(id: AccountId) -> String {
+    format!("{PEOPLE}/{id}")
 }
 
 pub fn group(id: GroupId) -> String {

@@ -317,11 +317,36 @@ pub(crate) enum PeopleCommand {
         #[arg(long, default_value = "user")]
         role: String,
     },
-    Disable {
+    /// Nobody comes in with it until it is reinstated; everything of it stays.
+    Suspend {
+        name: String,
+        /// Shuts its guests down, too.
+        #[arg(long)]
+        shut_down: bool,
+    },
+    /// It may sign in again.
+    #[command(visible_alias = "resume")]
+    Reinstate {
         name: String,
     },
-    Enable {
+    /// Its last day, as 2027-07-31; left out, it has none.
+    Expire {
         name: String,
+        day: Option<String>,
+    },
+    /// Refused while it has guests, unless it is said what becomes of them.
+    #[command(visible_alias = "remove")]
+    Delete {
+        name: String,
+        /// Its name once more.
+        #[arg(long, value_name = "NAME")]
+        confirm: String,
+        /// They go too, for good.
+        #[arg(long)]
+        with_guests: bool,
+        /// They are that account's then; all must be off.
+        #[arg(long, value_name = "NAME", conflicts_with = "with_guests")]
+        guests_to: Option<String>,
     },
     ResetPassword {
         name: String,

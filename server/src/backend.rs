@@ -9,9 +9,10 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown,
 };
 use umbel_guest::{
     AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
@@ -187,8 +188,24 @@ impl Backend for Bare<'_> {
         self.accounts.people_set_role(caller, account, role).await
     }
 
-    async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
-        self.accounts.people_set_enabled(caller, account, enabled).await
+    async fn account_suspend(&self, caller: &Caller, account: AccountId, guests: GuestsThen) -> Result<(), AppError> {
+        self.accounts.people_suspend(caller, account, guests).await?;
+        match guests {
+            GuestsThen::GoOn => Ok(()),
+            GuestsThen::ShutDown => self.guests.shut_down_of(caller, account).await,
+        }
+    }
+
+    async fn account_reinstate(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
+        self.accounts.people_reinstate(caller, account).await
+    }
+
+    async fn account_set_expiry(&self, caller: &Caller, account: AccountId, day: String) -> Result<(), AppError> {
+        self.accounts.people_set_expiry(caller, account, &day).await
+    }
+
+    async fn account_remove(&self, caller: &Caller, account: AccountId, guests: GuestsLeft) -> Result<(), AppError> {
+        self.guests.owner_remove(&self.accounts, caller, account, guests).await
     }
 
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {

@@ -308,8 +308,9 @@ async fn reset(db: &Db, name: &str, who: Who) -> Result<(), CommandError> {
         account.name,
         ended.len()
     )?;
-    if !account.enabled {
-        writeln!(err, "The account is disabled: an administrator can enable it.")?;
+    let state = account.state(Clock::System.now());
+    if !state.lets_in() {
+        writeln!(err, "It lets nobody in: the account is {}. An administrator can change that.", state.word())?;
     }
     Ok(())
 }
@@ -340,13 +341,13 @@ async fn link(db: &Db, config: &Config, who: Who) -> Result<(), CommandError> {
 }
 
 async fn list(db: &Db) -> Result<(), CommandError> {
-    let accounts = account_list(db).await?;
+    let (accounts, now) = (account_list(db).await?, Clock::System.now());
     let mut out = io::stdout().lock();
-    writeln!(out, "{:<32}  {:<13}  {:<8}  {:>6}  last sign-in", "name", "role", "state", "guests")?;
+    writeln!(out, "{:<32}  {:<13}  {:<14}  {:>6}  last sign-in", "name", "role", "state", "guests")?;
     for account in &accounts {
-        let state = if account.enabled { "enabled" } else { "disabled" };
+        let state = account.state(now).word();
         let (name, role) = (account.name.as_str(), account.role.word());
-        writeln!(out, "{name:<32}  {role:<13}  {state:<8}  {:>6}  {}", account.guests, last_sign_in(account))?;
+        writeln!(out, "{name:<32}  {role:<13}  {state:<14}  {:>6}  {}", account.guests, last_sign_in(account))?;
     }
     Ok(())
 }

@@ -37,6 +37,11 @@ impl From<StoreError> for AppError {
             tracing::warn!(cause = chain(&error), "the database can't be reached");
             return Self::Unavailable { message: "The database can't be reached. Try again in a moment.".into() };
         }
+        if error.is_orphan() {
+            // An account that was deleted while it asked.
+            let message = "What this belongs to was deleted meanwhile.".into();
+            return Self::Conflict { message };
+        }
         internal(&error)
     }
 }

@@ -104,6 +104,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let running = guests.run().await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(accounts.keep());
+    tasks.spawn(guests.clone().settle(accounts.clone()));
 
     let panel = Panel::new(guests, accounts, config.origins(address));
     panel.audit.settle_earlier().await?;

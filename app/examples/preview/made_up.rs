@@ -3,9 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown, LogLine,
-    MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
-    Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown,
+    LogLine, MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role,
+    SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown,
 };
 use umbel_guest::quota::Kind;
 use umbel_guest::{
@@ -68,15 +68,15 @@ fn named(number: u128, name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
     GuestShown { id, created_at: now() - 50 * HOUR, ..guest(name, wanted, seen) }
 }
 
-fn person(number: u128, name: &str, role: Role, enabled: bool, must_change_password: bool) -> AccountShown {
+fn person(number: u128, name: &str, role: Role, state: AccountState) -> AccountShown {
     AccountShown {
         id: AccountId(Uuid::from_u128(number)),
         name: name.into(),
         role,
-        enabled,
-        must_change_password,
+        state,
+        expires_at: None,
         created_at: now() - 300 * HOUR,
-        last_sign_in_at: (!must_change_password).then(|| now() - 20 * HOUR),
+        last_sign_in_at: (state != AccountState::FirstPassword).then(|| now() - 20 * HOUR),
         second_factor: number.is_multiple_of(2),
         guests: 3,
     }
@@ -176,9 +176,15 @@ pub(crate) fn panel() -> Fake {
         guests,
         operations,
         people: vec![
-            person(2, "bob", Role::User, true, false),
-            person(3, "carol", Role::User, true, true),
-            person(4, "mallory", Role::User, false, false),
+            person(2, "bob", Role::User, AccountState::Active),
+            person(3, "carol", Role::User, AccountState::FirstPassword),
+            person(4, "mallory", Role::User, AccountState::Suspended),
+            AccountShown {
+                expires_at: Some(now() + 900 * HOUR),
+                ..person(5, "dora", Role::Teacher, AccountState::Active)
+            },
+            AccountShown { expires_at: Some(now() - 9 * HOUR), ..person(6, "erin", Role::User, AccountState::Expired) },
+            person(7, "frank", Role::User, AccountState::Leaving),
         ],
         audit: audit(),
         tokens: vec![TokenShown {

@@ -3,12 +3,16 @@ use umbel_guest::AccountId;
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{AccountShown, FirstPassword, SessionShown};
+use crate::shown::{AccountShown, FirstPassword, GuestsThen, SessionShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
+    paths,
+    shown::GuestsLeft,
 };
+#[cfg(feature = "ssr")]
+use umbel_guest::FieldErrors;
 
 #[server(prefix = "/_sf", endpoint = "account_me", output = Answer)]
 pub async fn account_me() -> Result<AccountShown, AppError> {
@@ -33,10 +37,55 @@ pub async fn account_set_role(account: AccountId, role: String) -> Result<(), Ap
     told(backend()?.account_set_role(&caller, account, role).await)
 }
 
-#[server(prefix = "/_sf", endpoint = "account_set_enabled", output = Answer)]
-pub async fn account_set_enabled(account: AccountId, enabled: bool) -> Result<(), AppError> {
+#[server(prefix = "/_sf", endpoint = "account_suspend", output = Answer)]
+pub async fn account_suspend(account: AccountId, guests: GuestsThen) -> Result<(), AppError> {
     let caller = told(caller())?;
-    told(backend()?.account_set_enabled(&caller, account, enabled).await)
+    told(backend()?.account_suspend(&caller, account, guests).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "account_reinstate", output = Answer)]
+pub async fn account_reinstate(account: AccountId) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_reinstate(&caller, account).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "account_set_expiry", output = Answer)]
+pub async fn account_set_expiry(account: AccountId, expires: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_set_expiry(&caller, account, expires).await)
+}
+
+/// `guests` is one of the form's words; the name of the heir counts for one of them only. Whoever deletes an
+/// account types its name.
+#[server(prefix = "/_sf", endpoint = "account_remove", output = Answer)]
+pub async fn account_remove(
+    account: AccountId,
+    #[server(default)] guests: String,
+    to: String,
+    confirm: String,
+) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    // Who may not even ask, or asks for nobody, is refused by the deletion itself, which leaves its row.
+    let people = backend()?.account_list(&caller).await.unwrap_or_default();
+    if let Some(AccountShown { name, .. }) = people.into_iter().find(|person| person.id == account)
+        && confirm.trim() != name
+    {
+        return told(Err(AppError::Invalid(FieldErrors::one("confirm", format!("Type {name} to delete it.")))));
+    }
+    let guests = told(guests_left(&guests, to))?;
+    told(backend()?.account_remove(&caller, account, guests).await)?;
+    leptos_axum::redirect(paths::PEOPLE);
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+fn guests_left(word: &str, to: String) -> Result<GuestsLeft, AppError> {
+    match word {
+        "none" => Ok(GuestsLeft::None),
+        "delete" => Ok(GuestsLeft::Delete),
+        "give" => Ok(GuestsLeft::Give(to)),
+        _ => Err(AppError::Invalid(FieldErrors::one("guests", "Choose what becomes of its guests."))),
+    }
 }
 
 #[server(prefix = "/_sf", endpoint = "account_reset_password", output = Answer)]

@@ -1,19 +1,77 @@
 use serde::{Deserialize, Serialize};
 use umbel_guest::{AccountId, Role};
 
+/// How an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    Active,
+    /// Its password is a first one, or one that an administrator made: it must be changed.
+    FirstPassword,
+    Suspended,
+    Expired,
+    /// It goes once its guests are gone.
+    Leaving,
+}
+
+impl AccountState {
+    /// As the API spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::FirstPassword => "first_password",
+            Self::Suspended => "suspended",
+            Self::Expired => "expired",
+            Self::Leaving => "leaving",
+        }
+    }
+
+    pub fn lets_in(self) -> bool {
+        matches!(self, Self::Active | Self::FirstPassword)
+    }
+}
+
+/// What becomes of an account's guests when it is suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GuestsThen {
+    GoOn,
+    ShutDown,
+}
+
+/// What becomes of an account's guests when it is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuestsLeft {
+    /// There may be none.
+    None,
+    Delete,
+    /// To the account of that name.
+    Give(String),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct AccountShown {
     pub id: AccountId,
     pub name: String,
     pub role: Role,
-    pub enabled: bool,
-    pub must_change_password: bool,
+    pub state: AccountState,
+    /// After it the account lets nobody in.
+    pub expires_at: Option<i64>,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     /// Whether a sign-in asks for a code too.
     pub second_factor: bool,
     pub guests: u32,
+}
+
+impl AccountShown {
+    pub fn must_change_password(&self) -> bool {
+        self.state == AccountState::FirstPassword
+    }
 }
 
 /// A first password, shown once to the administrator who made the account.

@@ -2,13 +2,13 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
-    AccountQuotaShown, AccountShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown,
-    AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, FirstPassword, ForwardDraft,
-    ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
-    HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
+    AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
+    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
+    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings,
+    KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -49,8 +49,8 @@ pub(crate) fn caller(role: Role) -> Caller {
         id: AccountId(Uuid::from_u128(1)),
         name: "ada".into(),
         role,
-        enabled: true,
-        must_change_password: false,
+        state: AccountState::Active,
+        expires_at: None,
         created_at: 0,
         last_sign_in_at: None,
         second_factor: false,
@@ -372,7 +372,19 @@ impl Backend for Fake {
         Err(AppError::not_found("account"))
     }
 
-    async fn account_set_enabled(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {
+    async fn account_suspend(&self, _: &Caller, _: AccountId, _: GuestsThen) -> Result<(), AppError> {
+        Err(AppError::not_found("account"))
+    }
+
+    async fn account_reinstate(&self, _: &Caller, _: AccountId) -> Result<(), AppError> {
+        Err(AppError::not_found("account"))
+    }
+
+    async fn account_set_expiry(&self, _: &Caller, _: AccountId, _: String) -> Result<(), AppError> {
+        Err(AppError::not_found("account"))
+    }
+
+    async fn account_remove(&self, _: &Caller, _: AccountId, _: GuestsLeft) -> Result<(), AppError> {
         Err(AppError::not_found("account"))
     }
 

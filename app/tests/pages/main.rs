@@ -13,8 +13,8 @@ use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown, Role,
-    ShareShown,
+    AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown,
+    Role, ShareShown,
 };
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
 use umbel_guest::{Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted};
@@ -180,6 +180,32 @@ async fn a_guest_is_shared_by_its_owner_and_given_back_by_the_other() {
     assert!(html.contains("may read its console.") && !html.contains("console-text"), "{html}");
     let (_, html) = seen(paths::GUESTS).await;
     assert!(html.contains(">Owner<"), "{html}");
+}
+
+#[tokio::test]
+async fn an_account_is_suspended_ended_and_deleted_on_its_page_but_not_ones_own() {
+    let own = caller(Role::Administrator).account;
+    let bob = AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), guests: 2, ..own.clone() };
+    let shown = async |bob: AccountShown| {
+        let backend = Fake { people: vec![bob.clone()], ..Fake::default() };
+        page(backend, Some(caller(Role::Administrator)), &paths::person(bob.id)).await.1
+    };
+    let html = shown(bob.clone()).await;
+    for part in ["Active", "/_sf/account_suspend", "/_sf/account_set_expiry", "/_sf/account_remove", "It has 2 guests."]
+    {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let suspended = shown(AccountShown { state: AccountState::Suspended, guests: 0, ..bob.clone() }).await;
+    assert!(suspended.contains("/_sf/account_reinstate") && suspended.contains("It has no guests."), "{suspended}");
+    let leaving = shown(AccountShown { state: AccountState::Leaving, ..bob.clone() }).await;
+    assert!(leaving.contains("Being deleted") && !leaving.contains("/_sf/account_"), "{leaving}");
+    let ends = shown(AccountShown { expires_at: Some(86_400_000_000), ..bob.clone() }).await;
+    assert!(ends.contains("until 1970-01-01"), "{ends}");
+    let backend = Fake { people: vec![bob], ..Fake::default() };
+    let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), &paths::person(own.id)).await;
+    assert!(html.contains("another administrator decides") && !html.contains("/_sf/account_remove"), "{html}");
+    let (status, _) = page(backend, Some(caller(Role::Administrator)), &format!("{}/none", paths::PEOPLE)).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

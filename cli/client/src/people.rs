@@ -17,10 +17,39 @@ impl Client {
         self.api(Method::POST, "/people").json(&serde_json::json!({ "name": name, "role": role })).read().await
     }
 
-    /// Disabling ends the account's sign-ins and open consoles.
-    pub async fn account_set_enabled(&self, account: AccountId, enabled: bool) -> Result<(), Error> {
-        let change = serde_json::json!({ "enabled": enabled });
+    /// Ends the account's sign-ins and open consoles. `guests` is `go_on` or `shut_down`.
+    pub async fn account_suspend(&self, account: AccountId, guests: &str) -> Result<(), Error> {
+        let guests = serde_json::json!({ "guests": guests });
+        self.api(Method::POST, &format!("/people/{account}/suspend")).json(&guests).done().await.map(drop)
+    }
+
+    pub async fn account_reinstate(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::POST, &format!("/people/{account}/reinstate")).done().await.map(drop)
+    }
+
+    /// The last day on which it lets anybody in, as `2027-07-31`; empty, it has none.
+    pub async fn account_set_expiry(&self, account: AccountId, day: &str) -> Result<(), Error> {
+        let change = serde_json::json!({ "expires": day });
         self.api(Method::PATCH, &format!("/people/{account}")).json(&change).done().await.map(drop)
+    }
+
+    /// Refused where it has guests.
+    pub async fn account_remove(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::DELETE, &format!("/people/{account}")).done().await.map(drop)
+    }
+
+    /// It goes once its guests are gone.
+    pub async fn account_remove_with_guests(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::DELETE, &format!("/people/{account}")).query(&[("guests", "delete")]).done().await.map(drop)
+    }
+
+    /// Its guests are another account's then; they must be off.
+    pub async fn account_remove_giving(&self, account: AccountId, to: &str) -> Result<(), Error> {
+        self.api(Method::DELETE, &format!("/people/{account}"))
+            .query(&[("guests", "give"), ("to", to)])
+            .done()
+            .await
+            .map(drop)
     }
 
     pub async fn account_set_role(&self, account: AccountId, role: &str) -> Result<(), Error> {

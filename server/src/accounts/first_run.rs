@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Accounts, chosen, shown};
 use crate::hex::sha256_hex;
-use crate::store::accounts::{Account, account_count_administrators, account_fetch_by_name, account_insert};
+use crate::store::accounts::{Account, Standing, account_count_administrators, account_fetch_by_name, account_insert};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_take};
 use crate::store::{Db, StoreError};
 
@@ -29,7 +29,7 @@ pub async fn token(db: &Db) -> Result<Option<String>, StoreError> {
 }
 
 impl Accounts {
-    /// A new one-time token if there is no enabled administrator; earlier ones are no good any more.
+    /// A new one-time token if there is no administrator who can sign in; earlier ones are no good any more.
     pub async fn first_run_token(&self) -> Result<Option<String>, AppError> {
         Ok(token(&self.db).await?)
     }
@@ -73,7 +73,8 @@ impl Accounts {
             id: AccountId(Uuid::now_v7()),
             name,
             role: Role::Administrator,
-            enabled: true,
+            standing: Standing::Active,
+            expires_at: None,
             must_change_password: false,
             created_at: self.clock.now(),
             last_sign_in_at: None,
@@ -85,7 +86,7 @@ impl Accounts {
         tx.commit().await?;
         tracing::info!(name = account.name.as_str(), "the first administrator is there");
         self.people_changed();
-        Ok(shown(account))
+        Ok(shown(account, self.clock.now()))
     }
 }
 

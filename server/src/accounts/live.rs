@@ -108,7 +108,7 @@ impl Drop for Watch {
 }
 
 /// Looks and purges for as long as it is polled. A database that is away is asked again; meanwhile
-/// nobody's connection is cut, since nobody can have been disabled in it.
+/// nobody's connection is cut, since nobody can have been suspended in it.
 pub(super) async fn keep(live: Live, db: Db, clock: Clock, events: Events) {
     let mut purge_at = i64::MIN;
     loop {
@@ -149,7 +149,7 @@ async fn living(db: &Db, now: i64) -> Result<HashMap<String, i64>, StoreError> {
 #[cfg(test)]
 mod tests {
     use umbel_app::backend::Came;
-    use umbel_app::shown::{AccountShown, Role};
+    use umbel_app::shown::{AccountShown, AccountState, Role};
 
     use super::*;
 
@@ -158,8 +158,8 @@ mod tests {
             id: AccountId(uuid::Uuid::nil()),
             name: "anna".into(),
             role: Role::User,
-            enabled: true,
-            must_change_password: false,
+            state: AccountState::Active,
+            expires_at: None,
             created_at: 0,
             last_sign_in_at: None,
             second_factor: false,

@@ -17,6 +17,7 @@ pub mod seal;
 mod second_factor;
 pub mod sessions;
 mod sign_in;
+mod standing;
 mod tokens;
 
 use umbel_app::AppError;
@@ -38,6 +39,8 @@ pub use first_run::token as first_run_token;
 pub use people::reset_password;
 pub use second_factor::{HalfIn, reset_second_factor};
 pub use sign_in::SignedIn;
+pub use standing::Gone;
+pub(crate) use standing::deletable;
 
 /// Seconds after which a full pool of password checks is worth another try.
 const BUSY_RETRY_S: u64 = 2;
@@ -59,12 +62,15 @@ impl Accounts {
         Self { db, events, clock, passwords, seal, tries: RateLimit::default(), live: Live::default() }
     }
 
-    /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
+    /// Who a session that is known to exist belongs to; `None` if the account is gone, suspended or
+    /// expired.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
-        let found = account_fetch(&self.db, account).await?.filter(|account| account.enabled);
+        let found = account_fetch(&self.db, account).await?;
+        let now = self.clock.now();
+        let found = found.filter(|account| account.state(now).lets_in());
         Ok(found.map(|account| Caller {
             rights: account.rights,
-            account: shown(account),
+            account: shown(account, now),
             session: session.to_owned(),
             came: Came::default(),
         }))
@@ -77,7 +83,7 @@ impl Accounts {
     }
 
     /// Resolves when the caller's session lets nobody in any more: signed out, ended, expired, its account
-    /// disabled. At once when this panel did it, within a second when somebody else did. Ask for it
+    /// suspended or at its end. At once when this panel did it, within a second when somebody else did. Ask for it
     /// first and check the session then, so that nothing is missed in between. As long as it is held, changes
     /// of what the account may do are told as [`Topic::Rights`], those of other panels too.
     pub fn session_over(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static + use<> {
@@ -106,13 +112,13 @@ impl Accounts {
 }
 
 /// What may be seen of an account.
-fn shown(account: Account) -> AccountShown {
+fn shown(account: Account, now: i64) -> AccountShown {
     AccountShown {
+        state: account.state(now),
+        expires_at: account.expires_at,
         id: account.id,
         name: account.name.into(),
         role: account.role,
-        enabled: account.enabled,
-        must_change_password: account.must_change_password,
         created_at: account.created_at,
         last_sign_in_at: account.last_sign_in_at,
         second_factor: account.second_factor,

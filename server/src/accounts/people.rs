@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::passwords::{Password, Passwords};
 use super::{Accounts, shown};
 use crate::store::accounts::{
-    Account, account_count_administrators, account_fetch, account_insert, account_list, account_set_enabled,
-    account_set_password, account_set_role,
+    Account, Standing, account_count_administrators, account_fetch, account_insert, account_list, account_set_password,
+    account_set_role,
 };
 use crate::store::sessions::session_delete_all;
 use crate::store::tokens::token_delete_all;
@@ -20,7 +20,8 @@ use crate::store::{Db, StoreError, Tx};
 impl Accounts {
     pub async fn people_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
         caller.may(PanelRight::ManagePeople)?;
-        Ok(account_list(&self.db).await?.into_iter().map(shown).collect())
+        let now = self.clock.now();
+        Ok(account_list(&self.db).await?.into_iter().map(|account| shown(account, now)).collect())
     }
 
     /// With a first password that must be changed.
@@ -36,7 +37,8 @@ impl Accounts {
             id: AccountId(Uuid::now_v7()),
             name,
             role,
-            enabled: true,
+            standing: Standing::Active,
+            expires_at: None,
             must_change_password: true,
             created_at: self.clock.now(),
             last_sign_in_at: None,
@@ -48,30 +50,6 @@ impl Accounts {
         tracing::info!(name = account.name.as_str(), by = caller.account.name, "an account was made");
         self.people_changed();
         Ok(FirstPassword { account: account.id, name: account.name.into(), password: first.reveal() })
-    }
-
-    /// Disabling ends the account's sessions and what is open with them. Nobody disables themself, and
-    /// one administrator stays.
-    pub async fn people_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
-        caller.may(PanelRight::ManagePeople)?;
-        if !enabled && account == caller.account.id {
-            return Err(conflict("You can't disable your own account. Another administrator can."));
-        }
-        let mut tx = self.db.begin().await?;
-        let found = account_fetch(&mut tx, account).await?.ok_or_else(|| AppError::not_found("account"))?;
-        if found.enabled == enabled {
-            return Ok(());
-        }
-        if !enabled {
-            one_stays(&mut tx, &found).await?;
-        }
-        account_set_enabled(&mut tx, account, enabled).await?;
-        let ended = session_delete_all(&mut tx, account, None).await?;
-        tx.commit().await?;
-        self.live.end(ended.iter().map(String::as_str));
-        tracing::info!(name = found.name.as_str(), enabled, by = caller.account.name, "an account was switched");
-        self.people_changed();
-        Ok(())
     }
 
     /// Pages, consoles and event streams that are open follow at once. Nobody changes their own role, and one
@@ -112,10 +90,10 @@ impl Accounts {
 }
 
 /// Refused where the account is the only administrator who can sign in.
-async fn one_stays(tx: &mut Tx, account: &Account) -> Result<(), AppError> {
-    let counts = account.role == Role::Administrator && account.enabled;
-    if counts && account_count_administrators(tx).await? <= 1 {
-        return Err(conflict("This is the only administrator who can sign in. Make another one first."));
+pub(super) async fn one_stays(tx: &mut Tx, account: &Account) -> Result<(), AppError> {
+    let counts = account.role == Role::Administrator && account.standing == Standing::Active;
+    if counts && account.expires_at.is_none() && account_count_administrators(tx).await? <= 1 {
+        return Err(conflict("This is the only administrator who can sign in for good. Make another one first."));
     }
     Ok(())
 }
@@ -150,6 +128,6 @@ fn taken(error: StoreError, name: &AccountName) -> AppError {
     error.into()
 }
 
-fn conflict(message: &str) -> AppError {
+pub(super) fn conflict(message: &str) -> AppError {
     AppError::Conflict { message: message.into() }
 }

@@ -10,6 +10,7 @@ use umbel_app::shown::{AccountShown, RecoveryCodes, SecondFactorShown, SecondFac
 use umbel_guest::{AccountId, AccountName, FieldErrors, PanelRight};
 
 use super::codes::{Secret, Typed, recovery_codes};
+use super::sign_in::lets_in;
 use super::{Accounts, shown};
 use crate::clock::{HOUR, MINUTE};
 use crate::error::internal;
@@ -55,16 +56,17 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<AccountShown, AppError> {
         let now = self.clock.now();
-        let found = account_credentials(&self.db, &half.name).await?.filter(|found| {
-            found.account.enabled && now - half.at < HALF && sha256_hex(found.password_hash.as_bytes()) == half.password
-        });
+        let found = account_credentials(&self.db, &half.name)
+            .await?
+            .filter(|found| now - half.at < HALF && sha256_hex(found.password_hash.as_bytes()) == half.password);
         let mut account = found.ok_or(AppError::NotSignedIn)?.account;
         self.code_used(&account.name, account.id, code, address).await?;
+        lets_in(&account, now)?;
         account_signed_in(&self.db, account.id, now).await?;
         account.last_sign_in_at = Some(now);
         tracing::info!(name = account.name.as_str(), ?address, "signed in with a second factor");
         self.people_changed();
-        Ok(shown(account))
+        Ok(shown(account, now))
     }
 
     pub async fn second_factor(&self, caller: &Caller) -> Result<SecondFactorShown, AppError> {

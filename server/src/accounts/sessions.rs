@@ -76,11 +76,14 @@ impl SessionStore for SessionRows {
         let mut row = self.row(record)?;
         loop {
             let mut tx = self.db.begin().await.map_err(failed)?;
-            // Somebody who was disabled between the check of the password and now stays outside.
+            // Somebody who was suspended between the check of the password and now stays outside.
             if let Some(id) = row.account
-                && !account_fetch(&mut tx, id).await.map_err(failed)?.is_some_and(|account| account.enabled)
+                && !account_fetch(&mut tx, id)
+                    .await
+                    .map_err(failed)?
+                    .is_some_and(|account| account.state(self.clock.now()).lets_in())
             {
-                return Err(Error::Backend("the account was disabled meanwhile".into()));
+                return Err(Error::Backend("the account was suspended meanwhile".into()));
             }
             match session_insert(&mut tx, &row).await {
                 Ok(()) => return tx.commit().await.map_err(failed),

@@ -1,16 +1,17 @@
-//! From a name and a password to an account. Unknown and disabled names take the same work and get
-//! the same answer as a wrong password.
+//! From a name and a password to an account. An unknown name takes the same work and gets the same answer as a
+//! wrong password. How an account stands is told only to whoever has proved to be its own, with the second factor
+//! where there is one.
 
 use std::net::IpAddr;
 
 use umbel_app::AppError;
-use umbel_app::shown::AccountShown;
+use umbel_app::shown::{AccountShown, AccountState};
 use umbel_guest::{AccountName, FieldErrors};
 
 use super::passwords::{HashError, Password};
 use super::second_factor::HalfIn;
 use super::{Accounts, bad_password, shown};
-use crate::store::accounts::{account_credentials, account_signed_in};
+use crate::store::accounts::{Account, account_credentials, account_signed_in};
 
 /// What a right password opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,6 @@ impl Accounts {
             Some(name) => account_credentials(&self.db, name).await?,
             None => None,
         };
-        let found = found.filter(|found| found.account.enabled);
         let hash = found.as_ref().map(|found| found.password_hash.clone());
         let right = match self.passwords.verify(password, hash).await {
             Ok(right) => right,
@@ -50,16 +50,28 @@ impl Accounts {
             return Err(AppError::Invalid(FieldErrors::one("form", "Name or password is wrong.")));
         };
         attempt.succeeded();
-
         let now = self.clock.now();
         if found.account.second_factor {
             return Ok(SignedIn::Half(HalfIn::now(found.account.name, &found.password_hash, now)));
         }
+        lets_in(&found.account, now)?;
         let mut account = found.account;
         account_signed_in(&self.db, account.id, now).await?;
         account.last_sign_in_at = Some(now);
         tracing::info!(name = account.name.as_str(), ?address, "signed in");
         self.people_changed();
-        Ok(SignedIn::All(shown(account)))
+        Ok(SignedIn::All(shown(account, now)))
     }
+}
+
+/// Refused with the reason: whoever asks this has proved to be the account's own.
+pub(super) fn lets_in(account: &Account, now: i64) -> Result<(), AppError> {
+    let why = match account.state(now) {
+        AccountState::Active | AccountState::FirstPassword => return Ok(()),
+        AccountState::Suspended => "This account is suspended. An administrator can reinstate it.",
+        AccountState::Expired => "This account has ended. An administrator can give it more time.",
+        AccountState::Leaving => "This account is being deleted.",
+    };
+    tracing::info!(name = account.name.as_str(), state = account.state(now).word(), "a sign-in was refused");
+    Err(AppError::Invalid(FieldErrors::one("form", why)))
 }

@@ -65,7 +65,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whose the token is, and what it lets in to; `None` if there is no such token or its account is disabled.
+    /// Whose the token is, and what it lets in to; `None` if there is no such token or its account lets nobody in.
     pub async fn token_caller(&self, secret: &str) -> Result<Option<(Caller, Vec<Scope>)>, AppError> {
         if !secret.starts_with(PREFIX) {
             return Ok(None);

@@ -8,10 +8,10 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings,
+    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown,
+    QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -295,10 +295,33 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).account_set_role(caller, account, role)).await
     }
 
-    async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError> {
-        let action = if enabled { AuditAction::AccountEnable } else { AuditAction::AccountDisable };
-        let what = self.account(action, account).await?;
-        self.audit.change(caller, what, Bare(self).account_set_enabled(caller, account, enabled)).await
+    async fn account_suspend(&self, caller: &Caller, account: AccountId, guests: GuestsThen) -> Result<(), AppError> {
+        let words = match guests {
+            GuestsThen::GoOn => "",
+            GuestsThen::ShutDown => "and shut its guests down",
+        };
+        let what = self.account(AuditAction::AccountSuspend, account).await?.detail(words);
+        self.audit.change(caller, what, Bare(self).account_suspend(caller, account, guests)).await
+    }
+
+    async fn account_reinstate(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
+        let what = self.account(AuditAction::AccountReinstate, account).await?;
+        self.audit.change(caller, what, Bare(self).account_reinstate(caller, account)).await
+    }
+
+    async fn account_set_expiry(&self, caller: &Caller, account: AccountId, day: String) -> Result<(), AppError> {
+        let what = self.account(AuditAction::AccountSetExpiry, account).await?.detail(&day);
+        self.audit.change(caller, what, Bare(self).account_set_expiry(caller, account, day)).await
+    }
+
+    async fn account_remove(&self, caller: &Caller, account: AccountId, guests: GuestsLeft) -> Result<(), AppError> {
+        let words = match &guests {
+            GuestsLeft::None => String::new(),
+            GuestsLeft::Delete => "with its guests".to_owned(),
+            GuestsLeft::Give(to) => format!("its guests to {to}"),
+        };
+        let what = self.account(AuditAction::AccountRemove, account).await?.detail(&words);
+        self.audit.change(caller, what, Bare(self).account_remove(caller, account, guests)).await
     }
 
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {

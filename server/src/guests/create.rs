@@ -16,6 +16,7 @@ use crate::kernels::choice::Offer;
 use crate::kernels::{allows, settings};
 use crate::networks;
 use crate::operations::Params;
+use crate::store::accounts::account_fetch;
 use crate::store::guests::{Guest, guest_insert};
 use crate::store::kernels::kernel_list;
 use crate::store::{StoreError, Tx};
@@ -95,6 +96,11 @@ impl Guests {
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
+        // Asked again inside the transaction: its account may have gone, or been suspended, a moment ago.
+        let owner = account_fetch(&mut *tx, caller.account.id).await?;
+        if !owner.is_some_and(|owner| owner.state(self.parts.clock.now()).lets_in()) {
+            return Err(AppError::NotSignedIn);
+        }
         let number = match spec.network {
             Attachment::None => None,
             Attachment::Bridge | Attachment::Switch => {

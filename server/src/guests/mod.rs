@@ -14,6 +14,7 @@ mod form;
 mod list;
 mod metrics;
 mod overview;
+mod owners;
 mod rights;
 mod sharing;
 mod view;

@@ -265,7 +265,7 @@ impl FromRequestParts<Panel> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, panel: &Panel) -> Result<Self, Problem> {
         let Known(caller) = Known::from_request_parts(parts, panel).await?;
-        if caller.account.must_change_password {
+        if caller.account.must_change_password() {
             return Err(AppError::MustChangePassword.into());
         }
         Ok(Self(caller))

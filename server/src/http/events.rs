@@ -163,7 +163,7 @@ impl Tab {
     /// Reads anew what the caller may do, and tells whether that has changed.
     async fn refresh(&mut self) -> bool {
         match self.read_again().await {
-            // Gone or disabled: whoever watches the session ends this.
+            // Gone or suspended: whoever watches the session ends this.
             Ok(None) => false,
             Ok(Some((caller, reach))) => {
                 let changed = caller.rights != self.caller.rights;

@@ -47,7 +47,7 @@ pub fn server_fns() -> Vec<String> {
 /// Every page.
 pub async fn page(State(panel): State<Panel>, session: Session, request: Request) -> Response {
     match caller::caller(&panel, &session, came(&request)).await {
-        Ok(Some(caller)) if caller.account.must_change_password => Redirect::to(paths::NEW_PASSWORD).into_response(),
+        Ok(Some(caller)) if caller.account.must_change_password() => Redirect::to(paths::NEW_PASSWORD).into_response(),
         Ok(Some(caller)) => render(panel, caller, request).await,
         Ok(None) => Redirect::to(&sign_in_first(request.uri())).into_response(),
         Err(error) => Reader::Person.answer(error, &nonce(&request)),
@@ -64,7 +64,7 @@ pub async fn fallback(State(panel): State<Panel>, session: Session, request: Req
     if reader == Reader::Person
         && get
         && let Ok(Some(caller)) = caller::caller(&panel, &session, came(&request)).await
-        && !caller.account.must_change_password
+        && !caller.account.must_change_password()
     {
         let mut response = render(panel, caller, request).await;
         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -90,7 +90,7 @@ pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Re
         Ok(None) => return reader.answer(AppError::NotSignedIn, &nonce(&request)),
         Err(error) => return reader.answer(error, &nonce(&request)),
     };
-    if caller.account.must_change_password {
+    if caller.account.must_change_password() {
         return match reader {
             Reader::Person => Redirect::to(paths::NEW_PASSWORD).into_response(),
             _ => reader.answer(AppError::MustChangePassword, &nonce(&request)),

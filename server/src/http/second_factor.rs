@@ -65,7 +65,7 @@ pub async fn code(
         caller::sign_in_code(&panel, &session, &code.0, came, &headers).await
     };
     match done.await {
-        Ok(account) => after(account.must_change_password, &next),
+        Ok(account) => after(account.must_change_password(), &next),
         // It took too long, or the password has changed meanwhile.
         Err(AppError::NotSignedIn) => Redirect::to(paths::SIGN_IN).into_response(),
         Err(error) => again(error, |errors| sign_in_code_page(&SignInCodeView { next, errors }, &nonce)),
@@ -88,7 +88,7 @@ pub async fn shown(
 ) -> Response {
     let done = async {
         let Some(caller) = caller::caller(&panel, &session, came).await? else { return Ok(None) };
-        if caller.account.must_change_password {
+        if caller.account.must_change_password() {
             return Err(AppError::MustChangePassword);
         }
         panel.accounts.second_factor(&caller).await.map(Some)
@@ -110,7 +110,7 @@ pub async fn change(
 ) -> Response {
     let (form, unread) = read(form);
     let caller = match caller::caller(&panel, &session, came).await {
-        Ok(Some(caller)) if caller.account.must_change_password => {
+        Ok(Some(caller)) if caller.account.must_change_password() => {
             return Redirect::to(paths::NEW_PASSWORD).into_response();
         }
         Ok(Some(caller)) => caller,

@@ -53,7 +53,7 @@ pub async fn sign_in_shown(
 ) -> Response {
     let Query(query) = query.unwrap_or_default();
     match caller::caller(&panel, &session, came).await {
-        Ok(Some(caller)) => after(caller.account.must_change_password, &query.next),
+        Ok(Some(caller)) => after(caller.account.must_change_password(), &query.next),
         Ok(None) => {
             let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
             let announcement = announced(&panel).await;
@@ -79,7 +79,7 @@ pub async fn sign_in(
         caller::sign_in(&panel, &session, &name, password.0, None, came, &headers).await
     };
     match done.await {
-        Ok(account) => after(account.must_change_password, &next),
+        Ok(account) => after(account.must_change_password(), &next),
         Err(AppError::CodeNeeded) => {
             let next = in_query(paths::safe_next(&next));
             Redirect::to(&format!("{}?next={next}", paths::SIGN_IN_CODE)).into_response()
@@ -196,7 +196,7 @@ pub async fn new_password_shown(
 ) -> Response {
     match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => {
-            let (why, announcement) = (why(caller.account.must_change_password), announced(&panel).await);
+            let (why, announcement) = (why(caller.account.must_change_password()), announced(&panel).await);
             let view = NewPasswordView { why, announcement, ..NewPasswordView::default() };
             Html(new_password_page(&view, &nonce)).into_response()
         }
@@ -218,7 +218,7 @@ pub async fn new_password(
         Ok(None) => return to_sign_in(paths::NEW_PASSWORD),
         Err(error) => return Reader::Person.answer(error, &nonce),
     };
-    let must = caller.account.must_change_password;
+    let must = caller.account.must_change_password();
     let done = async {
         unread?;
         caller::password_change(&panel, &caller, form.password_old.0, form.password.0, form.password_again.0).await

@@ -90,6 +90,11 @@ async fn remove(parts: &Parts, network: NetworkId) {
     }
 }
 
+/// An account went, and its network with it: what stands on the host without a row is removed.
+pub async fn removed(parts: &Parts) {
+    all(parts).await;
+}
+
 /// For ever: whenever the agent comes, it is asked what stands and told which ports lead where.
 pub async fn keep(parts: Parts) {
     let mut heard = parts.link.watch();

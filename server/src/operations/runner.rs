@@ -34,6 +34,13 @@ pub struct Requester {
     pub name: String,
 }
 
+impl Requester {
+    /// Nobody asked: it was time.
+    pub fn panel(guest: &Guest) -> Self {
+        Self { account: guest.owner, name: "the panel".into() }
+    }
+}
+
 /// What an operation is about, as its row remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
@@ -163,8 +170,7 @@ impl Operations {
 
     /// The reconciler's own: a deletion's time has come.
     pub async fn purge_due(&self, guest: &Guest) -> Result<(), StoreError> {
-        let panel = Requester { account: guest.owner, name: "the panel".into() };
-        match self.begin(OperationKind::GuestPurge, guest, &panel).await {
+        match self.begin(OperationKind::GuestPurge, guest, &Requester::panel(guest)).await {
             Ok(_) => {}
             Err(error) => tracing::info!(guest = %guest.id, %error, "a purge is put off"),
         }

@@ -1,10 +1,10 @@
 //! Accounts. A password hash leaves here only for a check, in [`Credentials`].
 
-use umbel_app::shown::Role;
+use umbel_app::shown::{AccountState, Role};
 use umbel_guest::{AccountId, AccountName};
 
 use super::StoreError;
-use super::db::On;
+use super::db::{On, Tx};
 use super::query::{Row, sql};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,9 @@ pub struct Account {
     pub id: AccountId,
     pub name: AccountName,
     pub role: Role,
-    pub enabled: bool,
+    pub standing: Standing,
+    /// After it the account lets nobody in.
+    pub expires_at: Option<i64>,
     /// The password is a first one, or one that an administrator made.
     pub must_change_password: bool,
     pub created_at: i64,
@@ -22,6 +24,58 @@ pub struct Account {
     pub guests: u32,
     /// Grows with every change of what it may do.
     pub rights: i64,
+}
+
+/// What administrators have made of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    /// Suspended, and its guests are being shut down.
+    Stopping,
+    Suspended,
+    /// Its last day is over, and its guests were shut down.
+    Ended,
+    /// It goes once its guests are gone.
+    Leaving,
+}
+
+impl Standing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Stopping => "stopping",
+            Self::Suspended => "suspended",
+            Self::Ended => "ended",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+impl std::str::FromStr for Standing {
+    type Err = UnknownStanding;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStanding> {
+        let all = [Self::Active, Self::Stopping, Self::Suspended, Self::Ended, Self::Leaving];
+        all.into_iter().find(|standing| standing.word() == text).ok_or_else(|| UnknownStanding(text.to_owned()))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no account stands like {0:?}")]
+pub struct UnknownStanding(String);
+
+impl Account {
+    /// How it stands at `now`, all told.
+    pub fn state(&self, now: i64) -> AccountState {
+        match (self.standing, self.expires_at) {
+            (Standing::Leaving, _) => AccountState::Leaving,
+            (Standing::Stopping | Standing::Suspended, _) => AccountState::Suspended,
+            (Standing::Ended, _) => AccountState::Expired,
+            (Standing::Active, Some(end)) if end <= now => AccountState::Expired,
+            (Standing::Active, _) if self.must_change_password => AccountState::FirstPassword,
+            (Standing::Active, _) => AccountState::Active,
+        }
+    }
 }
 
 /// What a sign-in is checked against.
@@ -43,7 +97,8 @@ fn account(row: &Row) -> Result<Account, StoreError> {
         id: row.parse("id")?,
         name: row.parse("name")?,
         role: row.parse("role")?,
-        enabled: row.get("enabled")?,
+        standing: row.parse("state")?,
+        expires_at: row.get("expires_at")?,
         must_change_password: row.get("must_change_password")?,
         created_at: row.get("created_at")?,
         last_sign_in_at: row.get("last_sign_in_at")?,
@@ -57,7 +112,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, role, enabled, must_change_password, password_hash, created_at, last_sign_in_at, rights, ",
+            "SELECT id, name, role, state, expires_at, must_change_password, password_hash, created_at, last_sign_in_at, rights, ",
             "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors, ",
             "(SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
             $rest
@@ -67,18 +122,19 @@ macro_rules! select {
 
 /// Fails with [`StoreError::Duplicate`] where the name is taken.
 pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_hash: &str) -> Result<(), StoreError> {
-    let insert = "INSERT INTO accounts (id, name, role, enabled, password_hash, must_change_password, created_at, \
-                  last_sign_in_at, rights) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let insert = "INSERT INTO accounts (id, name, role, state, password_hash, must_change_password, created_at, \
+                  last_sign_in_at, rights, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     sql("account_insert", insert)
         .bind(account.id)
         .bind(account.name.as_str())
         .bind(account.role.word())
-        .bind(account.enabled)
+        .bind(account.standing.word())
         .bind(password_hash)
         .bind(account.must_change_password)
         .bind(account.created_at)
         .bind(account.last_sign_in_at)
         .bind(account.rights)
+        .bind(account.expires_at)
         .run(on)
         .await?;
     Ok(())
@@ -103,17 +159,46 @@ pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreEr
     sql("account_list", select!("ORDER BY name")).all(on).await?.iter().map(account).collect()
 }
 
-/// How many administrators can sign in.
+/// How many administrators can sign in, today and ever after.
 pub async fn account_count_administrators(on: impl Into<On<'_>>) -> Result<u32, StoreError> {
-    let count = "SELECT COUNT(*) AS n FROM accounts WHERE role = $1 AND enabled = $2";
-    let query = sql("account_count_administrators", count).bind(Role::Administrator.word()).bind(true);
+    let count = "SELECT COUNT(*) AS n FROM accounts WHERE role = $1 AND state = $2 AND expires_at IS NULL";
+    let query = sql("account_count_administrators", count).bind(Role::Administrator.word());
+    let query = query.bind(Standing::Active.word());
     query.one(on).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
 /// Whether there was such an account.
-pub async fn account_set_enabled(on: impl Into<On<'_>>, id: AccountId, enabled: bool) -> Result<bool, StoreError> {
-    let update = "UPDATE accounts SET enabled = $1 WHERE id = $2";
-    Ok(sql("account_set_enabled", update).bind(enabled).bind(id).run(on).await? == 1)
+pub async fn account_set_standing(
+    on: impl Into<On<'_>>,
+    id: AccountId,
+    standing: Standing,
+) -> Result<bool, StoreError> {
+    let update = "UPDATE accounts SET state = $1 WHERE id = $2";
+    Ok(sql("account_set_standing", update).bind(standing.word()).bind(id).run(on).await? == 1)
+}
+
+/// Whether there was such an account.
+pub async fn account_set_expiry(
+    on: impl Into<On<'_>>,
+    id: AccountId,
+    expires_at: Option<i64>,
+) -> Result<bool, StoreError> {
+    let update = "UPDATE accounts SET expires_at = $1 WHERE id = $2";
+    Ok(sql("account_set_expiry", update).bind(expires_at).bind(id).run(on).await? == 1)
+}
+
+/// Accounts whose guests have to stop or go: those that are suspended so, whose last day is over, or that leave.
+pub async fn account_list_unsettled(on: impl Into<On<'_>>, now: i64) -> Result<Vec<Account>, StoreError> {
+    let select = select!("WHERE state IN ($1, $2) OR (state = $3 AND expires_at <= $4) ORDER BY name");
+    let query = sql("account_list_unsettled", select).bind(Standing::Stopping.word()).bind(Standing::Leaving.word());
+    query.bind(Standing::Active.word()).bind(now).all(on).await?.iter().map(account).collect()
+}
+
+/// Whether there was such an account. Fails where it still owns guests; sign-ins, tokens, shares, memberships,
+/// limits and its empty networks go with it.
+pub async fn account_delete(tx: &mut Tx, id: AccountId) -> Result<bool, StoreError> {
+    sql("account_delete", "DELETE FROM networks WHERE owner = $1").bind(id).run(&mut *tx).await?;
+    Ok(sql("account_delete", "DELETE FROM accounts WHERE id = $1").bind(id).run(tx).await? == 1)
 }
 
 /// Whether there was such an account.

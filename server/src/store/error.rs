@@ -41,6 +41,12 @@ impl StoreError {
         matches!(self, Self::Duplicate { .. })
     }
 
+    /// Whether what the row belongs to is gone.
+    pub fn is_orphan(&self) -> bool {
+        let Self::Failed { source, .. } = self else { return false };
+        source.as_database_error().is_some_and(|e| e.is_foreign_key_violation())
+    }
+
     /// Whether the database could not be asked at all, so that the same may be tried again later.
     pub fn is_away(&self) -> bool {
         let Self::Failed { source, .. } = self else { return false };

@@ -144,6 +144,13 @@ pub async fn managed_list(on: impl Into<On<'_>>, manager: AccountId) -> Result<V
     rows.iter().map(|row| row.parse("account")).collect()
 }
 
+/// Accounts that manage an account, by any group.
+pub async fn manager_list_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<AccountId>, StoreError> {
+    let select = "SELECT manager FROM managed_accounts WHERE account = $1";
+    let rows = sql("manager_list_of", select).bind(account).all(on).await?;
+    rows.iter().map(|row| row.parse("manager")).collect()
+}
+
 /// Whether one of them manages the other by any group.
 pub async fn manages(on: impl Into<On<'_>>, manager: AccountId, account: AccountId) -> Result<bool, StoreError> {
     let select = "SELECT account FROM managed_accounts WHERE manager = $1 AND account = $2";

@@ -12,7 +12,7 @@ use super::StoreError;
 use super::db::{On, Tx};
 use super::meta::HostId;
 use super::query::{Query, Row, sql};
-use super::quotas::{reservation_follow, reservation_release};
+use super::quotas::{reservation_follow, reservation_follow_ports, reservation_release};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
@@ -263,6 +263,18 @@ pub async fn guest_free_number(tx: &mut Tx, host: HostId, owner: AccountId) -> R
     let taken: Vec<HostNumber> =
         rows.iter().map(|row| host_number(row, row.get("number")?)).collect::<Result<_, _>>()?;
     Ok(HostNumber::all().find(|number| !taken.contains(number)))
+}
+
+/// It is another account's from now on, with that number in its network; what was done to it goes along. What it
+/// holds is asked of the new owner's quota by the caller, its ports apart, which are reserved here.
+pub async fn guest_give(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
+    reservation_release(tx, guest.id).await?;
+    let number = guest.number.map(|number| i64::from(number.get()));
+    let give = "UPDATE guests SET owner = $1, number = $2 WHERE id = $3";
+    sql("guest_give", give).bind(guest.owner).bind(number).bind(guest.id).run(&mut *tx).await?;
+    let follow = "UPDATE operations SET owner = $1 WHERE guest = $2";
+    sql("guest_give", follow).bind(guest.owner).bind(guest.id).run(&mut *tx).await?;
+    reservation_follow_ports(tx, guest.id).await
 }
 
 /// Whether there was such a guest. All that it held is free again.

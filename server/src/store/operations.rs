@@ -178,12 +178,12 @@ pub async fn operation_list_under_way(db: &Db) -> Result<Vec<Operation>, StoreEr
 
 /// The one that is under way for a guest: its row and its last step's state, for the rule of one at a time.
 pub async fn operation_under_way(
-    tx: &mut Tx,
+    on: impl Into<On<'_>>,
     guest: GuestId,
 ) -> Result<Option<(OperationId, OperationKind, Option<StepState>)>, StoreError> {
     let select = "SELECT o.id AS id, o.kind AS kind, (SELECT s.state FROM operation_steps s WHERE s.operation = o.id \
                   ORDER BY s.position DESC LIMIT 1) AS last FROM operations o WHERE o.guest = $1 AND o.over = $2";
-    let row = sql("operation_under_way", select).bind(guest).bind(false).one(tx).await?;
+    let row = sql("operation_under_way", select).bind(guest).bind(false).one(on).await?;
     row.map(|row| {
         let last: Option<String> = row.get("last")?;
         let last = last.and_then(|text| serde_json::from_str(&text).ok());

@@ -97,8 +97,9 @@ pub async fn session_list(on: impl Into<On<'_>>, account: AccountId, now: i64) -
 /// All sessions that let somebody in at `now`: id, and how often what their account may do has changed.
 pub async fn session_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<(String, i64)>, StoreError> {
     let select = "SELECT sessions.id AS id, accounts.rights AS rights FROM sessions JOIN accounts ON accounts.id = sessions.account \
-                  WHERE accounts.enabled = $1 AND sessions.expires_at > $2";
-    let rows = sql("session_list_live", select).bind(true).bind(now).all(on).await?;
+                  WHERE accounts.state = $1 AND sessions.expires_at > $2 \
+                  AND (accounts.expires_at IS NULL OR accounts.expires_at > $2)";
+    let rows = sql("session_list_live", select).bind("active").bind(now).all(on).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("rights")?))).collect()
 }
 

@@ -76,8 +76,9 @@ pub async fn token_list(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec
 /// All that let a program in at `now`: id, and how often what their account may do has changed.
 pub async fn token_list_live(on: impl Into<On<'_>>, now: i64) -> Result<Vec<(String, i64)>, StoreError> {
     let select = "SELECT tokens.id AS id, accounts.rights AS rights FROM tokens JOIN accounts ON accounts.id = tokens.account \
-                  WHERE accounts.enabled = $1 AND tokens.expires_at > $2";
-    let rows = sql("token_list_live", select).bind(true).bind(now).all(on).await?;
+                  WHERE accounts.state = $1 AND tokens.expires_at > $2 \
+                  AND (accounts.expires_at IS NULL OR accounts.expires_at > $2)";
+    let rows = sql("token_list_live", select).bind("active").bind(now).all(on).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("rights")?))).collect()
 }
 

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, Role};
+use umbel_app::shown::{AccountShown, GuestsThen, Role};
 use umbel_guest::AccountId;
 use umbel_server::accounts::passwords::Passwords;
 use umbel_server::accounts::seal::Seal;
@@ -65,7 +65,7 @@ fn fields(error: AppError) -> Vec<String> {
 both! {
     async fn the_first_administrator_can_sign_in(fresh) {
         let panel = panel(&fresh.db).await;
-        assert_eq!((panel.ada.account.role, panel.ada.account.must_change_password), (Role::Administrator, false));
+        assert_eq!((panel.ada.account.role, panel.ada.account.must_change_password()), (Role::Administrator, false));
         let ada = panel.sign_in(" Ada ", RIGHT).await.expect("the right password");
         assert_eq!((ada.id, ada.last_sign_in_at), (panel.ada.account.id, Some(panel.clock.now())));
         let list = panel.accounts.people_list(&panel.ada).await.expect("an administrator");
@@ -75,10 +75,10 @@ both! {
 
     async fn whatever_is_wrong_is_answered_alike_after_the_same_work(fresh) {
         let panel = panel(&fresh.db).await;
-        let (bob, password) = panel.made("bob", "user").await;
-        panel.accounts.people_set_enabled(&panel.ada, bob.account.id, false).await.expect("bob is disabled");
+        let (bob, _) = panel.made("bob", "user").await;
+        panel.accounts.people_suspend(&panel.ada, bob.account.id, GuestsThen::GoOn).await.expect("bob is suspended");
         for (name, password) in [
-            ("ada", "wrong password"), ("nobody", RIGHT), ("bob", password.as_str()), ("no name at all!", RIGHT),
+            ("ada", "wrong password"), ("nobody", RIGHT), ("bob", "wrong password"), ("no name at all!", RIGHT),
             ("", RIGHT), ("ada", ""),
         ] {
             let before = panel.passwords.computed();
@@ -152,7 +152,7 @@ both! {
     async fn a_first_password_opens_the_account_and_must_be_changed(fresh) {
         let panel = panel(&fresh.db).await;
         let (bob, first) = panel.made("bob", "user").await;
-        assert!(panel.sign_in("bob", &first).await.expect("the first password").must_change_password);
+        assert!(panel.sign_in("bob", &first).await.expect("the first password").must_change_password());
         let change = async |old: &str, new: &str, again: &str| {
             panel.accounts.password_change(&bob, old.into(), new.into(), again.into()).await
         };
@@ -162,7 +162,7 @@ both! {
         assert_eq!(fields(change(&first, &first, &first).await.expect_err("the same")), ["password"]);
         change(&first, RIGHT, RIGHT).await.expect("a good form");
         panel.sign_in("bob", &first).await.expect_err("it was changed");
-        assert!(!panel.sign_in("bob", RIGHT).await.expect("the new one").must_change_password);
+        assert!(!panel.sign_in("bob", RIGHT).await.expect("the new one").must_change_password());
     }
 
     async fn a_password_is_not_guessed_at_an_open_browser(fresh) {
@@ -182,7 +182,7 @@ both! {
         let refused = [
             panel.accounts.people_list(&bob).await.map(drop),
             panel.accounts.people_create(&bob, "eve".into(), "administrator".into()).await.map(drop),
-            panel.accounts.people_set_enabled(&bob, ada, false).await,
+            panel.accounts.people_suspend(&bob, ada, GuestsThen::GoOn).await,
             panel.accounts.people_set_role(&bob, ada, "user".into()).await,
             panel.accounts.people_reset_password(&bob, ada).await.map(drop),
         ];
@@ -205,12 +205,12 @@ both! {
     async fn one_administrator_always_stays(fresh) {
         let panel = panel(&fresh.db).await;
         let ada = panel.ada.account.id;
-        let own = panel.accounts.people_set_enabled(&panel.ada, ada, false).await;
+        let own = panel.accounts.people_suspend(&panel.ada, ada, GuestsThen::GoOn).await;
         assert!(matches!(own, Err(AppError::Conflict { .. })), "{own:?}");
         let (eve, _) = panel.made("eve", "administrator").await;
-        panel.accounts.people_set_enabled(&panel.ada, eve.account.id, false).await.expect("ada stays");
+        panel.accounts.people_suspend(&panel.ada, eve.account.id, GuestsThen::GoOn).await.expect("ada stays");
         // Eve's page was still open when she was disabled.
-        let last = panel.accounts.people_set_enabled(&eve, ada, false).await;
+        let last = panel.accounts.people_suspend(&eve, ada, GuestsThen::GoOn).await;
         assert!(matches!(last, Err(AppError::Conflict { .. })), "{last:?}");
         assert!(panel.accounts.caller(ada, "s").await.expect("a read").is_some());
     }
@@ -237,15 +237,16 @@ both! {
         assert_eq!(missing, Err(AppError::not_found("account")));
     }
 
-    async fn a_disabled_account_lets_nobody_in_until_it_is_enabled_again(fresh) {
+    async fn a_suspended_account_lets_nobody_in_until_it_is_reinstated(fresh) {
         let panel = panel(&fresh.db).await;
         let (bob, first) = panel.made("bob", "user").await;
         let id = bob.account.id;
-        panel.accounts.people_set_enabled(&panel.ada, id, false).await.expect("an administrator");
+        panel.accounts.people_suspend(&panel.ada, id, GuestsThen::GoOn).await.expect("an administrator");
         assert_eq!(panel.accounts.caller(id, "s").await.expect("a read"), None);
-        panel.sign_in("bob", &first).await.expect_err("he is disabled");
-        panel.accounts.people_set_enabled(&panel.ada, id, true).await.expect("an administrator");
-        panel.sign_in("bob", &first).await.expect("he is enabled");
+        let why = said(panel.sign_in("bob", &first).await.expect_err("he is suspended"));
+        assert!(why[0].1.contains("This account is suspended"), "whoever knows the password is told: {why:?}");
+        panel.accounts.people_reinstate(&panel.ada, id).await.expect("an administrator");
+        panel.sign_in("bob", &first).await.expect("he is reinstated");
     }
 
     async fn a_reset_replaces_the_password(fresh) {
@@ -254,7 +255,7 @@ both! {
         let reset = panel.accounts.people_reset_password(&panel.ada, bob.account.id).await.expect("an administrator");
         assert_eq!((reset.name.as_str(), reset.account), ("bob", bob.account.id));
         panel.sign_in("bob", &first).await.expect_err("it was replaced");
-        assert!(panel.sign_in("bob", &reset.password).await.expect("the new one").must_change_password);
+        assert!(panel.sign_in("bob", &reset.password).await.expect("the new one").must_change_password());
         let own = panel.accounts.people_reset_password(&panel.ada, panel.ada.account.id).await;
         assert!(matches!(own, Err(AppError::Conflict { .. })), "{own:?}");
     }
@@ -263,7 +264,7 @@ both! {
         let panel = panel(&fresh.db).await;
         let nobody = AccountId(Uuid::now_v7());
         let missing = Err(AppError::not_found("account"));
-        assert_eq!(panel.accounts.people_set_enabled(&panel.ada, nobody, false).await, missing);
+        assert_eq!(panel.accounts.people_suspend(&panel.ada, nobody, GuestsThen::GoOn).await, missing);
         assert_eq!(panel.accounts.people_reset_password(&panel.ada, nobody).await.map(drop), missing);
         assert_eq!(panel.accounts.caller(nobody, "s").await.expect("a read"), None);
     }

@@ -83,10 +83,15 @@ both! {
             let (status, named) = send(&root, Method::POST, "/api/v1/people", body.to_string()).await;
             assert_eq!((status, named), (422, fields.iter().map(ToString::to_string).collect()), "{body}");
         }
+        let anna = format!("/api/v1/people/{}", edge.test.anna.account.id);
+        let past = send(&root, Method::PATCH, &anna, r#"{"expires":"2020-01-01"}"#).await;
+        assert_eq!(past, (422, vec!["expires".to_owned()]));
+        let to = send(&root, Method::DELETE, &format!("{anna}?guests=give&to=nobody"), "").await;
+        assert_eq!(to, (422, vec!["to".to_owned()]));
         let nobody = "/api/v1/people/0190a000-0000-7000-8000-000000000001";
-        assert_eq!(send(&root, Method::PATCH, nobody, r#"{"enabled":false}"#).await.0, 404);
+        assert_eq!(send(&root, Method::PATCH, nobody, r#"{"expires":""}"#).await.0, 404);
         let own = format!("/api/v1/people/{}", edge.root.account.id);
-        assert_eq!(send(&root, Method::PATCH, &own, r#"{"enabled":false}"#).await.0, 409);
+        assert_eq!(send(&root, Method::PATCH, &own, r#"{"expires":""}"#).await.0, 409);
         let (status, named) = send(&root, Method::POST, "/api/v1/session", r#"{"name":"a"}"#).await;
         assert_eq!((status, named), (422, vec!["body".to_owned()]));
         let answer = root.request(Method::GET, "/api/v1/operations?guest=none").send().await.expect("an answer");

@@ -61,16 +61,16 @@ both! {
         assert!(!topics(&anna).contains(&Topic::People));
     }
 
-    async fn a_disabled_account_is_out_within_two_seconds(fresh) {
+    async fn a_suspended_account_is_out_within_two_seconds(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let guest = edge.test.made("web").await;
         let anna = edge.signed_in("anna").await;
         let mut events = anna.socket(paths::EVENTS).await.expect("a socket");
         let mut console = anna.socket(&paths::console_socket(guest)).await.expect("a socket");
         let root = edge.signed_in("root").await;
-        let disable = root.request(Method::PATCH, &format!("/api/v1/people/{}", edge.test.anna.account.id));
+        let disable = root.request(Method::POST, &format!("/api/v1/people/{}/suspend", edge.test.anna.account.id));
         let began = Instant::now();
-        let answer = disable.json(&serde_json::json!({"enabled": false})).send().await.expect("an answer");
+        let answer = disable.json(&serde_json::json!({"guests": "go_on"})).send().await.expect("an answer");
         assert_eq!(answer.status(), 204);
         assert_eq!(timeout(SOON, closed_with(&mut events)).await, Ok(Some(4401)));
         assert_eq!(timeout(SOON, closed_with(&mut console)).await, Ok(Some(1000)));

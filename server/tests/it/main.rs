@@ -30,6 +30,7 @@ mod serve;
 mod sessions;
 mod sharing;
 mod sign_in;
+mod standing;
 mod store;
 mod tokens;
 mod umbelctl;

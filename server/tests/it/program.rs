@@ -88,7 +88,7 @@ both! {
         assert_eq!(session_list(&fresh.db, bob.id, 0).await.expect("a list"), []);
         let password = String::from_utf8(output.stdout).expect("text");
         let shown = accounts.sign_in("bob", password.trim_end().into(), None).await.expect("the first password");
-        assert!(matches!(shown, SignedIn::All(bob) if bob.must_change_password));
+        assert!(matches!(shown, SignedIn::All(bob) if bob.must_change_password()));
         keeping.abort();
     }
 

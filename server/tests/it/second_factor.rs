@@ -13,7 +13,7 @@ use umbel_server::accounts::{Accounts, HalfIn, SignedIn};
 use umbel_server::clock::{Clock, MINUTE, SECOND};
 use umbel_server::events::Events;
 use umbel_server::store::Db;
-use umbel_server::store::accounts::account_set_password;
+use umbel_server::store::accounts::{Standing, account_set_password, account_set_standing};
 use umbel_server::store::second_factors::second_factor_fetch;
 
 use crate::harness::db::both;
@@ -139,6 +139,17 @@ both! {
         let half = panel.half().await;
         account_set_password(&fresh.db, panel.anna.account.id, "another hash", false).await.expect("a write");
         assert_eq!(panel.accounts.sign_in_code(&half, &code, None).await, Err(AppError::NotSignedIn));
+    }
+
+    async fn how_an_account_stands_is_told_after_the_code_not_before(fresh) {
+        let panel = switched_on(&fresh.db).await;
+        account_set_standing(&fresh.db, panel.anna.account.id, Standing::Suspended).await.expect("an update");
+        assert!(wrong(panel.code("aaaaaa").await), "a password alone tells nothing");
+        panel.clock.advance(STEP);
+        let Err(AppError::Invalid(told)) = panel.code(&panel.secret.code_at(START + STEP)).await else {
+            panic!("a suspended account let somebody in")
+        };
+        assert!(told.of("form").any(|why| why.contains("This account is suspended")), "{told:?}");
     }
 
     async fn it_is_on_with_a_first_code_and_off_with_another(fresh) {

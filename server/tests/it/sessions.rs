@@ -7,7 +7,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore};
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::Role;
+use umbel_app::shown::{GuestsThen, Role};
 use umbel_server::accounts::Accounts;
 use umbel_server::accounts::passwords::Passwords;
 use umbel_server::accounts::seal::Seal;
@@ -15,7 +15,7 @@ use umbel_server::accounts::sessions::{ACCOUNT, ADDRESS, SessionRows, USER_AGENT
 use umbel_server::clock::{Clock, DAY, MINUTE, SECOND};
 use umbel_server::events::Events;
 use umbel_server::store::Db;
-use umbel_server::store::accounts::account_set_enabled;
+use umbel_server::store::accounts::{Standing, account_set_standing};
 use umbel_server::store::sessions::{session_delete_all, session_fetch, session_insert};
 
 use crate::harness::db::both;
@@ -149,7 +149,7 @@ both! {
         assert!(panel.lives(&id).await);
 
         let over = panel.accounts.session_over(&other);
-        panel.accounts.people_set_enabled(&panel.ada, other.account.id, false).await.expect("an administrator");
+        panel.accounts.people_suspend(&panel.ada, other.account.id, GuestsThen::GoOn).await.expect("an administrator");
         soon(over).await;
         assert!(!panel.lives(&id).await);
     }
@@ -185,7 +185,7 @@ both! {
 
         let (_, bob) = panel.signed_in(&panel.bob).await;
         let disabled = panel.accounts.session_over(&bob);
-        account_set_enabled(&another, bob.account.id, false).await.expect("an update");
+        account_set_standing(&another, bob.account.id, Standing::Suspended).await.expect("an update");
         soon(disabled).await;
         assert!(timeout(Duration::from_millis(1500), stays).await.is_err(), "ada's goes on");
         keeping.abort();
@@ -206,7 +206,7 @@ both! {
 
     async fn a_sign_in_that_meets_its_disabling_stays_outside(fresh) {
         let panel = panel(&fresh.db, Clock::set_to(START)).await;
-        account_set_enabled(&fresh.db, panel.bob.account.id, false).await.expect("an update");
+        account_set_standing(&fresh.db, panel.bob.account.id, Standing::Suspended).await.expect("an update");
         let mut late = record();
         let bob = serde_json::to_value(panel.bob.account.id).expect("plain data");
         late.data.insert(ACCOUNT.into(), bob);

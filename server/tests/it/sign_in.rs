@@ -4,6 +4,7 @@ use reqwest::header::{LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use umbel_app::shown::GuestFilter;
 use umbel_client::Client;
+use umbel_server::store::accounts::{Standing, account_set_standing};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -104,7 +105,7 @@ both! {
 
     async fn the_first_administrator_comes_by_a_link_that_works_once(fresh) {
         let edge = Edge::start(&fresh.db).await;
-        umbel_server::store::accounts::account_set_enabled(&fresh.db, edge.root.account.id, false).await.expect("a write");
+        account_set_standing(&fresh.db, edge.root.account.id, Standing::Suspended).await.expect("a write");
         let token = edge.panel.accounts.first_run_token().await.expect("a read").expect("nobody administrates");
         let (client, path) = (edge.client(), format!("/first-run?token={token}"));
         let page = get(&client, &path).await.text().await.expect("a page");

@@ -13,7 +13,7 @@ use umbel_server::accounts::passwords::Passwords;
 use umbel_server::accounts::seal::Seal;
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::events::Events;
-use umbel_server::store::accounts::account_set_enabled;
+use umbel_server::store::accounts::{Standing, account_set_standing};
 use umbel_server::store::tokens::token_list;
 
 use crate::harness::db::both;
@@ -78,9 +78,9 @@ both! {
         let made = accounts.token_create(&anna, draft("a")).await.expect("made");
         let lets_in = async || accounts.token_caller(&made.token).await.expect("a database").is_some();
         assert!(lets_in().await);
-        account_set_enabled(&fresh.db, anna.account.id, false).await.expect("a write");
+        account_set_standing(&fresh.db, anna.account.id, Standing::Suspended).await.expect("a write");
         assert!(!lets_in().await, "disabled");
-        account_set_enabled(&fresh.db, anna.account.id, true).await.expect("a write");
+        account_set_standing(&fresh.db, anna.account.id, Standing::Active).await.expect("a write");
         clock.advance(7 * DAY);
         assert!(!lets_in().await, "expired");
         assert!(accounts.token_create(&anna, draft("a")).await.is_err(), "the name is taken until it is removed");

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use umbel_app::shown::{AuditAction, AuditVia};
 use umbel_server::http::serve::Certificate;
+use umbel_server::store::accounts::account_fetch;
 use umbel_server::store::audit::audit_list_after;
 
 use crate::harness::db::both;
@@ -84,6 +85,26 @@ both! {
         assert_eq!(shell.code(&["guests", "dance"]).await, 2, "no such word");
         shell.says(&["sign-out"]).await;
         assert_eq!(shell.code(&["guests", "list"]).await, 3);
+    }
+
+    async fn an_account_is_suspended_reinstated_given_an_end_and_deleted_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        edge.test.made("web").await;
+        let shell = Shell::at(&edge);
+        let words = ["--panel", &shell.panel, "sign-in", "root", "--scopes", "read,manage"];
+        assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        shell.says(&["people", "suspend", "berta"]).await;
+        assert!(shell.says(&["people", "list"]).await.contains("suspended"));
+        shell.says(&["people", "reinstate", "berta"]).await;
+        shell.says(&["people", "expire", "berta", "2999-12-31"]).await;
+        assert!(shell.says(&["people", "list"]).await.contains("2999-12-31"));
+        shell.says(&["people", "expire", "berta"]).await;
+        assert_eq!(shell.code(&["people", "delete", "anna", "--confirm", "anna"]).await, 5, "she has a guest");
+        assert_eq!(shell.code(&["people", "delete", "anna", "--confirm", "ann", "--with-guests"]).await, 5, "another name");
+        shell.says(&["people", "delete", "anna", "--confirm", "anna", "--with-guests"]).await;
+        edge.test.eventually("she is gone with it", async |panel| {
+            account_fetch(&panel.guests.parts.db, panel.anna.account.id).await.expect("a read").is_none()
+        }).await;
     }
 
     async fn a_group_is_made_filled_and_removed_from_a_shell(fresh) {

@@ -10,8 +10,10 @@ pub struct Account {
     pub id: AccountId,
     pub name: String,
     pub role: String,
-    pub enabled: bool,
-    pub must_change_password: bool,
+    /// `active`, `first_password`, `suspended`, `expired` or `leaving`.
+    pub state: String,
+    /// After it the account lets nobody in.
+    pub expires_at: Option<i64>,
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub second_factor: bool,

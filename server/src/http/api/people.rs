@@ -1,10 +1,10 @@
 use axum::extract::State;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{AccountShown, FirstPassword};
+use umbel_app::shown::{AccountShown, FirstPassword, GuestsLeft, GuestsThen};
 use umbel_guest::{AccountId, AccountName, Role};
 
-use super::{Json, Path};
+use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Done, List, Made};
@@ -24,8 +24,33 @@ pub struct NewAccount {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum AccountChange {
-    Enabled(bool),
     Role(String),
+    /// The last day (UTC), as `2027-07-31`; empty, it has none. After it guests are shut down.
+    Expires(String),
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suspension {
+    pub guests: GuestsThen,
+}
+
+/// What becomes of the guests: nothing said, there may be none.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    #[param(inline)]
+    guests: Option<RemovalWord>,
+    /// With `give`: the name of the account that they are given to.
+    to: Option<String>,
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovalWord {
+    Delete,
+    Give,
 }
 
 /// All accounts.
@@ -46,7 +71,7 @@ pub async fn create(
     Ok(Made(panel.account_create(&caller, new.name, new.role).await?))
 }
 
-/// Enables or disables an account, or changes its role.
+/// Changes an account's role, or the day on which it ends.
 #[utoipa::path(patch, path = "/people/{account}")]
 pub async fn change(
     State(panel): State<Panel>,
@@ -55,9 +80,57 @@ pub async fn change(
     Json(change): Json<AccountChange>,
 ) -> Result<Done, Problem> {
     match change {
-        AccountChange::Enabled(enabled) => panel.account_set_enabled(&caller, account, enabled).await?,
         AccountChange::Role(role) => panel.account_set_role(&caller, account, role).await?,
+        AccountChange::Expires(day) => panel.account_set_expiry(&caller, account, day).await?,
     }
+    Ok(Done)
+}
+
+/// Suspends an account.
+///
+/// Its sign-ins end, its tokens let nobody in. With `shut_down`, a guest that can't be shut down now is once what is
+/// under way for it is over. May be repeated.
+#[utoipa::path(post, path = "/people/{account}/suspend")]
+pub async fn suspend(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+    Json(Suspension { guests }): Json<Suspension>,
+) -> Result<Done, Problem> {
+    panel.account_suspend(&caller, account, guests).await?;
+    Ok(Done)
+}
+
+/// Reinstates a suspended account.
+///
+/// One whose last day is over is given a later one instead.
+#[utoipa::path(post, path = "/people/{account}/reinstate")]
+pub async fn reinstate(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+) -> Result<Done, Problem> {
+    panel.account_reinstate(&caller, account).await?;
+    Ok(Done)
+}
+
+/// Deletes an account.
+///
+/// Refused while it has guests, unless they are given to another account or deleted too. Then it is `leaving` until
+/// they are gone.
+#[utoipa::path(delete, path = "/people/{account}")]
+pub async fn remove(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+    Query(Removal { guests, to }): Query<Removal>,
+) -> Result<Done, Problem> {
+    let guests = match guests {
+        None => GuestsLeft::None,
+        Some(RemovalWord::Delete) => GuestsLeft::Delete,
+        Some(RemovalWord::Give) => GuestsLeft::Give(to.unwrap_or_default()),
+    };
+    panel.account_remove(&caller, account, guests).await?;
     Ok(Done)
 }
 

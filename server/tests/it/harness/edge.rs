@@ -79,6 +79,7 @@ impl Edge {
         let panel = Panel::new(test.guests.clone(), accounts.clone(), origins(port));
         let mut tasks = JoinSet::new();
         tasks.spawn(accounts.keep());
+        tasks.spawn(test.guests.clone().settle(accounts.clone()));
         let address =
             if tls.is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") };
         let entrance = Entrance { listener, tls, proxies: Proxies::default() };

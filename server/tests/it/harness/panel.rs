@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, OperationShown, Role};
+use umbel_app::shown::{AccountShown, AccountState, OperationShown, Role};
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
@@ -13,7 +13,7 @@ use umbel_server::host::Simulated;
 use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
 use umbel_server::quotas::books;
-use umbel_server::store::accounts::{Account, account_insert};
+use umbel_server::store::accounts::{Account, Standing, account_insert};
 use umbel_server::store::quotas::quota_set_own;
 use umbel_server::store::{Db, guests, kernels, networks, operations};
 use umbel_wire::Layout;
@@ -32,7 +32,8 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         id: AccountId(Uuid::now_v7()),
         name: name.parse().expect("a name"),
         role,
-        enabled: true,
+        standing: Standing::Active,
+        expires_at: None,
         must_change_password: false,
         created_at: 1,
         last_sign_in_at: None,
@@ -45,8 +46,8 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         id: account.id,
         name: name.into(),
         role,
-        enabled: true,
-        must_change_password: false,
+        state: AccountState::Active,
+        expires_at: None,
         created_at: 1,
         last_sign_in_at: None,
         second_factor: false,

@@ -45,8 +45,8 @@ both! {
     }
 
     async fn an_account_that_is_gone_takes_its_sessions(fresh) {
-        let account = "INSERT INTO accounts (id, name, role, enabled, password_hash, must_change_password, created_at) \
-                       VALUES ('a', 'anna', 'user', $1, '', $1, 0)";
+        let account = "INSERT INTO accounts (id, name, role, password_hash, must_change_password, created_at) \
+                       VALUES ('a', 'anna', 'user', '', $1, 0)";
         sql("account", account).bind(true).run(&fresh.db).await.expect("a row");
         let session = "INSERT INTO sessions (id, account, data, address, user_agent, created_at, last_seen_at, expires_at) \
                        VALUES ('s', $1, '', '', '', 0, 0, 0)";

@@ -2,31 +2,41 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::AccountId;
 
+use super::show::state;
 use crate::api::accounts::{
-    AccountCreate, AccountResetPassword, AccountResetSecondFactor, AccountSetEnabled, AccountSetRole, account_list,
+    AccountCreate, AccountReinstate, AccountResetPassword, AccountResetSecondFactor, AccountSetRole, AccountSuspend,
+    account_list,
 };
 use crate::live::Live;
-use crate::parts::badge::Mark;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
-use crate::shown::{AccountShown, FirstPassword, Role};
+use crate::paths;
+use crate::shown::{AccountShown, AccountState, FirstPassword, Role};
+
+/// The buttons that say whether an account lets anybody in.
+#[derive(Clone, Copy)]
+struct Standing {
+    suspend: ServerAction<AccountSuspend>,
+    reinstate: ServerAction<AccountReinstate>,
+}
 
 #[component]
-pub fn PeoplePage() -> impl IntoView {
+pub fn PeopleListPage() -> impl IntoView {
     let changed = Live::expect().people();
     let create = ServerAction::<AccountCreate>::new();
-    let enable = ServerAction::<AccountSetEnabled>::new();
+    let standing = Standing { suspend: ServerAction::new(), reinstate: ServerAction::new() };
     let reset = ServerAction::<AccountResetPassword>::new();
     let release = ServerAction::<AccountResetSecondFactor>::new();
     let promote = ServerAction::<AccountSetRole>::new();
     let accounts = Resource::new(
         move || {
+            let stands = (standing.suspend.version().get(), standing.reinstate.version().get());
             let passwords = (create.version().get(), reset.version().get(), release.version().get());
-            (changed.get(), passwords, enable.version().get(), promote.version().get())
+            (changed.get(), stands, passwords, promote.version().get())
         },
         |_| account_list(),
     );
@@ -36,7 +46,8 @@ pub fn PeoplePage() -> impl IntoView {
     view! {
         <Title text="People" />
         <PageHead title="People" />
-        <Failure error=failure(enable) />
+        <Failure error=failure(standing.suspend) />
+        <Failure error=failure(standing.reinstate) />
         <Failure error=failure(reset) />
         <Failure error=failure(release) />
         <Failure error=failure(promote) />
@@ -47,7 +58,7 @@ pub fn PeoplePage() -> impl IntoView {
                 let own = me.0.await.ok().map(|me| me.id);
                 match accounts.await {
                     Ok(accounts) => view! {
-                        <AccountTable accounts=accounts own=own enable=enable reset=reset release=release promote=promote />
+                        <AccountTable accounts=accounts own=own standing=standing reset=reset release=release promote=promote />
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -106,7 +117,7 @@ fn meaning(role: Role) -> &'static str {
 fn AccountTable(
     accounts: Vec<AccountShown>,
     own: Option<AccountId>,
-    enable: ServerAction<AccountSetEnabled>,
+    standing: Standing,
     reset: ServerAction<AccountResetPassword>,
     release: ServerAction<AccountResetSecondFactor>,
     promote: ServerAction<AccountSetRole>,
@@ -124,7 +135,7 @@ fn AccountTable(
                     .into_iter()
                     .map(|account| {
                         let is_own = Some(account.id) == own;
-                        view! { <AccountRow account=account is_own=is_own enable=enable reset=reset release=release promote=promote /> }
+                        view! { <AccountRow account=account is_own=is_own standing=standing reset=reset release=release promote=promote /> }
                     })
                     .collect_view()}
             </tbody>
@@ -137,24 +148,13 @@ fn AccountTable(
 fn AccountRow(
     account: AccountShown,
     is_own: bool,
-    enable: ServerAction<AccountSetEnabled>,
+    standing: Standing,
     reset: ServerAction<AccountResetPassword>,
     release: ServerAction<AccountResetSecondFactor>,
     promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
-    let (shape, class, word) = match (account.enabled, account.must_change_password) {
-        (false, _) => ("◌", "badge stopped", "Disabled"),
-        (true, true) => ("◐", "badge attention", "First password"),
-        (true, false) => ("●", "badge running", "Enabled"),
-    };
-    let (id, same_id) = (account.id.to_string(), account.id.to_string());
-    let (of_name, of_same_name) = (format!(" {}", account.name), format!(" of {}", account.name));
-    let (verb, effect) = if account.enabled {
-        ("Disable", "Ends its sign-ins and open consoles; its guests go on.")
-    } else {
-        ("Enable", "It may sign in again.")
-    };
-    let effect = if is_own { "You can't disable your own account. Another administrator can." } else { effect };
+    let (same_id, of_same_name) = (account.id.to_string(), format!(" of {}", account.name));
+    let stays = account.state != AccountState::Leaving;
     let renewal = if is_own {
         "Change your own password on your account page."
     } else {
@@ -162,10 +162,10 @@ fn AccountRow(
     };
     view! {
         <tr>
-            <td data-label="Name">{account.name.clone()}</td>
+            <td data-label="Name"><a href=paths::person(account.id)>{account.name.clone()}</a></td>
             <td data-label="Role"><RoleForm account=account.clone() is_own=is_own promote=promote /></td>
             <td data-label="State">
-                <Mark shape=shape class=class words=word />
+                {state(&account)}
             </td>
             <td data-label="Guests" class="number">{account.guests.to_string()}</td>
             <td data-label="Last sign-in">
@@ -175,20 +175,16 @@ fn AccountRow(
                 }}
             </td>
             <td class="row-actions">
-                <ActionForm action=enable attr:class="inline">
-                    <input type="hidden" name="account" value=id />
-                    <input type="hidden" name="enabled" value=(!account.enabled).to_string() />
-                    <button class="button" type="submit" title=effect disabled=is_own>
-                        {verb} <span class="visually-hidden">{of_name}</span>
-                    </button>
-                </ActionForm>
-                <ActionForm action=reset attr:class="inline">
-                    <input type="hidden" name="account" value=same_id />
-                    <button class="button" type="submit" title=renewal disabled=is_own>
-                        "Reset password" <span class="visually-hidden">{of_same_name}</span>
-                    </button>
-                </ActionForm>
-                {account.second_factor.then(|| view! { <Release account=account.clone() is_own=is_own release=release /> })}
+                <StandingForm account=account.clone() is_own=is_own standing=standing />
+                {stays.then(|| view! {
+                    <ActionForm action=reset attr:class="inline">
+                        <input type="hidden" name="account" value=same_id />
+                        <button class="button" type="submit" title=renewal disabled=is_own>
+                            "Reset password" <span class="visually-hidden">{of_same_name}</span>
+                        </button>
+                    </ActionForm>
+                })}
+                {(stays && account.second_factor).then(|| view! { <Release account=account.clone() is_own=is_own release=release /> })}
             </td>
         </tr>
     }
@@ -212,6 +208,37 @@ fn Release(account: AccountShown, is_own: bool, release: ServerAction<AccountRes
         </ActionForm>
     }
     .into_any()
+}
+
+#[component]
+fn StandingForm(account: AccountShown, is_own: bool, standing: Standing) -> impl IntoView {
+    let (id, of_name) = (account.id.to_string(), format!(" {}", account.name));
+    let words = |verb: &'static str| view! { {verb} <span class="visually-hidden">{of_name}</span> };
+    match account.state {
+        AccountState::Suspended => view! {
+            <ActionForm action=standing.reinstate attr:class="inline">
+                <input type="hidden" name="account" value=id />
+                <button class="button" type="submit" title="It may sign in again.">{words("Reinstate")}</button>
+            </ActionForm>
+        }
+        .into_any(),
+        AccountState::Leaving => ().into_any(),
+        AccountState::Active | AccountState::FirstPassword | AccountState::Expired => {
+            let effect = if is_own {
+                "You can't suspend your own account. Another administrator can."
+            } else {
+                "Ends its sign-ins and open consoles; its guests go on, and everything of it stays."
+            };
+            view! {
+                <ActionForm action=standing.suspend attr:class="inline">
+                    <input type="hidden" name="account" value=id />
+                    <input type="hidden" name="guests" value="go_on" />
+                    <button class="button" type="submit" title=effect disabled=is_own>{words("Suspend")}</button>
+                </ActionForm>
+            }
+            .into_any()
+        }
+    }
 }
 
 /// One's own stands there as it is: another administrator changes it.
