@@ -10,18 +10,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span,
-    StrayName, SysRqKey, UploadId, allowed,
+    AccountId, Action, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, PanelRight, QuotaRequestId,
+    Right, Span, StrayName, SysRqKey, UploadId, allowed,
 };
 
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown,
+    GuestForm, GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft, KernelSettings,
+    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 
 /// Who asks.
@@ -137,6 +137,10 @@ pub trait Backend: Send + Sync {
     async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError>;
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError>;
     /// All of them for administrators, for others those that they are in.
+    /// Those that one may take back: all of them for administrators, for others those into groups of theirs.
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError>;
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError>;
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError>;
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError>;
     async fn group_fetch(&self, caller: &Caller, group: GroupId) -> Result<GroupRoll, AppError>;
     /// For administrators, as what follows.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use umbel_guest::{Attachment, Clock, GuestRight, KernelMode, RestartPolicy};
+use umbel_guest::{Attachment, Clock, GuestRight, InvitationId, KernelMode, RestartPolicy};
 
 /// The panel from a terminal.
 #[derive(Debug, Parser)]
@@ -316,6 +316,27 @@ pub(crate) enum PeopleCommand {
         name: String,
         #[arg(long, default_value = "user")]
         role: String,
+    },
+    /// Prints a link by which people make accounts of their own, this once: one user for a week unless it is said.
+    Invite {
+        /// Into which group.
+        #[arg(long)]
+        group: Option<String>,
+        #[arg(long)]
+        role: Option<String>,
+        /// How many may come by it.
+        #[arg(long)]
+        uses: Option<u32>,
+        #[arg(long)]
+        days: Option<u32>,
+        /// Whom it is for.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    Invitations,
+    /// Nobody comes by it any more; who has come stays.
+    Uninvite {
+        invitation: InvitationId,
     },
     Disable {
         name: String,

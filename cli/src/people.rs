@@ -1,8 +1,9 @@
 //! Accounts, for administrators.
 
-use umbel_client::{Account, Client};
+use umbel_client::{Account, Client, Invitation, InvitationDraft};
 
 use crate::error::Failure;
+use crate::groups;
 use crate::options::PeopleCommand;
 use crate::output::{Column, Output, moment};
 
@@ -14,6 +15,18 @@ const COLUMNS: [Column<Account>; 5] = [
     ("LAST SIGN-IN", |account| account.last_sign_in_at.map_or_else(|| "never".into(), moment)),
 ];
 
+const INVITATIONS: [Column<Invitation>; 6] = [
+    ("ID", |invitation| invitation.id.to_string()),
+    ("FOR", |invitation| invitation.note.clone()),
+    ("AS", |invitation| match &invitation.group {
+        Some(group) => format!("{}, {} of {}", invitation.role, group.role, group.name),
+        None => invitation.role.clone(),
+    }),
+    ("CAME", |invitation| format!("{} of {}", invitation.used, invitation.uses)),
+    ("UNTIL", |invitation| moment(invitation.expires_at)),
+    ("STATE", |invitation| if invitation.over { "over".into() } else { "open".into() }),
+];
+
 pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output) -> Result<(), Failure> {
     match command {
         PeopleCommand::List => output.many(&panel.account_list().await?, &COLUMNS),
@@ -21,6 +34,17 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
             println!("{}", panel.account_create(&name, &role).await?.password);
             Ok(())
         }
+        PeopleCommand::Invite { group, role, uses, days, note } => {
+            let group = match group {
+                Some(name) => Some(groups::find(panel, &name).await?.id),
+                None => None,
+            };
+            let draft = InvitationDraft { role, group, uses, days, note };
+            println!("{}", panel.invitation_create(&draft).await?.link);
+            Ok(())
+        }
+        PeopleCommand::Invitations => output.many(&panel.invitation_list().await?, &INVITATIONS),
+        PeopleCommand::Uninvite { invitation } => Ok(panel.invitation_remove(invitation).await?),
         PeopleCommand::Disable { name } => Ok(panel.account_set_enabled(find(panel, &name).await?.id, false).await?),
         PeopleCommand::Enable { name } => Ok(panel.account_set_enabled(find(panel, &name).await?.id, true).await?),
         PeopleCommand::ResetSecondFactor { name } => {

@@ -4,20 +4,22 @@
 use std::ops::Deref;
 
 use async_trait::async_trait;
-use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft, KernelSettings, KernelsShown,
+    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown, OverviewShown,
+    QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown,
 };
+use umbel_app::{AppError, paths};
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId, Span,
+    StrayName, SysRqKey, UploadId,
 };
 
+use crate::accounts::invitations::Invited;
 use crate::panel::Panel;
 
 /// Nothing that is done through it leaves a row: for the audit alone.
@@ -205,6 +207,20 @@ impl Backend for Bare<'_> {
 
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         self.announcements.clear(caller).await
+    }
+
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        self.accounts.invitation_list(caller).await
+    }
+
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError> {
+        let Invited { id, token, uses, expires_at } = self.accounts.invitation_create(caller, draft).await?;
+        let link = format!("{}{}?token={token}", self.origins.shown(), paths::INVITATION);
+        Ok(NewInvitation { id, link, uses, expires_at })
+    }
+
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError> {
+        self.accounts.invitation_remove(caller, invitation).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

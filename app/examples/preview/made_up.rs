@@ -3,14 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown, LogLine,
-    MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
-    Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown, InvitationShown,
+    InvitedInto, InvitedLimit, LogLine, MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown,
+    QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown,
 };
-use umbel_guest::quota::Kind;
+use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
-    AccountId, Attachment, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, KernelMode, Memory, OperationId,
-    QuotaRequestId, Seen, Wanted,
+    AccountId, Attachment, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, InvitationId, KernelMode, Memory,
+    OperationId, QuotaRequestId, Seen, Wanted,
 };
 use uuid::Uuid;
 
@@ -96,6 +96,33 @@ fn group(number: u128, name: &str, kind: GroupKind, people: &[(&str, GroupRole)]
     GroupRoll { group: GroupShown { id, name, kind, created_at: now() - 100 * HOUR, members, role: None }, people }
 }
 
+fn invitation(
+    number: u128,
+    note: &str,
+    group: Option<(u128, &str)>,
+    uses: u32,
+    used: u32,
+    days: i64,
+) -> InvitationShown {
+    InvitationShown {
+        id: InvitationId(Uuid::from_u128(number)),
+        note: note.into(),
+        role: Role::User,
+        group: group.map(|(number, name)| InvitedInto {
+            id: GroupId(Uuid::from_u128(number)),
+            name: name.parse().expect("a name"),
+            role: GroupRole::Member,
+        }),
+        limits: vec![InvitedLimit { kind: Kind::Guests, limit: Said::AtMost(3) }],
+        uses,
+        used,
+        by: "ada".into(),
+        created_at: now() - 30 * HOUR,
+        expires_at: now() + days * 24 * HOUR,
+        over: used >= uses,
+    }
+}
+
 pub(crate) fn panel() -> Fake {
     use StepState::{Done, Failed, Running, Undone, Waiting};
 
@@ -164,6 +191,10 @@ pub(crate) fn panel() -> Fake {
         series: Some(hardware::series()),
         strays: hardware::strays(),
         shares: Vec::new(),
+        invitations: vec![
+            invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
+            invitation(2, "Dora of the print shop", None, 1, 1, 3),
+        ],
         groups: vec![
             group(
                 9,

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod invitations;
 pub mod kernels;
 #[cfg(feature = "ssr")]
 mod limits;

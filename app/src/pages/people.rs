@@ -13,6 +13,7 @@ use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
+use crate::paths;
 use crate::shown::{AccountShown, FirstPassword, Role};
 
 #[component]
@@ -35,7 +36,7 @@ pub fn PeoplePage() -> impl IntoView {
     let me = Me::expect();
     view! {
         <Title text="People" />
-        <PageHead title="People" />
+        <PageHead title="People"><a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
         <Failure error=failure(enable) />
         <Failure error=failure(reset) />
         <Failure error=failure(release) />

@@ -6,6 +6,7 @@ mod audit;
 mod group;
 mod guest;
 mod host;
+mod invitation;
 mod kernel;
 mod live;
 mod metrics;
@@ -23,6 +24,7 @@ pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, Au
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
+pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};

@@ -5,17 +5,17 @@ use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown,
     AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, FirstPassword, ForwardDraft,
     ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
-    HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    HostShown, ImageShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
+    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown,
+    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
+    ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
     QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
 };
 use uuid::Uuid;
@@ -35,6 +35,7 @@ pub(crate) struct Fake {
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
     pub(crate) groups: Vec<GroupRoll>,
+    pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
     pub(crate) agent_away_since: Option<i64>,
@@ -326,6 +327,18 @@ impl Backend for Fake {
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
         Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
+    }
+
+    async fn invitation_list(&self, _: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        Ok(self.invitations.clone())
+    }
+
+    async fn invitation_create(&self, _: &Caller, _: InvitationDraft) -> Result<NewInvitation, AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn invitation_remove(&self, _: &Caller, _: InvitationId) -> Result<(), AppError> {
+        Err(AppError::not_found("invitation"))
     }
 
     async fn group_list(&self, _: &Caller) -> Result<Vec<GroupShown>, AppError> {

@@ -104,6 +104,27 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
+    let group = GroupShown {
+        id: GroupId(Uuid::from_u128(9)),
+        name: "Networks".parse().expect("a name"),
+        kind: GroupKind::Class,
+        created_at: 0,
+        members: 1,
+        role: Some(GroupRole::Manager),
+    };
+    let backend = Fake { groups: vec![GroupRoll { group, people: Vec::new() }], ..Fake::default() };
+    let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), paths::INVITATIONS).await;
+    for part in ["Nobody is invited.", "no group", "name=\"role\"", "limits[guests]"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let (_, html) = page(backend, Some(caller(Role::Teacher)), paths::INVITATIONS).await;
+    assert!(html.contains("Networks") && !html.contains("no group") && !html.contains("name=\"role\""), "{html}");
+    let (_, html) = page(Fake::default(), Some(caller(Role::User)), paths::INVITATIONS).await;
+    assert!(html.contains("Only administrators may manage people.") && !html.contains("invitation_create"), "{html}");
+}
+
+#[tokio::test]
 async fn a_group_is_changed_by_administrators_and_seen_by_its_teacher() {
     let group = GroupShown {
         id: GroupId(Uuid::from_u128(9)),

@@ -14,8 +14,9 @@ use umbel_guest::{
 };
 
 pub use accounts::{
-    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, NewToken,
-    Quota, QuotaRequest, Quotas, SecondFactorStart, Share, Token, Usage,
+    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll,
+    Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Quota, QuotaRequest, Quotas, SecondFactorStart,
+    Share, Token, Usage,
 };
 pub(crate) use accounts::{QuotaAsked, RecoveryCodes};
 

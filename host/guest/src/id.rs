@@ -68,6 +68,10 @@ uuid_id!(
     GroupId, "the id of a group"
 );
 uuid_id!(
+    /// A link by which people make accounts of their own.
+    InvitationId, "the id of an invitation"
+);
+uuid_id!(
     /// One person's network on one host.
     NetworkId, "the id of a network"
 );

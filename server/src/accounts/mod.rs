@@ -8,6 +8,7 @@
 pub mod codes;
 mod first_run;
 mod groups;
+pub mod invitations;
 pub mod live;
 mod own;
 pub mod passwords;

@@ -143,7 +143,7 @@ fn first_password() -> Password {
     Password::first(rand::rng().random())
 }
 
-fn taken(error: StoreError, name: &AccountName) -> AppError {
+pub(super) fn taken(error: StoreError, name: &AccountName) -> AppError {
     if error.is_duplicate() {
         return AppError::Invalid(FieldErrors::one("name", format!("There is an account {name} already.")));
     }

@@ -8,15 +8,15 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown,
+    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft,
+    KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
+    OperationShown, OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown,
+    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId, Span,
+    StrayName, SysRqKey, UploadId,
 };
 
 use super::What;
@@ -319,6 +319,23 @@ impl Backend for Panel {
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         let what = What::new(AuditAction::AnnouncementClear, AuditKind::Panel);
         self.audit.change(caller, what, Bare(self).announcement_clear(caller)).await
+    }
+
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        Bare(self).invitation_list(caller).await
+    }
+
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError> {
+        let role = if draft.role.is_empty() { Role::User.word() } else { &draft.role };
+        let detail = format!("{role}, {} times, {} days", draft.uses, draft.days);
+        let what = What::new(AuditAction::InvitationCreate, AuditKind::Invitation).named(&draft.note).detail(&detail);
+        let id = |made: &NewInvitation| Some(made.id.to_string());
+        self.audit.create(caller, what, Bare(self).invitation_create(caller, draft), id).await
+    }
+
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError> {
+        let what = What::new(AuditAction::InvitationRemove, AuditKind::Invitation).of(invitation);
+        self.audit.change(caller, what, Bare(self).invitation_remove(caller, invitation)).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

@@ -38,6 +38,7 @@ pub const TABLES: &[&str] = &[
     "second_factors",
     "recovery_codes",
     "usage_days",
+    "invitations",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, and what

@@ -29,6 +29,7 @@ pub mod groups;
 pub mod guest_pages;
 pub mod guests;
 pub mod idempotency;
+pub mod invitations;
 pub mod kernels;
 pub mod meta;
 pub mod migrate;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
-use umbel_guest::{AccountId, GroupId, GuestId, NetworkId, OperationId};
+use umbel_guest::{AccountId, GroupId, GuestId, InvitationId, NetworkId, OperationId};
 
 use super::db::{Db, On, Tx};
 use super::error::StoreError;
@@ -46,6 +46,7 @@ into_value! {
     AccountId => |v| Self::Text(Some(v.to_string())),
     GroupId => |v| Self::Text(Some(v.to_string())),
     GuestId => |v| Self::Text(Some(v.to_string())),
+    InvitationId => |v| Self::Text(Some(v.to_string())),
     OperationId => |v| Self::Text(Some(v.to_string())),
     NetworkId => |v| Self::Text(Some(v.to_string())),
     Option<AccountId> => |v| Self::Text(v.map(|id| id.to_string())),

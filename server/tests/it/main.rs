@@ -14,6 +14,7 @@ mod harness;
 mod host;
 mod http;
 mod idempotency;
+mod invitations;
 mod kernels;
 mod live;
 mod living;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -98,6 +99,15 @@ both! {
         assert!(members.contains("berta  manager") && members.contains("anna"), "{members}");
         shell.says(&["groups", "drop", "Networks", "anna"]).await;
         assert!(!shell.says(&["groups", "members", "Networks"]).await.contains("anna"));
+        let link = shell.says(&["people", "invite", "--group", "Networks", "--uses", "2", "--note", "second half"]).await;
+        let token = link.trim().split_once("/invitation?token=").expect("a link").1;
+        edge.client().invitation_accept(token, "dora", PASSWORD).await.expect("invited");
+        assert!(shell.says(&["groups", "members", "Networks"]).await.contains("dora"));
+        let listed = shell.says(&["people", "invitations"]).await;
+        assert!(listed.contains("second half") && listed.contains("1 of 2"), "{listed}");
+        let id = listed.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an invitation");
+        shell.says(&["people", "uninvite", id]).await;
+        assert_eq!(edge.client().invitation_accept(token, "emil", PASSWORD).await.expect_err("over").status(), Some(StatusCode::FORBIDDEN));
         shell.says(&["groups", "rename", "Networks", "Nets"]).await;
         assert_eq!(shell.code(&["groups", "remove", "Networks"]).await, 4, "it is called otherwise now");
         shell.says(&["groups", "remove", "Nets"]).await;

@@ -112,6 +112,18 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 403, 403, 403, 409, 409]),
+        // Such a link is no invitation.
+        (GET, "/invitation", Nothing, [404, 404, 404, 404, 404, 404, 404]),
+        (POST, "/invitation", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/invitations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/invitations", Json("{}"), [401, 403, 403, 403, 403, 403, 201]),
+        (
+            POST,
+            "/api/v1/invitations/accept",
+            Json(r#"{"token":"x","name":"dora","password":"","password_again":""}"#),
+            [403, 403, 403, 403, 403, 403, 403],
+        ),
+        (DELETE, "/api/v1/invitations/{invitation}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
         (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 403, 403, 204]),
@@ -214,6 +226,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/announcement", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/groups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/people/invitations", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/groups/{group}", Nothing, [303, 404, 404, 404, 404, 404, 200]),
         (GET, "/quotas", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/account", Nothing, [303, 200, 200, 200, 200, 200, 200]),
@@ -234,6 +247,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
         (POST, "/_sf/announcement_set", Form("text=Down+at+noon&level=info"), administrators),
         (POST, "/_sf/announcement_clear", Form(""), administrators),
+        (POST, "/_sf/invitation_list", Form(""), every_one),
+        (POST, "/_sf/invitation_create", Form("group=&uses=1&days=7&note="), administrators),
+        (POST, "/_sf/invitation_remove", Form("invitation={invitation}"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/group_list", Form(""), every_one),
         (POST, "/_sf/group_fetch", Form("group={group}"), [401, 404, 404, 404, 404, 404, 200]),
         (POST, "/_sf/group_create", Form("name=Blue&kind=class"), administrators),
@@ -324,6 +340,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{role}", "user")
         .replace("{kind}", "guests")
         .replace("{group}", &GROUP.to_string())
+        .replace("{invitation}", &Uuid::nil().to_string())
         .replace("{request}", &Uuid::nil().to_string())
         .replace("{verb}", "grant")
 }

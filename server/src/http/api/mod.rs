@@ -5,6 +5,7 @@ pub mod audit;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod invitations;
 pub mod kernels;
 pub mod networks;
 pub mod operations;
