@@ -16,6 +16,7 @@ const PAGES = [
   "/audit?who=nobody&outcome=refused",
   "/people",
   "/announcement",
+  "/people/import",
   "/people/invitations",
   "/groups",
   "/quotas",

@@ -24,6 +24,7 @@ use crate::pages::guests::settings::GuestSettingsPage;
 use crate::pages::guests::sharing::GuestSharingPage;
 use crate::pages::guests::show::GuestPage;
 use crate::pages::host::HostPage;
+use crate::pages::import::ImportPage;
 use crate::pages::invitations::InvitationsPage;
 use crate::pages::kernels::list::KernelListPage;
 use crate::pages::networks::list::NetworkListPage;
@@ -80,6 +81,7 @@ parts! {
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
     PeoplePart: PeoplePage,
+    ImportPart: ImportPage,
     InvitationsPart: InvitationsPage,
     GroupsPart: GroupListPage,
     GroupPart: GroupPage,
@@ -150,6 +152,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/people/import") view={Lazy::<ImportPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people/invitations") view={Lazy::<InvitationsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />

@@ -18,10 +18,10 @@ use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft, KernelSettings,
-    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown,
+    GuestForm, GuestPage, GuestShown, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
+    KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 
 /// Who asks.
@@ -125,6 +125,8 @@ pub trait Backend: Send + Sync {
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
     /// What is open follows at once. Not one's own, and one administrator stays.
+    /// All accounts of the lines, or none.
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError>;
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError>;
     /// Disabling ends the account's sessions and open consoles.
     async fn account_set_enabled(&self, caller: &Caller, account: AccountId, enabled: bool) -> Result<(), AppError>;

@@ -18,6 +18,7 @@ pub const OPERATIONS: &str = "/operations";
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";
 pub const PEOPLE: &str = "/people";
+pub const IMPORT: &str = "/people/import";
 /// `?group=…` is the one that is chosen in the form.
 pub const INVITATIONS: &str = "/people/invitations";
 pub const GROUPS: &str = "/groups";

@@ -317,6 +317,14 @@ pub(crate) enum PeopleCommand {
         #[arg(long, default_value = "user")]
         role: String,
     },
+    /// Makes an account of each line of a file (CSV: name, role, group), all or none; prints first passwords, this once.
+    Import {
+        /// `-` is standard input.
+        file: PathBuf,
+        /// Make nothing.
+        #[arg(long)]
+        check: bool,
+    },
     /// Prints a link by which people make accounts of their own, this once: one user for a week unless it is said.
     Invite {
         /// Into which group.

@@ -1,7 +1,8 @@
 //! Accounts, for administrators.
 
-use umbel_client::{Account, Client, Invitation, InvitationDraft};
+use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft};
 
+use crate::apply::text_of;
 use crate::error::Failure;
 use crate::groups;
 use crate::options::PeopleCommand;
@@ -13,6 +14,13 @@ const COLUMNS: [Column<Account>; 5] = [
     ("STATE", |account| if account.enabled { "enabled".into() } else { "disabled".into() }),
     ("GUESTS", |account| account.guests.to_string()),
     ("LAST SIGN-IN", |account| account.last_sign_in_at.map_or_else(|| "never".into(), moment)),
+];
+
+const IMPORTED: [Column<Imported>; 4] = [
+    ("NAME", |account| account.name.clone()),
+    ("ROLE", |account| account.role.clone()),
+    ("GROUP", |account| account.group.clone().unwrap_or_else(|| "-".into())),
+    ("FIRST PASSWORD", |account| account.password.clone().unwrap_or_else(|| "-".into())),
 ];
 
 const INVITATIONS: [Column<Invitation>; 6] = [
@@ -33,6 +41,10 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
         PeopleCommand::Create { name, role } => {
             println!("{}", panel.account_create(&name, &role).await?.password);
             Ok(())
+        }
+        PeopleCommand::Import { file, check } => {
+            let lines = text_of(&file)?;
+            output.many(&panel.account_import(&lines, check).await?, &IMPORTED)
         }
         PeopleCommand::Invite { group, role, uses, days, note } => {
             let group = match group {

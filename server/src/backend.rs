@@ -8,10 +8,10 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft, KernelSettings, KernelsShown,
-    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown, OverviewShown,
-    QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
-    TokenShown, UsageAsked, UsageShown,
+    GuestPage, GuestShown, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelDraft,
+    KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
+    OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft,
+    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
@@ -183,6 +183,10 @@ impl Backend for Bare<'_> {
 
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {
         self.accounts.people_create(caller, name, role).await
+    }
+
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError> {
+        self.accounts.people_import(caller, draft).await
     }
 
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {

@@ -3,11 +3,12 @@ use umbel_guest::AccountId;
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{AccountShown, FirstPassword, SessionShown};
+use crate::shown::{AccountShown, FirstPassword, ImportShown, SessionShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
+    shown::ImportDraft,
 };
 
 #[server(prefix = "/_sf", endpoint = "account_me", output = Answer)]
@@ -25,6 +26,13 @@ pub async fn account_list() -> Result<Vec<AccountShown>, AppError> {
 pub async fn account_create(name: String, role: String) -> Result<FirstPassword, AppError> {
     let caller = told(caller())?;
     told(backend()?.account_create(&caller, name, role).await)
+}
+
+/// A box that isn't ticked sends nothing.
+#[server(prefix = "/_sf", endpoint = "account_import", output = Answer)]
+pub async fn account_import(lines: String, #[server(default)] only_check: bool) -> Result<ImportShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_import(&caller, ImportDraft { lines, only_check }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "account_set_role", output = Answer)]

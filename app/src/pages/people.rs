@@ -36,7 +36,7 @@ pub fn PeoplePage() -> impl IntoView {
     let me = Me::expect();
     view! {
         <Title text="People" />
-        <PageHead title="People"><a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
+        <PageHead title="People"><a class="button" href=paths::IMPORT>"Many accounts"</a> <a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
         <Failure error=failure(enable) />
         <Failure error=failure(reset) />
         <Failure error=failure(release) />

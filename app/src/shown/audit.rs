@@ -78,6 +78,7 @@ words! {
         UploadRemove = "upload_remove" "Remove upload",
         OperationCancel = "operation_cancel" "Cancel operation",
         AccountCreate = "account_create" "Create account",
+        AccountImport = "account_import" "Create many accounts",
         AccountEnable = "account_enable" "Enable account",
         AccountDisable = "account_disable" "Disable account",
         AccountSetRole = "account_set_role" "Change role of account",

@@ -18,7 +18,10 @@ mod stray;
 mod token;
 mod usage;
 
-pub use account::{AccountShown, FirstPassword, RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown};
+pub use account::{
+    AccountShown, FirstPassword, ImportDraft, ImportShown, ImportedShown, RecoveryCodes, SecondFactorShown,
+    SecondFactorStart, SessionShown,
+};
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};

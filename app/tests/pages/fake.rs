@@ -5,10 +5,11 @@ use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown,
     AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, FirstPassword, ForwardDraft,
     ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
-    HostShown, ImageShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
-    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    HostShown, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft,
+    KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
+    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WallShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -323,6 +324,10 @@ impl Backend for Fake {
 
     async fn operation_cancel(&self, _: &Caller, _: OperationId) -> Result<(), AppError> {
         Err(AppError::not_found("operation"))
+    }
+
+    async fn account_import(&self, _: &Caller, _: ImportDraft) -> Result<ImportShown, AppError> {
+        Err(AppError::not_found("account"))
     }
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {

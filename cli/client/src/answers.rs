@@ -14,11 +14,11 @@ use umbel_guest::{
 };
 
 pub use accounts::{
-    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll,
+    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, Imported,
     Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Quota, QuotaRequest, Quotas, SecondFactorStart,
     Share, Token, Usage,
 };
-pub(crate) use accounts::{QuotaAsked, RecoveryCodes};
+pub(crate) use accounts::{ImportedAll, QuotaAsked, RecoveryCodes};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {

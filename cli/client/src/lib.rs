@@ -46,9 +46,9 @@ mod usage;
 pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
     Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image,
-    Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside,
-    Metrics, Network, NetworkGuest, NewInvitation, NewToken, Operation, OperationState, Quota, QuotaRequest, Quotas,
-    Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall,
+    Imported, Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings, Kernels, LogLine,
+    MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, Operation, OperationState, Quota,
+    QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -17,10 +17,10 @@ use umbel_guest::{
 use uuid::Uuid;
 
 use super::groups::{follow, is_full};
-use super::{Accounts, chosen, shown};
+use super::{Accounts, chosen, fresh, shown};
 use crate::clock::DAY;
 use crate::hex::sha256_hex;
-use crate::store::accounts::{Account, account_fetch, account_insert};
+use crate::store::accounts::{account_fetch, account_insert};
 use crate::store::db::On;
 use crate::store::groups::{group_fetch, member_fetch, member_put};
 use crate::store::invitations::{
@@ -163,18 +163,7 @@ impl Accounts {
         let hash = self.passwords.hash(password).await?;
 
         let now = self.clock.now();
-        let account = Account {
-            id: AccountId(Uuid::now_v7()),
-            name,
-            role: invitation.role,
-            enabled: true,
-            must_change_password: false,
-            created_at: now,
-            last_sign_in_at: None,
-            second_factor: false,
-            guests: 0,
-            rights: 0,
-        };
+        let account = fresh(name, invitation.role, now);
         let mut tx = self.db.begin().await?;
         if !invitation_use(&mut tx, invitation.id, now).await? || !holds(&mut tx, &invitation).await? {
             return Err(closed());

@@ -8,6 +8,7 @@
 pub mod codes;
 mod first_run;
 mod groups;
+mod import;
 pub mod invitations;
 pub mod live;
 mod own;
@@ -22,8 +23,9 @@ mod tokens;
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, Topic};
-use umbel_guest::{AccountId, FieldErrors};
+use umbel_app::shown::{AccountShown, Role, Topic};
+use umbel_guest::{AccountId, AccountName, FieldErrors};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::internal;
@@ -103,6 +105,22 @@ impl Accounts {
 
     fn people_changed(&self) {
         self.events.publish(Topic::People);
+    }
+}
+
+/// One that lets its owner in from now on.
+fn fresh(name: AccountName, role: Role, now: i64) -> Account {
+    Account {
+        id: AccountId(Uuid::now_v7()),
+        name,
+        role,
+        enabled: true,
+        must_change_password: false,
+        created_at: now,
+        last_sign_in_at: None,
+        second_factor: false,
+        guests: 0,
+        rights: 0,
     }
 }
 

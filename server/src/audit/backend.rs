@@ -8,10 +8,11 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, InvitationDraft, InvitationShown, KernelDraft,
-    KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
-    OperationShown, OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown,
-    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish,
+    QuotasShown, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -288,6 +289,14 @@ impl Backend for Panel {
         let what = What::new(AuditAction::AccountCreate, AuditKind::Account).named(&name).detail(&role);
         let id = |first: &FirstPassword| Some(first.account.to_string());
         self.audit.create(caller, what, Bare(self).account_create(caller, name, role), id).await
+    }
+
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError> {
+        if draft.only_check {
+            return Bare(self).account_import(caller, draft).await;
+        }
+        let what = What::new(AuditAction::AccountImport, AuditKind::Account).detail(&draft.lines);
+        self.audit.change(caller, what, Bare(self).account_import(caller, draft)).await
     }
 
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {

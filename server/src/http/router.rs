@@ -171,6 +171,7 @@ pub fn own() -> Vec<Route> {
         api!(audit::export),
         api!(people::list),
         api!(people::create).of(Scope::Manage).once_secret(),
+        api!(people::import).of(Scope::Manage).once_secret(),
         api!(people::change).of(Scope::Manage),
         api!(people::reset_password).of(Scope::Manage).once_secret(),
         api!(invitations::list),

@@ -1,4 +1,4 @@
-//! Invitations: who makes which, and who comes by them.
+//! How people come in many at once: by invitations, and out of lines that somebody pastes.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use tokio::task::JoinSet;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend as _, Caller};
-use umbel_app::shown::{GroupDraft, InvitationDraft, InvitedLimit, MemberDraft, NewInvitation, Role};
+use umbel_app::shown::{GroupDraft, ImportDraft, InvitationDraft, InvitedLimit, MemberDraft, NewInvitation, Role};
 use umbel_guest::GroupId;
 use umbel_guest::quota::{Kind, Said};
 use umbel_server::accounts::invitations::Coming;
@@ -164,5 +164,32 @@ both! {
         assert_eq!(fields(error), ["role", "group_role", "note", "uses", "days", "limits"]);
         let many = edge.panel.invitation_create(&edge.root, draft(r#"{"role":"administrator","uses":2}"#)).await;
         assert_eq!(fields(many.expect_err("one at a time")), ["uses"]);
+    }
+
+    async fn a_class_is_pasted_all_of_it_or_nobody(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let group = class(&edge, "anna").await;
+        let import = async |lines: &str, only_check| {
+            edge.panel.account_import(&edge.root, ImportDraft { lines: lines.into(), only_check }).await
+        };
+        let wrong = import("dora,,Networks\nanna\nemil,,Nowhere", false).await.expect_err("two lines are wrong");
+        let AppError::Invalid(errors) = wrong else { panic!("{wrong:?}") };
+        let said: Vec<&str> = errors.of("lines").collect();
+        assert_eq!(said, ["Line 2: There is an account anna already.", "Line 3: There is no group Nowhere."]);
+        let lines = "name;role;group\ndora;;Networks\nemil;teacher;";
+        let checked = import(lines, true).await.expect("right");
+        assert!(checked.accounts.iter().all(|account| account.password.is_none()), "{checked:?}");
+        let dora = "dora".parse().expect("a name");
+        assert_eq!(account_fetch_by_name(&fresh.db, &dora).await.expect("a read"), None, "nothing was made");
+
+        let made = import(lines, false).await.expect("right").accounts;
+        let first = made[0].password.clone().expect("a first password");
+        let client = edge.client();
+        assert!(client.sign_in("dora", &first).await.expect("the right one").must_change_password);
+        let members = member_list(&fresh.db, group).await.expect("a list");
+        assert!(members.iter().any(|member| member.account_name == "dora"), "{members:?}");
+        assert_eq!((made[1].name.as_str(), made[1].role), ("emil", Role::Teacher));
+        let bertas = edge.panel.account_import(&edge.berta, ImportDraft::default()).await.map(drop);
+        assert!(is_over(bertas), "not hers to do");
     }
 }

@@ -108,6 +108,13 @@ both! {
         let id = listed.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an invitation");
         shell.says(&["people", "uninvite", id]).await;
         assert_eq!(edge.client().invitation_accept(token, "emil", PASSWORD).await.expect_err("over").status(), Some(StatusCode::FORBIDDEN));
+        let lines = shell.home.path().join("people.csv");
+        std::fs::write(&lines, "emil,user,Networks\n").expect("written");
+        let lines = lines.to_str().expect("ASCII");
+        assert!(shell.says(&["people", "import", lines, "--check"]).await.contains("emil"));
+        let first = shell.says(&["people", "import", lines]).await;
+        let first = first.lines().nth(1).and_then(|line| line.split_whitespace().last()).expect("a password");
+        edge.client().sign_in("emil", first).await.expect("the first password");
         shell.says(&["groups", "rename", "Networks", "Nets"]).await;
         assert_eq!(shell.code(&["groups", "remove", "Networks"]).await, 4, "it is called otherwise now");
         shell.says(&["groups", "remove", "Nets"]).await;

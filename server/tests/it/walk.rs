@@ -126,6 +126,7 @@ pub(crate) fn table() -> Vec<Row> {
         (DELETE, "/api/v1/invitations/{invitation}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
+        (POST, "/api/v1/people/import", Json(r#"{"lines":"emil\nfred,teacher"}"#), [401, 403, 403, 403, 403, 403, 200]),
         (PATCH, "/api/v1/people/{account}", Json(r#"{"enabled":true}"#), [401, 403, 403, 403, 403, 403, 204]),
         (POST, "/api/v1/people/{account}/password", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         // It has none.
@@ -226,6 +227,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/announcement", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/groups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/people/import", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/people/invitations", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/groups/{group}", Nothing, [303, 404, 404, 404, 404, 404, 200]),
         (GET, "/quotas", Nothing, [303, 403, 403, 403, 403, 403, 200]),
@@ -247,6 +249,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
         (POST, "/_sf/announcement_set", Form("text=Down+at+noon&level=info"), administrators),
         (POST, "/_sf/announcement_clear", Form(""), administrators),
+        (POST, "/_sf/account_import", Form("lines=gerd"), administrators),
         (POST, "/_sf/invitation_list", Form(""), every_one),
         (POST, "/_sf/invitation_create", Form("group=&uses=1&days=7&note="), administrators),
         (POST, "/_sf/invitation_remove", Form("invitation={invitation}"), [401, 404, 404, 404, 404, 404, 404]),

@@ -185,6 +185,27 @@ impl std::fmt::Debug for NewToken {
     }
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ImportedAll {
+    pub(crate) accounts: Vec<Imported>,
+}
+
+/// One of many accounts that were made or checked at once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    pub name: String,
+    pub role: String,
+    pub group: Option<String>,
+    /// Shown once; none where it was only checked.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Imported").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A link by which people make accounts, without what makes it a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
