@@ -17,6 +17,7 @@ const PAGES = [
   "/people",
   "/announcement",
   "/groups",
+  "/webhooks",
   "/quotas",
   "/usage",
   "/kernels",

@@ -33,6 +33,7 @@ use crate::pages::overview::OverviewPage;
 use crate::pages::people::PeoplePage;
 use crate::pages::quotas::QuotasPage;
 use crate::pages::usage::UsagePage;
+use crate::pages::webhooks::WebhooksPage;
 use crate::parts::announcement::Announced;
 use crate::parts::frame::Frame;
 use crate::parts::me::Me;
@@ -78,6 +79,7 @@ parts! {
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
+    WebhooksPart: WebhooksPage,
     PeoplePart: PeoplePage,
     GroupsPart: GroupListPage,
     GroupPart: GroupPage,
@@ -147,6 +149,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/webhooks") view={Lazy::<WebhooksPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />

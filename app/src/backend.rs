@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span,
-    StrayName, SysRqKey, UploadId, allowed,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId,
+    Right, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
 };
 
 use crate::error::AppError;
@@ -19,9 +19,9 @@ use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -148,6 +148,16 @@ pub trait Backend: Send + Sync {
     async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError>;
     /// For who has lost it; ends the account's sessions.
     async fn account_reset_second_factor(&self, caller: &Caller, account: AccountId) -> Result<(), AppError>;
+
+    /// Where events are sent; for administrators, as what follows.
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError>;
+    /// What signs its events is told this once.
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError>;
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError>;
+    /// Sends it an event that nobody else gets.
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError>;
+    /// Sends the same once more, whatever became of it.
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError>;
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;

@@ -17,6 +17,7 @@ pub const OPERATIONS: &str = "/operations";
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";
+pub const WEBHOOKS: &str = "/webhooks";
 pub const PEOPLE: &str = "/people";
 pub const GROUPS: &str = "/groups";
 pub const QUOTAS: &str = "/quotas";

@@ -10,12 +10,13 @@ use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
     GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    MetricsShown, NetworkShown, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span,
+    StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use crate::panel::Panel;
@@ -205,6 +206,26 @@ impl Backend for Bare<'_> {
 
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         self.announcements.clear(caller).await
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        self.webhooks.list(caller).await
+    }
+
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        self.webhooks.create(caller, draft).await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        self.webhooks.remove(caller, webhook).await
+    }
+
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        self.webhooks.test(caller, webhook).await
+    }
+
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError> {
+        self.webhooks.redeliver(caller, delivery).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

@@ -3,14 +3,15 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown, LogLine,
-    MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
-    Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AnnouncementLevel, AnnouncementShown, AuditShown, DeliveryShown, DeliveryState, GroupRoll,
+    GroupShown, GuestShown, LogLine, MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown,
+    QuotaRequestState, Role, SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown, WebhookEvent,
+    WebhookShown,
 };
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    AccountId, Attachment, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, KernelMode, Memory, OperationId,
-    QuotaRequestId, Seen, Wanted,
+    AccountId, Attachment, DeliveryId, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, KernelMode, Memory,
+    OperationId, QuotaRequestId, Seen, Wanted, WebhookId,
 };
 use uuid::Uuid;
 
@@ -204,6 +205,30 @@ pub(crate) fn panel() -> Fake {
         walls: hardware::walls(),
         agent_away_since: None,
         quota: Some((40, 512)),
+        webhooks: vec![WebhookShown {
+            id: WebhookId(Uuid::from_u128(70)),
+            url: "https://alerts.example/hooks/umbel".into(),
+            events: vec![WebhookEvent::GuestCrashed, WebhookEvent::HostDiskShort, WebhookEvent::SignInsFailing],
+            created_at: now() - 30 * 24 * HOUR,
+            gone_at: None,
+        }],
+        deliveries: [
+            ("guest_crashed", DeliveryState::Waiting, 3, "answered 503 Service Unavailable"),
+            ("host_disk_short", DeliveryState::Delivered, 1, "204 No Content"),
+            ("test", DeliveryState::GivenUp, 9, "10.0.0.7 is in no public network"),
+        ]
+        .map(|(event, state, tries, answer)| DeliveryShown {
+            id: DeliveryId(Uuid::from_u128(80 + u128::from(tries))),
+            webhook: WebhookId(Uuid::from_u128(70)),
+            url: "https://alerts.example/hooks/umbel".into(),
+            event: event.into(),
+            state,
+            tries,
+            next_try_at: now() + 5 * MINUTE,
+            answer: answer.into(),
+            created_at: now() - HOUR,
+        })
+        .to_vec(),
         announcement: Some(AnnouncementShown {
             text: "The machine is restarted on Friday at 18:00. Guests are shut down before and start again after."
                 .into(),

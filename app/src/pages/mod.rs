@@ -17,3 +17,4 @@ pub mod people;
 pub mod quotas;
 pub mod tokens;
 pub mod usage;
+pub mod webhooks;

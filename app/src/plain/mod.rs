@@ -10,6 +10,7 @@ mod first_run;
 mod message;
 mod new_password;
 mod new_token;
+mod new_webhook;
 mod second_factor;
 mod sign_in;
 
@@ -20,5 +21,6 @@ pub use first_run::{FirstRunView, first_run_page};
 pub use message::{MessageView, message_page};
 pub use new_password::{NewPasswordView, Why, new_password_page};
 pub use new_token::new_token_page;
+pub use new_webhook::new_webhook_page;
 pub use second_factor::{SecondFactorStage, SecondFactorView, SignInCodeView, second_factor_page, sign_in_code_page};
 pub use sign_in::{SignInView, sign_in_page};

@@ -94,6 +94,10 @@ words! {
         QuotaRefuse = "quota_refuse" "Refuse more",
         AnnouncementSet = "announcement_set" "Announce something",
         AnnouncementClear = "announcement_clear" "Take an announcement back",
+        WebhookCreate = "webhook_create" "Make webhook",
+        WebhookRemove = "webhook_remove" "Remove webhook",
+        WebhookTest = "webhook_test" "Try webhook",
+        WebhookRedeliver = "webhook_redeliver" "Send webhook again",
         PanelBackup = "panel_backup" "Back the panel up",
         PanelRestore = "panel_restore" "Restore the panel",
         AuditTrim = "audit_trim" "Remove old rows of the audit",
@@ -115,6 +119,7 @@ words! {
         Session = "session" "sign-in",
         Token = "token" "token",
         Upload = "upload" "upload",
+        Webhook = "webhook" "webhook",
     }
 }
 

@@ -16,6 +16,7 @@ mod share;
 mod stray;
 mod token;
 mod usage;
+mod webhook;
 
 pub use account::{AccountShown, FirstPassword, RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown};
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
@@ -37,3 +38,4 @@ pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
 pub use umbel_guest::Role;
 pub use usage::{AccountUsed, DayUsed, Days, UsageAsked, UsageShown};
+pub use webhook::{DeliveryShown, DeliveryState, NewWebhook, WebhookDraft, WebhookEvent, WebhookShown, WebhooksShown};

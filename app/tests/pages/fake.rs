@@ -3,20 +3,22 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown,
-    AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, FirstPassword, ForwardDraft,
-    ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown,
-    HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed, DeliveryShown,
+    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
+    GuestPage, GuestShown, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown,
+    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, NewWebhook, OperationShown, OverviewShown,
+    QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown,
+    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft,
+    WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
-    QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId,
+    GuestDraft, GuestId, ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId,
+    PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
+    WebhookId,
 };
 use uuid::Uuid;
 
@@ -42,6 +44,8 @@ pub(crate) struct Fake {
     pub(crate) quota: Option<(u64, u64)>,
     pub(crate) requests: Vec<QuotaRequestShown>,
     pub(crate) announcement: Option<AnnouncementShown>,
+    pub(crate) webhooks: Vec<WebhookShown>,
+    pub(crate) deliveries: Vec<DeliveryShown>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -393,6 +397,27 @@ impl Backend for Fake {
     }
 
     async fn announcement_clear(&self, _: &Caller) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        caller.may(PanelRight::ManageWebhooks)?;
+        Ok(WebhooksShown { webhooks: self.webhooks.clone(), deliveries: self.deliveries.clone() })
+    }
+
+    async fn webhook_create(&self, _: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        Ok(NewWebhook { id: WebhookId(Uuid::from_u128(15)), url: draft.url, secret: "umbel_wh_1".into() })
+    }
+
+    async fn webhook_remove(&self, _: &Caller, _: WebhookId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_test(&self, _: &Caller, _: WebhookId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_redeliver(&self, _: &Caller, _: DeliveryId) -> Result<(), AppError> {
         Ok(())
     }
 

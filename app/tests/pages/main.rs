@@ -14,10 +14,12 @@ use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown, Role,
-    ShareShown,
+    ShareShown, WebhookEvent, WebhookShown,
 };
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
-use umbel_guest::{Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted};
+use umbel_guest::{
+    Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted, WebhookId,
+};
 use uuid::Uuid;
 
 use fake::{Fake, caller, guest};
@@ -333,4 +335,29 @@ async fn what_is_announced_is_text_above_every_page() {
     }
     let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::ANNOUNCEMENT).await;
     assert_eq!((status, html.contains("/_sf/announcement_set")), (StatusCode::FORBIDDEN, false));
+}
+
+#[tokio::test]
+async fn administrators_see_where_events_are_sent() {
+    let webhook = WebhookShown {
+        id: WebhookId(Uuid::from_u128(15)),
+        url: "https://alerts.example/<hook>".into(),
+        events: vec![WebhookEvent::GuestCrashed],
+        created_at: 0,
+        gone_at: Some(1),
+    };
+    let backend = Fake { webhooks: vec![webhook], ..Fake::default() };
+    let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), paths::WEBHOOKS).await;
+    for part in [
+        "alerts.example/&lt;hook&gt;",
+        "A guest crashed",
+        "/_sf/webhook_test",
+        "/_sf/webhook_create",
+        "Nothing was sent",
+        "It answered 410",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    let (status, html) = page(backend, Some(caller(Role::User)), paths::WEBHOOKS).await;
+    assert_eq!((status, html.contains("alerts.example")), (StatusCode::FORBIDDEN, false));
 }

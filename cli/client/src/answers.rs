@@ -2,6 +2,7 @@
 //! words that are not decided upon here stay words. Times are µs since the epoch, UTC.
 
 mod accounts;
+mod webhooks;
 
 use std::net::Ipv4Addr;
 
@@ -18,6 +19,7 @@ pub use accounts::{
     Quota, QuotaRequest, Quotas, SecondFactorStart, Share, Token, Usage,
 };
 pub(crate) use accounts::{QuotaAsked, RecoveryCodes};
+pub use webhooks::{Delivery, NewWebhook, Webhook, Webhooks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {

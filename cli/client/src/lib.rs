@@ -41,13 +41,14 @@ mod shares;
 mod tls;
 mod tokens;
 mod usage;
+mod webhooks;
 
 pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
-    Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image,
-    Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewToken,
-    Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic,
-    UploadedFile, Usage, Wall,
+    Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts,
+    Image, Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest,
+    NewToken, NewWebhook, Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray,
+    Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -80,6 +80,14 @@ uuid_id!(
     QuotaRequestId, "the id of a request"
 );
 uuid_id!(
+    /// An address that events are sent to.
+    WebhookId, "the id of a webhook"
+);
+uuid_id!(
+    /// An event on its way to a webhook.
+    DeliveryId, "the id of a delivery"
+);
+uuid_id!(
     /// One durable operation.
     OperationId, "the id of an operation"
 );

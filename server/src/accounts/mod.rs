@@ -59,6 +59,11 @@ impl Accounts {
         Self { db, events, clock, passwords, seal, tries: RateLimit::default(), live: Live::default() }
     }
 
+    /// What keeps other secrets of this panel, too.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
     /// Who a session that is known to exist belongs to; `None` if the account is gone or disabled.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
         let found = account_fetch(&self.db, account).await?.filter(|account| account.enabled);

@@ -9,14 +9,14 @@ use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
     GuestFilter, GuestForm, GuestPage, GuestShown, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaOf,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange,
+    QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span,
+    StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use super::What;
@@ -29,6 +29,8 @@ use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
 use crate::store::quota_requests::quota_request_fetch;
 use crate::store::tokens::token_list as token_list_of;
+use crate::store::webhooks::webhook_fetch;
+use crate::webhooks::address::origin_of;
 
 /// What is kept of the hash that a session or a token is known by: enough to tell it from others.
 const SESSION: usize = 12;
@@ -102,6 +104,14 @@ fn word(value: &impl serde::Serialize) -> String {
 
 fn made(created: &Created) -> Option<String> {
     Some(created.guest.to_string())
+}
+
+impl Panel {
+    async fn webhook(&self, action: AuditAction, id: WebhookId) -> Result<What, AppError> {
+        let found = webhook_fetch(&self.store, id).await?;
+        let name = found.map(|webhook| origin_of(&webhook.url)).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Webhook).of(id).named(&name))
+    }
 }
 
 #[async_trait]
@@ -319,6 +329,32 @@ impl Backend for Panel {
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         let what = What::new(AuditAction::AnnouncementClear, AuditKind::Panel);
         self.audit.change(caller, what, Bare(self).announcement_clear(caller)).await
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        Bare(self).webhook_list(caller).await
+    }
+
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        let detail = format!("{}: {}", origin_of(&draft.url), draft.events.join(", "));
+        let what = What::new(AuditAction::WebhookCreate, AuditKind::Webhook).detail(&detail);
+        let id = |new: &NewWebhook| Some(new.id.to_string());
+        self.audit.create(caller, what, Bare(self).webhook_create(caller, draft), id).await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        let what = self.webhook(AuditAction::WebhookRemove, webhook).await?;
+        self.audit.change(caller, what, Bare(self).webhook_remove(caller, webhook)).await
+    }
+
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        let what = self.webhook(AuditAction::WebhookTest, webhook).await?;
+        self.audit.change(caller, what, Bare(self).webhook_test(caller, webhook)).await
+    }
+
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError> {
+        let what = What::new(AuditAction::WebhookRedeliver, AuditKind::Webhook).detail(&format!("delivery {delivery}"));
+        self.audit.change(caller, what, Bare(self).webhook_redeliver(caller, delivery)).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

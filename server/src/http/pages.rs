@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 use umbel_app::api::accounts::{AccountCreate, AccountResetPassword};
 use umbel_app::api::tokens::TokenCreate;
+use umbel_app::api::webhooks::WebhookCreate;
 use umbel_app::backend::{Backend, Caller, Came};
-use umbel_app::plain::{first_password_page, new_token_page};
-use umbel_app::shown::{FirstPassword, NewToken};
+use umbel_app::plain::{first_password_page, new_token_page, new_webhook_page};
+use umbel_app::shown::{FirstPassword, NewToken, NewWebhook};
 use umbel_app::{App, AppError, paths, shell};
 
 use super::error::{Reader, status_of};
@@ -104,6 +105,9 @@ pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Re
             shown_once(response, |first: FirstPassword| first_password_page(&first, &nonce)).await
         }
         (Reader::Person, TokenCreate::PATH) => shown_once(response, |new: NewToken| new_token_page(&new, &nonce)).await,
+        (Reader::Person, WebhookCreate::PATH) => {
+            shown_once(response, |new: NewWebhook| new_webhook_page(&new, &nonce)).await
+        }
         _ => with_own_status(response).await,
     }
 }

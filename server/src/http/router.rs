@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, groups, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens,
-    uploads, usage,
+    uploads, usage, webhooks,
 };
 use super::error::is_under;
 use super::idempotency::{self, Keeps};
@@ -165,6 +165,11 @@ pub fn own() -> Vec<Route> {
         api!(announcements::fetch),
         api!(announcements::set).of(Scope::Manage),
         api!(announcements::clear).of(Scope::Manage),
+        api!(webhooks::list),
+        api!(webhooks::create).of(Scope::Manage).once_secret(),
+        api!(webhooks::remove).of(Scope::Manage),
+        api!(webhooks::test).of(Scope::Manage),
+        api!(webhooks::redeliver).of(Scope::Manage),
         api!(audit::list),
         api!(audit::export),
         api!(people::list),

@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     step!(11, "0011_groups"),
     step!(12, "0012_second_factors"),
     step!(13, "0013_usage"),
+    step!(15, "0015_webhooks"),
 ];
 
 /// The newest version that this program knows.

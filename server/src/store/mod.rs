@@ -42,6 +42,7 @@ pub mod sessions;
 pub mod shares;
 pub mod tokens;
 pub mod usage;
+pub mod webhooks;
 
 pub use db::{Db, On, Tx};
 pub use error::{OpenError, StoreError};

@@ -36,3 +36,4 @@ mod umbelctl;
 mod upgrade;
 mod usage;
 mod walk;
+mod webhooks;

@@ -104,6 +104,23 @@ both! {
         assert!(!shell.says(&["groups", "list"]).await.contains("Nets"));
     }
 
+    async fn a_webhook_is_made_tried_and_removed_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let shell = Shell::at(&edge);
+        let words = ["--panel", &shell.panel, "sign-in", "root", "--scopes", "read,manage"];
+        assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        assert_eq!(shell.code(&["webhooks", "create", "https://127.0.0.1/"]).await, 5, "into no inner network");
+        assert!(shell.says(&["webhooks", "create", "https://example.com/hook"]).await.starts_with("umbel_wh_"));
+        let list: serde_json::Value = serde_json::from_str(&shell.says(&["webhooks", "list", "-o", "json"]).await).expect("JSON");
+        assert_eq!(list[0]["events"].as_array().map(Vec::len), Some(5), "all of them unless said");
+        let id = list[0]["id"].as_str().expect("an id");
+        shell.says(&["webhooks", "test", id]).await;
+        let deliveries = shell.says(&["webhooks", "deliveries", id]).await;
+        assert!(deliveries.contains("test") && deliveries.contains("waiting"), "{deliveries}");
+        shell.says(&["webhooks", "delete", id]).await;
+        assert!(!shell.says(&["webhooks", "list"]).await.contains(id));
+    }
+
     async fn a_console_is_read_typed_into_and_left(fresh) {
         let rooms = Rooms::new();
         let edge = Edge::start_in(&fresh.db, Some(rooms.layout.clone())).await;

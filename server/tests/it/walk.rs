@@ -170,6 +170,16 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/usage", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/usage/export", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/usage", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/webhooks", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (
+            POST,
+            "/api/v1/webhooks",
+            Json(r#"{"url":"https://example.com/","events":["guest_crashed"]}"#),
+            [401, 403, 403, 403, 403, 403, 201],
+        ),
+        (DELETE, "/api/v1/webhooks/{webhook}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/api/v1/webhooks/{webhook}/test", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/api/v1/webhooks/deliveries/{delivery}/redeliver", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
@@ -212,6 +222,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/announcement", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/webhooks", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/groups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/groups/{group}", Nothing, [303, 404, 404, 404, 404, 404, 200]),
@@ -241,6 +252,16 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/member_put", Form("group={group}&name=carl&role=member"), administrators),
         (POST, "/_sf/member_remove", Form("group={group}&account={account}"), administrators),
         (POST, "/_sf/account_reset_second_factor", Form("account={account}"), [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/_sf/webhook_list", Form(""), administrators),
+        (
+            POST,
+            "/_sf/webhook_create",
+            Form("url=https%3A%2F%2Fexample.com%2F&events%5B%5D=guest_crashed"),
+            administrators,
+        ),
+        (POST, "/_sf/webhook_remove", Form("webhook={webhook}"), [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/_sf/webhook_test", Form("webhook={webhook}"), [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/_sf/webhook_redeliver", Form("delivery={delivery}"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/quota_mine", Form(""), every_one),
         (POST, "/_sf/quota_list", Form(""), administrators),
         (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),
@@ -323,6 +344,8 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{port}", "20000")
         .replace("{role}", "user")
         .replace("{kind}", "guests")
+        .replace("{webhook}", &Uuid::nil().to_string())
+        .replace("{delivery}", &Uuid::nil().to_string())
         .replace("{group}", &GROUP.to_string())
         .replace("{request}", &Uuid::nil().to_string())
         .replace("{verb}", "grant")

@@ -15,6 +15,7 @@ pub mod shares;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
