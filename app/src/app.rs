@@ -24,6 +24,8 @@ use crate::pages::guests::settings::GuestSettingsPage;
 use crate::pages::guests::sharing::GuestSharingPage;
 use crate::pages::guests::show::GuestPage;
 use crate::pages::host::HostPage;
+use crate::pages::import::ImportPage;
+use crate::pages::invitations::InvitationsPage;
 use crate::pages::kernels::list::KernelListPage;
 use crate::pages::networks::list::NetworkListPage;
 use crate::pages::not_found::NotFoundPage;
@@ -34,6 +36,7 @@ use crate::pages::people::list::PeopleListPage;
 use crate::pages::people::show::PersonPage;
 use crate::pages::quotas::QuotasPage;
 use crate::pages::usage::UsagePage;
+use crate::pages::webhooks::WebhooksPage;
 use crate::parts::announcement::Announced;
 use crate::parts::frame::Frame;
 use crate::parts::me::Me;
@@ -79,7 +82,10 @@ parts! {
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
+    WebhooksPart: WebhooksPage,
     PeoplePart: PeopleListPage,
+    ImportPart: ImportPage,
+    InvitationsPart: InvitationsPage,
     PersonPart: PersonPage,
     GroupsPart: GroupListPage,
     GroupPart: GroupPage,
@@ -149,7 +155,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/webhooks") view={Lazy::<WebhooksPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people") view={Lazy::<PeoplePart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/people/import") view={Lazy::<ImportPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/people/invitations") view={Lazy::<InvitationsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/people/:account") view={Lazy::<PersonPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />

@@ -10,18 +10,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, PanelRight, QuotaRequestId, Right, Span,
-    StrayName, SysRqKey, UploadId, allowed,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, PanelRight,
+    QuotaRequestId, Right, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
 };
 
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings, KernelsShown,
-    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown,
+    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -125,6 +126,8 @@ pub trait Backend: Send + Sync {
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
     /// What is open follows at once. Not one's own, and one administrator stays.
+    /// All accounts of the lines, or none.
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError>;
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError>;
     /// Ends the account's sessions and open consoles; everything else of it stays.
     async fn account_suspend(&self, caller: &Caller, account: AccountId, guests: GuestsThen) -> Result<(), AppError>;
@@ -141,6 +144,10 @@ pub trait Backend: Send + Sync {
     async fn announcement_set(&self, caller: &Caller, draft: AnnouncementDraft) -> Result<(), AppError>;
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError>;
     /// All of them for administrators, for others those that they are in.
+    /// Those that one may take back: all of them for administrators, for others those into groups of theirs.
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError>;
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError>;
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError>;
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError>;
     async fn group_fetch(&self, caller: &Caller, group: GroupId) -> Result<GroupRoll, AppError>;
     /// For administrators, as what follows.
@@ -152,6 +159,16 @@ pub trait Backend: Send + Sync {
     async fn member_remove(&self, caller: &Caller, group: GroupId, account: AccountId) -> Result<(), AppError>;
     /// For who has lost it; ends the account's sessions.
     async fn account_reset_second_factor(&self, caller: &Caller, account: AccountId) -> Result<(), AppError>;
+
+    /// Where events are sent; for administrators, as what follows.
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError>;
+    /// What signs its events is told this once.
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError>;
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError>;
+    /// Sends it an event that nobody else gets.
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError>;
+    /// Sends the same once more, whatever became of it.
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError>;
 
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;

@@ -17,7 +17,11 @@ pub const OPERATIONS: &str = "/operations";
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";
+pub const WEBHOOKS: &str = "/webhooks";
 pub const PEOPLE: &str = "/people";
+pub const IMPORT: &str = "/people/import";
+/// `?group=…` is the one that is chosen in the form.
+pub const INVITATIONS: &str = "/people/invitations";
 pub const GROUPS: &str = "/groups";
 pub const QUOTAS: &str = "/quotas";
 /// `?days=…&account=…`
@@ -30,6 +34,8 @@ pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_IN_CODE: &str = "/sign-in/code";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const FIRST_RUN: &str = "/first-run";
+/// `?token=…`
+pub const INVITATION: &str = "/invitation";
 pub const NEW_PASSWORD: &str = "/account/password";
 pub const SECOND_FACTOR: &str = "/account/second-factor";
 

@@ -9,6 +9,8 @@
 //! target/release/umbel-benches network --mode fast
 //! target/release/umbel-benches many --mode fast
 //! target/release/umbel-benches crowd --mode fast --guests 1000
+//! target/release/umbel-benches reads
+//! target/release/umbel-benches sign-in
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -21,11 +23,14 @@ mod figures;
 mod idle;
 mod inside;
 mod kernels;
+mod load;
 mod machine;
 mod many;
 mod network;
 mod pages;
 mod panel;
+mod reads;
+mod sign_in;
 mod site;
 mod walls;
 
@@ -101,6 +106,10 @@ enum What {
     Many,
     /// As many guests as the machine holds: time, memory, and what happens at rest.
     Crowd,
+    /// Reads of the API, with 100 guests in the table and with 10,000.
+    Reads,
+    /// Sign-ins that fail, one by one and 200 at once.
+    SignIn,
     /// Boot, console, idle and pages.
     All,
 }
@@ -139,6 +148,8 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         What::Processor => return walls::processor(&setup, &panel, options.pairs, report).await,
         What::Network => return network::measure(&panel, report).await,
         What::Many => return many::measure(&panel, options.guests.unwrap_or(100), report).await,
+        What::Reads => return reads::measure(&setup, panel, report).await,
+        What::SignIn => return sign_in::measure(&panel, report).await,
         What::Crowd => {
             return crowd::measure(&panel, crowd, options.seconds, report).await;
         }

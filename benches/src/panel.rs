@@ -15,6 +15,8 @@ use crate::Failure;
 use crate::machine::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const NAME: &str = "bench";
+const PASSWORD: &str = "a password for an hour";
 
 /// How a panel is started, and what guests it makes unless somebody says otherwise.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +46,24 @@ pub(crate) struct Panel {
 
 impl Panel {
     pub(crate) async fn start(setup: &Setup) -> Result<Self, Failure> {
+        let mut panel = Self::launch(setup, None)?;
+        let link = panel.first_link().await?;
+        let token = link.rsplit_once("token=").ok_or_else(|| format!("no token in {link}"))?.1;
+        panel.client.first_run(token, NAME, PASSWORD).await?;
+        panel.client.guest_form_ready(PATIENCE).await?;
+        Ok(panel)
+    }
+
+    /// One that begins with the rows of a backup of another of ours.
+    pub(crate) async fn restored(setup: &Setup, backup: &Path) -> Result<Self, Failure> {
+        let panel = Self::launch(setup, Some(backup))?;
+        panel.client.until_ready(PATIENCE).await?;
+        panel.client.sign_in(NAME, PASSWORD).await?;
+        panel.client.guest_form_ready(PATIENCE).await?;
+        Ok(panel)
+    }
+
+    fn launch(setup: &Setup, backup: Option<&Path>) -> Result<Self, Failure> {
         let bin = match &setup.bin {
             Some(bin) => bin.canonicalize()?,
             None => std::env::current_exe()?.parent().ok_or("a program lies in a directory")?.to_owned(),
@@ -56,6 +76,9 @@ impl Panel {
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
 
         let bin = if setup.agent.is_empty() { bin } else { told(&bin, &place.path().join("bin"), &setup.agent)? };
+        if let Some(backup) = backup {
+            done(Command::new(bin.join("umbel")).arg("restore").arg(backup).args(places(place.path())))?;
+        }
 
         let mut command = Command::new(deploy.join("run"));
         environment(&mut command, place.path(), &bin, &listen);
@@ -66,12 +89,17 @@ impl Panel {
         let err = std::fs::File::create(place.path().join("err"))?;
         let supervisor = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn()?;
         let client = Client::new(&format!("http://{listen}"))?;
-        let mut panel = Self { client, setup: setup.clone(), deploy, place, bin, listen, supervisor };
-        let link = panel.first_link().await?;
-        let token = link.rsplit_once("token=").ok_or_else(|| format!("no token in {link}"))?.1;
-        panel.client.first_run(token, "bench", "a password for an hour").await?;
-        panel.client.guest_form_ready(PATIENCE).await?;
-        Ok(panel)
+        Ok(Self { client, setup: setup.clone(), deploy, place, bin, listen, supervisor })
+    }
+
+    /// The panel's own state in a new file.
+    pub(crate) fn back_up(&self, file: &Path) -> Result<(), Failure> {
+        done(Command::new(self.bin.join("umbel")).arg("backup").arg(file).args(places(self.place.path())))
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.listen
     }
 
     /// A directory for what we make ourselves.
@@ -162,7 +190,7 @@ impl Drop for Panel {
         let _ = self.supervisor.wait();
         // What an instance keeps on the host for its next start: nobody will start this one again.
         let mut clean = Command::new(self.bin.join("umbel-agent"));
-        clean.arg("clean").arg("--data").arg(place.join("data")).arg("--run").arg(place.join("run"));
+        clean.arg("clean").args(places(place));
         said("umbel-agent clean", &mut clean);
     }
 }
@@ -182,6 +210,18 @@ fn told(bin: &Path, place: &Path, words: &[String]) -> Result<PathBuf, Failure> 
     std::fs::write(&file, script)?;
     std::fs::set_permissions(&file, Permissions::from_mode(0o755))?;
     Ok(place.to_owned())
+}
+
+fn places(place: &Path) -> [PathBuf; 4] {
+    ["--data".into(), place.join("data"), "--run".into(), place.join("run")]
+}
+
+fn done(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
 fn said(what: &str, command: &mut Command) {

@@ -45,7 +45,7 @@ pub(crate) async fn run(panel: &Client, command: GroupCommand, output: &Output) 
     }
 }
 
-async fn find(panel: &Client, name: &str) -> Result<Group, Failure> {
+pub(crate) async fn find(panel: &Client, name: &str) -> Result<Group, Failure> {
     let found = panel.group_list().await?.into_iter().find(|group| group.name == name);
     found.ok_or_else(|| Failure::Unknown { what: "group", name: name.to_owned(), list: "groups list" })
 }

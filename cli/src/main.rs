@@ -18,6 +18,7 @@ mod people;
 mod quotas;
 mod shares;
 mod usage;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,
         Command::Groups(command) => groups::run(&panel()?, command, &output).await?,
+        Command::Webhooks(command) => webhooks::run(&panel()?, command, &output).await?,
         Command::People(command) => people::run(&panel()?, command, &output).await?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Options::command(), "umbelctl", &mut std::io::stdout());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use umbel_guest::{Attachment, Clock, GuestRight, KernelMode, RestartPolicy};
+use umbel_guest::{Attachment, Clock, DeliveryId, GuestRight, InvitationId, KernelMode, RestartPolicy, WebhookId};
 
 /// The panel from a terminal.
 #[derive(Debug, Parser)]
@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Classes, teams and tenants; changing them needs a token to manage.
     #[command(subcommand)]
     Groups(GroupCommand),
+    /// Where events are sent; for administrators, changing them needs a token to manage.
+    #[command(subcommand, visible_alias = "webhook")]
+    Webhooks(WebhookCommand),
     /// Completions for a shell, on standard output.
     Completions { shell: Shell },
 }
@@ -317,6 +320,35 @@ pub(crate) enum PeopleCommand {
         #[arg(long, default_value = "user")]
         role: String,
     },
+    /// Makes an account of each line of a file (CSV: name, role, group), all or none; prints first passwords, this once.
+    Import {
+        /// `-` is standard input.
+        file: PathBuf,
+        /// Make nothing.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Prints a link by which people make accounts of their own, this once: one user for a week unless it is said.
+    Invite {
+        /// Into which group.
+        #[arg(long)]
+        group: Option<String>,
+        #[arg(long)]
+        role: Option<String>,
+        /// How many may come by it.
+        #[arg(long)]
+        uses: Option<u32>,
+        #[arg(long)]
+        days: Option<u32>,
+        /// Whom it is for.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    Invitations,
+    /// Nobody comes by it any more; who has come stays.
+    Uninvite {
+        invitation: InvitationId,
+    },
     /// Nobody comes in with it until it is reinstated; everything of it stays.
     Suspend {
         name: String,
@@ -391,6 +423,31 @@ pub(crate) enum GroupCommand {
         group: String,
         account: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    #[command(visible_alias = "ls")]
+    List,
+    /// Prints what signs its events, this once.
+    Create {
+        url: String,
+        /// guest_crashed, quota_reached, host_memory_short, host_disk_short, sign_ins_failing; all of them unless said.
+        #[arg(long, value_delimiter = ',')]
+        events: Vec<String>,
+    },
+    /// With what waits to be sent there.
+    #[command(visible_alias = "remove")]
+    Delete { webhook: WebhookId },
+    /// Sends it an event that nobody else gets.
+    Test { webhook: WebhookId },
+    /// What was sent, the newest first.
+    Deliveries {
+        /// To this one only.
+        webhook: Option<WebhookId>,
+    },
+    /// Sends the same once more.
+    Redeliver { delivery: DeliveryId },
 }
 
 /// A word as the API spells it.

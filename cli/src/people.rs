@@ -1,8 +1,10 @@
 //! Accounts, for administrators.
 
-use umbel_client::{Account, Client};
+use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft};
 
+use crate::apply::text_of;
 use crate::error::Failure;
+use crate::groups;
 use crate::options::PeopleCommand;
 use crate::output::{Column, Output, moment};
 
@@ -15,6 +17,25 @@ const COLUMNS: [Column<Account>; 6] = [
     ("LAST SIGN-IN", |account| account.last_sign_in_at.map_or_else(|| "never".into(), moment)),
 ];
 
+const IMPORTED: [Column<Imported>; 4] = [
+    ("NAME", |account| account.name.clone()),
+    ("ROLE", |account| account.role.clone()),
+    ("GROUP", |account| account.group.clone().unwrap_or_else(|| "-".into())),
+    ("FIRST PASSWORD", |account| account.password.clone().unwrap_or_else(|| "-".into())),
+];
+
+const INVITATIONS: [Column<Invitation>; 6] = [
+    ("ID", |invitation| invitation.id.to_string()),
+    ("FOR", |invitation| invitation.note.clone()),
+    ("AS", |invitation| match &invitation.group {
+        Some(group) => format!("{}, {} of {}", invitation.role, group.role, group.name),
+        None => invitation.role.clone(),
+    }),
+    ("CAME", |invitation| format!("{} of {}", invitation.used, invitation.uses)),
+    ("UNTIL", |invitation| moment(invitation.expires_at)),
+    ("STATE", |invitation| if invitation.over { "over".into() } else { "open".into() }),
+];
+
 pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output) -> Result<(), Failure> {
     match command {
         PeopleCommand::List => output.many(&panel.account_list().await?, &COLUMNS),
@@ -22,6 +43,21 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
             println!("{}", panel.account_create(&name, &role).await?.password);
             Ok(())
         }
+        PeopleCommand::Import { file, check } => {
+            let lines = text_of(&file)?;
+            output.many(&panel.account_import(&lines, check).await?, &IMPORTED)
+        }
+        PeopleCommand::Invite { group, role, uses, days, note } => {
+            let group = match group {
+                Some(name) => Some(groups::find(panel, &name).await?.id),
+                None => None,
+            };
+            let draft = InvitationDraft { role, group, uses, days, note };
+            println!("{}", panel.invitation_create(&draft).await?.link);
+            Ok(())
+        }
+        PeopleCommand::Invitations => output.many(&panel.invitation_list().await?, &INVITATIONS),
+        PeopleCommand::Uninvite { invitation } => Ok(panel.invitation_remove(invitation).await?),
         PeopleCommand::Suspend { name, shut_down } => {
             let guests = if shut_down { "shut_down" } else { "go_on" };
             Ok(panel.account_suspend(find(panel, &name).await?.id, guests).await?)

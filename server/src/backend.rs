@@ -4,21 +4,23 @@
 use std::ops::Deref;
 
 use async_trait::async_trait;
-use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
     FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange, QuotaShown,
     QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown,
+    UsageShown, WebhookDraft, WebhooksShown,
 };
+use umbel_app::{AppError, paths};
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId,
+    Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
+use crate::accounts::invitations::Invited;
 use crate::panel::Panel;
 
 /// Nothing that is done through it leaves a row: for the audit alone.
@@ -184,6 +186,10 @@ impl Backend for Bare<'_> {
         self.accounts.people_create(caller, name, role).await
     }
 
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError> {
+        self.accounts.people_import(caller, draft).await
+    }
+
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {
         self.accounts.people_set_role(caller, account, role).await
     }
@@ -222,6 +228,40 @@ impl Backend for Bare<'_> {
 
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         self.announcements.clear(caller).await
+    }
+
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        self.accounts.invitation_list(caller).await
+    }
+
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError> {
+        let Invited { id, token, uses, expires_at } = self.accounts.invitation_create(caller, draft).await?;
+        let link = format!("{}{}?token={token}", self.origins.shown(), paths::INVITATION);
+        Ok(NewInvitation { id, link, uses, expires_at })
+    }
+
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError> {
+        self.accounts.invitation_remove(caller, invitation).await
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        self.webhooks.list(caller).await
+    }
+
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        self.webhooks.create(caller, draft).await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        self.webhooks.remove(caller, webhook).await
+    }
+
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        self.webhooks.test(caller, webhook).await
+    }
+
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError> {
+        self.webhooks.redeliver(caller, delivery).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

@@ -33,3 +33,4 @@ pub mod quotas;
 pub mod reconciler;
 pub mod serve;
 pub mod store;
+pub mod webhooks;

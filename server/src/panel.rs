@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::quotas::Quotas;
 use crate::store::Db;
+use crate::webhooks::Webhooks;
 
 /// WebSockets open at once, events and consoles together: each holds a descriptor or three.
 pub(crate) const SOCKETS: usize = 1024;
@@ -37,6 +38,7 @@ pub struct Panel {
     pub quotas: Quotas,
     pub accounts: Accounts,
     pub announcements: Announcements,
+    pub webhooks: Webhooks,
     pub consoles: Consoles,
     pub audit: Audit,
     pub metrics: Metrics,
@@ -66,6 +68,7 @@ impl Panel {
             networks: Networks::new(guests.clone()),
             kernels: Kernels::new(guests.clone()),
             quotas: Quotas::new(guests.parts.clone()),
+            webhooks: Webhooks::new(guests.parts.clone(), accounts.seal().clone()),
             announcements: Announcements::new(guests.parts.clone()),
             guests,
             accounts,

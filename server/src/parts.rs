@@ -12,6 +12,7 @@ use umbel_wire::Layout;
 use crate::clock::{Clock, HOUR, SECOND};
 use crate::events::Events;
 use crate::host::{Host, Link};
+use crate::http::address::Network;
 use crate::store::meta::{HostId, host_local, panel_epoch};
 use crate::store::{Db, StoreError, guests};
 
@@ -42,6 +43,8 @@ pub struct Parts {
     pub patience: Patience,
     /// Of the host's memory, how much may be promised to guests that run.
     pub memory_percent: u32,
+    /// Private networks that events may be sent into.
+    pub webhook_networks: Vec<Network>,
     /// First part of every generation.
     pub epoch: u32,
     pub host: HostId,
@@ -74,6 +77,7 @@ impl Parts {
             clock,
             patience,
             memory_percent: 100,
+            webhook_networks: Vec::new(),
             epoch,
             host: local,
             layout,

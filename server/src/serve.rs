@@ -98,6 +98,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let agent = Arc::new(Agent::new(layout.agent_socket()));
     let mut parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
     parts.memory_percent = config.memory_percent;
+    parts.webhook_networks = config.webhook_networks.clone();
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
     let accounts = Accounts::new(db.clone(), events, clock, passwords, seal);
@@ -110,6 +111,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     panel.audit.settle_earlier().await?;
     tasks.spawn(panel.audit.keep(config.audit_days));
     tasks.spawn(panel.quotas.keep());
+    tasks.spawn(panel.webhooks.clone().run());
     if let Some(listener) = for_metrics {
         listener.set_nonblocking(true).map_err(StartError::Serve)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Serve)?;

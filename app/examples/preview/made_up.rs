@@ -3,14 +3,15 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
-    AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, GroupRoll, GroupShown, GuestShown,
-    LogLine, MemberShown, OperationKind, OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role,
-    SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown,
+    AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, DeliveryShown, DeliveryState,
+    GroupRoll, GroupShown, GuestShown, InvitationShown, InvitedInto, InvitedLimit, LogLine, MemberShown, OperationKind,
+    OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope, SessionShown,
+    StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
 };
-use umbel_guest::quota::Kind;
+use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
-    AccountId, Attachment, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, KernelMode, Memory, OperationId,
-    QuotaRequestId, Seen, Wanted,
+    AccountId, Attachment, DeliveryId, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, InvitationId,
+    KernelMode, Memory, OperationId, QuotaRequestId, Seen, Wanted, WebhookId,
 };
 use uuid::Uuid;
 
@@ -96,6 +97,33 @@ fn group(number: u128, name: &str, kind: GroupKind, people: &[(&str, GroupRole)]
     GroupRoll { group: GroupShown { id, name, kind, created_at: now() - 100 * HOUR, members, role: None }, people }
 }
 
+fn invitation(
+    number: u128,
+    note: &str,
+    group: Option<(u128, &str)>,
+    uses: u32,
+    used: u32,
+    days: i64,
+) -> InvitationShown {
+    InvitationShown {
+        id: InvitationId(Uuid::from_u128(number)),
+        note: note.into(),
+        role: Role::User,
+        group: group.map(|(number, name)| InvitedInto {
+            id: GroupId(Uuid::from_u128(number)),
+            name: name.parse().expect("a name"),
+            role: GroupRole::Member,
+        }),
+        limits: vec![InvitedLimit { kind: Kind::Guests, limit: Said::AtMost(3) }],
+        uses,
+        used,
+        by: "ada".into(),
+        created_at: now() - 30 * HOUR,
+        expires_at: now() + days * 24 * HOUR,
+        over: used >= uses,
+    }
+}
+
 pub(crate) fn panel() -> Fake {
     use StepState::{Done, Failed, Running, Undone, Waiting};
 
@@ -164,6 +192,10 @@ pub(crate) fn panel() -> Fake {
         series: Some(hardware::series()),
         strays: hardware::strays(),
         shares: Vec::new(),
+        invitations: vec![
+            invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
+            invitation(2, "Dora of the print shop", None, 1, 1, 3),
+        ],
         groups: vec![
             group(
                 9,
@@ -210,6 +242,30 @@ pub(crate) fn panel() -> Fake {
         walls: hardware::walls(),
         agent_away_since: None,
         quota: Some((40, 512)),
+        webhooks: vec![WebhookShown {
+            id: WebhookId(Uuid::from_u128(70)),
+            url: "https://alerts.example/hooks/umbel".into(),
+            events: vec![WebhookEvent::GuestCrashed, WebhookEvent::HostDiskShort, WebhookEvent::SignInsFailing],
+            created_at: now() - 30 * 24 * HOUR,
+            gone_at: None,
+        }],
+        deliveries: [
+            ("guest_crashed", DeliveryState::Waiting, 3, "answered 503 Service Unavailable"),
+            ("host_disk_short", DeliveryState::Delivered, 1, "204 No Content"),
+            ("test", DeliveryState::GivenUp, 9, "10.0.0.7 is in no public network"),
+        ]
+        .map(|(event, state, tries, answer)| DeliveryShown {
+            id: DeliveryId(Uuid::from_u128(80 + u128::from(tries))),
+            webhook: WebhookId(Uuid::from_u128(70)),
+            url: "https://alerts.example/hooks/umbel".into(),
+            event: event.into(),
+            state,
+            tries,
+            next_try_at: now() + 5 * MINUTE,
+            answer: answer.into(),
+            created_at: now() - HOUR,
+        })
+        .to_vec(),
         announcement: Some(AnnouncementShown {
             text: "The machine is restarted on Friday at 18:00. Guests are shut down before and start again after."
                 .into(),

@@ -3,13 +3,13 @@ use umbel_guest::AccountId;
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{AccountShown, FirstPassword, GuestsThen, SessionShown};
+use crate::shown::{AccountShown, FirstPassword, GuestsThen, ImportShown, SessionShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
     paths,
-    shown::GuestsLeft,
+    shown::{GuestsLeft, ImportDraft},
 };
 #[cfg(feature = "ssr")]
 use umbel_guest::FieldErrors;
@@ -29,6 +29,13 @@ pub async fn account_list() -> Result<Vec<AccountShown>, AppError> {
 pub async fn account_create(name: String, role: String) -> Result<FirstPassword, AppError> {
     let caller = told(caller())?;
     told(backend()?.account_create(&caller, name, role).await)
+}
+
+/// A box that isn't ticked sends nothing.
+#[server(prefix = "/_sf", endpoint = "account_import", output = Answer)]
+pub async fn account_import(lines: String, #[server(default)] only_check: bool) -> Result<ImportShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_import(&caller, ImportDraft { lines, only_check }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "account_set_role", output = Answer)]

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod invitations;
 pub mod kernels;
 #[cfg(feature = "ssr")]
 mod limits;
@@ -17,6 +18,7 @@ pub mod shares;
 pub mod strays;
 pub mod tokens;
 pub mod usage;
+pub mod webhooks;
 
 /// What an address that names nothing is answered with; its status goes out with the page.
 pub fn missing(what: &str) -> crate::AppError {
@@ -86,6 +88,7 @@ mod tests {
             quotas::QuotaAsk::PATH,
             shares::SharePut::PATH,
             strays::AdoptRead::PATH,
+            webhooks::WebhookTest::PATH,
         ] {
             assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");
         }

@@ -75,6 +75,7 @@ fn Administration() -> impl IntoView {
                 let audit = me.may(PanelRight::ReadAudit).await.is_ok();
                 let people = me.may(PanelRight::ManagePeople).await.is_ok();
                 let announce = me.may(PanelRight::Announce).await.is_ok();
+                let webhooks = me.may(PanelRight::ManageWebhooks).await.is_ok();
                 let quotas = me.may(PanelRight::ManageQuotas).await.is_ok();
                 let kernels = me.may(PanelRight::ManageKernels).await.is_ok();
                 let host = me.may(PanelRight::SeeHost).await.is_ok();
@@ -83,6 +84,9 @@ fn Administration() -> impl IntoView {
                     {people.then(|| view! { <Place href=paths::PEOPLE go="p" icon=Icon::People words="People" /> })}
                     {announce.then(|| view! {
                         <Place href=paths::ANNOUNCEMENT go="n" icon=Icon::Announcement words="Announcement" />
+                    })}
+                    {webhooks.then(|| view! {
+                        <Place href=paths::WEBHOOKS go="e" icon=Icon::Webhooks words="Webhooks" />
                     })}
                     {quotas.then(|| view! { <Place href=paths::QUOTAS go="q" icon=Icon::Quotas words="Quotas" /> })}
                     {kernels.then(|| view! { <Place href=paths::KERNELS go="k" icon=Icon::Kernels words="Kernels" /> })}

@@ -81,6 +81,38 @@ pub(super) struct Field<'a> {
     pub(super) hint: &'static str,
 }
 
+impl<'a> Field<'a> {
+    /// Name and password of somebody who has no account yet.
+    pub(super) fn new_account(name: &'a str) -> [Self; 3] {
+        [
+            Field {
+                name: "name",
+                label: "Name",
+                kind: "text",
+                autocomplete: "username",
+                value: name,
+                hint: "2 to 32 of a–z, 0–9, -, _ and the dot.",
+            },
+            Field {
+                name: "password",
+                label: "Password",
+                kind: "password",
+                autocomplete: "new-password",
+                value: "",
+                hint: "At least 10 characters.",
+            },
+            Field {
+                name: "password_again",
+                label: "Password again",
+                kind: "password",
+                autocomplete: "new-password",
+                value: "",
+                hint: "",
+            },
+        ]
+    }
+}
+
 impl Field<'_> {
     /// The field with its label and whatever is wrong with it.
     pub(super) fn html(&self, errors: &FieldErrors, focus: bool) -> String {

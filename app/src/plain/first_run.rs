@@ -20,33 +20,7 @@ pub fn first_run_page(view: &FirstRunView, nonce: &str) -> String {
         paths::FIRST_RUN,
         escape(&view.token)
     ));
-    let fields = [
-        Field {
-            name: "name",
-            label: "Name",
-            kind: "text",
-            autocomplete: "username",
-            value: &view.name,
-            hint: "2 to 32 of a–z, 0–9, -, _ and the dot.",
-        },
-        Field {
-            name: "password",
-            label: "Password",
-            kind: "password",
-            autocomplete: "new-password",
-            value: "",
-            hint: "At least 10 characters.",
-        },
-        Field {
-            name: "password_again",
-            label: "Password again",
-            kind: "password",
-            autocomplete: "new-password",
-            value: "",
-            hint: "",
-        },
-    ];
-    for (i, field) in fields.iter().enumerate() {
+    for (i, field) in Field::new_account(&view.name).iter().enumerate() {
         body.push_str(&field.html(&view.errors, i == 0));
     }
     body.push_str("<button class=\"button primary\" type=\"submit\">Create administrator</button>\n</form>\n");

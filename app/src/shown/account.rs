@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{AccountId, Role};
+use umbel_guest::{AccountId, GroupName, Role};
 
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,41 @@ pub struct FirstPassword {
 impl std::fmt::Debug for FirstPassword {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FirstPassword").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Many accounts at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImportDraft {
+    /// CSV (RFC 4180), an account a line: name, role (user where it is empty), group or nothing.
+    pub lines: String,
+    /// Makes nothing.
+    #[serde(default)]
+    pub only_check: bool,
+}
+
+/// The accounts of all lines, or none of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImportShown {
+    pub accounts: Vec<ImportedShown>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImportedShown {
+    pub name: String,
+    pub role: Role,
+    pub group: Option<GroupName>,
+    /// The first one, shown once; none where it was only checked.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for ImportedShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportedShown").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,7 @@ mod audit;
 mod group;
 mod guest;
 mod host;
+mod invitation;
 mod kernel;
 mod live;
 mod metrics;
@@ -16,16 +17,18 @@ mod share;
 mod stray;
 mod token;
 mod usage;
+mod webhook;
 
 pub use account::{
-    AccountShown, AccountState, FirstPassword, GuestsLeft, GuestsThen, RecoveryCodes, SecondFactorShown,
-    SecondFactorStart, SessionShown,
+    AccountShown, AccountState, FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, ImportedShown,
+    RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown,
 };
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
+pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
 pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};
@@ -40,3 +43,4 @@ pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenDraft, TokenShown};
 pub use umbel_guest::Role;
 pub use usage::{AccountUsed, DayUsed, Days, UsageAsked, UsageShown};
+pub use webhook::{DeliveryShown, DeliveryState, NewWebhook, WebhookDraft, WebhookEvent, WebhookShown, WebhooksShown};

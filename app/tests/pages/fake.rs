@@ -4,19 +4,22 @@ use umbel_app::backend::{Backend, Caller, Came};
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
-    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, KernelChoice, KernelDraft, KernelSettings,
-    KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown,
-    OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit, RoleQuotaShown,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    DeliveryShown, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, ImportDraft,
+    ImportShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
+    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
+    OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit,
+    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GuestDraft, GuestId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note, OperationId, PanelRight,
-    QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey, UploadId, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId,
+    GuestDraft, GuestId, ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note,
+    OperationId, PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey,
+    UploadId, Wanted, WebhookId,
 };
 use uuid::Uuid;
 
@@ -35,6 +38,7 @@ pub(crate) struct Fake {
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
     pub(crate) groups: Vec<GroupRoll>,
+    pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,
     pub(crate) series: Option<Series>,
     pub(crate) agent_away_since: Option<i64>,
@@ -42,6 +46,8 @@ pub(crate) struct Fake {
     pub(crate) quota: Option<(u64, u64)>,
     pub(crate) requests: Vec<QuotaRequestShown>,
     pub(crate) announcement: Option<AnnouncementShown>,
+    pub(crate) webhooks: Vec<WebhookShown>,
+    pub(crate) deliveries: Vec<DeliveryShown>,
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
@@ -324,8 +330,24 @@ impl Backend for Fake {
         Err(AppError::not_found("operation"))
     }
 
+    async fn account_import(&self, _: &Caller, _: ImportDraft) -> Result<ImportShown, AppError> {
+        Err(AppError::not_found("account"))
+    }
+
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
         Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
+    }
+
+    async fn invitation_list(&self, _: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        Ok(self.invitations.clone())
+    }
+
+    async fn invitation_create(&self, _: &Caller, _: InvitationDraft) -> Result<NewInvitation, AppError> {
+        Err(AppError::not_found("group"))
+    }
+
+    async fn invitation_remove(&self, _: &Caller, _: InvitationId) -> Result<(), AppError> {
+        Err(AppError::not_found("invitation"))
     }
 
     async fn group_list(&self, _: &Caller) -> Result<Vec<GroupShown>, AppError> {
@@ -405,6 +427,27 @@ impl Backend for Fake {
     }
 
     async fn announcement_clear(&self, _: &Caller) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        caller.may(PanelRight::ManageWebhooks)?;
+        Ok(WebhooksShown { webhooks: self.webhooks.clone(), deliveries: self.deliveries.clone() })
+    }
+
+    async fn webhook_create(&self, _: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        Ok(NewWebhook { id: WebhookId(Uuid::from_u128(15)), url: draft.url, secret: "umbel_wh_1".into() })
+    }
+
+    async fn webhook_remove(&self, _: &Caller, _: WebhookId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_test(&self, _: &Caller, _: WebhookId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn webhook_redeliver(&self, _: &Caller, _: DeliveryId) -> Result<(), AppError> {
         Ok(())
     }
 

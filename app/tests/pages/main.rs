@@ -14,10 +14,12 @@ use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown,
-    Role, ShareShown,
+    Role, ShareShown, WebhookEvent, WebhookShown,
 };
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
-use umbel_guest::{Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted};
+use umbel_guest::{
+    Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted, WebhookId,
+};
 use uuid::Uuid;
 
 use fake::{Fake, caller, guest};
@@ -101,6 +103,27 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
         let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
         assert!(html.contains("The agent has been away") && html.contains("Memory free"), "{path}: {html}");
     }
+}
+
+#[tokio::test]
+async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
+    let group = GroupShown {
+        id: GroupId(Uuid::from_u128(9)),
+        name: "Networks".parse().expect("a name"),
+        kind: GroupKind::Class,
+        created_at: 0,
+        members: 1,
+        role: Some(GroupRole::Manager),
+    };
+    let backend = Fake { groups: vec![GroupRoll { group, people: Vec::new() }], ..Fake::default() };
+    let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), paths::INVITATIONS).await;
+    for part in ["Nobody is invited.", "no group", "name=\"role\"", "limits[guests]"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let (_, html) = page(backend, Some(caller(Role::Teacher)), paths::INVITATIONS).await;
+    assert!(html.contains("Networks") && !html.contains("no group") && !html.contains("name=\"role\""), "{html}");
+    let (_, html) = page(Fake::default(), Some(caller(Role::User)), paths::INVITATIONS).await;
+    assert!(html.contains("Only administrators may manage people.") && !html.contains("invitation_create"), "{html}");
 }
 
 #[tokio::test]
@@ -359,4 +382,29 @@ async fn what_is_announced_is_text_above_every_page() {
     }
     let (status, html) = page(Fake::default(), Some(caller(Role::User)), paths::ANNOUNCEMENT).await;
     assert_eq!((status, html.contains("/_sf/announcement_set")), (StatusCode::FORBIDDEN, false));
+}
+
+#[tokio::test]
+async fn administrators_see_where_events_are_sent() {
+    let webhook = WebhookShown {
+        id: WebhookId(Uuid::from_u128(15)),
+        url: "https://alerts.example/<hook>".into(),
+        events: vec![WebhookEvent::GuestCrashed],
+        created_at: 0,
+        gone_at: Some(1),
+    };
+    let backend = Fake { webhooks: vec![webhook], ..Fake::default() };
+    let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), paths::WEBHOOKS).await;
+    for part in [
+        "alerts.example/&lt;hook&gt;",
+        "A guest crashed",
+        "/_sf/webhook_test",
+        "/_sf/webhook_create",
+        "Nothing was sent",
+        "It answered 410",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    let (status, html) = page(backend, Some(caller(Role::User)), paths::WEBHOOKS).await;
+    assert_eq!((status, html.contains("alerts.example")), (StatusCode::FORBIDDEN, false));
 }

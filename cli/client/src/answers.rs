@@ -2,6 +2,7 @@
 //! words that are not decided upon here stay words. Times are µs since the epoch, UTC.
 
 mod accounts;
+mod webhooks;
 
 use std::net::Ipv4Addr;
 
@@ -14,10 +15,12 @@ use umbel_guest::{
 };
 
 pub use accounts::{
-    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, NewToken,
-    Quota, QuotaRequest, Quotas, SecondFactorStart, Share, Token, Usage,
+    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, Imported,
+    Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Quota, QuotaRequest, Quotas, SecondFactorStart,
+    Share, Token, Usage,
 };
-pub(crate) use accounts::{QuotaAsked, RecoveryCodes};
+pub(crate) use accounts::{ImportedAll, QuotaAsked, RecoveryCodes};
+pub use webhooks::{Delivery, NewWebhook, Webhook, Webhooks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {

@@ -31,6 +31,7 @@ mod groups;
 mod guests;
 mod health;
 mod host;
+mod invitations;
 mod kernels;
 mod networks;
 mod operations;
@@ -41,13 +42,15 @@ mod shares;
 mod tls;
 mod tokens;
 mod usage;
+mod webhooks;
 
 pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
-    Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts, Image,
-    Kernel, KernelChoice, KernelSettings, Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewToken,
-    Operation, OperationState, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic,
-    UploadedFile, Usage, Wall,
+    Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts,
+    Image, Imported, Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings, Kernels, LogLine,
+    MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, NewWebhook, Operation, OperationState,
+    Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall, Webhook,
+    Webhooks,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

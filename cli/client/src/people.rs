@@ -3,7 +3,7 @@
 use reqwest::Method;
 use umbel_guest::AccountId;
 
-use crate::answers::{Account, FirstPassword};
+use crate::answers::{Account, FirstPassword, Imported, ImportedAll};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -15,6 +15,13 @@ impl Client {
     /// `role` is `user`, `teacher`, `operator` or `administrator`. The password works once: it must be changed.
     pub async fn account_create(&self, name: &str, role: &str) -> Result<FirstPassword, Error> {
         self.api(Method::POST, "/people").json(&serde_json::json!({ "name": name, "role": role })).read().await
+    }
+
+    /// CSV, an account a line: name, role, group. All of them or none; what is only checked has no password.
+    pub async fn account_import(&self, lines: &str, only_check: bool) -> Result<Vec<Imported>, Error> {
+        let draft = serde_json::json!({ "lines": lines, "only_check": only_check });
+        let done: ImportedAll = self.api(Method::POST, "/people/import").json(&draft).read().await?;
+        Ok(done.accounts)
     }
 
     /// Ends the account's sign-ins and open consoles. `guests` is `go_on` or `shut_down`.

@@ -55,7 +55,7 @@ pub(crate) async fn run(panel: &Client, apply: Apply, output: &Output) -> Result
     Ok(())
 }
 
-fn text_of(path: &Path) -> Result<String, Failure> {
+pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
     let failed = |source| Failure::File { what: "reading", path: path.to_owned(), source };
     if path != Path::new("-") {
         return std::fs::read_to_string(path).map_err(failed);

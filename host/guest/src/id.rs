@@ -68,6 +68,10 @@ uuid_id!(
     GroupId, "the id of a group"
 );
 uuid_id!(
+    /// A link by which people make accounts of their own.
+    InvitationId, "the id of an invitation"
+);
+uuid_id!(
     /// One person's network on one host.
     NetworkId, "the id of a network"
 );
@@ -78,6 +82,14 @@ uuid_id!(
 uuid_id!(
     /// Somebody's wish for more of their quota.
     QuotaRequestId, "the id of a request"
+);
+uuid_id!(
+    /// An address that events are sent to.
+    WebhookId, "the id of a webhook"
+);
+uuid_id!(
+    /// An event on its way to a webhook.
+    DeliveryId, "the id of a delivery"
 );
 uuid_id!(
     /// One durable operation.

@@ -33,8 +33,8 @@ pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
-    AccountId, Generation, GroupId, GuestId, ImageId, InstanceId, KernelId, NetworkId, OperationId, QuotaRequestId,
-    UploadId,
+    AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, NetworkId,
+    OperationId, QuotaRequestId, UploadId, WebhookId,
 };
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;

@@ -148,10 +148,12 @@ pub enum PanelRight {
     ReadMetrics,
     /// To tell everybody something on every page.
     Announce,
+    /// Where events are sent.
+    ManageWebhooks,
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ManagePeople,
         Self::ManageGroups,
         Self::ReadAudit,
@@ -165,6 +167,7 @@ impl PanelRight {
         Self::SeeAllOperations,
         Self::ReadMetrics,
         Self::Announce,
+        Self::ManageWebhooks,
     ];
 
     /// After “may”.
@@ -183,6 +186,7 @@ impl PanelRight {
             Self::SeeAllOperations => "see everybody's activity",
             Self::ReadMetrics => "read the metrics",
             Self::Announce => "announce something",
+            Self::ManageWebhooks => "manage webhooks",
         }
     }
 }
@@ -432,7 +436,7 @@ mod tests {
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 13] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 14] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
         (PanelRight::ManageGroups, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
@@ -446,6 +450,7 @@ mod tests {
         (PanelRight::SeeAllOperations, [true, true, false, false]),
         (PanelRight::ReadMetrics, [true, true, false, false]),
         (PanelRight::Announce, [true, false, false, false]),
+        (PanelRight::ManageWebhooks, [true, false, false, false]),
     ];
 
     const ROLES: [Role; 4] = [Role::Administrator, Role::Operator, Role::Teacher, Role::User];

@@ -7,12 +7,11 @@ use rand::Rng as _;
 use subtle::ConstantTimeEq as _;
 use umbel_app::AppError;
 use umbel_app::shown::{AccountShown, Role};
-use umbel_guest::{AccountId, AccountName, FieldErrors};
-use uuid::Uuid;
+use umbel_guest::{AccountName, FieldErrors};
 
-use super::{Accounts, chosen, shown};
+use super::{Accounts, chosen, fresh, shown};
 use crate::hex::sha256_hex;
-use crate::store::accounts::{Account, Standing, account_count_administrators, account_fetch_by_name, account_insert};
+use crate::store::accounts::{account_count_administrators, account_fetch_by_name, account_insert};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_take};
 use crate::store::{Db, StoreError};
 
@@ -69,19 +68,7 @@ impl Accounts {
         if account_fetch_by_name(&mut tx, &name).await?.is_some() {
             return Err(AppError::Invalid(FieldErrors::one("name", format!("There is an account {name} already."))));
         }
-        let account = Account {
-            id: AccountId(Uuid::now_v7()),
-            name,
-            role: Role::Administrator,
-            standing: Standing::Active,
-            expires_at: None,
-            must_change_password: false,
-            created_at: self.clock.now(),
-            last_sign_in_at: None,
-            second_factor: false,
-            guests: 0,
-            rights: 0,
-        };
+        let account = fresh(name, Role::Administrator, self.clock.now());
         account_insert(&mut tx, &account, &hash).await?;
         tx.commit().await?;
         tracing::info!(name = account.name.as_str(), "the first administrator is there");

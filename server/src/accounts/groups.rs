@@ -108,7 +108,7 @@ impl Accounts {
         let account = account_fetch_by_name(&mut tx, &name).await?;
         let account = account.ok_or_else(|| invalid(format!("There is no account {name}.")))?.id;
         let is_new = member_fetch(&mut tx, group, account).await?.is_none();
-        if is_new && found.members as usize >= MOST_MEMBERS {
+        if is_new && is_full(&found) {
             return Err(invalid(format!("A group has at most {MOST_MEMBERS} members.")));
         }
         member_put(&mut tx, group, account, role, self.clock.now()).await?;
@@ -142,7 +142,11 @@ impl Accounts {
 
 /// Whoever may do more or less when a group changes: its managers, and the one who was put in or out; all of
 /// them where it is the group that goes. Counted in the same transaction, so that other panels notice too.
-async fn follow(tx: &mut Tx, group: GroupId, account: Option<AccountId>) -> Result<BTreeSet<AccountId>, StoreError> {
+pub(super) async fn follow(
+    tx: &mut Tx,
+    group: GroupId,
+    account: Option<AccountId>,
+) -> Result<BTreeSet<AccountId>, StoreError> {
     let members = member_list(&mut *tx, group).await?;
     let concerned = members.iter().filter(|member| account.is_none() || member.role == GroupRole::Manager);
     let accounts: BTreeSet<AccountId> = concerned.map(|member| member.account).chain(account).collect();
@@ -150,6 +154,11 @@ async fn follow(tx: &mut Tx, group: GroupId, account: Option<AccountId>) -> Resu
         account_rights_changed(&mut *tx, *account).await?;
     }
     Ok(accounts)
+}
+
+/// Whether nobody more may be put in.
+pub(super) fn is_full(group: &Group) -> bool {
+    group.members as usize >= MOST_MEMBERS
 }
 
 /// Every wrong field is named at once.

@@ -16,6 +16,7 @@ use crate::events::Events;
 use crate::store::Db;
 use crate::store::StoreError;
 use crate::store::idempotency::idempotency_purge;
+use crate::store::invitations::invitation_purge;
 use crate::store::sessions::{session_list_live, session_purge};
 use crate::store::tokens::token_list_live;
 
@@ -23,6 +24,8 @@ use crate::store::tokens::token_list_live;
 const LOOK: Duration = Duration::from_millis(700);
 /// How often expired sessions are forgotten, in µs.
 const PURGE: i64 = HOUR;
+/// µs for which an invitation that is over is still told of.
+const INVITATION: i64 = 30 * DAY;
 
 #[derive(Debug)]
 struct Watched {
@@ -115,11 +118,14 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock, events: Events) {
         if clock.now() >= purge_at {
             let purged = async {
                 session_purge(&db, clock.now()).await?;
+                invitation_purge(&db, clock.now() - INVITATION).await?;
                 idempotency_purge(&db, clock.now() - DAY).await
             };
             match purged.await {
                 Ok(_) => purge_at = clock.now() + PURGE,
-                Err(error) => tracing::warn!(cause = chain(&error), "expired sessions and keys were not purged"),
+                Err(error) => {
+                    tracing::warn!(cause = chain(&error), "expired sessions, invitations and keys were not purged")
+                }
             }
         }
         // Taken before the database is asked: a session that is made meanwhile is no stranger to it.

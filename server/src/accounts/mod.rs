@@ -8,6 +8,8 @@
 pub mod codes;
 mod first_run;
 mod groups;
+mod import;
+pub mod invitations;
 pub mod live;
 mod own;
 pub mod passwords;
@@ -22,14 +24,15 @@ mod tokens;
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, Topic};
-use umbel_guest::{AccountId, FieldErrors};
+use umbel_app::shown::{AccountShown, Role, Topic};
+use umbel_guest::{AccountId, AccountName, FieldErrors};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::internal;
 use crate::events::Events;
 use crate::store::Db;
-use crate::store::accounts::{Account, account_fetch};
+use crate::store::accounts::{Account, Standing, account_fetch};
 use live::Live;
 use passwords::{BadPassword, HashError, Password, Passwords};
 use rate_limit::{RateLimit, TooMany};
@@ -60,6 +63,11 @@ pub struct Accounts {
 impl Accounts {
     pub fn new(db: Db, events: Events, clock: Clock, passwords: Passwords, seal: Seal) -> Self {
         Self { db, events, clock, passwords, seal, tries: RateLimit::default(), live: Live::default() }
+    }
+
+    /// What keeps other secrets of this panel, too.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// Who a session that is known to exist belongs to; `None` if the account is gone, suspended or
@@ -108,6 +116,23 @@ impl Accounts {
 
     fn people_changed(&self) {
         self.events.publish(Topic::People);
+    }
+}
+
+/// One that lets its owner in from now on.
+fn fresh(name: AccountName, role: Role, now: i64) -> Account {
+    Account {
+        id: AccountId(Uuid::now_v7()),
+        name,
+        role,
+        standing: Standing::Active,
+        expires_at: None,
+        must_change_password: false,
+        created_at: now,
+        last_sign_in_at: None,
+        second_factor: false,
+        guests: 0,
+        rights: 0,
     }
 }
 

@@ -5,10 +5,9 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountShown, FirstPassword, Role, Topic};
 use umbel_guest::{AccountId, AccountName, FieldError, FieldErrors, PanelRight};
-use uuid::Uuid;
 
 use super::passwords::{Password, Passwords};
-use super::{Accounts, shown};
+use super::{Accounts, fresh, shown};
 use crate::store::accounts::{
     Account, Standing, account_count_administrators, account_fetch, account_insert, account_list, account_set_password,
     account_set_role,
@@ -33,19 +32,7 @@ impl Accounts {
         let (Some(name), Some(role)) = (name, role) else { return Err(AppError::Invalid(errors)) };
         let first = first_password();
         let hash = self.passwords.hash(first.clone()).await?;
-        let account = Account {
-            id: AccountId(Uuid::now_v7()),
-            name,
-            role,
-            standing: Standing::Active,
-            expires_at: None,
-            must_change_password: true,
-            created_at: self.clock.now(),
-            last_sign_in_at: None,
-            second_factor: false,
-            guests: 0,
-            rights: 0,
-        };
+        let account = Account { must_change_password: true, ..fresh(name, role, self.clock.now()) };
         account_insert(&self.db, &account, &hash).await.map_err(|error| taken(error, &account.name))?;
         tracing::info!(name = account.name.as_str(), by = caller.account.name, "an account was made");
         self.people_changed();
@@ -117,11 +104,11 @@ pub async fn reset_password(
     Ok((first, ended))
 }
 
-fn first_password() -> Password {
+pub(super) fn first_password() -> Password {
     Password::first(rand::rng().random())
 }
 
-fn taken(error: StoreError, name: &AccountName) -> AppError {
+pub(super) fn taken(error: StoreError, name: &AccountName) -> AppError {
     if error.is_duplicate() {
         return AppError::Invalid(FieldErrors::one("name", format!("There is an account {name} already.")));
     }

@@ -19,8 +19,8 @@ pub enum SealError {
     #[error("{what} the key {} failed: {source}", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error(
-        "the key {} has {len} bytes and not {KEY_LEN}: put back the one that was there, or remove it and reset all \
-         second factors",
+        "the key {} has {len} bytes and not {KEY_LEN}: put back the one that was there, or remove it, reset all \
+         second factors and make webhooks anew",
         path.display()
     )]
     Length { path: PathBuf, len: usize },

@@ -8,15 +8,16 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
     ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, KernelDraft, KernelSettings,
-    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewToken, OperationShown, OverviewShown,
-    QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown,
+    InvitationDraft, InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange,
+    QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, GroupId, GuestDraft, GuestId, KernelId, OperationId, QuotaRequestId, Span, StrayName, SysRqKey,
-    UploadId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId,
+    Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use super::What;
@@ -29,6 +30,8 @@ use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
 use crate::store::quota_requests::quota_request_fetch;
 use crate::store::tokens::token_list as token_list_of;
+use crate::store::webhooks::webhook_fetch;
+use crate::webhooks::address::origin_of;
 
 /// What is kept of the hash that a session or a token is known by: enough to tell it from others.
 const SESSION: usize = 12;
@@ -102,6 +105,14 @@ fn word(value: &impl serde::Serialize) -> String {
 
 fn made(created: &Created) -> Option<String> {
     Some(created.guest.to_string())
+}
+
+impl Panel {
+    async fn webhook(&self, action: AuditAction, id: WebhookId) -> Result<What, AppError> {
+        let found = webhook_fetch(&self.store, id).await?;
+        let name = found.map(|webhook| origin_of(&webhook.url)).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Webhook).of(id).named(&name))
+    }
 }
 
 #[async_trait]
@@ -290,6 +301,14 @@ impl Backend for Panel {
         self.audit.create(caller, what, Bare(self).account_create(caller, name, role), id).await
     }
 
+    async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError> {
+        if draft.only_check {
+            return Bare(self).account_import(caller, draft).await;
+        }
+        let what = What::new(AuditAction::AccountImport, AuditKind::Account).detail(&draft.lines);
+        self.audit.change(caller, what, Bare(self).account_import(caller, draft)).await
+    }
+
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError> {
         let what = self.account(AuditAction::AccountSetRole, account).await?.detail(&role);
         self.audit.change(caller, what, Bare(self).account_set_role(caller, account, role)).await
@@ -342,6 +361,49 @@ impl Backend for Panel {
     async fn announcement_clear(&self, caller: &Caller) -> Result<(), AppError> {
         let what = What::new(AuditAction::AnnouncementClear, AuditKind::Panel);
         self.audit.change(caller, what, Bare(self).announcement_clear(caller)).await
+    }
+
+    async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError> {
+        Bare(self).invitation_list(caller).await
+    }
+
+    async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<NewInvitation, AppError> {
+        let role = if draft.role.is_empty() { Role::User.word() } else { &draft.role };
+        let detail = format!("{role}, {} times, {} days", draft.uses, draft.days);
+        let what = What::new(AuditAction::InvitationCreate, AuditKind::Invitation).named(&draft.note).detail(&detail);
+        let id = |made: &NewInvitation| Some(made.id.to_string());
+        self.audit.create(caller, what, Bare(self).invitation_create(caller, draft), id).await
+    }
+
+    async fn invitation_remove(&self, caller: &Caller, invitation: InvitationId) -> Result<(), AppError> {
+        let what = What::new(AuditAction::InvitationRemove, AuditKind::Invitation).of(invitation);
+        self.audit.change(caller, what, Bare(self).invitation_remove(caller, invitation)).await
+    }
+
+    async fn webhook_list(&self, caller: &Caller) -> Result<WebhooksShown, AppError> {
+        Bare(self).webhook_list(caller).await
+    }
+
+    async fn webhook_create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
+        let detail = format!("{}: {}", origin_of(&draft.url), draft.events.join(", "));
+        let what = What::new(AuditAction::WebhookCreate, AuditKind::Webhook).detail(&detail);
+        let id = |new: &NewWebhook| Some(new.id.to_string());
+        self.audit.create(caller, what, Bare(self).webhook_create(caller, draft), id).await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        let what = self.webhook(AuditAction::WebhookRemove, webhook).await?;
+        self.audit.change(caller, what, Bare(self).webhook_remove(caller, webhook)).await
+    }
+
+    async fn webhook_test(&self, caller: &Caller, webhook: WebhookId) -> Result<(), AppError> {
+        let what = self.webhook(AuditAction::WebhookTest, webhook).await?;
+        self.audit.change(caller, what, Bare(self).webhook_test(caller, webhook)).await
+    }
+
+    async fn webhook_redeliver(&self, caller: &Caller, delivery: DeliveryId) -> Result<(), AppError> {
+        let what = What::new(AuditAction::WebhookRedeliver, AuditKind::Webhook).detail(&format!("delivery {delivery}"));
+        self.audit.change(caller, what, Bare(self).webhook_redeliver(caller, delivery)).await
     }
 
     async fn group_list(&self, caller: &Caller) -> Result<Vec<GroupShown>, AppError> {

@@ -22,11 +22,12 @@ pub enum Key {
     MemoryPercent,
     AuditDays,
     MetricsListen,
+    WebhookNetworks,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -43,6 +44,7 @@ impl Key {
         Self::MemoryPercent,
         Self::AuditDays,
         Self::MetricsListen,
+        Self::WebhookNetworks,
         Self::User,
     ];
 
@@ -64,6 +66,7 @@ impl Key {
             Self::MemoryPercent => "memory_percent",
             Self::AuditDays => "audit_days",
             Self::MetricsListen => "metrics_listen",
+            Self::WebhookNetworks => "webhook_networks",
             Self::User => "user",
         }
     }
@@ -84,7 +87,7 @@ impl Key {
     }
 
     pub fn is_list(self) -> bool {
-        self == Self::TrustedProxies
+        matches!(self, Self::TrustedProxies | Self::WebhookNetworks)
     }
 
     pub fn is_number(self) -> bool {

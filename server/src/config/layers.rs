@@ -74,6 +74,9 @@ pub struct Flags {
     /// Address and port where /metrics is answered without a token, for example 127.0.0.1:9101
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<String>,
+    /// Private addresses or blocks that webhooks may be sent to, separated by commas
+    #[arg(long, value_name = "NETWORKS")]
+    pub webhook_networks: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -98,6 +101,7 @@ impl Flags {
             Key::MemoryPercent => self.memory_percent.as_ref(),
             Key::AuditDays => self.audit_days.as_ref(),
             Key::MetricsListen => self.metrics_listen.as_ref(),
+            Key::WebhookNetworks => self.webhook_networks.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -157,7 +161,8 @@ impl Machine {
             | Key::TlsCertificate
             | Key::TlsKey
             | Key::TrustedProxies
-            | Key::MetricsListen => None,
+            | Key::MetricsListen
+            | Key::WebhookNetworks => None,
         }
     }
 }

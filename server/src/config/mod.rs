@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::clock::SECOND;
-use crate::http::address::Proxies;
+use crate::http::address::{Network, Proxies};
 use crate::http::origin::Origins;
 use crate::http::serve::Certificate;
 use crate::parts::Patience;
@@ -43,6 +43,8 @@ pub struct Config {
     pub audit_days: i64,
     /// Where Prometheus is answered without a token.
     pub metrics_listen: Option<SocketAddr>,
+    /// Private networks that events may be sent into.
+    pub webhook_networks: Vec<Network>,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -131,6 +133,7 @@ impl Reader<'_> {
         let memory_percent = self.value(Key::MemoryPercent, |text| value::percent(text, 10, 1000));
         let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
         let metrics_listen = self.value(Key::MetricsListen, value::listen);
+        let webhook_networks = self.value(Key::WebhookNetworks, value::networks).unwrap_or_default();
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -154,6 +157,7 @@ impl Reader<'_> {
             memory_percent: memory_percent?,
             audit_days: audit_days?,
             metrics_listen,
+            webhook_networks,
             user: user?,
             effective: Vec::new(),
         })

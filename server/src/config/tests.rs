@@ -180,7 +180,7 @@ fn what_is_shown_can_be_read_again() {
     let fixture =
         Fixture::new().with_file("trusted_proxies = [\"10.0.0.0/8\"]\npublic_url = \"https://p.example\"\nboot_s = 7");
     let shown = fixture.config().to_string();
-    assert_eq!(shown.lines().count(), Key::ALL.len() - 3, "{shown}");
+    assert_eq!(shown.lines().count(), Key::ALL.len() - 4, "{shown}");
     let again = Fixture::new().with_file(&shown).config();
     assert_eq!(again.patience, fixture.config().patience);
     assert_eq!(again.proxies, fixture.config().proxies);

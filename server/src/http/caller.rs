@@ -122,6 +122,10 @@ async fn settle(
     // Half of one is neither.
     if !matches!(done, Err(AppError::CodeNeeded)) {
         panel.metrics.sign_in(&done);
+        // A database that is away says nothing about who tried.
+        if matches!(done, Err(AppError::Invalid(_) | AppError::TooMany { .. })) {
+            panel.webhooks.sign_ins.failed(panel.clock.now());
+        }
     }
     let what = What::new(AuditAction::SignIn, AuditKind::Session);
     match &done {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod idempotency;
+pub mod invitation;
 pub mod layers;
 pub mod metrics;
 pub mod openapi;

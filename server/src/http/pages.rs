@@ -11,11 +11,13 @@ use leptos::prelude::provide_context;
 use leptos::server_fn::ServerFn as _;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
-use umbel_app::api::accounts::{AccountCreate, AccountResetPassword};
+use umbel_app::api::accounts::{AccountCreate, AccountImport, AccountResetPassword};
+use umbel_app::api::invitations::InvitationCreate;
 use umbel_app::api::tokens::TokenCreate;
+use umbel_app::api::webhooks::WebhookCreate;
 use umbel_app::backend::{Backend, Caller, Came};
-use umbel_app::plain::{first_password_page, new_token_page};
-use umbel_app::shown::{FirstPassword, NewToken};
+use umbel_app::plain::{first_password_page, imported_page, new_invitation_page, new_token_page, new_webhook_page};
+use umbel_app::shown::{FirstPassword, ImportShown, NewInvitation, NewToken, NewWebhook};
 use umbel_app::{App, AppError, paths, shell};
 
 use super::error::{Reader, status_of};
@@ -104,6 +106,15 @@ pub async fn server_fn(State(panel): State<Panel>, session: Session, request: Re
             shown_once(response, |first: FirstPassword| first_password_page(&first, &nonce)).await
         }
         (Reader::Person, TokenCreate::PATH) => shown_once(response, |new: NewToken| new_token_page(&new, &nonce)).await,
+        (Reader::Person, AccountImport::PATH) => {
+            shown_once(response, |done: ImportShown| imported_page(&done, &nonce)).await
+        }
+        (Reader::Person, InvitationCreate::PATH) => {
+            shown_once(response, |new: NewInvitation| new_invitation_page(&new, &nonce)).await
+        }
+        (Reader::Person, WebhookCreate::PATH) => {
+            shown_once(response, |new: NewWebhook| new_webhook_page(&new, &nonce)).await
+        }
         _ => with_own_status(response).await,
     }
 }

@@ -11,14 +11,14 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, groups, guests, host, kernels, networks, operations, people, quotas, session, shares, tokens,
-    uploads, usage,
+    announcements, audit, groups, guests, host, invitations, kernels, networks, operations, people, quotas, session,
+    shares, tokens, uploads, usage, webhooks,
 };
 use super::error::is_under;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, layers, metrics, openapi, pages, second_factor, sign_in};
+use super::{console, events, health, invitation, layers, metrics, openapi, pages, second_factor, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -113,6 +113,8 @@ pub fn own() -> Vec<Route> {
         post(paths::SIGN_OUT, sign_in::sign_out),
         get(paths::FIRST_RUN, sign_in::first_run_shown),
         post(paths::FIRST_RUN, sign_in::first_run),
+        get(paths::INVITATION, invitation::shown),
+        post(paths::INVITATION, invitation::accept),
         get(paths::NEW_PASSWORD, sign_in::new_password_shown),
         post(paths::NEW_PASSWORD, sign_in::new_password),
         get(paths::SIGN_IN_CODE, second_factor::code_shown),
@@ -165,15 +167,25 @@ pub fn own() -> Vec<Route> {
         api!(announcements::fetch),
         api!(announcements::set).of(Scope::Manage),
         api!(announcements::clear).of(Scope::Manage),
+        api!(webhooks::list),
+        api!(webhooks::create).of(Scope::Manage).once_secret(),
+        api!(webhooks::remove).of(Scope::Manage),
+        api!(webhooks::test).of(Scope::Manage),
+        api!(webhooks::redeliver).of(Scope::Manage),
         api!(audit::list),
         api!(audit::export),
         api!(people::list),
         api!(people::create).of(Scope::Manage).once_secret(),
+        api!(people::import).of(Scope::Manage).once_secret(),
         api!(people::change).of(Scope::Manage),
         api!(people::remove).of(Scope::Manage),
         api!(people::suspend).of(Scope::Manage),
         api!(people::reinstate).of(Scope::Manage),
         api!(people::reset_password).of(Scope::Manage).once_secret(),
+        api!(invitations::list),
+        api!(invitations::create).of(Scope::Manage).once_secret(),
+        api!(invitations::accept).signed_in_only(),
+        api!(invitations::remove).of(Scope::Manage),
         api!(groups::list),
         api!(groups::create).of(Scope::Manage).once(),
         api!(groups::fetch),

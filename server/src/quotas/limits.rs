@@ -11,9 +11,10 @@ use umbel_guest::quota::{Kind, Said, Standing};
 use umbel_guest::{AccountId, PanelRight};
 
 use super::Quotas;
-use crate::store::accounts::{account_fetch, account_list};
+use crate::store::accounts::{Account, account_fetch, account_list};
 use crate::store::quota_requests::{quota_request_list_of, quota_request_list_open};
 use crate::store::quotas::{Ledger, quota_ledger, quota_of, quota_set_own, quota_set_role};
+use crate::store::{Db, StoreError};
 
 impl Quotas {
     pub async fn mine(&self, caller: &Caller) -> Result<QuotaShown, AppError> {
@@ -58,6 +59,16 @@ impl Quotas {
         self.changed();
         Ok(())
     }
+}
+
+/// Everybody's, with their names.
+pub async fn standings_of_all(db: &Db) -> Result<Vec<(AccountId, String, Vec<Standing>)>, StoreError> {
+    let (ledger, accounts) = tokio::try_join!(quota_ledger(db), account_list(db))?;
+    let of = |account: Account| {
+        let standings = standings(&ledger, account.id, account.role);
+        (account.id, account.name.into(), standings)
+    };
+    Ok(accounts.into_iter().map(of).collect())
 }
 
 fn standings(ledger: &Ledger, account: AccountId, role: Role) -> Vec<Standing> {

@@ -8,6 +8,7 @@ mod limits;
 mod requests;
 mod usage;
 
+pub use limits::standings_of_all;
 use umbel_app::AppError;
 use umbel_app::shown::Topic;
 use umbel_guest::quota::{Kind, Limit, Refused, Rule, Standing};

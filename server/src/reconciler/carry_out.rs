@@ -11,6 +11,7 @@ use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
 use crate::store::guests::Guest;
+use crate::webhooks;
 
 /// How a start went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,9 @@ pub async fn carry_out(
         Action::See { .. } | Action::Settle { .. } | Action::Steady | Action::Wait { .. } => {
             if let Action::Settle { wanted, .. } = &action {
                 tracing::info!(guest = %guest.id, seen = ?guest.seen, ?wanted, "a guest ended by itself");
+                // Before it is settled: a panel that ends in between settles it in its next life, and the same is
+                // told once.
+                webhooks::guest_ended(parts, guest).await;
             }
             write(parts, guest, |row, after| written(row, &action, after)).await
         }

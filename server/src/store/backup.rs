@@ -38,11 +38,13 @@ pub const TABLES: &[&str] = &[
     "second_factors",
     "recovery_codes",
     "usage_days",
+    "invitations",
+    "webhooks",
 ];
 
-/// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, and what
-/// was asked there a moment ago is not asked again here.
-pub const LEFT_OUT: &[&str] = &["sessions", "idempotency_keys"];
+/// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was
+/// asked there a moment ago is not asked again here, and what waited to be sent there was sent since.
+pub const LEFT_OUT: &[&str] = &["sessions", "idempotency_keys", "webhook_deliveries", "alerts"];
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -35,6 +35,8 @@ const STEPS: &[Step] = &[
     step!(12, "0012_second_factors"),
     step!(13, "0013_usage"),
     step!(14, "0014_account_states"),
+    step!(15, "0015_invitations"),
+    step!(16, "0016_webhooks"),
 ];
 
 /// The newest version that this program knows.

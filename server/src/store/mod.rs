@@ -29,6 +29,7 @@ pub mod groups;
 pub mod guest_pages;
 pub mod guests;
 pub mod idempotency;
+pub mod invitations;
 pub mod kernels;
 pub mod meta;
 pub mod migrate;
@@ -42,6 +43,7 @@ pub mod sessions;
 pub mod shares;
 pub mod tokens;
 pub mod usage;
+pub mod webhooks;
 
 pub use db::{Db, On, Tx};
 pub use error::{OpenError, StoreError};

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
-use umbel_guest::{AccountId, GroupId, GuestId, NetworkId, OperationId};
+use umbel_guest::{AccountId, DeliveryId, GroupId, GuestId, InvitationId, NetworkId, OperationId, WebhookId};
 
 use super::db::{Db, On, Tx};
 use super::error::StoreError;
@@ -44,10 +44,13 @@ into_value! {
     Option<i64> => |v| Self::Int(v),
     bool => |v| Self::Flag(v),
     AccountId => |v| Self::Text(Some(v.to_string())),
+    DeliveryId => |v| Self::Text(Some(v.to_string())),
     GroupId => |v| Self::Text(Some(v.to_string())),
     GuestId => |v| Self::Text(Some(v.to_string())),
+    InvitationId => |v| Self::Text(Some(v.to_string())),
     OperationId => |v| Self::Text(Some(v.to_string())),
     NetworkId => |v| Self::Text(Some(v.to_string())),
+    WebhookId => |v| Self::Text(Some(v.to_string())),
     Option<AccountId> => |v| Self::Text(v.map(|id| id.to_string())),
     Option<GuestId> => |v| Self::Text(v.map(|id| id.to_string())),
     Option<OperationId> => |v| Self::Text(v.map(|id| id.to_string())),

@@ -202,8 +202,10 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 12] = [
+const MORE_READS: [&str; 14] = [
+    "/_sf/webhook_list",
     "/_sf/announcement_fetch",
+    "/_sf/invitation_list",
     "/_sf/group_list",
     "/_sf/group_fetch",
     "/_sf/usage_fetch",

@@ -80,8 +80,8 @@ fn whatever_makes_something_takes_a_key() {
         .filter(|(_, operation)| makes(operation) && !takes(operation))
         .map(|(name, _)| name)
         .collect();
-    // A sign-in is nobody's yet.
-    lacking.retain(|name| name != "POST /api/v1/session");
+    // Who comes in is nobody yet.
+    lacking.retain(|name| !["POST /api/v1/session", "POST /api/v1/invitations/accept"].contains(&name.as_str()));
     assert_eq!(lacking, Vec::<String>::new());
     assert!(takes(&document["paths"]["/api/v1/guests"]["post"]));
 }

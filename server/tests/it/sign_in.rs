@@ -1,7 +1,10 @@
 //! Coming in and going out, as plain forms do it.
 
+use std::collections::HashSet;
+
 use reqwest::header::{LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
+use tokio::task::JoinSet;
 use umbel_app::shown::GuestFilter;
 use umbel_client::Client;
 use umbel_server::store::accounts::{Standing, account_set_standing};
@@ -101,6 +104,25 @@ both! {
         assert!(last.text().await.expect("a page").contains("Too many tries."));
         let json = client.sign_in("anna", "wrong").await.expect_err("too many");
         assert_eq!(json.status().map(|status| status.as_u16()), Some(429));
+    }
+
+    async fn two_hundred_at_once_are_told_to_come_again_and_everybody_else_is_answered(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let anna = edge.signed_in("anna").await;
+        let mut storm = JoinSet::new();
+        for i in 0..200 {
+            let client = edge.client();
+            let name = if i % 2 == 0 { "berta".to_owned() } else { format!("nobody-{i}") };
+            storm.spawn(async move { client.sign_in(&name, "wrong").await.expect_err("wrong").status() });
+        }
+        let (mut answered, mut statuses) = (0, HashSet::new());
+        while let Some(ended) = storm.join_next().await {
+            statuses.insert(ended.expect("no panic").expect("an answer").as_u16());
+            assert_eq!(get(&edge.client(), "/healthz").await.status(), 200);
+            assert_eq!(get(&anna, "/api/v1/session").await.status(), 200);
+            answered += 1;
+        }
+        assert_eq!((answered, statuses), (200, HashSet::from([422, 429])));
     }
 
     async fn the_first_administrator_comes_by_a_link_that_works_once(fresh) {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use reqwest::StatusCode;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -119,10 +120,43 @@ both! {
         assert!(members.contains("berta  manager") && members.contains("anna"), "{members}");
         shell.says(&["groups", "drop", "Networks", "anna"]).await;
         assert!(!shell.says(&["groups", "members", "Networks"]).await.contains("anna"));
+        let link = shell.says(&["people", "invite", "--group", "Networks", "--uses", "2", "--note", "second half"]).await;
+        let token = link.trim().split_once("/invitation?token=").expect("a link").1;
+        edge.client().invitation_accept(token, "dora", PASSWORD).await.expect("invited");
+        assert!(shell.says(&["groups", "members", "Networks"]).await.contains("dora"));
+        let listed = shell.says(&["people", "invitations"]).await;
+        assert!(listed.contains("second half") && listed.contains("1 of 2"), "{listed}");
+        let id = listed.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an invitation");
+        shell.says(&["people", "uninvite", id]).await;
+        assert_eq!(edge.client().invitation_accept(token, "emil", PASSWORD).await.expect_err("over").status(), Some(StatusCode::FORBIDDEN));
+        let lines = shell.home.path().join("people.csv");
+        std::fs::write(&lines, "emil,user,Networks\n").expect("written");
+        let lines = lines.to_str().expect("ASCII");
+        assert!(shell.says(&["people", "import", lines, "--check"]).await.contains("emil"));
+        let first = shell.says(&["people", "import", lines]).await;
+        let first = first.lines().nth(1).and_then(|line| line.split_whitespace().last()).expect("a password");
+        edge.client().sign_in("emil", first).await.expect("the first password");
         shell.says(&["groups", "rename", "Networks", "Nets"]).await;
         assert_eq!(shell.code(&["groups", "remove", "Networks"]).await, 4, "it is called otherwise now");
         shell.says(&["groups", "remove", "Nets"]).await;
         assert!(!shell.says(&["groups", "list"]).await.contains("Nets"));
+    }
+
+    async fn a_webhook_is_made_tried_and_removed_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let shell = Shell::at(&edge);
+        let words = ["--panel", &shell.panel, "sign-in", "root", "--scopes", "read,manage"];
+        assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        assert_eq!(shell.code(&["webhooks", "create", "https://127.0.0.1/"]).await, 5, "into no inner network");
+        assert!(shell.says(&["webhooks", "create", "https://example.com/hook"]).await.starts_with("umbel_wh_"));
+        let list: serde_json::Value = serde_json::from_str(&shell.says(&["webhooks", "list", "-o", "json"]).await).expect("JSON");
+        assert_eq!(list[0]["events"].as_array().map(Vec::len), Some(5), "all of them unless said");
+        let id = list[0]["id"].as_str().expect("an id");
+        shell.says(&["webhooks", "test", id]).await;
+        let deliveries = shell.says(&["webhooks", "deliveries", id]).await;
+        assert!(deliveries.contains("test") && deliveries.contains("waiting"), "{deliveries}");
+        shell.says(&["webhooks", "delete", id]).await;
+        assert!(!shell.says(&["webhooks", "list"]).await.contains(id));
     }
 
     async fn a_console_is_read_typed_into_and_left(fresh) {

@@ -112,8 +112,26 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/operations/{operation}", Nothing, [401, 404, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/operations/{operation}/cancel", Nothing, [401, 404, 403, 403, 403, 409, 409]),
+        // Such a link is no invitation.
+        (GET, "/invitation", Nothing, [404, 404, 404, 404, 404, 404, 404]),
+        (POST, "/invitation", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/invitations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/invitations", Json("{}"), [401, 403, 403, 403, 403, 403, 201]),
+        (
+            POST,
+            "/api/v1/invitations/accept",
+            Json(r#"{"token":"x","name":"dora","password":"","password_again":""}"#),
+            [403, 403, 403, 403, 403, 403, 403],
+        ),
+        (DELETE, "/api/v1/invitations/{invitation}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
+        (
+            POST,
+            "/api/v1/people/import",
+            Json(r#"{"lines":"ewald\nfritz,teacher"}"#),
+            [401, 403, 403, 403, 403, 403, 200],
+        ),
         (PATCH, "/api/v1/people/{account}", Json(r#"{"expires":""}"#), [401, 403, 403, 403, 403, 403, 204]),
         (
             POST,
@@ -177,6 +195,16 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/usage", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/usage/export", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/usage", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/webhooks", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (
+            POST,
+            "/api/v1/webhooks",
+            Json(r#"{"url":"https://example.com/","events":["guest_crashed"]}"#),
+            [401, 403, 403, 403, 403, 403, 201],
+        ),
+        (DELETE, "/api/v1/webhooks/{webhook}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/api/v1/webhooks/{webhook}/test", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/api/v1/webhooks/deliveries/{delivery}/redeliver", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (GET, "/api/v1/quotas", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/quotas/mine", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (
@@ -219,9 +247,12 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/audit", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/api/v1/audit/export", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (GET, "/announcement", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/webhooks", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/people/{account}", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/groups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/people/import", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/people/invitations", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/groups/{group}", Nothing, [303, 404, 404, 404, 404, 404, 200]),
         (GET, "/quotas", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/account", Nothing, [303, 200, 200, 200, 200, 200, 200]),
@@ -244,6 +275,10 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
         (POST, "/_sf/announcement_set", Form("text=Down+at+noon&level=info"), administrators),
         (POST, "/_sf/announcement_clear", Form(""), administrators),
+        (POST, "/_sf/account_import", Form("lines=gerd"), administrators),
+        (POST, "/_sf/invitation_list", Form(""), every_one),
+        (POST, "/_sf/invitation_create", Form("group=&uses=1&days=7&note="), administrators),
+        (POST, "/_sf/invitation_remove", Form("invitation={invitation}"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/group_list", Form(""), every_one),
         (POST, "/_sf/group_fetch", Form("group={group}"), [401, 404, 404, 404, 404, 404, 200]),
         (POST, "/_sf/group_create", Form("name=Blue&kind=class"), administrators),
@@ -251,6 +286,16 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/member_put", Form("group={group}&name=carl&role=member"), administrators),
         (POST, "/_sf/member_remove", Form("group={group}&account={account}"), administrators),
         (POST, "/_sf/account_reset_second_factor", Form("account={account}"), [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/_sf/webhook_list", Form(""), administrators),
+        (
+            POST,
+            "/_sf/webhook_create",
+            Form("url=https%3A%2F%2Fexample.com%2F&events%5B%5D=guest_crashed"),
+            administrators,
+        ),
+        (POST, "/_sf/webhook_remove", Form("webhook={webhook}"), [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/_sf/webhook_test", Form("webhook={webhook}"), [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/_sf/webhook_redeliver", Form("delivery={delivery}"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/quota_mine", Form(""), every_one),
         (POST, "/_sf/quota_list", Form(""), administrators),
         (POST, "/_sf/quota_set", Form("of=user&kind=guests&limit=20"), administrators),
@@ -340,7 +385,10 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{port}", "20000")
         .replace("{role}", "user")
         .replace("{kind}", "guests")
+        .replace("{webhook}", &Uuid::nil().to_string())
+        .replace("{delivery}", &Uuid::nil().to_string())
         .replace("{group}", &GROUP.to_string())
+        .replace("{invitation}", &Uuid::nil().to_string())
         .replace("{request}", &Uuid::nil().to_string())
         .replace("{verb}", "grant")
 }

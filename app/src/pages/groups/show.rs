@@ -69,10 +69,14 @@ fn Roll(roll: GroupRoll, actions: Option<Actions>) -> impl IntoView {
         Some(GroupRole::Member) => "Those who manage it see your guests, read their consoles, start and stop them.",
         None => "Those who manage it see the members' guests, read their consoles, start and stop them.",
     };
+    let invites = actions.is_some() || group.role == Some(GroupRole::Manager);
+    let invitations = paths::asking(paths::INVITATIONS, &[("group", &group.id.to_string())]);
     view! {
         <Title text=group.name.to_string() />
         <PageHead title=group.name.to_string() />
-        <p class="meta">{format!("A {}. {words}", group.kind.word())} " " <a href=paths::GUESTS>"Guests"</a></p>
+        <p class="meta">{format!("A {}. {words}", group.kind.word())} " " <a href=paths::GUESTS>"Guests"</a>
+            {invites.then(|| view! { " " <a href=invitations>"Invite people"</a> })}
+        </p>
         <MemberTable group=group.clone() people=people remove=actions.map(|actions| actions.remove) />
         {actions.map(|actions| view! {
             <NewMember group=group.clone() put=actions.put />

@@ -45,7 +45,7 @@ pub fn PeopleListPage() -> impl IntoView {
     let me = Me::expect();
     view! {
         <Title text="People" />
-        <PageHead title="People" />
+        <PageHead title="People"><a class="button" href=paths::IMPORT>"Many accounts"</a> <a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
         <Failure error=failure(standing.suspend) />
         <Failure error=failure(standing.reinstate) />
         <Failure error=failure(reset) />

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use umbel_guest::quota::{Kind, Standing};
 use umbel_guest::usage::Used;
-use umbel_guest::{AccountId, GroupId, QuotaRequestId, Shares};
+use umbel_guest::{AccountId, GroupId, InvitationId, QuotaRequestId, Shares};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -184,5 +184,77 @@ pub struct NewToken {
 impl std::fmt::Debug for NewToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewToken").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ImportedAll {
+    pub(crate) accounts: Vec<Imported>,
+}
+
+/// One of many accounts that were made or checked at once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    pub name: String,
+    pub role: String,
+    pub group: Option<String>,
+    /// Shown once; none where it was only checked.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Imported").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A link by which people make accounts, without what makes it a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub note: String,
+    pub role: String,
+    pub group: Option<InvitedInto>,
+    pub uses: u32,
+    pub used: u32,
+    /// Who made it.
+    pub by: String,
+    pub expires_at: i64,
+    /// Whether it lets nobody in any more.
+    pub over: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitedInto {
+    pub id: GroupId,
+    pub name: String,
+    pub role: String,
+}
+
+/// What is not said is as the panel has it: one user, for a week.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct InvitationDraft {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Its link is told once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewInvitation {
+    pub id: InvitationId,
+    pub link: String,
+}
+
+impl std::fmt::Debug for NewInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewInvitation").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod invitations;
 pub mod kernels;
 pub mod networks;
 pub mod operations;
@@ -15,6 +16,7 @@ pub mod shares;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{AccountShown, FirstPassword, GuestsLeft, GuestsThen};
+use umbel_app::shown::{AccountShown, FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown};
 use umbel_guest::{AccountId, AccountName, Role};
 
 use super::{Json, Path, Query};
@@ -69,6 +69,18 @@ pub async fn create(
     Json(new): Json<NewAccount>,
 ) -> Result<Made<FirstPassword>, Problem> {
     Ok(Made(panel.account_create(&caller, new.name, new.role).await?))
+}
+
+/// Makes many accounts.
+///
+/// All of the lines or none; first passwords are in this answer and never again. With `only_check` nothing is made.
+#[utoipa::path(post, path = "/people/import")]
+pub async fn import(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Json(draft): Json<ImportDraft>,
+) -> Result<axum::Json<ImportShown>, Problem> {
+    Ok(axum::Json(panel.account_import(&caller, draft).await?))
 }
 
 /// Changes an account's role, or the day on which it ends.

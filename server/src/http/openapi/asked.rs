@@ -6,7 +6,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use tower_sessions::Session;
-use umbel_guest::{AccountId, GroupId, GuestId, KernelId, OperationId, StrayName, UploadId};
+use umbel_guest::{
+    AccountId, DeliveryId, GroupId, GuestId, InvitationId, KernelId, OperationId, StrayName, UploadId, WebhookId,
+};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
@@ -104,7 +106,7 @@ macro_rules! in_path {
     )* };
 }
 
-in_path!(GuestId GroupId AccountId OperationId KernelId UploadId StrayName String u16);
+in_path!(GuestId DeliveryId GroupId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName String u16);
 
 impl<A: ToSchema, B: ToSchema> InPath for (A, B) {
     fn parts(schemas: &mut Schemas) -> Vec<RefOr<Schema>> {
