@@ -125,9 +125,9 @@ pub trait Backend: Send + Sync {
     async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError>;
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
-    /// What is open follows at once. Not one's own, and one administrator stays.
     /// All accounts of the lines, or none.
     async fn account_import(&self, caller: &Caller, draft: ImportDraft) -> Result<ImportShown, AppError>;
+    /// What is open follows at once. Not one's own, and one administrator stays.
     async fn account_set_role(&self, caller: &Caller, account: AccountId, role: String) -> Result<(), AppError>;
     /// Ends the account's sessions and open consoles; everything else of it stays.
     async fn account_suspend(&self, caller: &Caller, account: AccountId, guests: GuestsThen) -> Result<(), AppError>;

@@ -5,7 +5,7 @@
 //!
 //! What the server calls: [`shell`] with its `LeptosOptions` (`output_name` must be [`OUTPUT_NAME`]),
 //! [`App`] for the list of routes, and [`plain`] for pages that need neither Leptos nor wasm:
-//! `plain::sign_in_page(&SignInView, nonce)`, `plain::first_run_page(&FirstRunView, nonce)`,
+//! `plain::sign_in_page(&SignInView, nonce)`, `plain::first_run_page(&NewAccountView, nonce)`,
 //! `plain::new_password_page(&NewPasswordView, nonce)`, `plain::message_page(&MessageView, nonce)`.
 //! Into the context of every page and server function it puts an `Arc<dyn Backend>` and an
 //! `Option<Caller>`; who is not signed in never gets as far as a page.

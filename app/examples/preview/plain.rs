@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use umbel_app::plain::{
-    FirstRunView, MessageView, NewPasswordView, SecondFactorStage, SecondFactorView, SignInCodeView, SignInView, Why,
+    MessageView, NewAccountView, NewPasswordView, SecondFactorStage, SecondFactorView, SignInCodeView, SignInView, Why,
     first_run_page, message_page, new_password_page, second_factor_page, sign_in_code_page, sign_in_page,
 };
 use umbel_app::shown::SecondFactorStart;
@@ -16,10 +16,10 @@ pub(crate) fn routes() -> Router {
         errors: FieldErrors::one("form", "Name or password is wrong."),
         ..SignInView::default()
     };
-    let short = FirstRunView {
+    let short = NewAccountView {
         name: "ada".into(),
         errors: FieldErrors::one("password", "A password has at least 10 characters."),
-        ..FirstRunView::default()
+        ..NewAccountView::default()
     };
     let gone = MessageView {
         title: "This link has been used".into(),
@@ -35,7 +35,7 @@ pub(crate) fn routes() -> Router {
     let pages = [
         ("/sign-in", sign_in_page(&SignInView::default(), "")),
         ("/sign-in/wrong", sign_in_page(&wrong, "")),
-        ("/first-run", first_run_page(&FirstRunView::default(), "")),
+        ("/first-run", first_run_page(&NewAccountView::default(), "")),
         ("/first-run/wrong", first_run_page(&short, "")),
         ("/account/password", new_password_page(&NewPasswordView::default(), "")),
         ("/account/password/first", new_password_page(&first, "")),

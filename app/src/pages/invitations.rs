@@ -12,10 +12,11 @@ use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
+use crate::parts::once::ShownOnce;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
-use crate::shown::{GroupShown, InvitationShown, NewInvitation, Role};
+use crate::shown::{GroupShown, InvitationShown, Role};
 
 /// Days that a link may be good, to choose from.
 const DAYS: [u32; 4] = [1, 7, 30, 90];
@@ -40,7 +41,10 @@ pub fn InvitationsPage() -> impl IntoView {
              until it is used up, taken back, or its day has come."
         </p>
         <Failure error=failure(remove) />
-        {move || created.get().and_then(Result::ok).map(|new| view! { <ShownOnce new=new /> })}
+        {move || created.get().and_then(Result::ok).map(|new| {
+            let whom = if new.uses == 1 { "One person".to_owned() } else { format!("{} people", new.uses) };
+            view! { <ShownOnce secret=new.link then=format!(" {whom} can come by it. It is shown only now.") /> }
+        })}
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match invitations.await {
@@ -65,21 +69,6 @@ pub fn InvitationsPage() -> impl IntoView {
             })}
         </Transition>
     }
-}
-
-/// A link is told once and kept nowhere.
-#[component]
-fn ShownOnce(new: NewInvitation) -> impl IntoView {
-    let whom = if new.uses == 1 { "One person".to_owned() } else { format!("{} people", new.uses) };
-    view! {
-        <p class="notice attention" role="status">
-            <code>{new.link.clone()}</code>
-            " "
-            <button class="button needs-scripts" type="button" data-copy=new.link.clone()>"Copy"</button>
-            {format!(" {whom} can come by it. It is shown only now.")}
-        </p>
-    }
-    .into_any()
 }
 
 #[component]

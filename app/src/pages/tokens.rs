@@ -7,9 +7,10 @@ use crate::api::tokens::{TokenCreate, TokenRemove, token_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::once::ShownOnce;
 use crate::parts::time::When;
 use crate::paths;
-use crate::shown::{NewToken, Role, Scope, TokenShown};
+use crate::shown::{Role, Scope, TokenShown};
 
 /// Days that a token may be good, to choose from.
 const DAYS: [u32; 4] = [7, 30, 90, 366];
@@ -31,7 +32,9 @@ pub fn Tokens(role: Role) -> impl IntoView {
             <a href=paths::API_PAGE rel="external">"What can be asked"</a>
         </p>
         <Failure error=failure(remove) />
-        {move || created.get().and_then(Result::ok).map(|new| view! { <ShownOnce new=new /> })}
+        {move || created.get().and_then(Result::ok).map(|new| view! {
+            <ShownOnce secret=new.token then=" It is shown only now.">"The token " <strong>{new.name}</strong> ": "</ShownOnce>
+        })}
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match tokens.await {
@@ -41,20 +44,6 @@ pub fn Tokens(role: Role) -> impl IntoView {
             })}
         </Transition>
         <NewTokenForm role=role create=create />
-    }
-    .into_any()
-}
-
-/// A token is told once and kept nowhere.
-#[component]
-fn ShownOnce(new: NewToken) -> impl IntoView {
-    view! {
-        <p class="notice attention" role="status">
-            "The token " <strong>{new.name}</strong> ": " <code>{new.token.clone()}</code>
-            " "
-            <button class="button needs-scripts" type="button" data-copy=new.token.clone()>"Copy"</button>
-            " It is shown only now."
-        </p>
     }
     .into_any()
 }

@@ -8,10 +8,11 @@ use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::form::{FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::once::ShownOnce;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
-use crate::shown::{DeliveryShown, DeliveryState, NewWebhook, WebhookEvent, WebhookShown};
+use crate::shown::{DeliveryShown, DeliveryState, WebhookEvent, WebhookShown};
 
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
@@ -30,7 +31,11 @@ pub fn WebhooksPage() -> impl IntoView {
         <Failure error=failure(remove) />
         <Failure error=failure(test) />
         <Failure error=failure(redeliver) />
-        {move || created.get().and_then(Result::ok).map(|new| view! { <ShownOnce new=new /> })}
+        {move || created.get().and_then(Result::ok).map(|new| view! {
+            <ShownOnce secret=new.secret then=" It is shown only now.">
+                "What signs events to " <strong>{new.url}</strong> ": "
+            </ShownOnce>
+        })}
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match webhooks.await {
@@ -46,19 +51,6 @@ pub fn WebhooksPage() -> impl IntoView {
             })}
         </Transition>
     }
-}
-
-#[component]
-fn ShownOnce(new: NewWebhook) -> impl IntoView {
-    view! {
-        <p class="notice attention" role="status">
-            "What signs events to " <strong>{new.url}</strong> ": " <code>{new.secret.clone()}</code>
-            " "
-            <button class="button needs-scripts" type="button" data-copy=new.secret.clone()>"Copy"</button>
-            " It is shown only now."
-        </p>
-    }
-    .into_any()
 }
 
 #[component]

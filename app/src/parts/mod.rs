@@ -17,6 +17,7 @@ pub mod here;
 pub mod icon;
 pub mod loaded;
 pub mod me;
+pub mod once;
 pub mod operation;
 pub mod quota;
 pub mod table;

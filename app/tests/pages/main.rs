@@ -105,16 +105,21 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
     }
 }
 
-#[tokio::test]
-async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
-    let group = GroupShown {
+/// One that whoever looks manages.
+fn own_class() -> GroupShown {
+    GroupShown {
         id: GroupId(Uuid::from_u128(9)),
         name: "Networks".parse().expect("a name"),
         kind: GroupKind::Class,
         created_at: 0,
         members: 1,
         role: Some(GroupRole::Manager),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
+    let group = own_class();
     let backend = Fake { groups: vec![GroupRoll { group, people: Vec::new() }], ..Fake::default() };
     let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), paths::INVITATIONS).await;
     for part in ["Nobody is invited.", "no group", "name=\"role\"", "limits[guests]"] {
@@ -128,14 +133,7 @@ async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
 
 #[tokio::test]
 async fn a_group_is_changed_by_administrators_and_seen_by_its_teacher() {
-    let group = GroupShown {
-        id: GroupId(Uuid::from_u128(9)),
-        name: "Networks".parse().expect("a name"),
-        kind: GroupKind::Class,
-        created_at: 0,
-        members: 1,
-        role: Some(GroupRole::Manager),
-    };
+    let group = own_class();
     let account = AccountId(Uuid::from_u128(2));
     let bob = MemberShown { account, name: "bob".into(), role: GroupRole::Member, since: 0, guests: 3 };
     let backend = Fake { groups: vec![GroupRoll { group: group.clone(), people: vec![bob] }], ..Fake::default() };

@@ -1,15 +1,12 @@
 //! The one-time link that makes the first administrator. Whoever holds it owns the panel, so the
 //! database knows only a hash of its token.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::Rng as _;
 use subtle::ConstantTimeEq as _;
 use umbel_app::AppError;
 use umbel_app::shown::{AccountShown, Role};
 use umbel_guest::{AccountName, FieldErrors};
 
-use super::{Accounts, chosen, fresh, shown};
+use super::{Accounts, chosen, fresh, link_token, shown};
 use crate::hex::sha256_hex;
 use crate::store::accounts::{account_count_administrators, account_fetch_by_name, account_insert};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_take};
@@ -21,7 +18,7 @@ pub async fn token(db: &Db) -> Result<Option<String>, StoreError> {
     if account_count_administrators(&mut tx).await? > 0 {
         return Ok(None);
     }
-    let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
+    let token = link_token();
     panel_put(&mut tx, Key::FirstRun, &sha256_hex(token.as_bytes())).await?;
     tx.commit().await?;
     Ok(Some(token))

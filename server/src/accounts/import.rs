@@ -11,8 +11,8 @@ use umbel_guest::{AccountName, FieldError, FieldErrors, GroupName, GroupRole, Pa
 use super::groups::{follow, is_full};
 use super::people::{first_password, taken};
 use super::{Accounts, fresh};
-use crate::store::Tx;
 use crate::store::accounts::{Account, account_fetch_by_name, account_insert};
+use crate::store::db::On;
 use crate::store::groups::{Group, group_list, member_put};
 
 /// At once: each is a password to be hashed.
@@ -35,22 +35,21 @@ impl Accounts {
         caller.may(PanelRight::ManagePeople)?;
         let wanted = read(&draft.lines).map_err(AppError::Invalid)?;
         // Before the costly part, and again where it counts.
-        places(&mut self.db.begin().await?, &wanted).await?;
+        places(&self.db, &wanted).await?;
         if draft.only_check {
             return Ok(ImportShown { accounts: wanted.into_iter().map(|wanted| shown(wanted, None)).collect() });
         }
         let mut hashed = Vec::new();
-        for wanted in wanted {
+        for _ in &wanted {
             let password = first_password();
             let hash = self.passwords.hash(password.clone()).await?;
-            hashed.push((wanted, password, hash));
+            hashed.push((password, hash));
         }
 
         let mut tx = self.db.begin().await?;
-        let all: Vec<Wanted> = hashed.iter().map(|(wanted, ..)| wanted.clone()).collect();
-        let groups = places(&mut tx, &all).await?;
+        let groups = places(&mut tx, &wanted).await?;
         let (mut told, mut accounts) = (BTreeSet::new(), Vec::new());
-        for (wanted, password, hash) in hashed {
+        for (wanted, (password, hash)) in wanted.into_iter().zip(hashed) {
             let account = fresh(wanted.name.clone(), wanted.role, self.clock.now());
             let account = Account { must_change_password: true, ..account };
             account_insert(&mut tx, &account, &hash).await.map_err(|error| taken(error, &account.name))?;
@@ -117,12 +116,13 @@ fn wanted(line: u64, record: &StringRecord) -> Result<Wanted, Vec<FieldError>> {
 }
 
 /// The groups that are named, by name; wrong where a name is taken, a group isn't there, or is full afterwards.
-async fn places(tx: &mut Tx, all: &[Wanted]) -> Result<HashMap<GroupName, Group>, AppError> {
+async fn places<'a>(on: impl Into<On<'a>>, all: &[Wanted]) -> Result<HashMap<GroupName, Group>, AppError> {
+    let mut on = on.into();
     let mut groups: HashMap<GroupName, Group> =
-        group_list(&mut *tx).await?.into_iter().map(|group| (group.name.clone(), group)).collect();
+        group_list(on.again()).await?.into_iter().map(|group| (group.name.clone(), group)).collect();
     let mut wrong = FieldErrors::default();
     for wanted in all {
-        if account_fetch_by_name(&mut *tx, &wanted.name).await?.is_some() {
+        if account_fetch_by_name(on.again(), &wanted.name).await?.is_some() {
             wrong.0.push(at(wanted.line, &format!("There is an account {} already.", wanted.name)));
         }
         match wanted.group.as_ref().map(|name| (name, groups.get_mut(name))) {

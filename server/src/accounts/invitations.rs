@@ -4,9 +4,6 @@
 
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountShown, InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, Role, Topic};
@@ -17,12 +14,12 @@ use umbel_guest::{
 use uuid::Uuid;
 
 use super::groups::{follow, is_full};
-use super::{Accounts, chosen, fresh, shown};
+use super::{Accounts, chosen, fresh, link_token, shown};
 use crate::clock::DAY;
 use crate::hex::sha256_hex;
 use crate::store::accounts::{account_fetch, account_insert};
 use crate::store::db::On;
-use crate::store::groups::{group_fetch, member_fetch, member_put};
+use crate::store::groups::{group_fetch, group_list_of, member_fetch, member_put};
 use crate::store::invitations::{
     Invitation, Listed, invitation_delete, invitation_fetch_open, invitation_insert, invitation_list, invitation_use,
 };
@@ -71,13 +68,9 @@ impl std::fmt::Debug for Coming {
 impl Accounts {
     pub async fn invitation_list(&self, caller: &Caller) -> Result<Vec<InvitationShown>, AppError> {
         let now = self.clock.now();
-        let mut seen = Vec::new();
-        for listed in invitation_list(&self.db).await? {
-            if reaches(&self.db, caller.account.role, caller.account.id, listed.invitation.group).await? {
-                seen.push(listed);
-            }
-        }
-        Ok(seen.into_iter().map(|listed| shown_as(listed, now)).collect())
+        let own = manages(&self.db, caller).await?;
+        let seen = invitation_list(&self.db).await?.into_iter().filter(|listed| own.reach(&listed.invitation));
+        Ok(seen.map(|listed| shown_as(listed, now)).collect())
     }
 
     pub async fn invitation_create(&self, caller: &Caller, draft: InvitationDraft) -> Result<Invited, AppError> {
@@ -95,7 +88,7 @@ impl Accounts {
             created_at: now,
             expires_at: now + i64::from(wanted.days) * DAY,
         };
-        let token = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
+        let token = link_token();
         let mut tx = self.db.begin().await?;
         let is_member = match invitation.group {
             Some((group, _)) => {
@@ -127,8 +120,8 @@ impl Accounts {
         let missing = || AppError::not_found("invitation");
         let mut tx = self.db.begin().await?;
         let listed = invitation_list(&mut tx).await?.into_iter().find(|listed| listed.invitation.id == invitation);
-        let group = listed.ok_or_else(missing)?.invitation.group;
-        if !reaches(&mut tx, caller.account.role, caller.account.id, group).await? {
+        let found = listed.ok_or_else(missing)?.invitation;
+        if !manages(&mut tx, caller).await?.reach(&found) {
             return Err(missing());
         }
         invitation_delete(&mut tx, invitation).await?;
@@ -265,18 +258,27 @@ async fn holds<'a>(on: impl Into<On<'a>>, invitation: &Invitation, now: i64) -> 
     Ok(may_invite(maker.role, is, invitation).is_ok())
 }
 
-/// Whether somebody sees such an invitation and may take it back.
-async fn reaches<'a>(
-    on: impl Into<On<'a>>,
-    role: Role,
-    account: AccountId,
-    group: Option<(GroupId, GroupRole)>,
-) -> Result<bool, StoreError> {
-    if allowed(role, Right::Panel(PanelRight::ManagePeople)).is_ok() {
-        return Ok(true);
+/// Whose invitations somebody sees and may take back.
+enum Reach {
+    All,
+    Into(Vec<GroupId>),
+}
+
+impl Reach {
+    fn reach(&self, invitation: &Invitation) -> bool {
+        match self {
+            Self::All => true,
+            Self::Into(groups) => invitation.group.is_some_and(|(group, _)| groups.contains(&group)),
+        }
     }
-    let Some((group, _)) = group else { return Ok(false) };
-    Ok(member_fetch(on, group, account).await? == Some(GroupRole::Manager))
+}
+
+async fn manages<'a>(on: impl Into<On<'a>>, caller: &Caller) -> Result<Reach, StoreError> {
+    if caller.may(PanelRight::ManagePeople).is_ok() {
+        return Ok(Reach::All);
+    }
+    let groups = group_list_of(on, caller.account.id).await?.into_iter();
+    Ok(Reach::Into(groups.filter(|(_, role)| *role == GroupRole::Manager).map(|(group, _)| group).collect()))
 }
 
 fn closed() -> AppError {

@@ -22,6 +22,9 @@ mod sign_in;
 mod standing;
 mod tokens;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
 use umbel_app::shown::{AccountShown, Role, Topic};
@@ -117,6 +120,11 @@ impl Accounts {
     fn people_changed(&self) {
         self.events.publish(Topic::People);
     }
+}
+
+/// What a link holds: 256 random bits, of which the database knows a hash.
+fn link_token() -> String {
+    URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>())
 }
 
 /// One that lets its owner in from now on.

@@ -6,48 +6,28 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use leptos::nonce::Nonce;
-use serde::Deserialize;
 use tower_sessions::Session;
 use umbel_app::backend::Came;
-use umbel_app::plain::{InvitationView, MessageView, invitation_page, message_page};
+use umbel_app::plain::{MessageView, NewAccountView, invitation_page, message_page};
 use umbel_app::shown::{AccountShown, AuditAction, AuditKind};
 use umbel_app::{AppError, paths};
 
 use super::caller::{self, CameFrom};
 use super::error::Reader;
-use super::secret::Secret;
-use super::sign_in::{again, read};
+use super::sign_in::{LinkQuery, NewAccountForm, again, read};
 use crate::accounts::invitations::Coming;
 use crate::audit::What;
 use crate::panel::Panel;
 
-#[derive(Debug, Default, Deserialize)]
-pub struct InvitationQuery {
-    #[serde(default)]
-    token: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub struct InvitationForm {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    password: Secret,
-    #[serde(default)]
-    password_again: Secret,
-}
-
 pub async fn shown(
     State(panel): State<Panel>,
     Extension(nonce): Extension<Nonce>,
-    query: Result<Query<InvitationQuery>, QueryRejection>,
+    query: Result<Query<LinkQuery>, QueryRejection>,
 ) -> Response {
     let Query(query) = query.unwrap_or_default();
     match panel.accounts.invitation_is_open(&query.token).await {
         Ok(true) => {
-            let view = InvitationView { token: query.token, ..InvitationView::default() };
+            let view = NewAccountView { token: query.token, ..NewAccountView::default() };
             Html(invitation_page(&view, &nonce)).into_response()
         }
         Ok(false) => is_over(&nonce),
@@ -61,10 +41,10 @@ pub async fn accept(
     CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     headers: HeaderMap,
-    form: Result<Form<InvitationForm>, FormRejection>,
+    form: Result<Form<NewAccountForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
-    let InvitationForm { token, name, password, password_again } = form;
+    let NewAccountForm { token, name, password, password_again } = form;
     let coming =
         Coming { token: token.clone(), name: name.clone(), password: password.0, password_again: password_again.0 };
     let done = async {
@@ -75,7 +55,7 @@ pub async fn accept(
         Ok(_) => Redirect::to(paths::OVERVIEW).into_response(),
         Err(AppError::Forbidden { .. }) => is_over(&nonce),
         Err(error) => again(error, |errors| {
-            invitation_page(&InvitationView { token: token.clone(), name: name.clone(), errors }, &nonce)
+            invitation_page(&NewAccountView { token: token.clone(), name: name.clone(), errors }, &nonce)
         }),
     }
 }

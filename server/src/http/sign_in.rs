@@ -11,7 +11,7 @@ use leptos::nonce::Nonce;
 use serde::Deserialize;
 use tower_sessions::Session;
 use umbel_app::plain::{
-    FirstRunView, MessageView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
+    MessageView, NewAccountView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
     sign_in_page,
 };
 use umbel_app::shown::{AccountShown, AnnouncementShown, AuditAction, AuditKind};
@@ -106,32 +106,34 @@ pub async fn sign_out(
     }
 }
 
+/// What a link holds.
 #[derive(Debug, Default, Deserialize)]
-pub struct FirstRunQuery {
+pub struct LinkQuery {
     #[serde(default)]
-    token: String,
+    pub(super) token: String,
 }
 
+/// By which whoever has a link makes an account.
 #[derive(Debug, Default, Deserialize)]
-pub struct FirstRunForm {
+pub struct NewAccountForm {
     #[serde(default)]
-    token: String,
+    pub(super) token: String,
     #[serde(default)]
-    name: String,
+    pub(super) name: String,
     #[serde(default)]
-    password: Secret,
+    pub(super) password: Secret,
     #[serde(default)]
-    password_again: Secret,
+    pub(super) password_again: Secret,
 }
 
 pub async fn first_run_shown(
     State(panel): State<Panel>,
     Extension(nonce): Extension<Nonce>,
-    query: Result<Query<FirstRunQuery>, QueryRejection>,
+    query: Result<Query<LinkQuery>, QueryRejection>,
 ) -> Response {
     let Query(query) = query.unwrap_or_default();
     match panel.accounts.first_run_is_open(&query.token).await {
-        Ok(true) => Html(first_run_page(&FirstRunView { token: query.token, ..FirstRunView::default() }, &nonce))
+        Ok(true) => Html(first_run_page(&NewAccountView { token: query.token, ..NewAccountView::default() }, &nonce))
             .into_response(),
         Ok(false) => link_is_over(&nonce),
         Err(error) => Reader::Person.answer(error, &nonce),
@@ -144,10 +146,10 @@ pub async fn first_run(
     CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
     headers: HeaderMap,
-    form: Result<Form<FirstRunForm>, FormRejection>,
+    form: Result<Form<NewAccountForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
-    let FirstRunForm { token, name, password, password_again } = form;
+    let NewAccountForm { token, name, password, password_again } = form;
     let done = async {
         unread?;
         if !panel.accounts.first_run_is_open(&token).await? {
@@ -164,7 +166,7 @@ pub async fn first_run(
         Ok(Some(_)) => Redirect::to(paths::OVERVIEW).into_response(),
         Ok(None) => link_is_over(&nonce),
         Err(error) => again(error, |errors| {
-            first_run_page(&FirstRunView { token: token.clone(), name: name.clone(), errors }, &nonce)
+            first_run_page(&NewAccountView { token: token.clone(), name: name.clone(), errors }, &nonce)
         }),
     }
 }

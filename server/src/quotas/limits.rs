@@ -28,13 +28,7 @@ impl Quotas {
         let db = &self.parts.db;
         let (ledger, accounts, requests) =
             tokio::try_join!(quota_ledger(db), account_list(db), quota_request_list_open(db))?;
-        let shown = accounts.into_iter().map(|account| AccountQuotaShown {
-            account: account.id,
-            standings: standings(&ledger, account.id, account.role),
-            name: account.name.into(),
-            role: account.role,
-        });
-        Ok(QuotasShown { roles: roles(&ledger), accounts: shown.collect(), requests })
+        Ok(QuotasShown { roles: roles(&ledger), accounts: of_all(&ledger, accounts), requests })
     }
 
     pub async fn set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError> {
@@ -61,14 +55,20 @@ impl Quotas {
     }
 }
 
-/// Everybody's, with their names.
-pub async fn standings_of_all(db: &Db) -> Result<Vec<(AccountId, String, Vec<Standing>)>, StoreError> {
+/// Everybody's, for who looks for one that is used up.
+pub async fn standings_of_all(db: &Db) -> Result<Vec<AccountQuotaShown>, StoreError> {
     let (ledger, accounts) = tokio::try_join!(quota_ledger(db), account_list(db))?;
-    let of = |account: Account| {
-        let standings = standings(&ledger, account.id, account.role);
-        (account.id, account.name.into(), standings)
+    Ok(of_all(&ledger, accounts))
+}
+
+fn of_all(ledger: &Ledger, accounts: Vec<Account>) -> Vec<AccountQuotaShown> {
+    let of = |account: Account| AccountQuotaShown {
+        account: account.id,
+        standings: standings(ledger, account.id, account.role),
+        name: account.name.into(),
+        role: account.role,
     };
-    Ok(accounts.into_iter().map(of).collect())
+    accounts.into_iter().map(of).collect()
 }
 
 fn standings(ledger: &Ledger, account: AccountId, role: Role) -> Vec<Standing> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use umbel_app::AppError;
-use umbel_app::shown::WebhookEvent;
+use umbel_app::shown::{AccountQuotaShown, WebhookEvent};
 use umbel_guest::quota::Standing;
 use umbel_wire::agent::HostFacts;
 
@@ -76,7 +76,7 @@ impl Webhooks {
             found.push(sign_ins_failing());
         }
         if is_wanted(WebhookEvent::QuotaReached) {
-            for (account, name, standings) in standings_of_all(db).await? {
+            for AccountQuotaShown { account, name, standings, .. } in standings_of_all(db).await? {
                 found.extend(
                     standings
                         .iter()

@@ -11,6 +11,7 @@ use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
+use crate::parts::once::ShownOnce;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
@@ -51,8 +52,8 @@ pub fn PeopleListPage() -> impl IntoView {
         <Failure error=failure(reset) />
         <Failure error=failure(release) />
         <Failure error=failure(promote) />
-        {move || created.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
-        {move || renewed.get().and_then(Result::ok).map(|first| view! { <ShownOnce first=first /> })}
+        {move || created.get().and_then(Result::ok).map(first_password)}
+        {move || renewed.get().and_then(Result::ok).map(first_password)}
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
@@ -69,16 +70,11 @@ pub fn PeopleListPage() -> impl IntoView {
     }
 }
 
-/// A first password is told to the administrator once and kept nowhere.
-#[component]
-fn ShownOnce(first: FirstPassword) -> impl IntoView {
+fn first_password(first: FirstPassword) -> impl IntoView {
     view! {
-        <p class="notice attention" role="status">
-            "First password of " <strong>{first.name}</strong> ": " <code>{first.password.clone()}</code>
-            " "
-            <button class="button needs-scripts" type="button" data-copy=first.password.clone()>"Copy"</button>
-            " It is shown only now, and has to be changed at the first sign-in."
-        </p>
+        <ShownOnce secret=first.password then=" It is shown only now, and has to be changed at the first sign-in.">
+            "First password of " <strong>{first.name}</strong> ": "
+        </ShownOnce>
     }
 }
 
