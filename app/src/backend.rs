@@ -20,9 +20,9 @@ use crate::shown::{
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
     InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown, WebhookDraft, WebhooksShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -122,7 +122,7 @@ pub trait Backend: Send + Sync {
     async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError>;
     async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError>;
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError>;
+    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError>;
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
     /// All accounts of the lines, or none.

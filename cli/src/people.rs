@@ -1,6 +1,6 @@
 //! Accounts, for administrators.
 
-use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft};
+use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft, Person};
 
 use crate::apply::text_of;
 use crate::error::Failure;
@@ -8,13 +8,13 @@ use crate::groups;
 use crate::options::PeopleCommand;
 use crate::output::{Column, Output, moment};
 
-const COLUMNS: [Column<Account>; 6] = [
-    ("NAME", |account| account.name.clone()),
-    ("ROLE", |account| account.role.clone()),
-    ("STATE", |account| account.state.clone()),
-    ("LAST DAY", |account| account.expires_at.map_or_else(|| "-".into(), last_day)),
-    ("GUESTS", |account| account.guests.to_string()),
-    ("LAST SIGN-IN", |account| account.last_sign_in_at.map_or_else(|| "never".into(), moment)),
+const COLUMNS: [Column<Person>; 6] = [
+    ("NAME", |person| person.account.name.clone()),
+    ("ROLE", |person| person.account.role.clone()),
+    ("STATE", |person| person.account.state.clone()),
+    ("LAST DAY", |person| person.account.expires_at.map_or_else(|| "-".into(), last_day)),
+    ("GUESTS", |person| person.guests.to_string()),
+    ("LAST SIGN-IN", |person| person.account.last_sign_in_at.map_or_else(|| "never".into(), moment)),
 ];
 
 const IMPORTED: [Column<Imported>; 4] = [
@@ -91,7 +91,8 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
 }
 
 pub(crate) async fn find(panel: &Client, name: &str) -> Result<Account, Failure> {
-    let found = panel.account_list().await?.into_iter().find(|account| account.name == name);
+    let found =
+        panel.account_list().await?.into_iter().map(|person| person.account).find(|account| account.name == name);
     found.ok_or_else(|| Failure::Unknown { what: "account", name: name.to_owned(), list: "people list" })
 }
 

@@ -6,11 +6,11 @@ use std::ops::Deref;
 use async_trait::async_trait;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created,
-    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange, QuotaShown,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword,
+    ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
+    GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
+    KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaShown,
     QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
     UsageShown, WebhookDraft, WebhooksShown,
 };
@@ -178,7 +178,7 @@ impl Backend for Bare<'_> {
         self.guests.operation_cancel(caller, operation).await
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
+    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
         self.accounts.people_list(caller).await
     }
 

@@ -29,7 +29,7 @@ use crate::http::openapi;
 use crate::identity::{self, IdentityError};
 use crate::logs;
 use crate::serve::{StartError, first_run_link, lock, serve};
-use crate::store::accounts::{Account, account_fetch_by_name, account_list};
+use crate::store::accounts::{Account, account_fetch_by_name, account_list_counted};
 use crate::store::db::Address;
 use crate::store::{Db, OpenError, StoreError};
 
@@ -341,13 +341,13 @@ async fn link(db: &Db, config: &Config, who: Who) -> Result<(), CommandError> {
 }
 
 async fn list(db: &Db) -> Result<(), CommandError> {
-    let (accounts, now) = (account_list(db).await?, Clock::System.now());
+    let (accounts, now) = (account_list_counted(db).await?, Clock::System.now());
     let mut out = io::stdout().lock();
     writeln!(out, "{:<32}  {:<13}  {:<14}  {:>6}  last sign-in", "name", "role", "state", "guests")?;
-    for account in &accounts {
+    for (account, guests) in &accounts {
         let state = account.state(now).word();
         let (name, role) = (account.name.as_str(), account.role.word());
-        writeln!(out, "{name:<32}  {role:<13}  {state:<14}  {:>6}  {}", account.guests, last_sign_in(account))?;
+        writeln!(out, "{name:<32}  {role:<13}  {state:<14}  {guests:>6}  {}", last_sign_in(account))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Every long-lived part of the panel, as the http edge holds it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
@@ -29,9 +30,12 @@ pub(crate) const SOCKETS: usize = 1024;
 /// Requests that are being answered at once; the next ones wait for a turn.
 const REQUESTS: usize = 256;
 
-/// Cheap to clone.
+/// One pointer: it is cloned several times for each request.
 #[derive(Clone, Debug)]
-pub struct Panel {
+pub struct Panel(Arc<Held>);
+
+#[derive(Debug)]
+pub struct Held {
     pub guests: Guests,
     pub networks: Networks,
     pub kernels: Kernels,
@@ -58,7 +62,7 @@ pub struct Panel {
 
 impl Panel {
     pub fn new(guests: Guests, accounts: Accounts, origins: Origins) -> Self {
-        Self {
+        Self(Arc::new(Held {
             audit: Audit::new(guests.parts.db.clone(), guests.parts.clock.clone()),
             metrics: Metrics::new(guests.parts.clock.now()),
             store: guests.parts.db.clone(),
@@ -79,6 +83,14 @@ impl Panel {
             sockets: Arc::new(Semaphore::new(SOCKETS)),
             requests: Arc::new(Semaphore::new(REQUESTS)),
             leptos: LeptosOptions::builder().output_name(OUTPUT_NAME).build(),
-        }
+        }))
+    }
+}
+
+impl Deref for Panel {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
     }
 }

@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, DeliveryShown, DeliveryState,
     GroupRoll, GroupShown, GuestShown, InvitationShown, InvitedInto, InvitedLimit, LogLine, MemberShown, OperationKind,
-    OperationShown, OperationState, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope, SessionShown,
-    StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
+    OperationShown, OperationState, PersonShown, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope,
+    SessionShown, StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
 };
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
@@ -69,8 +69,8 @@ fn named(number: u128, name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
     GuestShown { id, created_at: now() - 50 * HOUR, ..guest(name, wanted, seen) }
 }
 
-fn person(number: u128, name: &str, role: Role, state: AccountState) -> AccountShown {
-    AccountShown {
+fn person(number: u128, name: &str, role: Role, state: AccountState) -> PersonShown {
+    let account = AccountShown {
         id: AccountId(Uuid::from_u128(number)),
         name: name.into(),
         role,
@@ -79,8 +79,12 @@ fn person(number: u128, name: &str, role: Role, state: AccountState) -> AccountS
         created_at: now() - 300 * HOUR,
         last_sign_in_at: (state != AccountState::FirstPassword).then(|| now() - 20 * HOUR),
         second_factor: number.is_multiple_of(2),
-        guests: 3,
-    }
+    };
+    PersonShown { account, guests: 3 }
+}
+
+fn until(end: i64, person: PersonShown) -> PersonShown {
+    PersonShown { account: AccountShown { expires_at: Some(end), ..person.account }, ..person }
 }
 
 fn group(number: u128, name: &str, kind: GroupKind, people: &[(&str, GroupRole)]) -> GroupRoll {
@@ -211,11 +215,8 @@ pub(crate) fn panel() -> Fake {
             person(2, "bob", Role::User, AccountState::Active),
             person(3, "carol", Role::User, AccountState::FirstPassword),
             person(4, "mallory", Role::User, AccountState::Suspended),
-            AccountShown {
-                expires_at: Some(now() + 900 * HOUR),
-                ..person(5, "dora", Role::Teacher, AccountState::Active)
-            },
-            AccountShown { expires_at: Some(now() - 9 * HOUR), ..person(6, "erin", Role::User, AccountState::Expired) },
+            until(now() + 900 * HOUR, person(5, "dora", Role::Teacher, AccountState::Active)),
+            until(now() - 9 * HOUR, person(6, "erin", Role::User, AccountState::Expired)),
             person(7, "frank", Role::User, AccountState::Leaving),
         ],
         audit: audit(),

@@ -3,7 +3,7 @@ use umbel_guest::AccountId;
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{AccountShown, FirstPassword, GuestsThen, ImportShown, SessionShown};
+use crate::shown::{AccountShown, FirstPassword, GuestsThen, ImportShown, PersonShown, SessionShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
@@ -20,7 +20,7 @@ pub async fn account_me() -> Result<AccountShown, AppError> {
 }
 
 #[server(prefix = "/_sf", endpoint = "account_list", output = Answer)]
-pub async fn account_list() -> Result<Vec<AccountShown>, AppError> {
+pub async fn account_list() -> Result<Vec<PersonShown>, AppError> {
     let caller = told(caller())?;
     told(backend()?.account_list(&caller).await)
 }
@@ -74,7 +74,8 @@ pub async fn account_remove(
     let caller = told(caller())?;
     // Who may not even ask, or asks for nobody, is refused by the deletion itself, which leaves its row.
     let people = backend()?.account_list(&caller).await.unwrap_or_default();
-    if let Some(AccountShown { name, .. }) = people.into_iter().find(|person| person.id == account)
+    if let Some(PersonShown { account: AccountShown { name, .. }, .. }) =
+        people.into_iter().find(|person| person.account.id == account)
         && confirm.trim() != name
     {
         return told(Err(AppError::Invalid(FieldErrors::one("confirm", format!("Type {name} to delete it.")))));

@@ -65,13 +65,22 @@ pub struct AccountShown {
     pub last_sign_in_at: Option<i64>,
     /// Whether a sign-in asks for a code too.
     pub second_factor: bool,
-    pub guests: u32,
 }
 
 impl AccountShown {
     pub fn must_change_password(&self) -> bool {
         self.state == AccountState::FirstPassword
     }
+}
+
+/// An account among the others, with what is counted for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PersonShown {
+    #[serde(flatten)]
+    pub account: AccountShown,
+    /// How many are theirs.
+    pub guests: u32,
 }
 
 /// A first password, shown once to the administrator who made the account.

@@ -8,9 +8,9 @@ use umbel_app::shown::{
     GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, ImportDraft,
     ImportShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
     KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
-    OperationShown, OverviewShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Role, RoleLimit,
-    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
-    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown,
+    Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub(crate) struct Fake {
     pub(crate) guests: Vec<GuestShown>,
     pub(crate) operations: Vec<OperationShown>,
-    pub(crate) people: Vec<AccountShown>,
+    pub(crate) people: Vec<PersonShown>,
     pub(crate) audit: Vec<AuditShown>,
     pub(crate) sessions: Vec<SessionShown>,
     pub(crate) tokens: Vec<TokenShown>,
@@ -60,7 +60,6 @@ pub(crate) fn caller(role: Role) -> Caller {
         created_at: 0,
         last_sign_in_at: None,
         second_factor: false,
-        guests: 0,
     };
     Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
 }
@@ -334,8 +333,9 @@ impl Backend for Fake {
         Err(AppError::not_found("account"))
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
-        Ok(std::iter::once(&caller.account).chain(&self.people).cloned().collect())
+    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
+        let own = PersonShown { account: caller.account.clone(), guests: 0 };
+        Ok(std::iter::once(own).chain(self.people.iter().cloned()).collect())
     }
 
     async fn invitation_list(&self, _: &Caller) -> Result<Vec<InvitationShown>, AppError> {

@@ -14,7 +14,7 @@ use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown,
-    Role, ShareShown, WebhookEvent, WebhookShown,
+    PersonShown, Role, ShareShown, WebhookEvent, WebhookShown,
 };
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
 use umbel_guest::{
@@ -206,23 +206,24 @@ async fn a_guest_is_shared_by_its_owner_and_given_back_by_the_other() {
 #[tokio::test]
 async fn an_account_is_suspended_ended_and_deleted_on_its_page_but_not_ones_own() {
     let own = caller(Role::Administrator).account;
-    let bob = AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), guests: 2, ..own.clone() };
-    let shown = async |bob: AccountShown| {
-        let backend = Fake { people: vec![bob.clone()], ..Fake::default() };
-        page(backend, Some(caller(Role::Administrator)), &paths::person(bob.id)).await.1
+    let bob = AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), ..own.clone() };
+    let shown = async |bob: AccountShown, guests| {
+        let path = paths::person(bob.id);
+        let backend = Fake { people: vec![PersonShown { account: bob, guests }], ..Fake::default() };
+        page(backend, Some(caller(Role::Administrator)), &path).await.1
     };
-    let html = shown(bob.clone()).await;
+    let html = shown(bob.clone(), 2).await;
     for part in ["Active", "/_sf/account_suspend", "/_sf/account_set_expiry", "/_sf/account_remove", "It has 2 guests."]
     {
         assert!(html.contains(part), "{part}: {html}");
     }
-    let suspended = shown(AccountShown { state: AccountState::Suspended, guests: 0, ..bob.clone() }).await;
+    let suspended = shown(AccountShown { state: AccountState::Suspended, ..bob.clone() }, 0).await;
     assert!(suspended.contains("/_sf/account_reinstate") && suspended.contains("It has no guests."), "{suspended}");
-    let leaving = shown(AccountShown { state: AccountState::Leaving, ..bob.clone() }).await;
+    let leaving = shown(AccountShown { state: AccountState::Leaving, ..bob.clone() }, 2).await;
     assert!(leaving.contains("Being deleted") && !leaving.contains("/_sf/account_"), "{leaving}");
-    let ends = shown(AccountShown { expires_at: Some(86_400_000_000), ..bob.clone() }).await;
+    let ends = shown(AccountShown { expires_at: Some(86_400_000_000), ..bob.clone() }, 2).await;
     assert!(ends.contains("until 1970-01-01"), "{ends}");
-    let backend = Fake { people: vec![bob], ..Fake::default() };
+    let backend = Fake { people: vec![PersonShown { account: bob, guests: 2 }], ..Fake::default() };
     let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), &paths::person(own.id)).await;
     assert!(html.contains("another administrator decides") && !html.contains("/_sf/account_remove"), "{html}");
     let (status, _) = page(backend, Some(caller(Role::Administrator)), &format!("{}/none", paths::PEOPLE)).await;
@@ -233,7 +234,7 @@ async fn an_account_is_suspended_ended_and_deleted_on_its_page_but_not_ones_own(
 async fn a_role_is_changed_beside_its_name_but_not_ones_own() {
     let other =
         AccountShown { id: AccountId(Uuid::from_u128(2)), name: "bob".into(), ..caller(Role::Operator).account };
-    let backend = Fake { people: vec![other], ..Fake::default() };
+    let backend = Fake { people: vec![PersonShown { account: other, guests: 0 }], ..Fake::default() };
     let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::PEOPLE).await;
     assert_eq!(html.matches("/_sf/account_set_role").count(), 1, "{html}");
     assert!(

@@ -16,8 +16,8 @@ use umbel_guest::{
 
 pub use accounts::{
     Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, Imported,
-    Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Quota, QuotaRequest, Quotas, SecondFactorStart,
-    Share, Token, Usage,
+    Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Person, Quota, QuotaRequest, Quotas,
+    SecondFactorStart, Share, Token, Usage,
 };
 pub(crate) use accounts::{ImportedAll, QuotaAsked, RecoveryCodes};
 pub use webhooks::{Delivery, NewWebhook, Webhook, Webhooks};

@@ -3,12 +3,12 @@
 use reqwest::Method;
 use umbel_guest::AccountId;
 
-use crate::answers::{Account, FirstPassword, Imported, ImportedAll};
+use crate::answers::{FirstPassword, Imported, ImportedAll, Person};
 use crate::client::Client;
 use crate::error::Error;
 
 impl Client {
-    pub async fn account_list(&self) -> Result<Vec<Account>, Error> {
+    pub async fn account_list(&self) -> Result<Vec<Person>, Error> {
         self.api(Method::GET, "/people").read().await
     }
 

@@ -169,7 +169,6 @@ mod tests {
             created_at: 0,
             last_sign_in_at: None,
             second_factor: false,
-            guests: 0,
         };
         Caller { account, session: session.into(), came: Came::default(), rights }
     }

@@ -77,14 +77,7 @@ impl Accounts {
     /// expired.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
         let found = account_fetch(&self.db, account).await?;
-        let now = self.clock.now();
-        let found = found.filter(|account| account.state(now).lets_in());
-        Ok(found.map(|account| Caller {
-            rights: account.rights,
-            account: shown(account, now),
-            session: session.to_owned(),
-            came: Came::default(),
-        }))
+        Ok(found.and_then(|account| caller(account, session, self.clock.now())))
     }
 
     /// The same one as the database knows them now, for whoever holds a connection.
@@ -139,9 +132,18 @@ fn fresh(name: AccountName, role: Role, now: i64) -> Account {
         created_at: now,
         last_sign_in_at: None,
         second_factor: false,
-        guests: 0,
         rights: 0,
     }
+}
+
+/// Who comes in with that session or token, if the account lets anybody in.
+fn caller(account: Account, session: &str, now: i64) -> Option<Caller> {
+    account.state(now).lets_in().then(|| Caller {
+        rights: account.rights,
+        account: shown(account, now),
+        session: session.to_owned(),
+        came: Came::default(),
+    })
 }
 
 /// What may be seen of an account.
@@ -155,7 +157,6 @@ fn shown(account: Account, now: i64) -> AccountShown {
         created_at: account.created_at,
         last_sign_in_at: account.last_sign_in_at,
         second_factor: account.second_factor,
-        guests: account.guests,
     }
 }
 

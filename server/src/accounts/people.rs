@@ -3,24 +3,25 @@
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{AccountShown, FirstPassword, Role, Topic};
+use umbel_app::shown::{FirstPassword, PersonShown, Role, Topic};
 use umbel_guest::{AccountId, AccountName, FieldError, FieldErrors, PanelRight};
 
 use super::passwords::{Password, Passwords};
 use super::{Accounts, fresh, shown};
 use crate::store::accounts::{
-    Account, Standing, account_count_administrators, account_fetch, account_insert, account_list, account_set_password,
-    account_set_role,
+    Account, Standing, account_count_administrators, account_fetch, account_insert, account_list_counted,
+    account_set_password, account_set_role,
 };
 use crate::store::sessions::session_delete_all;
 use crate::store::tokens::token_delete_all;
 use crate::store::{Db, StoreError, Tx};
 
 impl Accounts {
-    pub async fn people_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
+    pub async fn people_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
         caller.may(PanelRight::ManagePeople)?;
         let now = self.clock.now();
-        Ok(account_list(&self.db).await?.into_iter().map(|account| shown(account, now)).collect())
+        let counted = |(account, guests)| PersonShown { account: shown(account, now), guests };
+        Ok(account_list_counted(&self.db).await?.into_iter().map(counted).collect())
     }
 
     /// With a first password that must be changed.

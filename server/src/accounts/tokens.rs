@@ -7,7 +7,7 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
 use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
-use super::Accounts;
+use super::{Accounts, caller};
 use crate::clock::{DAY, MINUTE};
 use crate::hex::{hex, sha256_hex};
 use crate::store::tokens::{Token, token_delete_of, token_fetch, token_insert, token_list, token_touch};
@@ -71,12 +71,13 @@ impl Accounts {
             return Ok(None);
         }
         let now = self.clock.now();
-        let Some(token) = token_fetch(&self.db, &sha256_hex(secret.as_bytes()), now).await? else { return Ok(None) };
+        let id = sha256_hex(secret.as_bytes());
+        let Some(token) = token_fetch(&self.db, &id, now).await? else { return Ok(None) };
         // Not with each request: a program that asks often would write as often.
         if token.last_used_at.is_none_or(|at| now - at >= MINUTE) {
-            token_touch(&self.db, &token.id, now).await?;
+            token_touch(&self.db, &id, now).await?;
         }
-        Ok(self.caller(token.account, &token.id).await?.map(|caller| (caller, token.scopes)))
+        Ok(caller(token.account, &id, now).map(|caller| (caller, token.scopes)))
     }
 }
 

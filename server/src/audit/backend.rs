@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage,
-    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown,
-    InvitationDraft, InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, QuotaChange,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail,
+    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
+    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
     QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
     TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
@@ -291,7 +291,7 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).operation_cancel(caller, operation)).await
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<AccountShown>, AppError> {
+    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
         Bare(self).account_list(caller).await
     }
 

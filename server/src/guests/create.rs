@@ -113,6 +113,7 @@ impl Guests {
             host: self.parts.host,
             owner: caller.account.id,
             owner_name: caller.account.name.clone(),
+            network: None,
             spec,
             number,
             boot: Boot::Normal,

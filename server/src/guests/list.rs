@@ -31,10 +31,9 @@ impl Guests {
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let mut under_way: HashMap<GuestId, Operation> =
             under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
-        let subnets = self.subnets().await?;
         let shown = |guest: Guest| {
             let access = reach.to(guest.owner, Some(guest.id));
-            self.shown(under_way.remove(&guest.id), guest, access, &subnets)
+            self.shown(under_way.remove(&guest.id), guest, access)
         };
         Ok(GuestPage { rows: guests.into_iter().map(shown).collect(), next })
     }

@@ -1,46 +1,33 @@
 //! Rows as pages see them.
 
-use std::collections::HashMap;
-
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, SaidShown, StepState};
-use umbel_guest::{Access, AccountId, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
+use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
 
 use super::{Guests, plain};
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
 use crate::store::guests::{Guest, guest_fetch, guest_list_deleted};
-use crate::store::networks::network_list;
 use crate::store::operations::{
-    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by, operation_want_cancel,
+    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by,
+    operation_under_way_of, operation_want_cancel,
 };
 
 /// Lines that a guest said, at most, and letters of each.
 const SAID: usize = 20;
 const LETTERS: usize = 512;
 
-/// First three bytes of the networks of owners, as far as the host has told.
-pub(super) type Subnets = HashMap<AccountId, [u8; 3]>;
-
 impl Guests {
     pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
         let (guest, access) = self.found(caller, guest).await?;
-        let operations = operation_list_of_guest(&self.parts.db, guest.id).await?;
-        let under_way = operations.into_iter().find(|operation| !operation.state.is_over());
+        let under_way = operation_under_way_of(&self.parts.db, guest.id).await?;
         let said = match access.may(GuestRight::ReadConsole) {
             Ok(()) => self.said(guest.id),
             Err(_) => Vec::new(),
         };
-        let subnets = self.subnets().await?;
-        Ok(GuestShown { said, ..self.shown(under_way, guest, access, &subnets) })
-    }
-
-    pub(super) async fn subnets(&self) -> Result<Subnets, AppError> {
-        let networks = network_list(&self.parts.db, self.parts.host).await?;
-        let known = |id| self.parts.link.network_known(id).map(|facts| facts.subnet);
-        Ok(networks.into_iter().filter_map(|network| Some((network.owner, known(network.id)?))).collect())
+        Ok(GuestShown { said, ..self.shown(under_way, guest, access) })
     }
 
     /// What the guest said last, without anything that a terminal or a page would obey.
@@ -54,18 +41,12 @@ impl Guests {
         lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect()
     }
 
-    pub(super) fn shown(
-        &self,
-        operation: Option<Operation>,
-        guest: Guest,
-        access: Access,
-        subnets: &Subnets,
-    ) -> GuestShown {
+    pub(super) fn shown(&self, operation: Option<Operation>, guest: Guest, access: Access) -> GuestShown {
         let operation = operation.map(|operation| operation_shown(operation, is_deleted(&guest), access));
         let waiting = self.waiting(&guest);
         let spec = guest.spec;
         let number = guest.number.filter(|_| spec.network != Attachment::None);
-        let subnet = subnets.get(&guest.owner);
+        let subnet = guest.network.and_then(|network| self.parts.link.network_known(network)).map(|facts| facts.subnet);
         GuestShown {
             id: guest.id,
             name: spec.name,
@@ -84,7 +65,7 @@ impl Guests {
             clock: spec.clock,
             network: spec.network,
             limits: spec.limits,
-            address: subnet.zip(number).map(|(subnet, number)| address(*subnet, number)),
+            address: subnet.zip(number).map(|(subnet, number)| address(subnet, number)),
             mac: Mac::of(guest.id).to_string(),
             boot: guest.boot,
             wanted: guest.wanted,

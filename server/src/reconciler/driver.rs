@@ -1,13 +1,15 @@
 //! When the reconciler looks: at every wake, at every word of the host, and when a time has come that
-//! a guest waits for.
+//! a guest waits for. At guests that are off and are to be off only where the host says something new of
+//! them, so that a look costs by what lives, not by what there is; at all of them now and then.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
-use umbel_guest::{GuestId, Wanted};
-use umbel_wire::agent::GuestFacts;
+use tokio::time::Instant;
+use umbel_guest::{Generation, GuestId, Seen, Wanted};
+use umbel_wire::agent::{GuestFacts, Inventory};
 
 use super::carry_out::carry_out;
 use super::plan::{Action, Room, Sight, look_again_at, next};
@@ -15,7 +17,7 @@ use crate::error::chain;
 use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
-use crate::store::guests::{Guest, guest_fetch, guest_list};
+use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_restless};
 
 /// It looks at least this often, whatever happens.
 const AT_LEAST: Duration = Duration::from_secs(30);
@@ -30,6 +32,10 @@ const AT_ONCE: usize = 8;
 pub struct Reconciler {
     parts: Parts,
     operations: Operations,
+    /// What the host said of a guest when that was last compared with its row.
+    compared: HashMap<GuestId, (Generation, Seen)>,
+    /// When all are looked at again, whatever the host says.
+    all_at: Instant,
     /// When the last start of a guest was answered. Nothing is lost with it: without an entry
     /// whatever the host says is newer.
     started_at: HashMap<GuestId, i64>,
@@ -37,7 +43,7 @@ pub struct Reconciler {
 
 impl Reconciler {
     pub fn new(parts: Parts, operations: Operations) -> Self {
-        Self { parts, operations, started_at: HashMap::new() }
+        Self { parts, operations, compared: HashMap::new(), all_at: Instant::now(), started_at: HashMap::new() }
     }
 
     /// For ever.
@@ -61,11 +67,11 @@ impl Reconciler {
         }
     }
 
-    /// Looks once at everything, and tells how long to rest when nothing happens.
+    /// Looks once, and tells how long to rest when nothing happens.
     pub async fn pass(&mut self) -> Result<Duration, StoreError> {
         let heard = self.parts.link.heard();
         let Some(inventory) = heard.now() else { return Ok(AT_LEAST) };
-        let guests = guest_list(&self.parts.db).await?;
+        let guests = self.guests(inventory).await?;
         let ids: HashSet<GuestId> = guests.iter().map(|guest| guest.id).collect();
         self.started_at.retain(|id, _| ids.contains(id));
         let waits = |guest: &Guest| guest.wanted == Wanted::Running && !guest.seen.is_alive();
@@ -88,8 +94,33 @@ impl Reconciler {
             let again = row?.and_then(|guest| look_again_at(&guest, now));
             soonest = [soonest, again].into_iter().flatten().min();
         }
+        // Guests that are not ours, or not yet, are asked for again.
+        let ours = |facts: &&GuestFacts| ids.contains(&facts.guest) || self.compared.contains_key(&facts.guest);
+        let said = |facts: &GuestFacts| (facts.guest, (facts.generation, facts.seen.clone()));
+        self.compared = inventory.guests.iter().filter(ours).map(said).collect();
         let pause = soonest.map_or(AT_LEAST, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)));
         Ok(pause.clamp(Duration::from_millis(50), AT_LEAST))
+    }
+
+    /// Those to look at now.
+    async fn guests(&mut self, inventory: &Inventory) -> Result<Vec<Guest>, StoreError> {
+        let db = &self.parts.db;
+        if Instant::now() >= self.all_at {
+            let all = guest_list(db).await?;
+            self.all_at = Instant::now() + AT_LEAST;
+            return Ok(all);
+        }
+        let mut guests = guest_list_restless(db).await?;
+        let known: HashSet<GuestId> = guests.iter().map(|guest| guest.id).collect();
+        let news = |facts: &&GuestFacts| {
+            let before = self.compared.get(&facts.guest);
+            !known.contains(&facts.guest)
+                && before.is_none_or(|(at, seen)| (*at, seen) != (facts.generation, &facts.seen))
+        };
+        for facts in inventory.guests.iter().filter(news) {
+            guests.extend(guest_fetch(db, facts.guest).await?);
+        }
+        Ok(guests)
     }
 
     /// What may be given to guests, or `None` where the agent does not say.

@@ -24,6 +24,7 @@ fn guest(wanted: Wanted, seen: Seen, number: u64, policy: RestartPolicy) -> Gues
         host: crate::store::meta::HostId(Uuid::nil()),
         owner: umbel_guest::AccountId(Uuid::nil()),
         owner_name: "anna".into(),
+        network: None,
         spec: GuestSpec {
             name: "web".parse().expect("a name"),
             note: umbel_guest::Note::default(),

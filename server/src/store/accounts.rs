@@ -20,8 +20,6 @@ pub struct Account {
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub second_factor: bool,
-    /// How many guests are theirs.
-    pub guests: u32,
     /// Grows with every change of what it may do.
     pub rights: i64,
 }
@@ -92,7 +90,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-fn account(row: &Row) -> Result<Account, StoreError> {
+pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     Ok(Account {
         id: row.parse("id")?,
         name: row.parse("name")?,
@@ -103,22 +101,23 @@ fn account(row: &Row) -> Result<Account, StoreError> {
         created_at: row.get("created_at")?,
         last_sign_in_at: row.get("last_sign_in_at")?,
         second_factor: row.number::<u32>("second_factors")? > 0,
-        guests: row.number("guests")?,
         rights: row.get("rights")?,
     })
 }
 
 /// The columns that [`account`] reads, with the rest of a statement.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:literal),+) => {
         concat!(
-            "SELECT id, name, role, state, expires_at, must_change_password, password_hash, created_at, last_sign_in_at, rights, ",
-            "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors, ",
-            "(SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
-            $rest
+            "SELECT accounts.id AS id, accounts.name AS name, role, state, accounts.expires_at AS expires_at, ",
+            "must_change_password, password_hash, accounts.created_at AS created_at, last_sign_in_at, rights, ",
+            "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors ",
+            $($rest),+
         )
     };
 }
+
+pub(super) use select;
 
 /// Fails with [`StoreError::Duplicate`] where the name is taken.
 pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_hash: &str) -> Result<(), StoreError> {
@@ -141,22 +140,38 @@ pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_h
 }
 
 pub async fn account_fetch(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<Account>, StoreError> {
-    sql("account_fetch", select!("WHERE id = $1")).bind(id).one(on).await?.as_ref().map(account).transpose()
+    sql("account_fetch", select!("FROM accounts WHERE id = $1"))
+        .bind(id)
+        .one(on)
+        .await?
+        .as_ref()
+        .map(account)
+        .transpose()
 }
 
 pub async fn account_fetch_by_name(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Account>, StoreError> {
-    let row = sql("account_fetch_by_name", select!("WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    let row =
+        sql("account_fetch_by_name", select!("FROM accounts WHERE name = $1")).bind(name.as_str()).one(on).await?;
     row.as_ref().map(account).transpose()
 }
 
 pub async fn account_credentials(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Credentials>, StoreError> {
-    let row = sql("account_credentials", select!("WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    let row = sql("account_credentials", select!("FROM accounts WHERE name = $1")).bind(name.as_str()).one(on).await?;
     row.map(|row| Ok(Credentials { account: account(&row)?, password_hash: row.get("password_hash")? })).transpose()
 }
 
 /// By name.
 pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreError> {
-    sql("account_list", select!("ORDER BY name")).all(on).await?.iter().map(account).collect()
+    sql("account_list", select!("FROM accounts ORDER BY name")).all(on).await?.iter().map(account).collect()
+}
+
+/// By name, each with how many guests are theirs.
+pub async fn account_list_counted(on: impl Into<On<'_>>) -> Result<Vec<(Account, u32)>, StoreError> {
+    let select = select!(
+        ", (SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ORDER BY name"
+    );
+    let rows = sql("account_list_counted", select).all(on).await?;
+    rows.iter().map(|row| Ok((account(row)?, row.number("guests")?))).collect()
 }
 
 /// How many administrators can sign in, today and ever after.
@@ -189,7 +204,7 @@ pub async fn account_set_expiry(
 
 /// Accounts whose guests have to stop or go: those that are suspended so, whose last day is over, or that leave.
 pub async fn account_list_unsettled(on: impl Into<On<'_>>, now: i64) -> Result<Vec<Account>, StoreError> {
-    let select = select!("WHERE state IN ($1, $2) OR (state = $3 AND expires_at <= $4) ORDER BY name");
+    let select = select!("FROM accounts WHERE state IN ($1, $2) OR (state = $3 AND expires_at <= $4) ORDER BY name");
     let query = sql("account_list_unsettled", select).bind(Standing::Stopping.word()).bind(Standing::Leaving.word());
     query.bind(Standing::Active.word()).bind(now).all(on).await?.iter().map(account).collect()
 }

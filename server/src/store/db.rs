@@ -18,12 +18,11 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use super::error::{OpenError, StoreError};
 use super::migrate;
 use super::query::sql;
+use super::readers::Readers;
 
-/// Readers of SQLite beside the one writer.
-const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a statement waits for a connection, and SQLite for a lock of another process.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Any number, the same in every panel that shares a database.
 const POSTGRES_WRITE_LOCK: i64 = 0x0075_6d62_656c;
 
@@ -86,7 +85,7 @@ impl std::fmt::Debug for Address {
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Db {
-    Sqlite { write: SqlitePool, read: SqlitePool },
+    Sqlite { write: SqlitePool, read: Readers },
     Postgres(PgPool),
 }
 
@@ -108,11 +107,10 @@ impl Db {
             Address::Sqlite(path) => {
                 prepare_file(path)?;
                 let options = sqlite_options(path);
-                let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
-                let write = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+                let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+                let write = pool.connect_with(options.clone()).await.map_err(failed)?;
                 // A write that strays onto a reader fails instead of waiting for the writer's lock.
-                let read = pool(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-                Ok(Self::Sqlite { write, read })
+                Ok(Self::Sqlite { write, read: Readers::of(options.pragma("query_only", "ON")) })
             }
             Address::Postgres(url) => {
                 let options = PgConnectOptions::from_str(url).map_err(|e| OpenError::BadAddress { source: Some(e) })?;
@@ -150,9 +148,9 @@ impl Db {
     pub fn connections(&self) -> Connections {
         match self {
             Self::Sqlite { write, read } => Connections {
-                open: write.size() + read.size(),
-                idle: write.num_idle() + read.num_idle(),
-                most: SQLITE_READERS + 1,
+                open: write.size() + read.open(),
+                idle: write.num_idle() + read.idle(),
+                most: Readers::MOST + 1,
             },
             Self::Postgres(pool) => {
                 Connections { open: pool.size(), idle: pool.num_idle(), most: POSTGRES_CONNECTIONS }

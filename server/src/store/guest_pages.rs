@@ -49,7 +49,8 @@ pub struct Sought {
 const LAST_NAME: &str = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
 
 /// A statement for each way to look, so that none reads more than it must: a condition that may be
-/// switched off by its value would hide the index from the planner.
+/// switched off by its value would hide the index from the planner. What LIKE looks for is put together:
+/// SQLite plans a statement anew for each value where it is a placeholder alone.
 macro_rules! page {
     ($sought:expr, $key:literal, $than:literal, $way:literal) => {
         match ($sought.seen_by.is_some(), $sought.state.is_some()) {
@@ -69,9 +70,9 @@ macro_rules! page {
     (@ $seen:literal, $state:literal, $key:literal, $than:literal, $way:literal) => {
         select!(
             "WHERE ", $seen, " AND ", $state, " AND ($3 = '' OR a.name = $3 OR g.owner = $3) ",
-            "AND ($4 = '' OR g.name LIKE $4 ESCAPE '\\') ",
-            "AND ($5 = '' OR g.name LIKE $5 ESCAPE '\\' OR LOWER(g.note) LIKE $5 ESCAPE '\\' ",
-            "OR g.image LIKE $5 ESCAPE '\\' OR a.name LIKE $5 ESCAPE '\\' OR g.state LIKE $5 ESCAPE '\\') ",
+            "AND ($4 = '' OR g.name LIKE '' || $4 ESCAPE '\\') ",
+            "AND ($5 = '' OR g.name LIKE '' || $5 ESCAPE '\\' OR LOWER(g.note) LIKE '' || $5 ESCAPE '\\' ",
+            "OR g.image LIKE '' || $5 ESCAPE '\\' OR a.name LIKE '' || $5 ESCAPE '\\' OR g.state LIKE '' || $5 ESCAPE '\\') ",
             "AND (g.", $key, ", g.id) ", $than, " ($6, $7) ",
             "ORDER BY g.", $key, " ", $way, ", g.id ", $way, " LIMIT $8"
         )

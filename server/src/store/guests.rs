@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, HostNumber,
-    ImageId, KernelId, KernelMode, Limits, Memory, Note, RestartPolicy, Seen, Wanted,
+    ImageId, KernelId, KernelMode, Limits, Memory, NetworkId, Note, RestartPolicy, Seen, Wanted,
 };
 
 use super::StoreError;
@@ -20,6 +20,8 @@ pub struct Guest {
     pub host: HostId,
     pub owner: AccountId,
     pub owner_name: String,
+    /// Its owner's on the host; none before anything of theirs was plugged in there.
+    pub network: Option<NetworkId>,
     pub spec: GuestSpec,
     /// The last byte of its address in its owner's network; kept for as long as it is there.
     pub number: Option<HostNumber>,
@@ -65,6 +67,7 @@ pub(super) fn guest(row: &Row) -> Result<Guest, StoreError> {
         host: row.parse("host")?,
         owner: row.parse("owner")?,
         owner_name: row.get("owner_name")?,
+        network: row.parse_option("network_id")?,
         spec: GuestSpec {
             name: row.parse::<GuestName>("name")?,
             note: row.parse::<Note>("note")?,
@@ -151,7 +154,8 @@ macro_rules! select {
             "g.wanted AS wanted, g.purge_at AS purge_at, g.epoch AS epoch, g.generation AS generation, ",
             "g.seen AS seen, g.seen_epoch AS seen_epoch, g.seen_generation AS seen_generation, ",
             "g.failures AS failures, g.next_try_at AS next_try_at, g.kill_at AS kill_at, g.waiting AS waiting, ",
-            "g.created_at AS created_at FROM guests g JOIN accounts a ON a.id = g.owner ",
+            "g.created_at AS created_at, w.id AS network_id FROM guests g JOIN accounts a ON a.id = g.owner ",
+            "LEFT JOIN networks w ON w.host = g.host AND w.owner = g.owner ",
             $($rest),+
         )
     };
@@ -241,6 +245,16 @@ pub async fn guest_fetch(on: impl Into<On<'_>>, id: GuestId) -> Result<Option<Gu
 /// All, by name.
 pub async fn guest_list(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError> {
     sql("guest_list", select!("ORDER BY g.name, g.id")).all(on).await?.iter().map(guest).collect()
+}
+
+/// Those that something may have to be done about, whatever the host says: all but those that are off and are to
+/// be off.
+pub async fn guest_list_restless(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError> {
+    let select = select!(
+        "WHERE g.state IN ('running', 'paused', 'starting', 'stopping', 'deleted') ",
+        "OR (g.state = 'crashed' AND g.wanted <> 'stopped') ORDER BY g.name, g.id"
+    );
+    sql("guest_list_restless", select).all(on).await?.iter().map(guest).collect()
 }
 
 /// Those that are deleted and can be taken back.

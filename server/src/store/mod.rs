@@ -38,6 +38,7 @@ pub mod operations;
 pub mod query;
 pub mod quota_requests;
 pub mod quotas;
+pub mod readers;
 pub mod second_factors;
 pub mod sessions;
 pub mod shares;

@@ -100,6 +100,9 @@ async fn gather(
     let [rows, steps, log] = texts;
     let mut operations: Vec<Operation> =
         bind(sql(name, rows)).all(db).await?.iter().map(operation).collect::<Result<_, _>>()?;
+    if operations.is_empty() {
+        return Ok(operations);
+    }
     let places: HashMap<OperationId, usize> = operations.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
     for row in bind(sql(name, steps)).all(db).await? {
         if let Some(&place) = places.get(&row.parse("operation")?) {
@@ -174,6 +177,12 @@ pub async fn operation_list_seen_by(db: &Db, account: AccountId) -> Result<Vec<O
 /// Those that are not over, the newest first.
 pub async fn operation_list_under_way(db: &Db) -> Result<Vec<Operation>, StoreError> {
     gather(db, "operation_list_under_way", about!("o.over = $1"), |query| query.bind(false)).await
+}
+
+/// The one that is under way for a guest, all of it.
+pub async fn operation_under_way_of(db: &Db, guest: GuestId) -> Result<Option<Operation>, StoreError> {
+    let which = about!("o.guest = $1 AND o.over = $2");
+    Ok(gather(db, "operation_under_way_of", which, |query| query.bind(guest).bind(false)).await?.pop())
 }
 
 /// The one that is under way for a guest: its row and its last step's state, for the rule of one at a time.

@@ -90,10 +90,13 @@ macro_rules! on_engine {
     ($query:ident, $on:expr, $sqlite:ident, |$bound:ident, $at:ident| $run:expr, |$found:ident| $sqlite_out:expr, $postgres_out:expr) => {{
         let operation = $query.operation;
         let done = match $on {
-            On::Db(Db::Sqlite { $sqlite: $at, .. }) => {
-                let $bound = bound!(Sqlite, $query);
-                $run.await.map(|$found| $sqlite_out)
-            }
+            On::Db(Db::Sqlite { $sqlite: connections, .. }) => match connections.acquire().await {
+                Ok(mut held) => {
+                    let ($bound, $at) = (bound!(Sqlite, $query), &mut *held);
+                    $run.await.map(|$found| $sqlite_out)
+                }
+                Err(error) => Err(error),
+            },
             On::Tx(Tx::Sqlite(tx)) => {
                 let ($bound, $at) = (bound!(Sqlite, $query), &mut **tx);
                 $run.await.map(|$found| $sqlite_out)

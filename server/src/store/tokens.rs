@@ -4,6 +4,7 @@ use umbel_app::shown::Scope;
 use umbel_guest::AccountId;
 
 use super::StoreError;
+use super::accounts::{Account, account, select};
 use super::db::On;
 use super::query::{Row, sql};
 
@@ -54,11 +55,26 @@ pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), St
     Ok(())
 }
 
+/// What a token lets in to, and whom; one statement, as it is asked with every request of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    pub account: Account,
+    pub scopes: Vec<Scope>,
+    pub last_used_at: Option<i64>,
+}
+
 /// Unless it has expired at `now`.
-pub async fn token_fetch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<Option<Token>, StoreError> {
-    let select = "SELECT id, account, name, scopes, created_at, expires_at, last_used_at FROM tokens \
-                  WHERE id = $1 AND expires_at > $2";
-    sql("token_fetch", select).bind(id).bind(now).one(on).await?.as_ref().map(token).transpose()
+pub async fn token_fetch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<Option<Used>, StoreError> {
+    let select = select!(
+        ", t.scopes AS scopes, t.last_used_at AS last_used_at FROM tokens t JOIN accounts ON accounts.id = t.account ",
+        "WHERE t.id = $1 AND t.expires_at > $2"
+    );
+    let row = sql("token_fetch", select).bind(id).bind(now).one(on).await?;
+    row.map(|row| {
+        let (scopes, last_used_at) = (row.json("scopes")?, row.get("last_used_at")?);
+        Ok(Used { account: account(&row)?, scopes, last_used_at })
+    })
+    .transpose()
 }
 
 pub async fn token_touch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AccountShown, GuestsThen, Role};
+use umbel_app::shown::{AccountShown, GuestsThen, PersonShown, Role};
 use umbel_guest::AccountId;
 use umbel_server::accounts::passwords::Passwords;
 use umbel_server::accounts::seal::Seal;
@@ -69,7 +69,7 @@ both! {
         let ada = panel.sign_in(" Ada ", RIGHT).await.expect("the right password");
         assert_eq!((ada.id, ada.last_sign_in_at), (panel.ada.account.id, Some(panel.clock.now())));
         let list = panel.accounts.people_list(&panel.ada).await.expect("an administrator");
-        assert_eq!(list, [ada]);
+        assert_eq!(list, [PersonShown { account: ada, guests: 0 }]);
         assert_eq!(panel.accounts.first_run_token().await.expect("a read"), None);
     }
 

@@ -75,6 +75,7 @@ fn row(host: umbel_server::store::meta::HostId, owner: &Caller, number: usize, n
         host,
         owner: owner.account.id,
         owner_name: owner.account.name.clone(),
+        network: None,
         spec: GuestSpec::check(&draft).expect("sensible"),
         number: u8::try_from(number + 2).ok().and_then(HostNumber::new).filter(|_| network != Attachment::None),
         boot: Boot::Normal,

@@ -53,6 +53,20 @@ both! {
         assert!(!panel.row(stopped).await.expect("there").seen.is_alive());
     }
 
+    /// A guest that is off is looked at again only where the host says something new of it.
+    async fn one_that_is_off_is_put_off_again_as_soon_as_the_host_sees_it_alive(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let id = panel.made("web").await;
+        let stop = panel.guests.act(&panel.anna, id, Action::ShutDown).await.expect("it runs").expect("one");
+        panel.over(stop).await;
+        let asked = |panel: &TestPanel| panel.host.calls().iter().filter(|call| call.starts_with("stop ")).count();
+        for times in 2..4 {
+            panel.host.advance(id, Seen::Running { since: 1 });
+            panel.eventually("it is asked to end", async |panel| asked(panel) == times).await;
+            panel.eventually("it is off", async |panel| !panel.row(id).await.expect("there").seen.is_alive()).await;
+        }
+    }
+
     async fn a_start_waits_for_memory_and_says_so(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
         let (a, b) = (panel.made("a").await, panel.made("b").await);

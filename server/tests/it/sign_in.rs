@@ -213,7 +213,7 @@ both! {
         let first = password(form("/_sf/account_create", "name=carl&role=user".into()).await).await;
         assert!(edge.client().sign_in("carl", &first).await.is_ok());
         let people = edge.panel.accounts.people_list(&edge.root).await.expect("a list");
-        let carl = people.iter().find(|account| account.name == "carl").expect("made").id;
+        let carl = people.iter().find(|person| person.account.name == "carl").expect("made").account.id;
         let second = password(form("/_sf/account_reset_password", format!("account={carl}")).await).await;
         assert!(edge.client().sign_in("carl", &first).await.is_err());
         assert!(edge.client().sign_in("carl", &second).await.is_ok());

@@ -231,7 +231,7 @@ both! {
         edge.test.made("web").await;
         account_set_standing(&fresh.db, anna(&edge), Standing::Leaving).await.expect("an update");
         let people = edge.panel.account_list(&edge.root).await.expect("a list");
-        assert!(people.iter().all(|account| account.id != anna(&edge) || account.state == AccountState::Leaving));
+        assert!(people.iter().map(|person| &person.account).all(|account| account.id != anna(&edge) || account.state == AccountState::Leaving));
         is_gone(&edge, anna(&edge)).await;
         fits(&edge).await;
     }

@@ -16,7 +16,7 @@ use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{AccountShown, AccountState, FirstPassword, Role};
+use crate::shown::{AccountShown, AccountState, FirstPassword, PersonShown, Role};
 
 /// The buttons that say whether an account lets anybody in.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ pub fn PeopleListPage() -> impl IntoView {
     let reset = ServerAction::<AccountResetPassword>::new();
     let release = ServerAction::<AccountResetSecondFactor>::new();
     let promote = ServerAction::<AccountSetRole>::new();
-    let accounts = Resource::new(
+    let people = Resource::new(
         move || {
             let stands = (standing.suspend.version().get(), standing.reinstate.version().get());
             let passwords = (create.version().get(), reset.version().get(), release.version().get());
@@ -57,9 +57,9 @@ pub fn PeopleListPage() -> impl IntoView {
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
-                match accounts.await {
-                    Ok(accounts) => view! {
-                        <AccountTable accounts=accounts own=own standing=standing reset=reset release=release promote=promote />
+                match people.await {
+                    Ok(people) => view! {
+                        <AccountTable people=people own=own standing=standing reset=reset release=release promote=promote />
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -111,7 +111,7 @@ fn meaning(role: Role) -> &'static str {
 
 #[component]
 fn AccountTable(
-    accounts: Vec<AccountShown>,
+    people: Vec<PersonShown>,
     own: Option<AccountId>,
     standing: Standing,
     reset: ServerAction<AccountResetPassword>,
@@ -127,11 +127,11 @@ fn AccountTable(
                 </tr>
             </thead>
             <tbody>
-                {accounts
+                {people
                     .into_iter()
-                    .map(|account| {
-                        let is_own = Some(account.id) == own;
-                        view! { <AccountRow account=account is_own=is_own standing=standing reset=reset release=release promote=promote /> }
+                    .map(|person| {
+                        let is_own = Some(person.account.id) == own;
+                        view! { <AccountRow person=person is_own=is_own standing=standing reset=reset release=release promote=promote /> }
                     })
                     .collect_view()}
             </tbody>
@@ -142,13 +142,14 @@ fn AccountTable(
 
 #[component]
 fn AccountRow(
-    account: AccountShown,
+    person: PersonShown,
     is_own: bool,
     standing: Standing,
     reset: ServerAction<AccountResetPassword>,
     release: ServerAction<AccountResetSecondFactor>,
     promote: ServerAction<AccountSetRole>,
 ) -> impl IntoView {
+    let PersonShown { account, guests } = person;
     let (same_id, of_same_name) = (account.id.to_string(), format!(" of {}", account.name));
     let stays = account.state != AccountState::Leaving;
     let renewal = if is_own {
@@ -163,7 +164,7 @@ fn AccountRow(
             <td data-label="State">
                 {state(&account)}
             </td>
-            <td data-label="Guests" class="number">{account.guests.to_string()}</td>
+            <td data-label="Guests" class="number">{guests.to_string()}</td>
             <td data-label="Last sign-in">
                 {match account.last_sign_in_at {
                     Some(at) => view! { <When at=at /> }.into_any(),

@@ -16,7 +16,7 @@ use crate::parts::me::Me;
 use crate::parts::table::{Fact, PageHead};
 use crate::parts::time::{When, iso};
 use crate::parts::title::Title;
-use crate::shown::{AccountShown, AccountState};
+use crate::shown::{AccountShown, AccountState, PersonShown};
 
 /// How an account stands, as word, shape and colour; with its end where it has one.
 pub(super) fn state(account: &AccountShown) -> AnyView {
@@ -62,13 +62,13 @@ pub fn PersonPage() -> impl IntoView {
         expire: ServerAction::new(),
         remove: ServerAction::new(),
     };
-    let account = Resource::new(
+    let person = Resource::new(
         move || {
             let own = (actions.suspend.version().get(), actions.reinstate.version().get());
             (id.get(), changed.get(), own, actions.expire.version().get(), actions.remove.version().get())
         },
         |(id, ..)| async move {
-            let found = account_list().await?.into_iter().find(|account| Some(account.id) == id);
+            let found = account_list().await?.into_iter().find(|person| Some(person.account.id) == id);
             found.ok_or_else(|| missing("account"))
         },
     );
@@ -79,10 +79,10 @@ pub fn PersonPage() -> impl IntoView {
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
-                match account.await {
-                    Ok(account) => {
-                        let is_own = Some(account.id) == own;
-                        view! { <Person account=account is_own=is_own actions=actions /> }.into_any()
+                match person.await {
+                    Ok(person) => {
+                        let is_own = Some(person.account.id) == own;
+                        view! { <Person person=person is_own=is_own actions=actions /> }.into_any()
                     }
                     Err(error) => view! { <Title text="Account" /><Problem error=error /> }.into_any(),
                 }
@@ -92,7 +92,8 @@ pub fn PersonPage() -> impl IntoView {
 }
 
 #[component]
-fn Person(account: AccountShown, is_own: bool, actions: Actions) -> impl IntoView {
+fn Person(person: PersonShown, is_own: bool, actions: Actions) -> impl IntoView {
+    let PersonShown { account, guests } = person;
     let forms = match (is_own, account.state) {
         (true, _) => {
             view! { <p class="notice">"This is you: another administrator decides about your account."</p> }.into_any()
@@ -103,11 +104,11 @@ fn Person(account: AccountShown, is_own: bool, actions: Actions) -> impl IntoVie
         (false, _) => view! {
             <Standing account=account.clone() actions=actions />
             <End account=account.clone() expire=actions.expire />
-            <Delete account=account.clone() remove=actions.remove />
+            <Delete account=account.clone() guests=guests remove=actions.remove />
         }
         .into_any(),
     };
-    let (stands, guests) = (state(&account), account.guests.to_string());
+    let (stands, guests) = (state(&account), guests.to_string());
     let AccountShown { role, last_sign_in_at, .. } = account;
     view! {
         <Title text=account.name.clone() />
@@ -214,9 +215,9 @@ fn End(account: AccountShown, expire: ServerAction<AccountSetExpiry>) -> impl In
 }
 
 #[component]
-fn Delete(account: AccountShown, remove: ServerAction<AccountRemove>) -> impl IntoView {
+fn Delete(account: AccountShown, guests: u32, remove: ServerAction<AccountRemove>) -> impl IntoView {
     let (error, pending) = (failure(remove), remove.pending());
-    let AccountShown { id, name, guests, .. } = account;
+    let AccountShown { id, name, .. } = account;
     let what = match guests {
         0 => "It has no guests.".to_owned(),
         1 => "It has a guest.".to_owned(),

@@ -17,6 +17,14 @@ pub struct Account {
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub second_factor: bool,
+}
+
+/// An account among the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    #[serde(flatten)]
+    pub account: Account,
+    /// How many are theirs.
     pub guests: u32,
 }
 

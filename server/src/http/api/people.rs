@@ -1,7 +1,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{AccountShown, FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown};
+use umbel_app::shown::{FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, PersonShown};
 use umbel_guest::{AccountId, AccountName, Role};
 
 use super::{Json, Path, Query};
@@ -55,7 +55,7 @@ pub enum RemovalWord {
 
 /// All accounts.
 #[utoipa::path(get, path = "/people")]
-pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<AccountShown>, Problem> {
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<PersonShown>, Problem> {
     Ok(List(panel.account_list(&caller).await?))
 }
 

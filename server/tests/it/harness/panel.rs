@@ -38,7 +38,6 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         created_at: 1,
         last_sign_in_at: None,
         second_factor: false,
-        guests: 0,
         rights: 0,
     };
     account_insert(db, &account, "hash").await.expect("a new account");
@@ -51,7 +50,6 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         created_at: 1,
         last_sign_in_at: None,
         second_factor: false,
-        guests: 0,
     };
     Caller { account, session: "s".into(), came: Came::default(), rights: 0 }
 }
