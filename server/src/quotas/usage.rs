@@ -14,7 +14,7 @@ use super::Quotas;
 use crate::error::chain;
 use crate::store::StoreError;
 use crate::store::accounts::account_fetch;
-use crate::store::guests::guest_list;
+use crate::store::guests::{Guest, guest_each};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_swap};
 use crate::store::usage::{usage_add, usage_delete_before, usage_list, usage_list_accounts, usage_list_of};
 
@@ -52,15 +52,15 @@ impl Quotas {
         if from > to {
             return Ok(());
         }
-        let guests = guest_list(db).await?;
         let mut sums: HashMap<(AccountId, i64), Used> = HashMap::new();
-        for guest in &guests {
+        let count = |guest: Guest| {
             let using = Using { spec: &guest.spec, seen: &guest.seen, created_at: guest.created_at };
             for (day, used) in using.between(from, to) {
                 let sum = sums.entry((guest.owner, day)).or_default();
                 *sum = sum.plus(used);
             }
-        }
+        };
+        guest_each(db, count).await?;
         let mut tx = db.begin().await?;
         if !panel_swap(&mut tx, Key::UsageUntil, &until, &to.to_string()).await? {
             return Ok(());

@@ -17,7 +17,7 @@ use crate::error::chain;
 use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
-use crate::store::guests::{Guest, guest_fetch, guest_list, guest_list_restless};
+use crate::store::guests::{Guest, guest_each, guest_fetch, guest_list_restless};
 
 /// It looks at least this often, whatever happens.
 const AT_LEAST: Duration = Duration::from_secs(30);
@@ -106,7 +106,8 @@ impl Reconciler {
     async fn guests(&mut self, inventory: &Inventory) -> Result<Vec<Guest>, StoreError> {
         let db = &self.parts.db;
         if Instant::now() >= self.all_at {
-            let all = guest_list(db).await?;
+            let mut all = Vec::new();
+            guest_each(db, |guest| all.push(guest)).await?;
             self.all_at = Instant::now() + AT_LEAST;
             return Ok(all);
         }

@@ -9,10 +9,13 @@ use umbel_guest::{
 };
 
 use super::StoreError;
-use super::db::{On, Tx};
+use super::db::{Db, On, Tx};
 use super::meta::HostId;
 use super::query::{Query, Row, sql};
 use super::quotas::{reservation_follow, reservation_follow_ports, reservation_release};
+
+/// Rows that are read at once where all are.
+const PART: u32 = 250;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
@@ -245,6 +248,19 @@ pub async fn guest_fetch(on: impl Into<On<'_>>, id: GuestId) -> Result<Option<Gu
 /// All, by name.
 pub async fn guest_list(on: impl Into<On<'_>>) -> Result<Vec<Guest>, StoreError> {
     sql("guest_list", select!("ORDER BY g.name, g.id")).all(on).await?.iter().map(guest).collect()
+}
+
+/// All, a few at a time, so that requests get their turns in between. Not as of one moment: one that comes or goes
+/// meanwhile may be among them or not.
+pub async fn guest_each(db: &Db, mut each: impl FnMut(Guest)) -> Result<(), StoreError> {
+    let mut after = String::new();
+    loop {
+        let part = sql("guest_each", select!("WHERE g.id > $1 ORDER BY g.id LIMIT $2")).bind(after.as_str()).bind(PART);
+        let part: Vec<Guest> = part.all(db).await?.iter().map(guest).collect::<Result<_, _>>()?;
+        let Some(last) = part.last() else { return Ok(()) };
+        after = last.id.to_string();
+        part.into_iter().for_each(&mut each);
+    }
 }
 
 /// Those that something may have to be done about, whatever the host says: all but those that are off and are to
