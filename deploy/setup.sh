@@ -119,12 +119,13 @@ if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
     install_tool "${tool[@]}" --locked || install_tool "${tool[@]}"
 fi
 
-# What asks the API out of its document; every package that it stands on is named with its version.
+# What asks the API out of its document, and a mail server; every package that they stand on is named with its
+# version.
 asks=end2end/api/requirements.txt
 case $want in
 test | full)
     if ! cmp -s "$asks" .venv/umbel-requirements; then
-        say "schemathesis"
+        say "schemathesis, aiosmtpd"
         rm -rf .venv
         python3 -m venv .venv
         .venv/bin/pip install --quiet --disable-pip-version-check --requirement "$asks"

@@ -32,7 +32,9 @@ pub(crate) async fn run(panel: &Client, command: WebhookCommand, output: &Output
         WebhookCommand::List => output.many(&panel.webhook_list().await?.webhooks, &COLUMNS),
         WebhookCommand::Create { url, events } => {
             let events = if events.is_empty() { EVENTS.map(str::to_owned).to_vec() } else { events };
-            println!("{}", panel.webhook_create(&url, &events).await?.secret);
+            let new = panel.webhook_create(&url, &events).await?;
+            // Mail is signed with nothing.
+            println!("{}", new.secret.unwrap_or_else(|| new.id.to_string()));
             Ok(())
         }
         WebhookCommand::Delete { webhook } => Ok(panel.webhook_remove(webhook).await?),

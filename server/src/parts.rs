@@ -15,6 +15,7 @@ use crate::host::{Host, Link};
 use crate::http::address::Network;
 use crate::store::meta::{HostId, host_local, panel_epoch};
 use crate::store::{Db, StoreError, guests};
+use crate::webhooks::mail::Mailer;
 
 /// What an operator may choose, in µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Parts {
     pub memory_percent: u32,
     /// Private networks that events may be sent into.
     pub webhook_networks: Vec<Network>,
+    /// By whom mail is sent; none where the settings name no server.
+    pub mail: Option<Mailer>,
     /// First part of every generation.
     pub epoch: u32,
     pub host: HostId,
@@ -78,6 +81,7 @@ impl Parts {
             patience,
             memory_percent: 100,
             webhook_networks: Vec::new(),
+            mail: None,
             epoch,
             host: local,
             layout,

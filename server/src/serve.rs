@@ -36,6 +36,7 @@ use crate::inherited;
 use crate::panel::Panel;
 use crate::parts::Parts;
 use crate::store::{Db, OpenError, StoreError};
+use crate::webhooks::mail::{MailError, Mailer};
 
 /// How long WebSockets may take to say goodbye once everything else is finished.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -59,6 +60,8 @@ pub enum StartError {
     Inherited(#[from] inherited::InheritedError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -99,6 +102,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let mut parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
     parts.memory_percent = config.memory_percent;
     parts.webhook_networks = config.webhook_networks.clone();
+    parts.mail = config.mail.as_ref().map(Mailer::load).transpose()?;
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
     let accounts = Accounts::new(db.clone(), events, clock, passwords, seal);

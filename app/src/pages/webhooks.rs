@@ -31,9 +31,9 @@ pub fn WebhooksPage() -> impl IntoView {
         <Failure error=failure(remove) />
         <Failure error=failure(test) />
         <Failure error=failure(redeliver) />
-        {move || created.get().and_then(Result::ok).map(|new| view! {
-            <ShownOnce secret=new.secret then=" It is shown only now.">
-                "What signs events to " <strong>{new.url}</strong> ": "
+        {move || created.get().and_then(Result::ok).and_then(|new| Some((new.url, new.secret?))).map(|(url, secret)| view! {
+            <ShownOnce secret=secret then=" It is shown only now.">
+                "What signs events to " <strong>{url}</strong> ": "
             </ShownOnce>
         })}
         <Transition fallback=Skeleton>
@@ -126,7 +126,7 @@ fn NewWebhookForm(create: ServerAction<WebhookCreate>) -> impl IntoView {
                     name="url"
                     label="Address"
                     error=error
-                    hint="https://…; events are sent there as JSON, signed with a secret that is shown once."
+                    hint="https://… is sent JSON, signed with a secret that is shown once; mailto:NAME@HOST is sent mail."
                 />
                 <fieldset class="field">
                     <legend>"What is told"</legend>

@@ -88,7 +88,8 @@ pub struct WebhookDraft {
 pub struct NewWebhook {
     pub id: WebhookId,
     pub url: String,
-    pub secret: String,
+    /// What signs events; none where they are mailed.
+    pub secret: Option<String>,
 }
 
 impl std::fmt::Debug for NewWebhook {

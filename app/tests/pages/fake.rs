@@ -436,7 +436,7 @@ impl Backend for Fake {
     }
 
     async fn webhook_create(&self, _: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
-        Ok(NewWebhook { id: WebhookId(Uuid::from_u128(15)), url: draft.url, secret: "umbel_wh_1".into() })
+        Ok(NewWebhook { id: WebhookId(Uuid::from_u128(15)), url: draft.url, secret: Some("umbel_wh_1".into()) })
     }
 
     async fn webhook_remove(&self, _: &Caller, _: WebhookId) -> Result<(), AppError> {

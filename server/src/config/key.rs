@@ -23,11 +23,14 @@ pub enum Key {
     AuditDays,
     MetricsListen,
     WebhookNetworks,
+    MailServer,
+    MailFrom,
+    MailPasswordFile,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -45,6 +48,9 @@ impl Key {
         Self::AuditDays,
         Self::MetricsListen,
         Self::WebhookNetworks,
+        Self::MailServer,
+        Self::MailFrom,
+        Self::MailPasswordFile,
         Self::User,
     ];
 
@@ -67,6 +73,9 @@ impl Key {
             Self::AuditDays => "audit_days",
             Self::MetricsListen => "metrics_listen",
             Self::WebhookNetworks => "webhook_networks",
+            Self::MailServer => "mail_server",
+            Self::MailFrom => "mail_from",
+            Self::MailPasswordFile => "mail_password_file",
             Self::User => "user",
         }
     }

@@ -77,6 +77,15 @@ pub struct Flags {
     /// Private addresses or blocks that webhooks may be sent to, separated by commas
     #[arg(long, value_name = "NETWORKS")]
     pub webhook_networks: Option<String>,
+    /// Server that takes mail, as smtps://USER@HOST, smtp://USER@HOST (STARTTLS) or smtp://localhost
+    #[arg(long, value_name = "URL")]
+    pub mail_server: Option<String>,
+    /// Address that mail is from
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// File with the password of the mail server's user
+    #[arg(long, value_name = "FILE")]
+    pub mail_password_file: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -102,6 +111,9 @@ impl Flags {
             Key::AuditDays => self.audit_days.as_ref(),
             Key::MetricsListen => self.metrics_listen.as_ref(),
             Key::WebhookNetworks => self.webhook_networks.as_ref(),
+            Key::MailServer => self.mail_server.as_ref(),
+            Key::MailFrom => self.mail_from.as_ref(),
+            Key::MailPasswordFile => self.mail_password_file.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -162,7 +174,10 @@ impl Machine {
             | Key::TlsKey
             | Key::TrustedProxies
             | Key::MetricsListen
-            | Key::WebhookNetworks => None,
+            | Key::WebhookNetworks
+            | Key::MailServer
+            | Key::MailFrom
+            | Key::MailPasswordFile => None,
         }
     }
 }
@@ -317,7 +332,7 @@ fn settings_file(flags: &Flags, machine: &Machine, errors: &mut Vec<ConfigError>
 
 /// Paths on the command line and in variables begin where the program was started.
 fn absolute(machine: &Machine, key: Key, text: &str) -> String {
-    if matches!(key, Key::Data | Key::Run | Key::TlsCertificate | Key::TlsKey) {
+    if matches!(key, Key::Data | Key::Run | Key::TlsCertificate | Key::TlsKey | Key::MailPasswordFile) {
         return machine.directory.join(text).display().to_string();
     }
     text.to_owned()

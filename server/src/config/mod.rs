@@ -18,6 +18,7 @@ use crate::http::origin::Origins;
 use crate::http::serve::Certificate;
 use crate::parts::Patience;
 use crate::store::db::Address;
+use crate::webhooks::mail::MailSettings;
 pub use key::Key;
 pub use layers::{Flags, Machine, Source};
 use layers::{Layers, Said};
@@ -45,6 +46,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Private networks that events may be sent into.
     pub webhook_networks: Vec<Network>,
+    /// How mail is sent, where it is.
+    pub mail: Option<MailSettings>,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -134,6 +137,7 @@ impl Reader<'_> {
         let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
         let metrics_listen = self.value(Key::MetricsListen, value::listen);
         let webhook_networks = self.value(Key::WebhookNetworks, value::networks).unwrap_or_default();
+        let mail = self.mail();
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -158,6 +162,7 @@ impl Reader<'_> {
             audit_days: audit_days?,
             metrics_listen,
             webhook_networks,
+            mail,
             user: user?,
             effective: Vec::new(),
         })
@@ -205,6 +210,31 @@ impl Reader<'_> {
                 "over http everybody on the way reads passwords, so only loopback may be named with it: use https",
             );
         }
+    }
+
+    fn mail(&mut self) -> Option<MailSettings> {
+        let server = self.value(Key::MailServer, value::mail_server);
+        let from = self.value(Key::MailFrom, value::mailbox);
+        let password_file = self.value(Key::MailPasswordFile, value::path);
+        let said = |key| self.layers.get(key).is_some();
+        if !said(Key::MailServer) {
+            let alone = [Key::MailFrom, Key::MailPasswordFile].into_iter().find(|key| said(*key));
+            return alone.and_then(|key| self.refuse(key, "nothing is mailed without a server: set mail_server too"));
+        }
+        if !said(Key::MailFrom) {
+            return self.refuse(Key::MailServer, "mail is from somebody: set mail_from too, as umbel@panel.example");
+        }
+        let server = server?;
+        match (&server.user, said(Key::MailPasswordFile)) {
+            (Some(_), false) => {
+                return self.refuse(Key::MailServer, "its user has a password: set mail_password_file too");
+            }
+            (None, true) => {
+                return self.refuse(Key::MailPasswordFile, "a password is somebody's: name the user in mail_server");
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+        Some(MailSettings { server, from: from?, password_file })
     }
 
     fn database(&mut self, data: Option<&PathBuf>) -> Option<Address> {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use http::Uri;
 use http::uri::Authority;
+use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
 use crate::http::address::Network;
+use crate::webhooks::mail::{MailServer, Security};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -82,6 +84,38 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
 /// Separated by commas.
 pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
     text.split(',').map(|network| network.trim().parse::<Network>().map_err(|bad| bad.to_string())).collect()
+}
+
+pub(super) fn mail_server(text: &str) -> Result<MailServer, String> {
+    let right = || "smtps://USER@HOST, smtp://USER@HOST:PORT with STARTTLS, or smtp://localhost".to_owned();
+    let uri: Uri = text.parse().map_err(|_| right())?;
+    let authority = uri.authority().ok_or_else(right)?;
+    let (account, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+    if account.contains(':') {
+        return Err(format!("a password lies in a file, which mail_password_file names; {}", right()));
+    }
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    if host.is_empty() || text.contains(['#', '?']) || !matches!(uri.path(), "" | "/") {
+        return Err(right());
+    }
+    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let is_here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let (security, usual) = match uri.scheme_str() {
+        Some("smtps") => (Security::Tls, 465),
+        Some("smtp") if is_here => (Security::Clear, 25),
+        Some("smtp") => (Security::StartTls, 587),
+        _ => return Err(right()),
+    };
+    // A user's own address is often their name, and its @ is written %40.
+    let user = Some(account.replace("%40", "@")).filter(|user| !user.is_empty());
+    if user.is_some() && security == Security::Clear {
+        return Err("a password is sent to nobody in the clear; use smtps://".into());
+    }
+    Ok(MailServer { host: name, port: authority.port_u16().unwrap_or(usual), security, user })
+}
+
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|_| "an address, as umbel@panel.example or Umbel <umbel@panel.example>".to_owned())
 }
 
 pub(super) fn filter(text: &str) -> Result<String, String> {

@@ -2,10 +2,12 @@
 //! is written, [`Guard`] at what a name leads to, each time that a connection is made and for exactly that connection.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lettre::Address as MailAddress;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -90,9 +92,30 @@ impl Resolve for Guard {
     }
 }
 
-/// An address that may be named, and how it is spoken to. What a name leads to is looked at when it is connected to.
-pub fn read(text: &str, permitted: &[Network]) -> Result<(Url, Way), String> {
+/// Where an event is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    Post { url: Url, way: Way },
+    Mail(MailAddress),
+}
+
+/// As it is kept.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Post { url, .. } => write!(f, "{url}"),
+            Self::Mail(address) => write!(f, "mailto:{address}"),
+        }
+    }
+}
+
+/// An address that may be named. What a name leads to is looked at when it is connected to.
+pub fn read(text: &str, permitted: &[Network]) -> Result<Destination, String> {
     let text = text.trim();
+    if let Some(address) = text.strip_prefix("mailto:") {
+        let address = address.parse().map_err(|_| "A mail address is mailto:NAME@HOST, one of them.".to_owned())?;
+        return Ok(Destination::Mail(address));
+    }
     if text.is_empty() || text.len() > URL_MOST {
         return Err("An address is https://HOST/PATH, at most 1000 characters.".into());
     }
@@ -113,12 +136,19 @@ pub fn read(text: &str, permitted: &[Network]) -> Result<(Url, Way), String> {
         None if way == Way::Clear && permitted.is_empty() => return Err(NOT_CLEAR.into()),
         None => {}
     }
-    Ok((url, way))
+    Ok(Destination::Post { url, way })
 }
 
 /// What an address is called where more people read than administrate webhooks: many carry a secret in their path.
 pub fn origin_of(text: &str) -> String {
-    text.trim().parse::<Url>().map_or_else(|_| "no address".into(), |url| url.origin().ascii_serialization())
+    match text.trim().parse::<Url>() {
+        // Nothing of it is a secret, but it is somebody's.
+        Ok(url) if url.scheme() == "mailto" => {
+            format!("mail to {}", url.path().rsplit_once('@').map_or("nobody", |(_, host)| host))
+        }
+        Ok(url) => url.origin().ascii_serialization(),
+        Err(_) => "no address".into(),
+    }
 }
 
 fn literal(url: &Url) -> Option<IpAddr> {
@@ -253,6 +283,7 @@ mod tests {
     fn what_a_path_says_is_not_told_on() {
         assert_eq!(origin_of(" https://h.example:8443/T0/B0/secret?token=1"), "https://h.example:8443");
         assert_eq!(origin_of("nonsense"), "no address");
+        assert_eq!(origin_of("mailto:ops@h.example"), "mail to h.example");
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
 //! What happens is told to addresses that administrators have named.
 //!
 //! [`happened`] writes an event into the database for everybody who wants it, [`send`] brings it there and tries
-//! again, [`alerts`] looks for what nobody reports by itself. [`address`] says where nothing is sent, [`secret`] signs.
+//! again, [`mail`] where it goes to a person, [`alerts`] looks for what nobody reports by itself. [`address`] says where nothing is sent, [`secret`] signs.
 
 pub mod address;
 mod alerts;
+pub mod mail;
 pub mod secret;
 mod send;
 
@@ -21,7 +22,6 @@ use uuid::Uuid;
 
 use crate::accounts::seal::Seal;
 use crate::clock::{DAY, HOUR, MINUTE};
-use crate::http::address::Network;
 use crate::parts::Parts;
 use crate::store::guests::Guest;
 use crate::store::webhooks::{
@@ -29,7 +29,7 @@ use crate::store::webhooks::{
     webhook_fetch, webhook_insert, webhook_list,
 };
 use crate::store::{Db, StoreError, Tx};
-use address::Names;
+use address::{Destination, Names};
 pub use alerts::SignIns;
 use secret::secret;
 use send::Clients;
@@ -40,6 +40,7 @@ const MOST: usize = 20;
 const WAITING_MOST: i64 = 1000;
 /// The word of an event that nothing but the button brings about.
 const TEST: &str = "test";
+const NO_MAIL: &str = "This panel sends no mail: its settings name no mail_server.";
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,17 +65,22 @@ impl Webhooks {
 
     pub async fn create(&self, caller: &Caller, draft: WebhookDraft) -> Result<NewWebhook, AppError> {
         caller.may(PanelRight::ManageWebhooks)?;
-        let (url, events) = checked(&draft, &self.parts.webhook_networks)?;
+        let (to, events) = checked(&draft, &self.parts)?;
         let id = WebhookId(Uuid::now_v7());
-        let secret = secret(rand::rng().random());
-        let sealed = self.seal.seal(&id.to_string(), secret.as_bytes());
+        let secret = match to {
+            Destination::Post { .. } => Some(secret(rand::rng().random())),
+            // Mail is signed by whoever carries it, if at all.
+            Destination::Mail(_) => None,
+        };
+        let sealed = secret.as_ref().map(|secret| self.seal.seal(&id.to_string(), secret.as_bytes()));
+        let url = to.to_string();
         let mut tx = self.parts.db.begin().await?;
         if webhook_list(&mut tx).await?.len() >= MOST {
             let message = format!("There are {MOST} webhooks. Remove one first.");
             return Err(AppError::Conflict { message });
         }
         let webhook = WebhookShown { id, url, events, created_at: self.parts.clock.now(), gone_at: None };
-        webhook_insert(&mut tx, &webhook, &sealed).await?;
+        webhook_insert(&mut tx, &webhook, &sealed.unwrap_or_default()).await?;
         tx.commit().await?;
         self.changed();
         Ok(NewWebhook { id, url: webhook.url, secret })
@@ -205,9 +211,13 @@ pub async fn guest_ended(parts: &Parts, guest: &Guest) {
     }
 }
 
-fn checked(draft: &WebhookDraft, permitted: &[Network]) -> Result<(String, Vec<WebhookEvent>), AppError> {
+fn checked(draft: &WebhookDraft, parts: &Parts) -> Result<(Destination, Vec<WebhookEvent>), AppError> {
     let mut wrong = Vec::new();
-    let url = address::read(&draft.url, permitted).map_err(|message| wrong.push(FieldError::new("url", message)));
+    let to = address::read(&draft.url, &parts.webhook_networks).and_then(|to| match to {
+        Destination::Mail(_) if parts.mail.is_none() => Err(NO_MAIL.to_owned()),
+        to => Ok(to),
+    });
+    let to = to.map_err(|message| wrong.push(FieldError::new("url", message)));
     let found: Vec<WebhookEvent> =
         WebhookEvent::ALL.into_iter().filter(|event| draft.events.iter().any(|word| word == event.word())).collect();
     if let Some(word) = draft.events.iter().find(|word| WebhookEvent::of_word(word).is_none()) {
@@ -216,8 +226,8 @@ fn checked(draft: &WebhookDraft, permitted: &[Network]) -> Result<(String, Vec<W
     } else if found.is_empty() {
         wrong.push(FieldError::new("events", "Choose at least one."));
     }
-    match url {
-        Ok((url, _)) if wrong.is_empty() => Ok((url.to_string(), found)),
+    match to {
+        Ok(to) if wrong.is_empty() => Ok((to, found)),
         _ => Err(AppError::Invalid(FieldErrors(wrong))),
     }
 }

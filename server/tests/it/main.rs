@@ -18,6 +18,7 @@ mod invitations;
 mod kernels;
 mod live;
 mod living;
+mod mail;
 mod metrics;
 mod networks;
 mod openapi;

@@ -23,7 +23,8 @@ pub struct Webhook {
 pub struct NewWebhook {
     pub id: WebhookId,
     pub url: String,
-    pub secret: String,
+    /// None where events are mailed.
+    pub secret: Option<String>,
 }
 
 impl std::fmt::Debug for NewWebhook {
