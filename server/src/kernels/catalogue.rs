@@ -1,5 +1,7 @@
 //! What the host has, what was said about it, who uses it.
 
+use std::collections::HashMap;
+
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Topic};
@@ -9,7 +11,7 @@ use umbel_wire::agent::KernelFacts;
 use super::{Kernels, allows, settings};
 use crate::guests::{from_host, requester};
 use crate::operations::{About, Params};
-use crate::store::guests::guest_list;
+use crate::store::guests::{Guest, guest_each};
 use crate::store::kernels::{Kernel, kernel_delete, kernel_fetch, kernel_list, kernel_put};
 use crate::store::operations::operation_list_under_way;
 
@@ -18,14 +20,17 @@ impl Kernels {
         let parts = self.parts();
         let facts = parts.link.host.kernels().await.map_err(from_host)?;
         let said = kernel_list(&parts.db, parts.host).await?;
-        let guests = guest_list(&parts.db).await?;
         let settings = settings(&parts.db).await?;
-        let manages = caller.may(PanelRight::ManageKernels).is_ok();
+        let mut users: HashMap<KernelId, Vec<String>> = HashMap::new();
+        if caller.may(PanelRight::ManageKernels).is_ok() {
+            let user = |guest: Guest| users.entry(guest.spec.kernel).or_default().push(guest.spec.name.to_string());
+            guest_each(&parts.db, user).await?;
+            users.values_mut().for_each(|names| names.sort_unstable());
+        }
         let shown = |facts: KernelFacts| {
             let said = said.iter().find(|said| said.id == facts.id);
-            let users = guests.iter().filter(|guest| manages && guest.spec.kernel == facts.id);
             KernelShown {
-                used_by: users.map(|guest| guest.spec.name.to_string()).collect(),
+                used_by: users.remove(&facts.id).unwrap_or_default(),
                 note: said.map(|said| said.note.clone()).unwrap_or_default(),
                 retired: said.is_some_and(|said| said.retired),
                 uploaded: facts.origin == KernelOrigin::Uploaded,
@@ -111,12 +116,14 @@ impl Kernels {
                 format!("{id} is {}: it is removed where it came from. Retire it instead.", kernel.origin.words());
             return Err(AppError::Conflict { message });
         }
-        let users: Vec<String> = guest_list(&parts.db)
-            .await?
-            .into_iter()
-            .filter(|guest| guest.spec.kernel == id)
-            .map(|guest| format!("{} of {}", guest.spec.name, guest.owner_name))
-            .collect();
+        let mut users = Vec::new();
+        let user = |guest: Guest| {
+            if guest.spec.kernel == id {
+                users.push(format!("{} of {}", guest.spec.name, guest.owner_name));
+            }
+        };
+        guest_each(&parts.db, user).await?;
+        users.sort_unstable();
         if !users.is_empty() {
             let message = format!("{id} is in use by {}. Retire it, so that nobody new gets it.", users.join(", "));
             return Err(AppError::Conflict { message });

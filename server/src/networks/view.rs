@@ -9,7 +9,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{Attachment, HostNumber, Mac, PanelRight};
 
 use super::Networks;
-use crate::store::guests::{Guest, guest_list, guest_list_of};
+use crate::store::guests::{Guest, guest_each, guest_list_of};
 use crate::store::networks::{Forwarded, Network, forward_list, network_fetch_of, network_list};
 
 /// The address of a number in a /24.
@@ -28,7 +28,12 @@ impl Networks {
         };
         let guests = match networks.as_slice() {
             [one] => guest_list_of(&parts.db, one.owner).await?,
-            _ => guest_list(&parts.db).await?,
+            _ => {
+                let mut plugged = Vec::new();
+                let plug = |guest: Guest| plugged.extend(Some(guest).filter(is_plugged));
+                guest_each(&parts.db, plug).await?;
+                plugged
+            }
         };
         let forwards = forward_list(&parts.db, parts.host).await?;
         Ok(networks.into_iter().map(|network| self.shown(network, &guests, &forwards)).collect())
@@ -37,7 +42,7 @@ impl Networks {
     fn shown(&self, network: Network, guests: &[Guest], forwards: &[Forwarded]) -> NetworkShown {
         let facts = self.parts().link.network_known(network.id);
         let subnet = facts.as_ref().map(|facts| facts.subnet);
-        let plugged = guests.iter().filter(|g| g.owner == network.owner && g.spec.network != Attachment::None);
+        let plugged = guests.iter().filter(|guest| guest.owner == network.owner && is_plugged(guest));
         let mut guests: Vec<NetworkGuest> = plugged
             .filter_map(|guest| {
                 let number = guest.number?;
@@ -64,6 +69,10 @@ impl Networks {
             forwards: forwards.iter().filter(|f| f.owner == network.owner).map(forward_shown).collect(),
         }
     }
+}
+
+fn is_plugged(guest: &Guest) -> bool {
+    guest.spec.network != Attachment::None
 }
 
 pub(super) fn forward_shown(forward: &Forwarded) -> ForwardShown {
