@@ -2,6 +2,7 @@
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use umbel_guest::{PanelRight, Right, allowed};
 
 use crate::api::tokens::{TokenCreate, TokenRemove, token_list};
 use crate::live::Live;
@@ -123,7 +124,9 @@ fn NewTokenForm(role: Role, create: ServerAction<TokenCreate>) -> impl IntoView 
 
 #[component]
 fn ScopeCard(scope: Scope, role: Role) -> impl IntoView {
-    let refused = (scope == Scope::Manage && role != Role::Administrator).then_some("Only administrators have this.");
+    // As the making of a token asks it.
+    let denied = scope == Scope::Manage && allowed(role, Right::Panel(PanelRight::ManagePeople)).is_err();
+    let refused = denied.then_some("Only administrators have this.");
     view! {
         <label class="choice-card">
             <input

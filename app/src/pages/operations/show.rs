@@ -12,7 +12,7 @@ use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::OperationShown;
+use crate::shown::{LogLine, OperationShown};
 
 #[component]
 pub fn OperationPage() -> impl IntoView {
@@ -65,15 +65,18 @@ fn Shown(operation: OperationShown, cancel: ServerAction<OperationCancel>) -> im
             {operation.ended_at.map(|at| view! { "; over " <When at=at /> })}
         </p>
         <OperationSteps operation=operation.clone() />
+        {(!operation.log.is_empty()).then(|| view! { <Log lines=operation.log /> })}
+    }
+    .into_any()
+}
+
+#[component]
+fn Log(lines: Vec<LogLine>) -> impl IntoView {
+    let row = |line: LogLine| view! { <tr><td class="meta"><When at=line.at /></td><td>{line.text}</td></tr> };
+    view! {
         <h2>"Log"</h2>
         <table class="table log">
-            <tbody>
-                {operation
-                    .log
-                    .into_iter()
-                    .map(|line| view! { <tr><td class="meta"><When at=line.at /></td><td>{line.text}</td></tr> })
-                    .collect_view()}
-            </tbody>
+            <tbody>{lines.into_iter().map(row).collect_view()}</tbody>
         </table>
     }
     .into_any()
