@@ -28,7 +28,7 @@ const PAGES = [
   "/account",
 ];
 // Without wasm.
-const PLAIN = ["/account/password", "/account/second-factor", "/api"];
+const PLAIN = ["/account/password", "/account/second-factor", "/account/sign-in-provider", "/api"];
 
 async function findings(page) {
   // What a guest prints has the guest's colours.

@@ -38,6 +38,12 @@ pub const FIRST_RUN: &str = "/first-run";
 pub const INVITATION: &str = "/invitation";
 pub const NEW_PASSWORD: &str = "/account/password";
 pub const SECOND_FACTOR: &str = "/account/second-factor";
+/// One's own link to the sign-in provider.
+pub const OIDC: &str = "/account/sign-in-provider";
+
+/// To the sign-in provider, and back; both only a GET.
+pub const OIDC_BEGIN: &str = "/sign-in/provider";
+pub const OIDC_BACK: &str = "/sign-in/provider/back";
 
 /// The one WebSocket of a tab: what has changed.
 pub const EVENTS: &str = "/events";

@@ -21,6 +21,7 @@ use crate::http::origin::Origins;
 use crate::kernels::Kernels;
 use crate::metrics::Metrics;
 use crate::networks::Networks;
+use crate::oidc::Oidc;
 use crate::quotas::Quotas;
 use crate::store::Db;
 use crate::webhooks::Webhooks;
@@ -41,6 +42,8 @@ pub struct Held {
     pub kernels: Kernels,
     pub quotas: Quotas,
     pub accounts: Accounts,
+    /// Who else says who somebody is.
+    pub oidc: Option<Oidc>,
     pub announcements: Announcements,
     pub webhooks: Webhooks,
     pub consoles: Consoles,
@@ -61,7 +64,7 @@ pub struct Held {
 }
 
 impl Panel {
-    pub fn new(guests: Guests, accounts: Accounts, origins: Origins) -> Self {
+    pub fn new(guests: Guests, accounts: Accounts, origins: Origins, oidc: Option<Oidc>) -> Self {
         Self(Arc::new(Held {
             audit: Audit::new(guests.parts.db.clone(), guests.parts.clock.clone()),
             metrics: Metrics::new(guests.parts.clock.now()),
@@ -76,6 +79,7 @@ impl Panel {
             announcements: Announcements::new(guests.parts.clone()),
             guests,
             accounts,
+            oidc,
             consoles: Consoles::default(),
             cookies: Cookies::of(&origins),
             origins: Arc::new(origins),

@@ -33,6 +33,7 @@ use crate::http::router::router;
 use crate::http::serve::{Certificate, CertificateError, Entrance};
 use crate::identity::{self, IdentityError};
 use crate::inherited;
+use crate::oidc::{self, Oidc, SettingsError};
 use crate::panel::Panel;
 use crate::parts::Parts;
 use crate::store::{Db, OpenError, StoreError};
@@ -64,6 +65,8 @@ pub enum StartError {
     Mail(#[from] MailError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Oidc(#[from] SettingsError),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
@@ -111,7 +114,12 @@ async fn run(config: &Config) -> Result<(), StartError> {
     tasks.spawn(accounts.keep());
     tasks.spawn(guests.clone().settle(accounts.clone()));
 
-    let panel = Panel::new(guests, accounts, config.origins(address));
+    let origins = config.origins(address);
+    let provider = |settings: &oidc::Settings| {
+        Oidc::new(settings.clone(), &origins.shown(), accounts.seal().clone(), guests.parts.clock.clone())
+    };
+    let oidc = config.oidc.as_ref().map(provider).transpose()?;
+    let panel = Panel::new(guests, accounts, origins, oidc);
     panel.audit.settle_earlier().await?;
     tasks.spawn(panel.audit.keep(config.audit_days));
     tasks.spawn(panel.quotas.keep());

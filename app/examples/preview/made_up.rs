@@ -79,6 +79,7 @@ fn person(number: u128, name: &str, role: Role, state: AccountState) -> PersonSh
         created_at: now() - 300 * HOUR,
         last_sign_in_at: (state != AccountState::FirstPassword).then(|| now() - 20 * HOUR),
         second_factor: number.is_multiple_of(2),
+        linked: number.is_multiple_of(3),
     };
     PersonShown { account, guests: 3 }
 }

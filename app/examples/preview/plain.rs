@@ -4,8 +4,9 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use umbel_app::plain::{
-    MessageView, NewAccountView, NewPasswordView, SecondFactorStage, SecondFactorView, SignInCodeView, SignInView, Why,
-    first_run_page, message_page, new_password_page, second_factor_page, sign_in_code_page, sign_in_page,
+    MessageView, NewAccountView, NewPasswordView, OidcStage, OidcView, SecondFactorStage, SecondFactorView,
+    SignInCodeView, SignInView, Why, first_run_page, message_page, new_password_page, oidc_page, second_factor_page,
+    sign_in_code_page, sign_in_page,
 };
 use umbel_app::shown::SecondFactorStart;
 use umbel_guest::FieldErrors;
@@ -32,7 +33,17 @@ pub(crate) fn routes() -> Router {
     let codes = (0..10).map(|n| format!("abc{n}-efgh-ijkl-mnop").replace(['0', '1', '8', '9'], "q")).collect();
     let stage = |stage| second_factor_page(&SecondFactorView { stage, errors: FieldErrors::default() }, "");
     let late = SignInCodeView { errors: FieldErrors::one("code", "This code is wrong."), ..SignInCodeView::default() };
+    let with_provider = SignInView { provider: Some("School".into()), ..SignInView::default() };
+    let oidc = |stage| {
+        let errors = FieldErrors::default();
+        oidc_page(&OidcView { label: "School".into(), stage, errors }, "")
+    };
+    let linked = OidcStage::Linked { issuer: "https://id.example".into(), can_go: true };
     let pages = [
+        ("/sign-in/with-provider", sign_in_page(&with_provider, "")),
+        ("/account/sign-in-provider", oidc(OidcStage::Unlinked)),
+        ("/account/sign-in-provider/go", oidc(OidcStage::Go("https://id.example".into()))),
+        ("/account/sign-in-provider/linked", oidc(linked)),
         ("/sign-in", sign_in_page(&SignInView::default(), "")),
         ("/sign-in/wrong", sign_in_page(&wrong, "")),
         ("/first-run", first_run_page(&NewAccountView::default(), "")),

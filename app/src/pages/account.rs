@@ -31,6 +31,7 @@ pub fn AccountPage() -> impl IntoView {
             <a class="button" href=paths::USAGE>"Usage"</a>
             <a class="button" href=paths::NEW_PASSWORD rel="external">"Change password"</a>
             <a class="button" href=paths::SECOND_FACTOR rel="external">"Second factor"</a>
+            <a class="button" href=paths::OIDC rel="external">"Sign-in provider"</a>
             <SignOut class="button" />
         </PageHead>
         <Transition>
@@ -40,6 +41,7 @@ pub fn AccountPage() -> impl IntoView {
                         <Fact label="Name">{me.name}</Fact>
                         <Fact label="Role">{me.role.word()}</Fact>
                         <Fact label="Second factor">{if me.second_factor { "on: a sign-in asks for a code" } else { "off" }}</Fact>
+                        <Fact label="Sign-in provider">{if me.linked { "linked" } else { "not linked" }}</Fact>
                         <Fact label="Since"><When at=me.created_at /></Fact>
                     </dl>
                 })

@@ -1,3 +1,4 @@
+use leptos_router::params::ParamsMap;
 use umbel_guest::FieldErrors;
 
 use super::document::{Field, announcement, document, escape, form_errors};
@@ -14,6 +15,8 @@ pub struct SignInView {
     pub notice: Option<String>,
     pub errors: FieldErrors,
     pub announcement: Option<AnnouncementShown>,
+    /// What the sign-in provider is called, where there is one.
+    pub provider: Option<String>,
 }
 
 pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
@@ -42,6 +45,16 @@ pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
         "<input type=\"hidden\" name=\"next\" value=\"{}\">\n<button class=\"button primary\" type=\"submit\">Sign in</button>\n</form>\n",
         escape(paths::safe_next(&view.next))
     ));
+    if let Some(provider) = &view.provider {
+        let mut next = ParamsMap::new();
+        next.insert("next", paths::safe_next(&view.next).to_owned());
+        let to = format!("{}{}", paths::OIDC_BEGIN, next.to_query_string());
+        body.push_str(&format!(
+            "<p><a class=\"button\" href=\"{}\">Sign in with {}</a></p>\n",
+            escape(&to),
+            escape(provider)
+        ));
+    }
     document("Sign in", nonce, &body)
 }
 
@@ -57,6 +70,7 @@ mod tests {
             notice: None,
             errors: FieldErrors::one("form", "Name or password is wrong."),
             announcement: None,
+            provider: None,
         };
         let page = sign_in_page(&view, "abc");
         assert!(!page.contains("<script>alert"), "{page}");
@@ -70,6 +84,16 @@ mod tests {
     fn nobody_is_led_elsewhere() {
         let view = SignInView { next: "//evil.example".into(), ..SignInView::default() };
         assert!(!sign_in_page(&view, "n").contains("evil"));
+    }
+
+    #[test]
+    fn a_provider_is_another_way_in_and_keeps_the_way() {
+        let view =
+            SignInView { provider: Some("<School>".into()), next: "/guests?a=b".into(), ..SignInView::default() };
+        let page = sign_in_page(&view, "n");
+        assert!(page.contains("Sign in with &lt;School&gt;"), "{page}");
+        assert!(page.contains("href=\"/sign-in/provider?next="), "{page}");
+        assert!(!sign_in_page(&SignInView::default(), "n").contains(paths::OIDC_BEGIN));
     }
 
     #[test]

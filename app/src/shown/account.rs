@@ -65,6 +65,8 @@ pub struct AccountShown {
     pub last_sign_in_at: Option<i64>,
     /// Whether a sign-in asks for a code too.
     pub second_factor: bool,
+    /// Whether a sign-in provider lets its owner in too.
+    pub linked: bool,
 }
 
 impl AccountShown {

@@ -60,6 +60,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         created_at: 0,
         last_sign_in_at: None,
         second_factor: false,
+        linked: false,
     };
     Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
 }

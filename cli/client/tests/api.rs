@@ -9,7 +9,7 @@ use umbel_client::{Client, Error, OperationState};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
 
 const ACCOUNT: &str = r#"{"id":"0190a000-0000-7000-8000-000000000009","name":"ada","role":"user","state":"active",
-    "expires_at":null,"created_at":1,"last_sign_in_at":null,"second_factor":false,"guests":0}"#;
+    "expires_at":null,"created_at":1,"last_sign_in_at":null,"second_factor":false,"linked":false,"guests":0}"#;
 
 fn guest() -> GuestId {
     "0190a000-0000-7000-8000-000000000001".parse().expect("an id")

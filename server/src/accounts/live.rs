@@ -169,6 +169,7 @@ mod tests {
             created_at: 0,
             last_sign_in_at: None,
             second_factor: false,
+            linked: false,
         };
         Caller { account, session: session.into(), came: Came::default(), rights }
     }

@@ -11,6 +11,7 @@ mod groups;
 mod import;
 pub mod invitations;
 pub mod live;
+mod oidc;
 mod own;
 pub mod passwords;
 mod people;
@@ -132,6 +133,7 @@ fn fresh(name: AccountName, role: Role, now: i64) -> Account {
         created_at: now,
         last_sign_in_at: None,
         second_factor: false,
+        linked: false,
         rights: 0,
     }
 }
@@ -157,6 +159,7 @@ fn shown(account: Account, now: i64) -> AccountShown {
         created_at: account.created_at,
         last_sign_in_at: account.last_sign_in_at,
         second_factor: account.second_factor,
+        linked: account.linked,
     }
 }
 

@@ -7,7 +7,7 @@ use umbel_guest::{AccountName, FieldErrors};
 
 use super::passwords::{HashError, Password};
 use super::{Accounts, bad_password, chosen};
-use crate::store::accounts::{account_credentials, account_set_password};
+use crate::store::accounts::{Credentials, account_credentials, account_set_password};
 use crate::store::sessions::{session_delete_all, session_delete_of, session_list};
 
 impl Accounts {
@@ -31,18 +31,7 @@ impl Accounts {
         };
 
         let name: AccountName = caller.account.name.parse().map_err(|_| AppError::NotSignedIn)?;
-        let attempt = self.tries.take(Some(&name), None, self.clock.now())?;
-        let before = account_credentials(&self.db, &name).await?.ok_or(AppError::NotSignedIn)?;
-        match self.passwords.verify(old, Some(before.password_hash.clone())).await {
-            Ok(true) => attempt.succeeded(),
-            Ok(false) => return Err(not_the_present_one()),
-            Err(error) => {
-                if matches!(error, HashError::Busy) {
-                    attempt.succeeded();
-                }
-                return Err(error.into());
-            }
-        }
+        let before = self.present(&name, old).await?;
         let hash = self.passwords.hash(new).await?;
 
         let mut tx = self.db.begin().await?;
@@ -58,6 +47,31 @@ impl Accounts {
         tracing::info!(name = name.as_str(), sessions = ended.len(), "a password was changed");
         self.people_changed();
         Ok(())
+    }
+
+    /// Refused unless it is the caller's own; tries are counted as sign-ins are.
+    pub async fn password_check(&self, caller: &Caller, password: String) -> Result<(), AppError> {
+        let password = Password::given(password);
+        let password = password.map_err(|bad| AppError::Invalid(bad_password("password_old", bad).into()))?;
+        let name: AccountName = caller.account.name.parse().map_err(|_| AppError::NotSignedIn)?;
+        self.present(&name, password).await.map(drop)
+    }
+
+    /// What the password was right for.
+    async fn present(&self, name: &AccountName, password: Password) -> Result<Credentials, AppError> {
+        let attempt = self.tries.take(Some(name), None, self.clock.now())?;
+        let found = account_credentials(&self.db, name).await?.ok_or(AppError::NotSignedIn)?;
+        match self.passwords.verify(password, Some(found.password_hash.clone())).await {
+            Ok(true) => attempt.succeeded(),
+            Ok(false) => return Err(not_the_present_one()),
+            Err(error) => {
+                if matches!(error, HashError::Busy) {
+                    attempt.succeeded();
+                }
+                return Err(error.into());
+            }
+        }
+        Ok(found)
     }
 
     /// Where the caller is signed in.

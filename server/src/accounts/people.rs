@@ -12,6 +12,7 @@ use crate::store::accounts::{
     Account, Standing, account_count_administrators, account_fetch, account_insert, account_list_counted,
     account_set_password, account_set_role,
 };
+use crate::store::oidc::oidc_link_delete;
 use crate::store::sessions::session_delete_all;
 use crate::store::tokens::token_delete_all;
 use crate::store::{Db, StoreError, Tx};
@@ -86,8 +87,8 @@ pub(super) async fn one_stays(tx: &mut Tx, account: &Account) -> Result<(), AppE
     Ok(())
 }
 
-/// Gives an account a first password; ends its sessions and tokens, whose ids it tells: whoever had the old
-/// password may have made some.
+/// Gives an account a first password; ends its sessions and tokens, whose ids it tells, and its link to the sign-in
+/// provider: whoever had the old password may have made some.
 pub async fn reset_password(
     db: &Db,
     passwords: &Passwords,
@@ -101,6 +102,7 @@ pub async fn reset_password(
     }
     let mut ended = session_delete_all(&mut tx, account, None).await?;
     ended.extend(token_delete_all(&mut tx, account).await?);
+    oidc_link_delete(&mut tx, account).await?;
     tx.commit().await?;
     Ok((first, ended))
 }

@@ -26,11 +26,18 @@ pub enum Key {
     MailServer,
     MailFrom,
     MailPasswordFile,
+    OidcIssuer,
+    OidcClientId,
+    OidcClientSecretFile,
+    OidcLabel,
+    OidcNameClaim,
+    OidcNewAccounts,
+    OidcSecondFactor,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -51,6 +58,13 @@ impl Key {
         Self::MailServer,
         Self::MailFrom,
         Self::MailPasswordFile,
+        Self::OidcIssuer,
+        Self::OidcClientId,
+        Self::OidcClientSecretFile,
+        Self::OidcLabel,
+        Self::OidcNameClaim,
+        Self::OidcNewAccounts,
+        Self::OidcSecondFactor,
         Self::User,
     ];
 
@@ -76,6 +90,13 @@ impl Key {
             Self::MailServer => "mail_server",
             Self::MailFrom => "mail_from",
             Self::MailPasswordFile => "mail_password_file",
+            Self::OidcIssuer => "oidc_issuer",
+            Self::OidcClientId => "oidc_client_id",
+            Self::OidcClientSecretFile => "oidc_client_secret_file",
+            Self::OidcLabel => "oidc_label",
+            Self::OidcNameClaim => "oidc_name_claim",
+            Self::OidcNewAccounts => "oidc_new_accounts",
+            Self::OidcSecondFactor => "oidc_second_factor",
             Self::User => "user",
         }
     }

@@ -86,6 +86,27 @@ pub struct Flags {
     /// File with the password of the mail server's user
     #[arg(long, value_name = "FILE")]
     pub mail_password_file: Option<String>,
+    /// Sign-in provider (OpenID Connect), for example https://id.example
+    #[arg(long, value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// What the provider calls this panel
+    #[arg(long, value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// File with the secret that the provider knows this panel by
+    #[arg(long, value_name = "FILE")]
+    pub oidc_client_secret_file: Option<String>,
+    /// What stands on the button of the sign-in page
+    #[arg(long, value_name = "WORDS")]
+    pub oidc_label: Option<String>,
+    /// Which claim becomes the name of a new account
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_name_claim: Option<String>,
+    /// What whoever has no account gets: off, or user for an account
+    #[arg(long, value_name = "WHICH")]
+    pub oidc_new_accounts: Option<String>,
+    /// Who asks for a second factor: panel or provider
+    #[arg(long, value_name = "WHO")]
+    pub oidc_second_factor: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -114,6 +135,13 @@ impl Flags {
             Key::MailServer => self.mail_server.as_ref(),
             Key::MailFrom => self.mail_from.as_ref(),
             Key::MailPasswordFile => self.mail_password_file.as_ref(),
+            Key::OidcIssuer => self.oidc_issuer.as_ref(),
+            Key::OidcClientId => self.oidc_client_id.as_ref(),
+            Key::OidcClientSecretFile => self.oidc_client_secret_file.as_ref(),
+            Key::OidcLabel => self.oidc_label.as_ref(),
+            Key::OidcNameClaim => self.oidc_name_claim.as_ref(),
+            Key::OidcNewAccounts => self.oidc_new_accounts.as_ref(),
+            Key::OidcSecondFactor => self.oidc_second_factor.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -167,6 +195,10 @@ impl Machine {
             Key::BootS => Some("60".into()),
             Key::MemoryPercent => Some("100".into()),
             Key::AuditDays => Some("365".into()),
+            Key::OidcLabel => Some("single sign-on".into()),
+            Key::OidcNameClaim => Some("preferred_username".into()),
+            Key::OidcNewAccounts => Some("off".into()),
+            Key::OidcSecondFactor => Some("panel".into()),
             Key::User => Some("umbel".into()),
             Key::PublicUrl
             | Key::DatabaseUrl
@@ -177,7 +209,10 @@ impl Machine {
             | Key::WebhookNetworks
             | Key::MailServer
             | Key::MailFrom
-            | Key::MailPasswordFile => None,
+            | Key::MailPasswordFile
+            | Key::OidcIssuer
+            | Key::OidcClientId
+            | Key::OidcClientSecretFile => None,
         }
     }
 }
@@ -332,7 +367,9 @@ fn settings_file(flags: &Flags, machine: &Machine, errors: &mut Vec<ConfigError>
 
 /// Paths on the command line and in variables begin where the program was started.
 fn absolute(machine: &Machine, key: Key, text: &str) -> String {
-    if matches!(key, Key::Data | Key::Run | Key::TlsCertificate | Key::TlsKey | Key::MailPasswordFile) {
+    let is_path =
+        [Key::Data, Key::Run, Key::TlsCertificate, Key::TlsKey, Key::MailPasswordFile, Key::OidcClientSecretFile];
+    if is_path.contains(&key) {
         return machine.directory.join(text).display().to_string();
     }
     text.to_owned()

@@ -16,6 +16,7 @@ use crate::clock::SECOND;
 use crate::http::address::{Network, Proxies};
 use crate::http::origin::Origins;
 use crate::http::serve::Certificate;
+use crate::oidc;
 use crate::parts::Patience;
 use crate::store::db::Address;
 use crate::webhooks::mail::MailSettings;
@@ -48,6 +49,8 @@ pub struct Config {
     pub webhook_networks: Vec<Network>,
     /// How mail is sent, where it is.
     pub mail: Option<MailSettings>,
+    /// Who else says who somebody is.
+    pub oidc: Option<oidc::Settings>,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -138,6 +141,7 @@ impl Reader<'_> {
         let metrics_listen = self.value(Key::MetricsListen, value::listen);
         let webhook_networks = self.value(Key::WebhookNetworks, value::networks).unwrap_or_default();
         let mail = self.mail();
+        let oidc = self.oidc();
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -163,8 +167,37 @@ impl Reader<'_> {
             metrics_listen,
             webhook_networks,
             mail,
+            oidc,
             user: user?,
             effective: Vec::new(),
+        })
+    }
+
+    /// The three that say which provider go together; the others have their usual values.
+    fn oidc(&mut self) -> Option<oidc::Settings> {
+        let issuer = self.value(Key::OidcIssuer, value::issuer);
+        let client_id = self.value(Key::OidcClientId, value::words);
+        let client_secret_file = self.value(Key::OidcClientSecretFile, value::path);
+        let label = self.value(Key::OidcLabel, value::words);
+        let name_claim = self.value(Key::OidcNameClaim, value::words);
+        let new_accounts = self.value(Key::OidcNewAccounts, value::new_accounts);
+        let second_factor = self.value(Key::OidcSecondFactor, value::second_factor);
+        let which = [Key::OidcIssuer, Key::OidcClientId, Key::OidcClientSecretFile];
+        let said = which.into_iter().find(|key| self.layers.get(*key).is_some())?;
+        for missing in which.into_iter().filter(|key| self.layers.get(*key).is_none()) {
+            self.refuse::<()>(said, &format!("it needs {missing} beside it"));
+        }
+        if self.layers.get(Key::PublicUrl).is_none() {
+            self.refuse::<()>(said, "it needs public_url beside it: the provider sends people back there");
+        }
+        Some(oidc::Settings {
+            issuer: issuer?,
+            client_id: client_id?,
+            client_secret_file: client_secret_file?,
+            label: label?,
+            name_claim: name_claim?,
+            new_accounts: new_accounts?,
+            second_factor: second_factor?,
         })
     }
 

@@ -194,3 +194,27 @@ proptest! {
         let _ = Config::load(&fixture.flags, &fixture.machine);
     }
 }
+
+#[test]
+fn a_provider_is_named_whole_and_its_errors_by_their_keys() {
+    let whole = "public_url = \"http://localhost:8080\"\noidc_issuer = \"https://id.example\"\noidc_client_id = \"umbel\"\n\
+                 oidc_client_secret_file = \"/etc/umbel/secret\"\n";
+    let oidc = Fixture::new().with_file(whole).config().oidc.expect("a provider");
+    assert_eq!((oidc.issuer.as_str(), oidc.new_accounts), ("https://id.example", oidc::NewAccounts::Off));
+    assert_eq!(oidc.second_factor, oidc::SecondFactorBy::Panel);
+    assert!(Fixture::new().config().oidc.is_none());
+
+    let alone = Fixture::new().with_file("oidc_issuer = \"https://id.example\"\n").refused();
+    for key in ["oidc_client_id", "oidc_client_secret_file", "public_url"] {
+        assert!(alone.contains(&format!("it needs {key} beside it")), "{alone}");
+    }
+    for (key, value) in [
+        ("oidc_issuer", "http://id.example"),
+        ("oidc_new_accounts", "administrator"),
+        ("oidc_second_factor", "nobody"),
+        ("oidc_client_secret_file", "secret"),
+    ] {
+        let text = Fixture::new().with_file(&format!("{key} = {value:?}\n")).refused();
+        assert!(text.contains(&format!("{key} = ")), "{text}");
+    }
+}

@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
 use crate::http::address::Network;
+use crate::oidc::{NewAccounts, SecondFactorBy};
 use crate::webhooks::mail::{MailServer, Security};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,46 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
     let authority = port.filter(|port| *port != own).map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
     let origin = format!("{}://{authority}", if is_https { "https" } else { "http" });
     Ok(PublicUrl { origin, authority: authority.parse().map_err(|_| right())?, is_https })
+}
+
+/// As the provider writes it of itself, to the letter.
+pub(super) fn issuer(text: &str) -> Result<String, String> {
+    let right = || "the provider's issuer as it writes it, as https://id.example".to_owned();
+    let uri: Uri = text.parse().map_err(|_| right())?;
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if host.is_empty() || text.contains(['#', '@', '?']) {
+        return Err(right());
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(text.to_owned()),
+        Some("http") if loopback => Ok(text.to_owned()),
+        Some("http") => Err(format!("over http anybody on the way could sign in: use https; {}", right())),
+        _ => Err(right()),
+    }
+}
+
+/// A few words in one line.
+pub(super) fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let good = !text.is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    if good { Ok(text.to_owned()) } else { Err("1 to 200 characters in one line".into()) }
+}
+
+pub(super) fn new_accounts(text: &str) -> Result<NewAccounts, String> {
+    match text {
+        "off" => Ok(NewAccounts::Off),
+        "user" => Ok(NewAccounts::User),
+        _ => Err("off, or user for a new account with the role user".into()),
+    }
+}
+
+pub(super) fn second_factor(text: &str) -> Result<SecondFactorBy, String> {
+    match text {
+        "panel" => Ok(SecondFactorBy::Panel),
+        "provider" => Ok(SecondFactorBy::Provider),
+        _ => Err("panel or provider".into()),
+    }
 }
 
 /// Separated by commas.
@@ -208,6 +249,16 @@ mod tests {
             ("http://192.0.2.1", false),
         ] {
             assert_eq!(public_url(text).expect(text).is_loopback(), loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_https_or_on_this_machine() {
+        for text in ["https://id.example", "https://id.example/realms/a", "http://127.0.0.1:3000", "http://[::1]:3"] {
+            assert_eq!(issuer(text), Ok(text.to_owned()));
+        }
+        for text in ["", "id.example", "http://id.example", "https://id.example?x", "ftp://id.example"] {
+            assert!(issuer(text).is_err(), "{text:?} was taken");
         }
     }
 

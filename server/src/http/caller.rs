@@ -82,7 +82,7 @@ pub async fn sign_in(
         },
         Err(error) => Err(error),
     };
-    settle(panel, session, name, came, headers, done).await
+    settle(panel, session, name, "", came, headers, done).await
 }
 
 /// The code that a sign-in still owes, as the session remembers it.
@@ -95,7 +95,7 @@ pub async fn sign_in_code(
 ) -> Result<AccountShown, AppError> {
     let half = half(session).await?.ok_or(AppError::NotSignedIn)?;
     let done = panel.accounts.sign_in_code(&half, code, came.address).await;
-    settle(panel, session, half.name(), came, headers, done).await
+    settle(panel, session, half.name(), "", came, headers, done).await
 }
 
 /// Who owes a code in this session.
@@ -104,17 +104,18 @@ pub async fn half(session: &Session) -> Result<Option<HalfIn>, AppError> {
 }
 
 /// In place of whatever the session was: who signs in anew is nobody until they are somebody else.
-async fn keep_half(panel: &Panel, session: &Session, half: &HalfIn) -> Result<(), AppError> {
+pub(super) async fn keep_half(panel: &Panel, session: &Session, half: &HalfIn) -> Result<(), AppError> {
     end(panel, session).await?;
     session.insert(sessions::HALF, half).await.map_err(unreadable)?;
     session.save().await.map_err(unreadable)
 }
 
 /// The row, and the session where it was right.
-async fn settle(
+pub(super) async fn settle(
     panel: &Panel,
     session: &Session,
     name: &str,
+    detail: &str,
     came: Came,
     headers: &HeaderMap,
     done: Result<AccountShown, AppError>,
@@ -127,7 +128,7 @@ async fn settle(
             panel.webhooks.sign_ins.failed(panel.clock.now());
         }
     }
-    let what = What::new(AuditAction::SignIn, AuditKind::Session);
+    let what = What::new(AuditAction::SignIn, AuditKind::Session).detail(detail);
     match &done {
         Ok(account) => {
             let caller = Caller { account: account.clone(), session: String::new(), came, rights: 0 };
@@ -158,7 +159,7 @@ pub async fn second_factor_disable(panel: &Panel, caller: &Caller, code: &str) -
     panel.audit.change(caller, what, panel.accounts.second_factor_disable(caller, code)).await
 }
 
-fn own(action: AuditAction, caller: &Caller) -> What {
+pub(super) fn own(action: AuditAction, caller: &Caller) -> What {
     What::new(action, AuditKind::Account).of(caller.account.id).named(&caller.account.name)
 }
 

@@ -1,4 +1,4 @@
-//! The one cookie that the panel sets.
+//! The cookie that a session is; the other one, of a sign-in at a provider, is in `oidc.rs`.
 
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration;

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod invitation;
 pub mod layers;
 pub mod metrics;
+pub mod oidc;
 pub mod openapi;
 pub mod origin;
 pub mod pages;

@@ -18,7 +18,7 @@ use super::error::is_under;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, invitation, layers, metrics, openapi, pages, second_factor, sign_in};
+use super::{console, events, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -121,6 +121,10 @@ pub fn own() -> Vec<Route> {
         post(paths::SIGN_IN_CODE, second_factor::code),
         get(paths::SECOND_FACTOR, second_factor::shown),
         post(paths::SECOND_FACTOR, second_factor::change),
+        get(paths::OIDC_BEGIN, oidc::begin),
+        get(paths::OIDC_BACK, oidc::back),
+        get(paths::OIDC, oidc::shown),
+        post(paths::OIDC, oidc::change),
         // What has changed, told to every open tab.
         get(paths::EVENTS, events::open).of(Scope::Read),
         // The API, and what it says of itself.

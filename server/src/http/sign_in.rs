@@ -57,7 +57,8 @@ pub async fn sign_in_shown(
         Ok(None) => {
             let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
             let announcement = announced(&panel).await;
-            let view = SignInView { next: query.next, notice, announcement, ..SignInView::default() };
+            let provider = provider(&panel);
+            let view = SignInView { next: query.next, notice, announcement, provider, ..SignInView::default() };
             Html(sign_in_page(&view, &nonce)).into_response()
         }
         Err(error) => Reader::Person.answer(error, &nonce),
@@ -87,7 +88,9 @@ pub async fn sign_in(
         Err(error) => {
             let announcement = announced(&panel).await;
             again(error, |errors| {
-                let view = SignInView { name: name.clone(), next: next.clone(), notice: None, errors, announcement };
+                let provider = provider(&panel);
+                let view =
+                    SignInView { name: name.clone(), next: next.clone(), notice: None, errors, announcement, provider };
                 sign_in_page(&view, &nonce)
             })
         }
@@ -234,8 +237,13 @@ pub async fn new_password(
     }
 }
 
+/// What the sign-in provider is called.
+pub(super) fn provider(panel: &Panel) -> Option<String> {
+    panel.oidc.as_ref().map(|oidc| oidc.settings.label.clone())
+}
+
 /// A database that doesn't answer is told by the form, not by this.
-async fn announced(panel: &Panel) -> Option<AnnouncementShown> {
+pub(super) async fn announced(panel: &Panel) -> Option<AnnouncementShown> {
     panel.announcements.fetch().await.ok().flatten()
 }
 

@@ -20,6 +20,8 @@ pub struct Account {
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub second_factor: bool,
+    /// To somebody at a sign-in provider.
+    pub linked: bool,
     /// Grows with every change of what it may do.
     pub rights: i64,
 }
@@ -101,6 +103,7 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
         created_at: row.get("created_at")?,
         last_sign_in_at: row.get("last_sign_in_at")?,
         second_factor: row.number::<u32>("second_factors")? > 0,
+        linked: row.number::<u32>("links")? > 0,
         rights: row.get("rights")?,
     })
 }
@@ -111,7 +114,8 @@ macro_rules! select {
         concat!(
             "SELECT accounts.id AS id, accounts.name AS name, role, state, accounts.expires_at AS expires_at, ",
             "must_change_password, password_hash, accounts.created_at AS created_at, last_sign_in_at, rights, ",
-            "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors ",
+            "(SELECT COUNT(*) FROM second_factors WHERE account = accounts.id AND confirmed_at IS NOT NULL) AS second_factors, ",
+            "(SELECT COUNT(*) FROM oidc_links WHERE account = accounts.id) AS links ",
             $($rest),+
         )
     };

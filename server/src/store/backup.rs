@@ -40,6 +40,7 @@ pub const TABLES: &[&str] = &[
     "usage_days",
     "invitations",
     "webhooks",
+    "oidc_links",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was

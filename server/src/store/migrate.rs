@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     step!(14, "0014_account_states"),
     step!(15, "0015_invitations"),
     step!(16, "0016_webhooks"),
+    step!(17, "0017_oidc"),
 ];
 
 /// The newest version that this program knows.

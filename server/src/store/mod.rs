@@ -34,6 +34,7 @@ pub mod kernels;
 pub mod meta;
 pub mod migrate;
 pub mod networks;
+pub mod oidc;
 pub mod operations;
 pub mod query;
 pub mod quota_requests;

@@ -12,8 +12,6 @@ use lettre::Address;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use umbel_app::AppError;
 use umbel_app::shown::DeliveryState;
 use umbel_guest::WebhookId;
@@ -27,6 +25,7 @@ use crate::error::{chain, internal};
 use crate::store::webhooks::{
     Delivery, delivery_claim, delivery_list_due, delivery_tried, webhook_list_due, webhook_set_gone,
 };
+use crate::tls;
 
 const LOOK: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -81,13 +80,7 @@ pub(super) enum ClientError {
 
 impl Clients {
     pub(super) fn new(webhooks: &Webhooks) -> Result<Self, ClientError> {
-        let mut roots = RootCertStore::empty();
-        // A certificate there that can't be read is the system's own affair; the others count.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls::client_config()?;
         let client = |way| {
             let names = webhooks.names.clone();
             let guard = Guard { way, names, permitted: webhooks.parts.webhook_networks.clone() };

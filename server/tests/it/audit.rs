@@ -327,7 +327,7 @@ both! {
         let all = rows(&fresh.db).await;
         let seen: BTreeSet<&str> = all.iter().map(|row| row.action.as_str()).collect();
         let known: BTreeSet<&str> = AuditAction::ALL.iter().map(|action| action.word()).collect();
-        let elsewhere = BTreeSet::from(["audit_trim", "console_open", "first_run", "first_run_link", "panel_backup", "panel_restore"]);
+        let elsewhere = BTreeSet::from(["audit_trim", "console_open", "first_run", "first_run_link", "oidc_link", "oidc_open", "panel_backup", "panel_restore"]);
         assert_eq!(known.difference(&seen).copied().collect::<BTreeSet<_>>(), elsewhere, "never left");
         assert!(verify(&fresh.db, None).await.expect("a whole chain").rows > 100);
         let berta = format!("/api/v1/people/{}/password", edge.berta.account.id);

@@ -21,6 +21,7 @@ mod living;
 mod mail;
 mod metrics;
 mod networks;
+mod oidc;
 mod openapi;
 mod program;
 mod quotas;

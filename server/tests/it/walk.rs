@@ -62,6 +62,11 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/sign-in/code", Form("code=123456"), [303, 303, 303, 303, 303, 303, 303]),
         (GET, "/account/second-factor", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (POST, "/account/second-factor", Form("step=disable&code=123456"), [303, 409, 409, 409, 409, 409, 409]),
+        // This panel has no sign-in provider, and nobody is linked.
+        (GET, "/sign-in/provider", Nothing, [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/sign-in/provider/back", Nothing, [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/account/sign-in-provider", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (POST, "/account/sign-in-provider", Form("step=unlink"), [303, 409, 409, 409, 409, 409, 409]),
         // Asked without an upgrade.
         (GET, "/events", Nothing, [401, 426, 426, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 403, 426, 426, 426, 426]),

@@ -109,12 +109,12 @@ fn Person(person: PersonShown, is_own: bool, actions: Actions) -> impl IntoView 
         .into_any(),
     };
     let (stands, guests) = (state(&account), guests.to_string());
-    let AccountShown { role, last_sign_in_at, .. } = account;
+    let AccountShown { role, linked, last_sign_in_at, .. } = account;
     view! {
         <Title text=account.name.clone() />
         <PageHead title=account.name />
         <dl class="facts four">
-            <Fact label="Role">{role.word()}</Fact>
+            <Fact label="Role">{role.word()}{linked.then_some(", linked to the sign-in provider")}</Fact>
             <Fact label="State">{stands}</Fact>
             <Fact label="Guests">{guests}</Fact>
             <Fact label="Last sign-in">

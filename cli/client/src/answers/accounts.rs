@@ -17,6 +17,9 @@ pub struct Account {
     pub created_at: i64,
     pub last_sign_in_at: Option<i64>,
     pub second_factor: bool,
+    /// Whether a sign-in provider lets its owner in too; panels of before say nothing of it.
+    #[serde(default)]
+    pub linked: bool,
 }
 
 /// An account among the others.

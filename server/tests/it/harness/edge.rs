@@ -18,6 +18,7 @@ use umbel_server::http::address::Proxies;
 use umbel_server::http::origin::Origins;
 use umbel_server::http::router::router;
 use umbel_server::http::serve::{Certificate, Entrance};
+use umbel_server::oidc::Oidc;
 use umbel_server::panel::Panel;
 use umbel_server::store::Db;
 use umbel_server::store::accounts::account_set_password;
@@ -46,20 +47,26 @@ impl Edge {
     }
 
     pub(crate) async fn start_in(db: &Db, layout: Option<Layout>) -> Self {
-        Self::begin(db, layout, None, |port| Origins::Loopback { port, tls: false }).await
+        Self::begin(db, layout, None, |port| Origins::Loopback { port, tls: false }, async |_| None).await
+    }
+
+    /// With a sign-in provider, which is told its address.
+    pub(crate) async fn start_with(db: &Db, provider: impl AsyncFnOnce(&str) -> Oidc) -> Self {
+        let provider = async |origin: &str| Some(provider(origin).await);
+        Self::begin(db, None, None, |port| Origins::Loopback { port, tls: false }, provider).await
     }
 
     /// With a certificate of its own for `localhost`.
     pub(crate) async fn start_tls(db: &Db, certificate: &Certificate) -> Self {
         let tls = certificate.load().await.expect("a certificate and its key");
-        Self::begin(db, None, Some(tls), |port| Origins::Loopback { port, tls: true }).await
+        Self::begin(db, None, Some(tls), |port| Origins::Loopback { port, tls: true }, async |_| None).await
     }
 
     /// As if behind a proxy that speaks https.
     pub(crate) async fn start_public(db: &Db) -> Self {
         let origin = "https://panel.example".to_owned();
         let authority = "panel.example".parse().expect("an authority");
-        Self::begin(db, None, None, |_| Origins::Public { origin, authority }).await
+        Self::begin(db, None, None, |_| Origins::Public { origin, authority }, async |_| None).await
     }
 
     async fn begin(
@@ -67,6 +74,7 @@ impl Edge {
         layout: Option<Layout>,
         tls: Option<RustlsConfig>,
         origins: impl FnOnce(u16) -> Origins,
+        provider: impl AsyncFnOnce(&str) -> Option<Oidc>,
     ) -> Self {
         let test = TestPanel::start_in(db, layout).await;
         let passwords = Passwords::new(2);
@@ -76,7 +84,9 @@ impl Edge {
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let panel = Panel::new(test.guests.clone(), accounts.clone(), origins(port));
+        let origins = origins(port);
+        let oidc = provider(&origins.shown()).await;
+        let panel = Panel::new(test.guests.clone(), accounts.clone(), origins, oidc);
         let mut tasks = JoinSet::new();
         tasks.spawn(accounts.keep());
         tasks.spawn(test.guests.clone().settle(accounts.clone()));

@@ -38,6 +38,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         created_at: 1,
         last_sign_in_at: None,
         second_factor: false,
+        linked: false,
         rights: 0,
     };
     account_insert(db, &account, "hash").await.expect("a new account");
@@ -50,6 +51,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         created_at: 1,
         last_sign_in_at: None,
         second_factor: false,
+        linked: false,
     };
     Caller { account, session: "s".into(), came: Came::default(), rights: 0 }
 }

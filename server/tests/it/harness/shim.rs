@@ -110,7 +110,7 @@ async fn converse(stream: UnixStream, shared: Arc<Shared>) {
     let mut listening = JoinSet::new();
     listening.spawn(listen(read, say, Arc::clone(&shared)));
     let mut end = shared.end.subscribe();
-    let (mut cursor, mut acked) = (None, 0);
+    let (mut cursor, mut acked) = (None::<u64>, 0_u64);
     loop {
         while let Some(at) = cursor.filter(|at| at - acked < WINDOW) {
             let Some(message) = next(&shared, at) else { break };

@@ -20,6 +20,7 @@ fn anna(name: &str) -> Account {
         created_at: 1_700_000_000_000_000,
         last_sign_in_at: None,
         second_factor: false,
+        linked: false,
         rights: 0,
     }
 }
