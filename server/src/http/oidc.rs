@@ -226,7 +226,13 @@ pub async fn change(
                 let off = || AppError::Conflict { message: "This panel has no sign-in provider.".into() };
                 let oidc = panel.oidc.as_ref().ok_or_else(off)?;
                 // Whoever finds an open browser makes no way in that stays.
-                panel.accounts.password_check(&caller, form.password_old.0).await?;
+                if let Err(error) = panel.accounts.password_check(&caller, form.password_old.0).await {
+                    if panel.audit.is_worth_a_row(&error, came.address) {
+                        let what = caller::own(AuditAction::OidcLink, &caller);
+                        panel.audit.note(&caller, what, &Err(error.clone())).await?;
+                    }
+                    return Err(error);
+                }
                 let purpose = Purpose::Link { account: caller.account.id, session: caller.session.clone() };
                 oidc.begin(purpose, paths::OIDC.to_owned()).await.map(Some)
             }

@@ -223,7 +223,7 @@ both! {
         let rows = root.request(Method::GET, "/api/v1/audit").send().await.expect("an answer");
         let rows = rows.json::<AuditPage>().await.expect("a page").rows;
         let of = |action: &str| rows.iter().filter(|row| row.action == action).map(|row| row.outcome.clone()).collect::<Vec<_>>();
-        assert!(of("oidc_link").contains(&"allowed".to_owned()) && of("oidc_link").len() == 2, "{rows:?}");
+        assert!(of("oidc_link").contains(&"allowed".to_owned()) && of("oidc_link").len() == 3, "{rows:?}");
         let by: Vec<_> = rows.iter().filter(|row| row.action == "sign_in" && row.detail.contains("subject b")).collect();
         assert!(by.iter().any(|row| row.outcome == "allowed" && row.name == "berta" && row.detail.contains("b-4711")), "{rows:?}");
         assert!(by.iter().any(|row| row.outcome != "allowed" && row.detail.ends_with("subject berta")), "{rows:?}");
@@ -314,8 +314,12 @@ both! {
             refuses(browser.come(name).await, words).await;
             assert!(!browser.is_in().await);
         }
-        // With the account the link goes.
         let root = fixture.edge.signed_in("root").await;
+        let opened = root.request(Method::GET, "/api/v1/audit?action=oidc_open").send().await.expect("an answer");
+        let opened = opened.json::<AuditPage>().await.expect("a page").rows;
+        let ends: Vec<_> = opened.iter().rev().map(|row| (row.name.as_str(), row.outcome.as_str())).collect();
+        assert_eq!(ends, [("dora", "allowed"), ("root", "refused"), ("(not a name)", "refused")]);
+        // With the account the link goes.
         root.account_remove(dora.id).await.expect("she owns nothing");
         assert_eq!(oidc_link_fetch_of(&fresh.db, dora.id).await.expect("a read"), None);
     }
