@@ -71,7 +71,8 @@ impl Reconciler {
     pub async fn pass(&mut self) -> Result<Duration, StoreError> {
         let heard = self.parts.link.heard();
         let Some(inventory) = heard.now() else { return Ok(AT_LEAST) };
-        let guests = self.guests(inventory).await?;
+        let of_all = Instant::now() >= self.all_at;
+        let guests = if of_all { self.all().await? } else { self.restless(inventory).await? };
         let ids: HashSet<GuestId> = guests.iter().map(|guest| guest.id).collect();
         self.started_at.retain(|id, _| ids.contains(id));
         let waits = |guest: &Guest| guest.wanted == Wanted::Running && !guest.seen.is_alive();
@@ -98,19 +99,22 @@ impl Reconciler {
         let ours = |facts: &&GuestFacts| ids.contains(&facts.guest) || self.compared.contains_key(&facts.guest);
         let said = |facts: &GuestFacts| (facts.guest, (facts.generation, facts.seen.clone()));
         self.compared = inventory.guests.iter().filter(ours).map(said).collect();
+        if of_all {
+            self.all_at = Instant::now() + AT_LEAST;
+        }
         let pause = soonest.map_or(AT_LEAST, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)));
         Ok(pause.clamp(Duration::from_millis(50), AT_LEAST))
     }
 
-    /// Those to look at now.
-    async fn guests(&mut self, inventory: &Inventory) -> Result<Vec<Guest>, StoreError> {
+    async fn all(&self) -> Result<Vec<Guest>, StoreError> {
+        let mut all = Vec::new();
+        guest_each(&self.parts.db, |guest| all.push(guest)).await?;
+        Ok(all)
+    }
+
+    /// Those that live or are to live, and those of which the host says something new.
+    async fn restless(&self, inventory: &Inventory) -> Result<Vec<Guest>, StoreError> {
         let db = &self.parts.db;
-        if Instant::now() >= self.all_at {
-            let mut all = Vec::new();
-            guest_each(db, |guest| all.push(guest)).await?;
-            self.all_at = Instant::now() + AT_LEAST;
-            return Ok(all);
-        }
         let mut guests = guest_list_restless(db).await?;
         let known: HashSet<GuestId> = guests.iter().map(|guest| guest.id).collect();
         let news = |facts: &&GuestFacts| {
