@@ -69,6 +69,14 @@ pub(super) fn announcement(said: Option<&AnnouncementShown>) -> String {
     format!("<p class={class:?} role=\"status\"><strong>{title}</strong>: {}</p>\n", escape(text))
 }
 
+/// A form of a page that has several: `step` says which was sent. `fields` and `look` are HTML already.
+pub(super) fn step_form(action: &str, step: &str, fields: &str, words: &str, look: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"{action}\">\n<input type=\"hidden\" name=\"step\" value=\"{step}\">\n{fields}\
+         <button {look} type=\"submit\">{words}</button>\n</form>\n"
+    )
+}
+
 /// One field of a form.
 pub(super) struct Field<'a> {
     pub(super) name: &'static str,

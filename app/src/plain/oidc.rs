@@ -1,6 +1,6 @@
 use umbel_guest::FieldErrors;
 
-use super::document::{Field, document, escape, form_errors};
+use super::document::{Field, document, escape, form_errors, step_form};
 use crate::paths;
 
 /// How one's own account stands with the sign-in provider.
@@ -67,11 +67,7 @@ pub fn oidc_page(view: &OidcView, nonce: &str) -> String {
 }
 
 fn form(step: &str, fields: &str, words: &str, look: &str) -> String {
-    format!(
-        "<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"step\" value=\"{step}\">\n{fields}\
-         <button {look} type=\"submit\">{words}</button>\n</form>\n",
-        paths::OIDC
-    )
+    step_form(paths::OIDC, step, fields, words, look)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use umbel_guest::FieldErrors;
 
-use super::document::{Field, document, escape, form_errors};
+use super::document::{Field, document, escape, form_errors, step_form};
 use crate::paths;
 use crate::shown::SecondFactorStart;
 
@@ -111,11 +111,7 @@ pub fn second_factor_page(view: &SecondFactorView, nonce: &str) -> String {
 }
 
 fn form(step: &str, fields: &str, words: &str, look: &str) -> String {
-    format!(
-        "<form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"step\" value=\"{step}\">\n{fields}\
-         <button {look} type=\"submit\">{words}</button>\n</form>\n",
-        paths::SECOND_FACTOR
-    )
+    step_form(paths::SECOND_FACTOR, step, fields, words, look)
 }
 
 /// As people read it out and type it.

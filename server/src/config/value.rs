@@ -29,9 +29,18 @@ pub struct PublicUrl {
 
 impl PublicUrl {
     pub fn is_loopback(&self) -> bool {
-        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_here(bare(self.authority.host()))
     }
+}
+
+/// An IPv6 address without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Whether a host is this machine itself, without asking anybody.
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Already made absolute where a relative one is welcome.
@@ -86,14 +95,13 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
 pub(super) fn issuer(text: &str) -> Result<String, String> {
     let right = || "the provider's issuer as it writes it, as https://id.example".to_owned();
     let uri: Uri = text.parse().map_err(|_| right())?;
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let host = bare(uri.host().unwrap_or_default());
     if host.is_empty() || text.contains(['#', '@', '?']) {
         return Err(right());
     }
     match uri.scheme_str() {
         Some("https") => Ok(text.to_owned()),
-        Some("http") if loopback => Ok(text.to_owned()),
+        Some("http") if is_here(host) => Ok(text.to_owned()),
         Some("http") => Err(format!("over http anybody on the way could sign in: use https; {}", right())),
         _ => Err(right()),
     }
@@ -139,11 +147,10 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, String> {
     if host.is_empty() || text.contains(['#', '?']) || !matches!(uri.path(), "" | "/") {
         return Err(right());
     }
-    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let is_here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let host = bare(host);
     let (security, usual) = match uri.scheme_str() {
         Some("smtps") => (Security::Tls, 465),
-        Some("smtp") if is_here => (Security::Clear, 25),
+        Some("smtp") if is_here(host) => (Security::Clear, 25),
         Some("smtp") => (Security::StartTls, 587),
         _ => return Err(right()),
     };
@@ -152,7 +159,7 @@ pub(super) fn mail_server(text: &str) -> Result<MailServer, String> {
     if user.is_some() && security == Security::Clear {
         return Err("a password is sent to nobody in the clear; use smtps://".into());
     }
-    Ok(MailServer { host: name, port: authority.port_u16().unwrap_or(usual), security, user })
+    Ok(MailServer { host: host.to_owned(), port: authority.port_u16().unwrap_or(usual), security, user })
 }
 
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {

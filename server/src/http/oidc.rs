@@ -22,7 +22,7 @@ use super::cookies::Cookies;
 use super::error::Reader;
 use super::pages::in_query;
 use super::secret::Secret;
-use super::sign_in::{SignInQuery, after, again, announced, provider, read, to_sign_in};
+use super::sign_in::{SignInQuery, after, again, announced, provider, read, settled_in, to_sign_in};
 use crate::accounts::SignedIn;
 use crate::audit::What;
 use crate::oidc::{Identity, NewAccounts, Oidc, Pending, Purpose, refused};
@@ -192,7 +192,7 @@ pub async fn shown(
     CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
 ) -> Response {
-    let caller = match known(&panel, &session, came, &nonce).await {
+    let caller = match settled_in(&panel, &session, came, paths::OIDC, &nonce).await {
         Ok(caller) => caller,
         Err(response) => return response,
     };
@@ -210,7 +210,7 @@ pub async fn change(
     form: Result<Form<OidcForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
-    let caller = match known(&panel, &session, came, &nonce).await {
+    let caller = match settled_in(&panel, &session, came, paths::OIDC, &nonce).await {
         Ok(caller) => caller,
         Err(response) => return response,
     };
@@ -246,18 +246,6 @@ pub async fn change(
             carrying(Html(oidc_page(&view, &nonce)).into_response(), cookie(panel.cookies, carried))
         }
         Err(error) => own_again(&panel, &caller, error, &nonce).await,
-    }
-}
-
-/// Whoever has a password of their own, or the answer for who has not.
-async fn known(panel: &Panel, session: &Session, came: Came, nonce: &str) -> Result<Caller, Response> {
-    match caller::caller(panel, session, came).await {
-        Ok(Some(caller)) if caller.account.must_change_password() => {
-            Err(Redirect::to(paths::NEW_PASSWORD).into_response())
-        }
-        Ok(Some(caller)) => Ok(caller),
-        Ok(None) => Err(to_sign_in(paths::OIDC)),
-        Err(error) => Err(Reader::Person.answer(error, nonce)),
     }
 }
 

@@ -18,7 +18,7 @@ use umbel_guest::FieldErrors;
 use super::caller::{self, CameFrom};
 use super::error::Reader;
 use super::secret::Secret;
-use super::sign_in::{SignInQuery, after, again, read, to_sign_in};
+use super::sign_in::{SignInQuery, after, again, read, settled_in};
 use crate::error::internal;
 use crate::panel::Panel;
 
@@ -86,17 +86,12 @@ pub async fn shown(
     CameFrom(came): CameFrom,
     Extension(nonce): Extension<Nonce>,
 ) -> Response {
-    let done = async {
-        let Some(caller) = caller::caller(&panel, &session, came).await? else { return Ok(None) };
-        if caller.account.must_change_password() {
-            return Err(AppError::MustChangePassword);
-        }
-        panel.accounts.second_factor(&caller).await.map(Some)
+    let caller = match settled_in(&panel, &session, came, paths::SECOND_FACTOR, &nonce).await {
+        Ok(caller) => caller,
+        Err(response) => return response,
     };
-    match done.await {
-        Ok(Some(found)) => page(of(found), FieldErrors::default(), &nonce),
-        Ok(None) => to_sign_in(paths::SECOND_FACTOR),
-        Err(AppError::MustChangePassword) => Redirect::to(paths::NEW_PASSWORD).into_response(),
+    match panel.accounts.second_factor(&caller).await {
+        Ok(found) => page(of(found), FieldErrors::default(), &nonce),
         Err(error) => Reader::Person.answer(error, &nonce),
     }
 }
@@ -109,13 +104,9 @@ pub async fn change(
     form: Result<Form<SecondFactorForm>, FormRejection>,
 ) -> Response {
     let (form, unread) = read(form);
-    let caller = match caller::caller(&panel, &session, came).await {
-        Ok(Some(caller)) if caller.account.must_change_password() => {
-            return Redirect::to(paths::NEW_PASSWORD).into_response();
-        }
-        Ok(Some(caller)) => caller,
-        Ok(None) => return to_sign_in(paths::SECOND_FACTOR),
-        Err(error) => return Reader::Person.answer(error, &nonce),
+    let caller = match settled_in(&panel, &session, came, paths::SECOND_FACTOR, &nonce).await {
+        Ok(caller) => caller,
+        Err(response) => return response,
     };
     let done = async {
         unread?;

@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use leptos::nonce::Nonce;
 use serde::Deserialize;
 use tower_sessions::Session;
+use umbel_app::backend::{Caller, Came};
 use umbel_app::plain::{
     MessageView, NewAccountView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
     sign_in_page,
@@ -254,6 +255,24 @@ fn why(must_change: bool) -> Why {
 /// Where one goes once one is in.
 pub(super) fn after(must_change: bool, next: &str) -> Response {
     Redirect::to(if must_change { paths::NEW_PASSWORD } else { paths::safe_next(next) }).into_response()
+}
+
+/// Whoever is in with a password of their own; for anybody else the answer that leads to `page` in the end.
+pub(super) async fn settled_in(
+    panel: &Panel,
+    session: &Session,
+    came: Came,
+    page: &str,
+    nonce: &str,
+) -> Result<Caller, Response> {
+    match caller::caller(panel, session, came).await {
+        Ok(Some(caller)) if caller.account.must_change_password() => {
+            Err(Redirect::to(paths::NEW_PASSWORD).into_response())
+        }
+        Ok(Some(caller)) => Ok(caller),
+        Ok(None) => Err(to_sign_in(page)),
+        Err(error) => Err(Reader::Person.answer(error, nonce)),
+    }
 }
 
 pub(super) fn to_sign_in(next: &str) -> Response {
