@@ -17,12 +17,12 @@ use umbel_guest::{
 use crate::error::AppError;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
-    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown,
+    InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown,
+    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown,
+    OverviewShown, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -34,12 +34,31 @@ pub struct Caller {
     pub came: Came,
     /// Grows with every change of what the account may do.
     pub rights: i64,
+    pub expects: Expects,
 }
 
 impl Caller {
     pub fn may(&self, right: PanelRight) -> Result<(), AppError> {
         Ok(allowed(self.account.role, Right::Panel(right))?)
     }
+
+    /// Asked in the transaction that changes a thing whose tag is `now`.
+    pub fn expected(&self, now: &Etag) -> Result<(), AppError> {
+        match &self.expects {
+            Expects::Anything => Ok(()),
+            Expects::OneOf(seen) if seen.contains(now) => Ok(()),
+            Expects::OneOf(_) => Err(AppError::Changed),
+        }
+    }
+}
+
+/// What somebody has seen of the thing that they change, if they said so (RFC 9110, section 13.1.1). Only what takes
+/// it is asked with it: the edge sees to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expects {
+    #[default]
+    Anything,
+    OneOf(Vec<Etag>),
 }
 
 /// From where somebody asks, for the audit; nothing is decided by it.
@@ -108,8 +127,9 @@ pub trait Backend: Send + Sync {
     async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError>;
     /// Takes over what was uploaded.
     async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError>;
-    async fn kernel_set_retired(&self, caller: &Caller, kernel: KernelId, retired: bool) -> Result<(), AppError>;
-    async fn kernel_set_note(&self, caller: &Caller, kernel: KernelId, note: String) -> Result<(), AppError>;
+    async fn kernel_fetch(&self, caller: &Caller, kernel: KernelId) -> Result<KernelShown, AppError>;
+    async fn kernel_change(&self, caller: &Caller, kernel: KernelId, change: KernelChange) -> Result<(), AppError>;
+    async fn kernel_settings(&self, caller: &Caller) -> Result<KernelSettings, AppError>;
     /// Refused while any guest has it, running or not.
     async fn kernel_remove(&self, caller: &Caller, kernel: KernelId) -> Result<(), AppError>;
     async fn kernel_set_settings(&self, caller: &Caller, settings: KernelSettings) -> Result<(), AppError>;
@@ -122,6 +142,7 @@ pub trait Backend: Send + Sync {
     async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError>;
     async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError>;
 
+    async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError>;
     async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError>;
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;

@@ -28,6 +28,9 @@ pub enum AppError {
     /// Right in itself, but not in the state that things are in.
     #[error("{message}")]
     Conflict { message: String },
+    /// Since whoever changes it has seen it.
+    #[error("It has been changed meanwhile. Read it again, and change that.")]
+    Changed,
     #[error("Too many tries. Try again in {retry_after_s} s.")]
     TooMany { retry_after_s: u64 },
     /// The agent or the database is away; what was asked for may be tried again.
@@ -46,6 +49,7 @@ impl AppError {
             Self::MustChangePassword | Self::Forbidden { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict { .. } => 409,
+            Self::Changed => 412,
             Self::Invalid(_) => 422,
             Self::TooMany { .. } => 429,
             Self::Internal { .. } => 500,

@@ -25,7 +25,7 @@ pub(crate) async fn measure(panel: &Panel, guests: u32, seconds: u64, report: &m
     }
     report.add(&format!("idle: {guests} guests made and running"), began.elapsed().as_secs_f64(), "s");
 
-    let _tab = panel.client.events().await?;
+    let _tab = panel.client.socket("/events").await?;
     sleep(SETTLING).await;
     let own = panel.own_processes()?;
     let before = ticks(&own)?;

@@ -7,6 +7,7 @@ mod access;
 mod apply;
 mod console;
 mod error;
+mod events;
 mod exit;
 mod groups;
 mod guests;
@@ -54,6 +55,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Usage(options) => usage::run(&panel()?, options, &output).await?,
         Command::Console { guest, from } => return console::run(&panel()?, &guest, from).await,
         Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
+        Command::Events(options) => events::run(&panel()?, options, output.form()).await?,
         Command::Kernels => machine::kernels(&panel()?, &output).await?,
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,

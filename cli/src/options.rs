@@ -18,6 +18,19 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EventOptions {
+    /// Goes on after the event with this id; from now on unless it is said.
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<String>,
+    /// Ends after so many.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) limit: Option<u64>,
+    /// Seconds for which a panel that is away is waited for.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) patience: u64,
+}
+
 /// Where the panel is; what is not said is as it was at sign-in.
 #[derive(Debug, Args)]
 pub(crate) struct At {
@@ -79,6 +92,8 @@ pub(crate) enum Command {
     /// What the panel is doing and has done.
     #[command(subcommand, visible_alias = "operation")]
     Operations(OperationCommand),
+    /// What changes, a line each, until it is interrupted.
+    Events(EventOptions),
     /// Kernels that guests run on.
     Kernels,
     /// Networks, their guests and the ports that lead there.

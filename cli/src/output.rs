@@ -22,6 +22,10 @@ impl Output {
         Self { form }
     }
 
+    pub(crate) fn form(self) -> Form {
+        self.form
+    }
+
     pub(crate) fn is_for_people(self) -> bool {
         self.form == Form::Table
     }

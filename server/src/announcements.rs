@@ -7,7 +7,9 @@ use umbel_app::shown::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown, 
 use umbel_guest::{FieldErrors, Note, PanelRight};
 
 use crate::clock::HOUR;
+use crate::etag::Tagged as _;
 use crate::parts::Parts;
+use crate::store::db::On;
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_remove};
 
 /// A year: who wants it to stay longer says so without an end.
@@ -34,7 +36,11 @@ impl Announcements {
 
     /// For everybody, also for who isn't in.
     pub async fn fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {
-        let text = panel_fetch(&self.parts.db, Key::Announcement).await?;
+        self.read(&self.parts.db).await
+    }
+
+    async fn read(&self, on: impl Into<On<'_>>) -> Result<Option<AnnouncementShown>, AppError> {
+        let text = panel_fetch(on, Key::Announcement).await?;
         // What only a newer panel wrote is not shown.
         let said = text.and_then(|text| serde_json::from_str::<Said>(&text).ok());
         let now = self.parts.clock.now();
@@ -47,14 +53,20 @@ impl Announcements {
         caller.may(PanelRight::Announce)?;
         let said = check(draft, self.parts.clock.now())?;
         let text = serde_json::to_string(&said).map_err(|error| crate::error::internal(&error))?;
-        panel_put(&self.parts.db, Key::Announcement, &text).await?;
+        let mut tx = self.parts.db.begin().await?;
+        caller.expected(&self.read(&mut tx).await?.etag())?;
+        panel_put(&mut tx, Key::Announcement, &text).await?;
+        tx.commit().await?;
         self.parts.events.publish(Topic::Announcement);
         Ok(())
     }
 
     pub async fn clear(&self, caller: &Caller) -> Result<(), AppError> {
         caller.may(PanelRight::Announce)?;
-        panel_remove(&self.parts.db, Key::Announcement).await?;
+        let mut tx = self.parts.db.begin().await?;
+        caller.expected(&self.read(&mut tx).await?.etag())?;
+        panel_remove(&mut tx, Key::Announcement).await?;
+        tx.commit().await?;
         self.parts.events.publish(Topic::Announcement);
         Ok(())
     }

@@ -9,10 +9,10 @@ use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
     GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
-    KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown, WebhookDraft, WebhooksShown,
+    KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
@@ -21,6 +21,7 @@ use umbel_guest::{
 };
 
 use crate::accounts::invitations::Invited;
+use crate::kernels::settings;
 use crate::panel::Panel;
 
 /// Nothing that is done through it leaves a row: for the audit alone.
@@ -142,12 +143,16 @@ impl Backend for Bare<'_> {
         self.kernels.add(caller, draft).await
     }
 
-    async fn kernel_set_retired(&self, caller: &Caller, kernel: KernelId, retired: bool) -> Result<(), AppError> {
-        self.kernels.set_retired(caller, kernel, retired).await
+    async fn kernel_fetch(&self, caller: &Caller, kernel: KernelId) -> Result<KernelShown, AppError> {
+        self.kernels.fetch(caller, &kernel).await
     }
 
-    async fn kernel_set_note(&self, caller: &Caller, kernel: KernelId, note: String) -> Result<(), AppError> {
-        self.kernels.set_note(caller, kernel, note).await
+    async fn kernel_change(&self, caller: &Caller, kernel: KernelId, change: KernelChange) -> Result<(), AppError> {
+        self.kernels.change(caller, kernel, change).await
+    }
+
+    async fn kernel_settings(&self, _: &Caller) -> Result<KernelSettings, AppError> {
+        Ok(settings(&self.store).await?)
     }
 
     async fn kernel_remove(&self, caller: &Caller, kernel: KernelId) -> Result<(), AppError> {
@@ -176,6 +181,10 @@ impl Backend for Bare<'_> {
 
     async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError> {
         self.guests.operation_cancel(caller, operation).await
+    }
+
+    async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
+        self.accounts.people_fetch(caller, account).await
     }
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {

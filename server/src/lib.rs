@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod error;
+pub mod etag;
 pub mod events;
 pub mod guests;
 mod hex;

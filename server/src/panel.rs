@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::console::Consoles;
 use crate::events::Events;
 use crate::guests::Guests;
+use crate::http::connections::Connections;
 use crate::http::cookies::Cookies;
 use crate::http::origin::Origins;
 use crate::kernels::Kernels;
@@ -26,8 +27,6 @@ use crate::quotas::Quotas;
 use crate::store::Db;
 use crate::webhooks::Webhooks;
 
-/// WebSockets open at once, events and consoles together: each holds a descriptor or three.
-pub(crate) const SOCKETS: usize = 1024;
 /// Requests that are being answered at once; the next ones wait for a turn.
 const REQUESTS: usize = 256;
 
@@ -56,9 +55,9 @@ pub struct Held {
     pub layout: Option<Layout>,
     pub origins: Arc<Origins>,
     pub cookies: Cookies,
-    /// Cancelled when the panel ends: WebSockets close, `/readyz` says so.
+    /// Cancelled when the panel ends: connections that stay open close, `/readyz` says so.
     pub drain: CancellationToken,
-    pub sockets: Arc<Semaphore>,
+    pub connections: Connections,
     pub requests: Arc<Semaphore>,
     pub leptos: LeptosOptions,
 }
@@ -84,7 +83,7 @@ impl Panel {
             cookies: Cookies::of(&origins),
             origins: Arc::new(origins),
             drain: CancellationToken::new(),
-            sockets: Arc::new(Semaphore::new(SOCKETS)),
+            connections: Connections::default(),
             requests: Arc::new(Semaphore::new(REQUESTS)),
             leptos: LeptosOptions::builder().output_name(OUTPUT_NAME).build(),
         }))

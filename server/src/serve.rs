@@ -135,7 +135,6 @@ async fn run(config: &Config) -> Result<(), StartError> {
         });
     }
     say_ready(&panel).await?;
-    let sockets = panel.sockets.available_permits();
     tasks.spawn({
         let (drain, reload) = (panel.drain.clone(), config.tls.clone().zip(tls.clone()));
         async move { signals.mind(&drain, reload).await }
@@ -144,8 +143,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let served = entrance.serve(router(panel.clone()), panel.drain.clone()).await;
     // Connections that have become WebSockets are no longer the server's to count.
     panel.drain.cancel();
-    let all = panel.sockets.acquire_many(u32::try_from(sockets).unwrap_or(u32::MAX));
-    let _ = timeout(GOODBYE, all).await;
+    let _ = timeout(GOODBYE, panel.connections.over()).await;
     drop(running);
     tasks.shutdown().await;
     db.close().await;

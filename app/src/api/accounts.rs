@@ -19,6 +19,12 @@ pub async fn account_me() -> Result<AccountShown, AppError> {
     Ok(told(caller())?.account)
 }
 
+#[server(prefix = "/_sf", endpoint = "account_fetch", output = Answer)]
+pub async fn account_fetch(account: AccountId) -> Result<PersonShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_fetch(&caller, account).await)
+}
+
 #[server(prefix = "/_sf", endpoint = "account_list", output = Answer)]
 pub async fn account_list() -> Result<Vec<PersonShown>, AppError> {
     let caller = told(caller())?;
@@ -73,9 +79,7 @@ pub async fn account_remove(
 ) -> Result<(), AppError> {
     let caller = told(caller())?;
     // Who may not even ask, or asks for nobody, is refused by the deletion itself, which leaves its row.
-    let people = backend()?.account_list(&caller).await.unwrap_or_default();
-    if let Some(PersonShown { account: AccountShown { name, .. }, .. }) =
-        people.into_iter().find(|person| person.account.id == account)
+    if let Ok(PersonShown { account: AccountShown { name, .. }, .. }) = backend()?.account_fetch(&caller, account).await
         && confirm.trim() != name
     {
         return told(Err(AppError::Invalid(FieldErrors::one("confirm", format!("Type {name} to delete it.")))));

@@ -8,7 +8,7 @@ use crate::shown::{KernelsShown, Who};
 use crate::{
     api::answer::told,
     backend::{backend, caller},
-    shown::{KernelDraft, KernelSettings},
+    shown::{KernelChange, KernelDraft, KernelSettings},
 };
 
 #[server(prefix = "/_sf", endpoint = "kernel_list", output = Answer)]
@@ -37,13 +37,13 @@ pub async fn kernel_add(
 #[server(prefix = "/_sf", endpoint = "kernel_set_retired", output = Answer)]
 pub async fn kernel_set_retired(kernel: KernelId, retired: bool) -> Result<(), AppError> {
     let caller = told(caller())?;
-    told(backend()?.kernel_set_retired(&caller, kernel, retired).await)
+    told(backend()?.kernel_change(&caller, kernel, KernelChange { retired: Some(retired), note: None }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "kernel_set_note", output = Answer)]
 pub async fn kernel_set_note(kernel: KernelId, #[server(default)] note: String) -> Result<(), AppError> {
     let caller = told(caller())?;
-    told(backend()?.kernel_set_note(&caller, kernel, note).await)
+    told(backend()?.kernel_change(&caller, kernel, KernelChange { note: Some(note), retired: None }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "kernel_remove", output = Answer)]

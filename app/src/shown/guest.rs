@@ -8,7 +8,7 @@ use umbel_guest::{
     KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
 };
 
-use super::{ImageShown, KernelChoice, OperationShown};
+use super::{Etag, ImageShown, KernelChoice, OperationShown};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -45,6 +45,8 @@ pub struct GuestShown {
     /// What the reconciler is waiting for, in words: memory, the agent, the next try after a crash.
     pub waiting: Option<String>,
     pub created_at: i64,
+    /// Of what can be changed of it.
+    pub etag: Etag,
     /// What is under way for it now.
     pub operation: Option<OperationShown>,
     /// The last lines that root in it wrote to its management console, the oldest first: hostile text,

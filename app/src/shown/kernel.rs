@@ -64,6 +64,15 @@ pub struct KernelSettings {
     pub upload: Who,
 }
 
+/// What is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct KernelChange {
+    pub note: Option<String>,
+    pub retired: Option<bool>,
+}
+
 /// The catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -3,6 +3,7 @@
 mod account;
 mod announcement;
 mod audit;
+mod etag;
 mod group;
 mod guest;
 mod host;
@@ -25,11 +26,14 @@ pub use account::{
 };
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
+pub use etag::Etag;
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
-pub use kernel::{Choice, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who};
+pub use kernel::{
+    Choice, KernelChange, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who,
+};
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};

@@ -1,16 +1,16 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
-use umbel_app::backend::{Backend, Caller, Came};
+use umbel_app::backend::{Backend, Caller, Came, Expects};
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
-    DeliveryShown, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
     GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, ImportDraft,
-    ImportShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
-    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
-    OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown,
-    Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelSettings,
+    KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
+    NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
+    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -62,7 +62,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         second_factor: false,
         linked: false,
     };
-    Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
+    Caller { account, session: "hash".into(), came: Came::default(), rights: 0, expects: Expects::Anything }
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
@@ -93,6 +93,7 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
         generation: Generation::FIRST,
         waiting: None,
         created_at: 0,
+        etag: Etag("5e".into()),
         operation: None,
         said: Vec::new(),
     }
@@ -294,12 +295,16 @@ impl Backend for Fake {
         Err(AppError::not_found("upload"))
     }
 
-    async fn kernel_set_retired(&self, _: &Caller, _: KernelId, _: bool) -> Result<(), AppError> {
+    async fn kernel_fetch(&self, _: &Caller, _: KernelId) -> Result<KernelShown, AppError> {
+        Err(AppError::not_found("kernel"))
+    }
+
+    async fn kernel_change(&self, _: &Caller, _: KernelId, _: KernelChange) -> Result<(), AppError> {
         Ok(())
     }
 
-    async fn kernel_set_note(&self, _: &Caller, _: KernelId, _: String) -> Result<(), AppError> {
-        Ok(())
+    async fn kernel_settings(&self, _: &Caller) -> Result<KernelSettings, AppError> {
+        Err(AppError::not_found("kernel"))
     }
 
     async fn kernel_remove(&self, _: &Caller, _: KernelId) -> Result<(), AppError> {
@@ -332,6 +337,11 @@ impl Backend for Fake {
 
     async fn account_import(&self, _: &Caller, _: ImportDraft) -> Result<ImportShown, AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
+        let found = self.account_list(caller).await?.into_iter().find(|person| person.account.id == account);
+        found.ok_or_else(|| AppError::not_found("account"))
     }
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {

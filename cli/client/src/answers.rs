@@ -48,6 +48,8 @@ pub struct Guest {
     /// What the reconciler is waiting for, in words.
     pub waiting: Option<String>,
     pub created_at: i64,
+    /// Of what can be changed of it.
+    pub etag: String,
     /// What is under way for it now.
     pub operation: Option<Operation>,
     /// The last lines that it wrote to its management console; empty in lists.
@@ -395,11 +397,11 @@ pub struct Wall {
     pub state: WallState,
 }
 
-/// What a tab is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Something has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Grows by one with each event of a connection.
-    pub number: u64,
+    /// To go on after it.
+    pub id: String,
     #[serde(flatten)]
     pub topic: Topic,
 }
@@ -411,7 +413,12 @@ pub enum Topic {
     Operation(OperationId),
     People,
     Host,
+    Announcement,
+    /// Some changes were missed: everything may have changed.
     Everything,
+    /// One that only a newer panel knows.
+    #[serde(other)]
+    Other,
 }
 
 #[cfg(test)]
@@ -424,7 +431,7 @@ mod tests {
             "owner_name":"ada","image":"tiny-1","kernel":"debian-6.1.176","memory":64,"disk":256,"disk_kind":"cow","restart_policy":"never",
             "autostart":true,"mode":"fast","clock":"real","network":"bridge","limits":{"cpu_weight":100},"address":"10.77.0.2","said":[],
             "wanted":{"wanted":"running"},"seen":{"seen":"running","since":5},"generation":{"epoch":1,"number":2},"waiting":null,
-            "created_at":1,"operation":null,"colour":"green"}"#;
+            "created_at":1,"etag":"5e","operation":null,"colour":"green"}"#;
         let guest: Guest = serde_json::from_str(json).expect("a guest");
         assert!(guest.is_running());
         assert_eq!(guest.badge(), Badge::Running);
@@ -432,12 +439,12 @@ mod tests {
 
     #[test]
     fn events_name_what_changed() {
-        let event: Event =
-            serde_json::from_str(r#"{"number":3,"topic":"guest","id":"0190b6f0-0000-7000-8000-000000000001"}"#)
-                .expect("an event");
-        assert!(matches!(event, Event { number: 3, topic: Topic::Guest(_) }));
-        let event: Event = serde_json::from_str(r#"{"number":4,"topic":"host"}"#).expect("an event");
-        assert_eq!(event.topic, Topic::Host);
+        let topic = |json| serde_json::from_str::<Topic>(json).expect(json);
+        let guest = topic(r#"{"topic":"guest","id":"0190b6f0-0000-7000-8000-000000000001"}"#);
+        assert!(matches!(guest, Topic::Guest(_)));
+        assert_eq!(topic(r#"{"topic":"host"}"#), Topic::Host);
+        assert_eq!(topic(r#"{"topic":"weather"}"#), Topic::Other);
+        assert_eq!(topic(r#"{"topic":"weather","id":"here"}"#), Topic::Other);
     }
 
     #[test]

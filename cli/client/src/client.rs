@@ -172,6 +172,15 @@ impl Asked {
         Self { request: self.request.json(body), ..self }
     }
 
+    /// Within so long the whole answer must be there; 30 s unless it is said.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { request: self.request.timeout(patience), ..self }
+    }
+
+    pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
+        Self { request: self.request.header(name, value), ..self }
+    }
+
     pub(crate) fn query(self, query: &[(&str, &str)]) -> Self {
         Self { request: self.request.query(query), ..self }
     }

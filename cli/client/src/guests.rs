@@ -68,6 +68,12 @@ impl Client {
         self.api(Method::PATCH, &format!("/guests/{guest}")).json(change).read().await
     }
 
+    /// The same if its [`Guest::etag`] is still that. Changed meanwhile, it stays as it is: 412.
+    pub async fn guest_change_seen(&self, guest: GuestId, etag: &str, change: &GuestChange) -> Result<Guest, Error> {
+        let asked = self.api(Method::PATCH, &format!("/guests/{guest}")).json(change);
+        asked.header("if-match", &format!("\"{etag}\"")).read().await
+    }
+
     /// What it started; `None` where it was done at once. Actions that only a page knows (`Change`,
     /// `Rename`, the two of the console) are the server's to refuse.
     pub async fn guest_act(&self, guest: GuestId, action: Action) -> Result<Option<OperationId>, Error> {

@@ -101,7 +101,7 @@ async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, ou
         };
         match step {
             Step::Create { .. } => made = Some(create(panel, wish, wait, output).await?),
-            Step::Change { guest, change, .. } => drop(panel.guest_change(guest, &change).await?),
+            Step::Change { guest, etag, change, .. } => drop(panel.guest_change_seen(guest, &etag, &change).await?),
             Step::Act { guest, action, .. } => {
                 if let Some(operation) = panel.guest_act(found(guest)?, action).await? {
                     over(panel, operation, wait, output).await?;

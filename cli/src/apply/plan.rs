@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Change {
         name: String,
         guest: GuestId,
+        /// As it was when the plan was made.
+        etag: String,
         change: Box<GuestChange>,
         words: String,
     },
@@ -98,7 +100,8 @@ pub(crate) fn plan(wish: &Wish, have: Option<(&Guest, &[Share])>, restart: Resta
             steps.push(act(Action::ShutDown));
             stopped = true;
         }
-        steps.push(Step::Change { name: name.clone(), guest: guest.id, change: Box::new(change), words });
+        let (id, etag) = (guest.id, guest.etag.clone());
+        steps.push(Step::Change { name: name.clone(), guest: id, etag, change: Box::new(change), words });
     }
     match (stopped, shall_run) {
         (true, true) => steps.push(act(Action::Start)),

@@ -14,7 +14,7 @@ fn web() -> Guest {
         "image": "tiny", "kernel": "debian", "memory": 64, "disk": 64, "disk_kind": "cow",
         "restart_policy": "never", "autostart": true, "mode": "strict", "clock": "real", "network": "none",
         "limits": Limits::default(), "address": null, "wanted": Wanted::Running, "seen": Seen::Gone,
-        "generation": Generation::default(), "waiting": null, "created_at": 0, "operation": null, "said": [],
+        "generation": Generation::default(), "waiting": null, "created_at": 0, "etag": "5e", "operation": null, "said": [],
     });
     serde_json::from_value(json).expect("a guest")
 }

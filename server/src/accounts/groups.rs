@@ -11,6 +11,7 @@ use umbel_guest::{AccountId, AccountName, FieldErrors, GroupId, GroupKind, Group
 use uuid::Uuid;
 
 use super::Accounts;
+use crate::etag::Tagged as _;
 use crate::store::accounts::{account_fetch_by_name, account_rights_changed};
 use crate::store::groups::{
     Group, Member, group_change, group_delete, group_fetch, group_insert, group_list, group_list_of, member_delete,
@@ -72,10 +73,11 @@ impl Accounts {
     pub async fn group_change(&self, caller: &Caller, group: GroupId, draft: GroupDraft) -> Result<(), AppError> {
         caller.may(PanelRight::ManageGroups)?;
         let (name, kind) = checked(&draft)?;
-        let changed = group_change(&self.db, group, &name, kind).await.map_err(|error| taken(error, &name))?;
-        if !changed {
-            return Err(missing());
-        }
+        let mut tx = self.db.begin().await?;
+        let found = group_fetch(&mut tx, group).await?.ok_or_else(missing)?;
+        caller.expected(&shown(found, None).etag())?;
+        group_change(&mut tx, group, &name, kind).await.map_err(|error| taken(error, &name))?;
+        tx.commit().await?;
         self.people_changed();
         Ok(())
     }

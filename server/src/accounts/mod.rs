@@ -27,7 +27,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
 use umbel_app::AppError;
-use umbel_app::backend::{Caller, Came};
+use umbel_app::backend::{Caller, Came, Expects};
 use umbel_app::shown::{AccountShown, Role, Topic};
 use umbel_guest::{AccountId, AccountName, FieldErrors};
 use uuid::Uuid;
@@ -145,6 +145,7 @@ fn caller(account: Account, session: &str, now: i64) -> Option<Caller> {
         account: shown(account, now),
         session: session.to_owned(),
         came: Came::default(),
+        expects: Expects::Anything,
     })
 }
 

@@ -8,9 +8,10 @@ use umbel_guest::{AccountId, AccountName, FieldError, FieldErrors, PanelRight};
 
 use super::passwords::{Password, Passwords};
 use super::{Accounts, fresh, shown};
+use crate::etag::Tagged as _;
 use crate::store::accounts::{
-    Account, Standing, account_count_administrators, account_fetch, account_insert, account_list_counted,
-    account_set_password, account_set_role,
+    Account, Standing, account_count_administrators, account_fetch, account_fetch_counted, account_insert,
+    account_list_counted, account_set_password, account_set_role,
 };
 use crate::store::oidc::oidc_link_delete;
 use crate::store::sessions::session_delete_all;
@@ -23,6 +24,13 @@ impl Accounts {
         let now = self.clock.now();
         let counted = |(account, guests)| PersonShown { account: shown(account, now), guests };
         Ok(account_list_counted(&self.db).await?.into_iter().map(counted).collect())
+    }
+
+    pub async fn people_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
+        caller.may(PanelRight::ManagePeople)?;
+        let found = account_fetch_counted(&self.db, account).await?;
+        let (found, guests) = found.ok_or_else(|| AppError::not_found("account"))?;
+        Ok(PersonShown { account: shown(found, self.clock.now()), guests })
     }
 
     /// With a first password that must be changed.
@@ -51,6 +59,7 @@ impl Accounts {
         }
         let mut tx = self.db.begin().await?;
         let found = account_fetch(&mut tx, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        caller.expected(&shown(found.clone(), self.clock.now()).etag())?;
         if found.role == role {
             return Ok(());
         }

@@ -9,9 +9,10 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountState, GuestsThen, Topic};
 use umbel_guest::{AccountId, FieldErrors, GuestId, PanelRight};
 
-use super::Accounts;
 use super::people::{conflict, one_stays};
+use super::{Accounts, shown};
 use crate::clock::DAY;
+use crate::etag::Tagged as _;
 use crate::store::accounts::{
     Account, Standing, account_delete, account_fetch, account_rights_changed, account_set_expiry, account_set_standing,
 };
@@ -73,6 +74,7 @@ impl Accounts {
         let end = end_of(day, self.clock.now()).map_err(|why| AppError::Invalid(FieldErrors::one("expires", why)))?;
         let mut tx = self.db.begin().await?;
         let found = staying(&mut tx, account).await?;
+        caller.expected(&shown(found.clone(), self.clock.now()).etag())?;
         if end.is_some() {
             one_stays(&mut tx, &found).await?;
         }

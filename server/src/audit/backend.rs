@@ -9,10 +9,10 @@ use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
-    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown,
+    PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown, ShareDraft, ShareShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -244,14 +244,22 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).kernel_add(caller, draft)).await
     }
 
-    async fn kernel_set_retired(&self, caller: &Caller, id: KernelId, retired: bool) -> Result<(), AppError> {
-        let what = kernel(if retired { AuditAction::KernelRetire } else { AuditAction::KernelOffer }, &id);
-        self.audit.change(caller, what, Bare(self).kernel_set_retired(caller, id, retired)).await
+    async fn kernel_fetch(&self, caller: &Caller, id: KernelId) -> Result<KernelShown, AppError> {
+        Bare(self).kernel_fetch(caller, id).await
     }
 
-    async fn kernel_set_note(&self, caller: &Caller, id: KernelId, note: String) -> Result<(), AppError> {
-        let what = kernel(AuditAction::KernelChange, &id);
-        self.audit.change(caller, what, Bare(self).kernel_set_note(caller, id, note)).await
+    async fn kernel_change(&self, caller: &Caller, id: KernelId, change: KernelChange) -> Result<(), AppError> {
+        let action = match change.retired {
+            Some(true) => AuditAction::KernelRetire,
+            Some(false) => AuditAction::KernelOffer,
+            None => AuditAction::KernelChange,
+        };
+        let words = if change.note.is_some() { "note" } else { "" };
+        self.audit.change(caller, kernel(action, &id).detail(words), Bare(self).kernel_change(caller, id, change)).await
+    }
+
+    async fn kernel_settings(&self, caller: &Caller) -> Result<KernelSettings, AppError> {
+        Bare(self).kernel_settings(caller).await
     }
 
     async fn kernel_remove(&self, caller: &Caller, id: KernelId) -> Result<(), AppError> {
@@ -289,6 +297,10 @@ impl Backend for Panel {
         let name = found.map(|found| format!("{} {}", found.kind.title(), found.guest_name)).unwrap_or_default();
         let what = What::new(AuditAction::OperationCancel, AuditKind::Operation).of(operation).named(&name);
         self.audit.change(caller, what, Bare(self).operation_cancel(caller, operation)).await
+    }
+
+    async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
+        Bare(self).account_fetch(caller, account).await
     }
 
     async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {

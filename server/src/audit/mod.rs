@@ -214,6 +214,7 @@ fn end_of<T>(done: &Result<T, AppError>) -> (AuditOutcome, String) {
         | AppError::NotFound { .. }
         | AppError::Invalid(_)
         | AppError::Conflict { .. }
+        | AppError::Changed
         | AppError::TooMany { .. } => AuditOutcome::Refused,
     };
     (outcome, plain(&reason(error), REASON_MOST))

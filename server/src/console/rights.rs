@@ -42,12 +42,11 @@ pub async fn watch(
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            topic = listener.next() => match topic {
-                Some(Topic::Guest(id)) if id == guest => {}
-                Some(Topic::Rights(account)) if account == caller.account.id => {}
-                Some(Topic::Everything) => {}
-                Some(_) => continue,
-                None => return Closed::Draining,
+            told = listener.next() => match told.topic {
+                Topic::Guest(id) if id == guest => {}
+                Topic::Rights(account) if account == caller.account.id => {}
+                Topic::Everything => {}
+                _ => continue,
             },
             _ = again.tick() => {}
         }

@@ -8,6 +8,7 @@ use umbel_guest::{Action, Attachment, FieldError, FieldErrors, GuestId, GuestRig
 use super::create::Kernels;
 use super::{Guests, create, from_host};
 use crate::error::chain;
+use crate::etag::etag_of;
 use crate::networks::{self, tell};
 use crate::quotas;
 use crate::store::guests::{Guest, Updated, guest_fetch, guest_update};
@@ -43,6 +44,7 @@ impl Guests {
         let found = guest_fetch(&mut tx, id).await?;
         let mut guest = found.ok_or_else(|| AppError::not_found("guest"))?;
         let before = guest.clone();
+        caller.expected(&etag_of(&before.spec))?;
         let spec = &mut guest.spec;
         spec.name = name.unwrap_or(spec.name.clone());
         spec.note = note.unwrap_or(spec.note.clone());

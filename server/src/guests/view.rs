@@ -6,6 +6,7 @@ use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, Ope
 use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
 
 use super::{Guests, plain};
+use crate::etag::etag_of;
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
@@ -44,6 +45,7 @@ impl Guests {
     pub(super) fn shown(&self, operation: Option<Operation>, guest: Guest, access: Access) -> GuestShown {
         let operation = operation.map(|operation| operation_shown(operation, is_deleted(&guest), access));
         let waiting = self.waiting(&guest);
+        let etag = etag_of(&guest.spec);
         let spec = guest.spec;
         let number = guest.number.filter(|_| spec.network != Attachment::None);
         let subnet = guest.network.and_then(|network| self.parts.link.network_known(network)).map(|facts| facts.subnet);
@@ -71,6 +73,7 @@ impl Guests {
             wanted: guest.wanted,
             seen: guest.seen,
             generation: guest.generation,
+            etag,
             waiting,
             created_at: guest.created_at,
             operation,

@@ -8,12 +8,13 @@ use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
-use umbel_app::backend::{Caller, Came};
+use umbel_app::backend::{Caller, Came, Expects};
 use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, RecoveryCodes, Scope, SecondFactorStart};
 use umbel_app::{AppError, paths};
 use umbel_guest::{AccountId, AccountName};
 
 use super::address::ClientAddress;
+use super::condition;
 use super::error::{Problem, is_under};
 use crate::accounts::{HalfIn, SignedIn as SignedInto, sessions};
 use crate::audit::{What, Who};
@@ -22,6 +23,10 @@ use crate::panel::Panel;
 /// Somebody who is signed in and has a password of their own.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub Caller);
+
+/// The same one, who may have said with `If-Match` what they have seen of the thing that they change.
+#[derive(Clone, Debug)]
+pub struct Changing(pub Caller);
 
 /// Somebody who is signed in, perhaps with a first password still.
 #[derive(Clone, Debug)]
@@ -131,7 +136,13 @@ pub(super) async fn settle(
     let what = What::new(AuditAction::SignIn, AuditKind::Session).detail(detail);
     match &done {
         Ok(account) => {
-            let caller = Caller { account: account.clone(), session: String::new(), came, rights: 0 };
+            let caller = Caller {
+                account: account.clone(),
+                session: String::new(),
+                came,
+                rights: 0,
+                expects: Expects::Anything,
+            };
             panel.audit.note(&caller, what, &Ok(())).await?;
             begin(panel, session, account, came, headers).await?;
         }
@@ -262,6 +273,16 @@ impl FromRequestParts<Panel> for Known {
             return Ok(Self(Caller { came, ..caller }));
         }
         Ok(Self(caller(panel, &session(parts)?, came).await?.ok_or(AppError::NotSignedIn)?))
+    }
+}
+
+impl FromRequestParts<Panel> for Changing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, panel: &Panel) -> Result<Self, Problem> {
+        let SignedIn(caller) = SignedIn::from_request_parts(parts, panel).await?;
+        let expects = condition::expects(&parts.headers)?;
+        Ok(Self(Caller { expects, ..caller }))
     }
 }
 

@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 use super::api::{Path, Query};
 use super::caller::SignedIn;
 use super::error::{Problem, ProblemDetails};
-use super::events::{RESTARTING, close, full, not_a_socket};
+use super::events::tab::{RESTARTING, close, not_a_socket};
 use crate::audit::What;
 use crate::console::{LogError, Piece, Reader, ReaderEnd, Standing, Told, log, watch};
 use crate::error::internal;
@@ -79,7 +79,7 @@ pub async fn open(
         (Ok(_), Err(rejection)) => return Ok(not_a_socket(&rejection)),
         (Err(error), Err(_)) => return Err(error.into()),
     };
-    let Ok(slot) = panel.sockets.clone().try_acquire_owned() else { return Ok(full()) };
+    let connection = panel.connections.open(caller.account.id)?;
     let may_type = access.may(GuestRight::TypeConsole);
     let (badge, badges) = watch::channel(Badge::of(&row.wanted, &row.seen));
     let (typing, typings) = watch::channel(may_type);
@@ -107,7 +107,7 @@ pub async fn open(
             let _ = timeout(Duration::from_secs(1), socket.send(frame)).await;
             close(&mut socket, code).await;
         }
-        drop(slot);
+        drop(connection);
     }))
 }
 

@@ -6,6 +6,8 @@ pub mod address;
 pub mod api;
 pub mod assets;
 pub mod caller;
+pub mod condition;
+pub mod connections;
 pub mod console;
 pub mod cookies;
 pub mod error;

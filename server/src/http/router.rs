@@ -2,7 +2,7 @@
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
 use umbel_app::paths;
@@ -11,14 +11,15 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, groups, guests, host, invitations, kernels, networks, operations, people, quotas, session,
-    shares, tokens, uploads, usage, webhooks,
+    announcements, audit, events, groups, guests, host, invitations, kernels, networks, operations, people, quotas,
+    session, shares, tokens, uploads, usage, webhooks,
 };
 use super::error::is_under;
+use super::events::tab;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in};
+use super::{condition, console, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -126,10 +127,11 @@ pub fn own() -> Vec<Route> {
         get(paths::OIDC, oidc::shown),
         post(paths::OIDC, oidc::change),
         // What has changed, told to every open tab.
-        get(paths::EVENTS, events::open).of(Scope::Read),
+        get(paths::EVENTS, tab::open).of(Scope::Read),
         // The API, and what it says of itself.
         get(paths::API_PAGE, openapi::page::shown),
         api!(openapi::fetch),
+        api!(events::stream),
         api!(session::fetch),
         api!(session::create).signed_in_only(),
         api!(session::end).signed_in_only(),
@@ -179,6 +181,7 @@ pub fn own() -> Vec<Route> {
         api!(audit::list),
         api!(audit::export),
         api!(people::list),
+        api!(people::fetch),
         api!(people::create).of(Scope::Manage).once_secret(),
         api!(people::import).of(Scope::Manage).once_secret(),
         api!(people::change).of(Scope::Manage),
@@ -216,6 +219,8 @@ pub fn own() -> Vec<Route> {
         api!(networks::forward_add).once(),
         api!(networks::forward_remove),
         api!(kernels::list),
+        api!(kernels::fetch),
+        api!(kernels::settings),
         api!(kernels::add).of(Scope::Manage).once(),
         api!(kernels::set_settings).of(Scope::Manage),
         api!(kernels::change).of(Scope::Manage),
@@ -229,9 +234,15 @@ pub fn own() -> Vec<Route> {
 pub fn router(panel: Panel) -> Router {
     let mut router = Router::new();
     for route in routes() {
+        let to = match &route.described {
+            Some(described) if !is_safe(&route.method) && !described.takes_condition() => {
+                route.to.layer(from_fn(condition::refused))
+            }
+            _ => route.to,
+        };
         let to = match route.keeps {
-            Some(keeps) => route.to.layer(from_fn_with_state((panel.clone(), keeps), idempotency::once)),
-            None => route.to,
+            Some(keeps) => to.layer(from_fn_with_state((panel.clone(), keeps), idempotency::once)),
+            None => to,
         };
         // Outside of that, which asks who the caller is.
         let to = match route.scope {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{KernelDraft, KernelShown, KernelsShown, OperationKind, Topic};
+use umbel_app::shown::{KernelChange, KernelDraft, KernelShown, KernelsShown, OperationKind, Topic};
 use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, PanelRight, UploadId};
 use umbel_wire::agent::KernelFacts;
 
 use super::{Kernels, allows, settings};
+use crate::etag::etag_of;
 use crate::guests::{from_host, requester};
 use crate::operations::{About, Params};
 use crate::store::guests::{Guest, guest_each};
@@ -78,23 +79,27 @@ impl Kernels {
         Ok(operation)
     }
 
-    pub async fn set_retired(&self, caller: &Caller, id: KernelId, retired: bool) -> Result<(), AppError> {
-        self.say(caller, id, |said| said.retired = retired).await
+    pub async fn fetch(&self, caller: &Caller, id: &KernelId) -> Result<KernelShown, AppError> {
+        let found = self.list(caller).await?.kernels.into_iter().find(|kernel| kernel.id == *id);
+        found.ok_or_else(|| AppError::not_found("kernel"))
     }
 
-    pub async fn set_note(&self, caller: &Caller, id: KernelId, note: String) -> Result<(), AppError> {
-        let note: Note = note.parse().map_err(|error: FieldError| AppError::Invalid(error.into()))?;
-        self.say(caller, id, |said| said.note = note.into()).await
-    }
-
-    async fn say(&self, caller: &Caller, id: KernelId, edit: impl FnOnce(&mut Kernel) + Send) -> Result<(), AppError> {
+    pub async fn change(&self, caller: &Caller, id: KernelId, change: KernelChange) -> Result<(), AppError> {
         caller.may(PanelRight::ManageKernels)?;
+        if change == KernelChange::default() {
+            let message = "Nothing is to be changed. Say note, retired, or both.";
+            return Err(AppError::Invalid(FieldErrors::one("body", message)));
+        }
+        let note = change.note.map(|note| note.parse::<Note>()).transpose();
+        let note = note.map_err(|error| AppError::Invalid(error.into()))?;
         let parts = self.parts();
         self.known(&id).await?;
         let mut tx = parts.db.begin().await?;
         let said = kernel_fetch(&mut tx, parts.host, &id).await?;
         let mut said = said.unwrap_or(Kernel { id, note: String::new(), retired: false });
-        edit(&mut said);
+        caller.expected(&etag_of(&(&said.note, said.retired)))?;
+        said.note = note.map_or(said.note, Note::into);
+        said.retired = change.retired.unwrap_or(said.retired);
         kernel_put(&mut tx, parts.host, &said).await?;
         tx.commit().await?;
         parts.events.publish(Topic::Host);

@@ -14,7 +14,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{Sample, Span};
 use umbel_wire::agent::HostFacts;
 
-use crate::panel::{Panel, SOCKETS};
+use crate::panel::Panel;
 use crate::store::db::Connections;
 use crate::store::guest_pages::guest_count;
 use crate::store::operations::{OperationCount, STATES, operation_count};
@@ -28,7 +28,7 @@ pub(super) struct Standing {
     operations: Vec<OperationCount>,
     connections: Connections,
     console_readers: usize,
-    sockets: usize,
+    connections_open: usize,
     is_agent_here: bool,
     /// `None` while the agent is away: a value of before would look like one of now.
     host: Option<HostFacts>,
@@ -61,7 +61,7 @@ impl Standing {
             operations: operation_count(&panel.store).await?,
             connections: panel.store.connections(),
             console_readers: panel.consoles.readers(),
-            sockets: SOCKETS.saturating_sub(panel.sockets.available_permits()),
+            connections_open: panel.connections.opened(),
             is_agent_here,
             host,
             all: series.and_then(|series| series.samples.last().copied().flatten()),
@@ -92,7 +92,12 @@ impl Standing {
         gauge(to, "database_connections_idle", "Of these, at rest", number(idle));
         gauge(to, "database_connections_most", "As many as may be open", i64::from(most));
         gauge(to, "console_readers", "Readers of consoles", number(self.console_readers));
-        gauge(to, "sockets_open", "WebSockets of pages and consoles", number(self.sockets));
+        gauge(
+            to,
+            "connections_open",
+            "WebSockets of pages and consoles, and streams of events",
+            number(self.connections_open),
+        );
         gauge(to, "agent_up", "Whether the agent answers", i64::from(self.is_agent_here));
         if let Some(host) = self.host {
             let mib = |mib: u64| i64::try_from(mib << 20).unwrap_or(i64::MAX);

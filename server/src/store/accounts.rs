@@ -169,13 +169,27 @@ pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreEr
     sql("account_list", select!("FROM accounts ORDER BY name")).all(on).await?.iter().map(account).collect()
 }
 
-/// By name, each with how many guests are theirs.
+/// An account, and how many guests are theirs.
+fn counted(row: &Row) -> Result<(Account, u32), StoreError> {
+    Ok((account(row)?, row.number("guests")?))
+}
+
+/// The columns that [`counted`] reads, with the rest of a statement.
+macro_rules! select_counted {
+    ($rest:literal) => {
+        select!(", (SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ", $rest)
+    };
+}
+
+pub async fn account_fetch_counted(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<(Account, u32)>, StoreError> {
+    let query = sql("account_fetch_counted", select_counted!("WHERE id = $1")).bind(id);
+    query.one(on).await?.as_ref().map(counted).transpose()
+}
+
+/// By name.
 pub async fn account_list_counted(on: impl Into<On<'_>>) -> Result<Vec<(Account, u32)>, StoreError> {
-    let select = select!(
-        ", (SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ORDER BY name"
-    );
-    let rows = sql("account_list_counted", select).all(on).await?;
-    rows.iter().map(|row| Ok((account(row)?, row.number("guests")?))).collect()
+    let query = sql("account_list_counted", select_counted!("ORDER BY name"));
+    query.all(on).await?.iter().map(counted).collect()
 }
 
 /// How many administrators can sign in, today and ever after.

@@ -202,7 +202,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 14] = [
+const MORE_READS: [&str; 15] = [
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
     "/_sf/invitation_list",
@@ -217,6 +217,7 @@ const MORE_READS: [&str; 14] = [
     "/_sf/quota_mine",
     "/_sf/quota_list",
     "/_sf/share_list",
+    "/_sf/account_fetch",
 ];
 /// Without a token that was once good, or a password that was right, nothing is tried.
 const NOTHING_TRIED: [&str; 2] = ["/first-run", "/sign-in/code"];

@@ -1,7 +1,7 @@
 //! Kernels: who may choose and put in which, and what can't be had.
 
 use umbel_app::AppError;
-use umbel_app::shown::{GuestChange, KernelDraft, KernelSettings, OperationState, Role, Who};
+use umbel_app::shown::{GuestChange, KernelChange, KernelDraft, KernelSettings, OperationState, Role, Who};
 use umbel_guest::{Action, Clock, GuestDraft, KernelMode};
 use umbel_server::host::simulated::debian;
 use umbel_wire::Layout;
@@ -62,7 +62,8 @@ both! {
         let root = account(&fresh.db, "root", Role::Administrator).await;
         let made = panel.guests.create(&panel.anna, GuestDraft { kernel: "old".into(), ..draft("a") }).await.expect("fine");
         panel.over(made.operation).await;
-        panel.kernels().set_retired(&root, old().id, true).await.expect("root's");
+        let retired = KernelChange { retired: Some(true), note: None };
+        panel.kernels().change(&root, old().id, retired).await.expect("root's");
         let form = panel.guests.form(&panel.anna).await.expect("a form");
         assert!(form.kernels.iter().all(|kernel| kernel.id != old().id));
         let again = panel.guests.create(&panel.anna, GuestDraft { kernel: "old".into(), ..draft("b") }).await;

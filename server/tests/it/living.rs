@@ -109,7 +109,7 @@ both! {
             shown.said.last().is_some_and(|line| line.text == "line 24 <b>") && shown.said.len() == 20
         }).await;
         let told = tokio::time::timeout(std::time::Duration::from_secs(10), async {
-            while listener.next().await != Some(umbel_app::shown::Topic::Guest(id)) {}
+            while listener.next().await.topic != umbel_app::shown::Topic::Guest(id) {}
         });
         told.await.expect("pages were told");
         let listed = panel.guests.list(&panel.anna, GuestFilter::default()).await.expect("a list").rows;

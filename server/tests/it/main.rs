@@ -6,6 +6,8 @@ mod api;
 mod audit;
 mod backup;
 mod console;
+mod etags;
+mod events;
 mod faults;
 mod groups;
 mod guest_pages;

@@ -12,7 +12,7 @@ use umbel_app::shown::{
 };
 use umbel_guest::{AccountId, Action, GuestId, GuestRight};
 use umbel_server::clock::Clock;
-use umbel_server::http::events::SIGNED_OUT;
+use umbel_server::http::events::tab::SIGNED_OUT;
 use umbel_server::quotas::books;
 use umbel_server::store::accounts::{
     Standing, account_count_administrators, account_fetch, account_set_expiry, account_set_standing,

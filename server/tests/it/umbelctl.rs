@@ -235,7 +235,7 @@ both! {
         shell.says(&["guests", "list"]).await;
         let client = umbel_client::Client::trusting(&edge.address, &files.certificate).expect("an address");
         client.sign_in("anna", PASSWORD).await.expect("the right password");
-        client.events().await.expect("a WebSocket over TLS");
+        client.socket("/events").await.expect("a WebSocket over TLS");
         let rows = audit_list_after(&fresh.db, 0, 100).await.expect("a list");
         let made = rows.iter().find(|row| row.action == AuditAction::TokenCreate.word()).expect("a row");
         assert_eq!(made.via, AuditVia::CommandLine.word());

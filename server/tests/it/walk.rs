@@ -71,6 +71,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/events", Nothing, [401, 426, 426, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console", Nothing, [401, 404, 403, 426, 426, 426, 426]),
         (GET, "/api/v1/guests/{guest}/console/log", Nothing, [401, 404, 403, 200, 200, 200, 200]),
+        (GET, "/api/v1/events", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/openapi.json", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200, 200, 200]),
@@ -130,6 +131,7 @@ pub(crate) fn table() -> Vec<Row> {
         ),
         (DELETE, "/api/v1/invitations/{invitation}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/people", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/people/{account}", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (POST, "/api/v1/people", Json(r#"{"name":"dora","role":"user"}"#), [401, 403, 403, 403, 403, 403, 201]),
         (
             POST,
@@ -170,6 +172,8 @@ pub(crate) fn table() -> Vec<Row> {
         ),
         (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/kernels/{kernel}", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/settings/kernels", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/kernels", Json(r#"{"upload":"x","name":"mine"}"#), [401, 403, 403, 403, 403, 403, 422]),
         (
             PUT,
@@ -280,6 +284,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
         (POST, "/_sf/announcement_set", Form("text=Down+at+noon&level=info"), administrators),
         (POST, "/_sf/announcement_clear", Form(""), administrators),
+        (POST, "/_sf/account_fetch", Form("account={account}"), administrators),
         (POST, "/_sf/account_import", Form("lines=gerd"), administrators),
         (POST, "/_sf/invitation_list", Form(""), every_one),
         (POST, "/_sf/invitation_create", Form("group=&uses=1&days=7&note="), administrators),

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 use umbel_guest::AccountId;
 
 use crate::AppError;
-use crate::api::accounts::{AccountReinstate, AccountRemove, AccountSetExpiry, AccountSuspend, account_list};
+use crate::api::accounts::{AccountReinstate, AccountRemove, AccountSetExpiry, AccountSuspend, account_fetch};
 use crate::api::missing;
 use crate::live::Live;
 use crate::parts::badge::Mark;
@@ -67,10 +67,7 @@ pub fn PersonPage() -> impl IntoView {
             let own = (actions.suspend.version().get(), actions.reinstate.version().get());
             (id.get(), changed.get(), own, actions.expire.version().get(), actions.remove.version().get())
         },
-        |(id, ..)| async move {
-            let found = account_list().await?.into_iter().find(|person| Some(person.account.id) == id);
-            found.ok_or_else(|| missing("account"))
-        },
+        |(id, ..)| async move { account_fetch(id.ok_or_else(|| missing("account"))?).await },
     );
     let me = Me::expect();
     view! {

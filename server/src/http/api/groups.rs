@@ -4,9 +4,9 @@ use umbel_app::shown::{GroupDraft, GroupRoll, GroupShown, MemberDraft};
 use umbel_guest::{AccountId, GroupId};
 
 use super::{Json, Path};
-use crate::http::caller::SignedIn;
+use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Done, List, Made};
+use crate::http::openapi::answer::{Done, List, Made, WithEtag};
 use crate::panel::Panel;
 
 /// Groups: all of them for administrators, for others their own.
@@ -31,8 +31,8 @@ pub async fn fetch(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(group): Path<GroupId>,
-) -> Result<axum::Json<GroupRoll>, Problem> {
-    Ok(axum::Json(panel.group_fetch(&caller, group).await?))
+) -> Result<WithEtag<GroupRoll>, Problem> {
+    Ok(WithEtag(panel.group_fetch(&caller, group).await?))
 }
 
 /// Renames a group.
@@ -41,7 +41,7 @@ pub async fn fetch(
 #[utoipa::path(put, path = "/groups/{group}")]
 pub async fn change(
     State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
+    Changing(caller): Changing,
     Path(group): Path<GroupId>,
     Json(draft): Json<GroupDraft>,
 ) -> Result<Done, Problem> {

@@ -7,9 +7,9 @@ use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
 
 use super::host::Back;
 use super::{Json, Path, Query};
-use crate::http::caller::SignedIn;
+use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Accepted, Done};
+use crate::http::openapi::answer::{Accepted, Done, WithEtag};
 use crate::panel::Panel;
 
 type Answer<T> = Result<axum::Json<T>, Problem>;
@@ -50,19 +50,19 @@ pub async fn fetch(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
     Path(guest): Path<GuestId>,
-) -> Answer<GuestShown> {
-    Ok(axum::Json(panel.guest_fetch(&caller, guest).await?))
+) -> Result<WithEtag<GuestShown>, Problem> {
+    Ok(WithEtag(panel.guest_fetch(&caller, guest).await?))
 }
 
 /// Changes a guest; what is left out stays as it is.
 #[utoipa::path(patch, path = "/guests/{guest}")]
 pub async fn change(
     State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
+    Changing(caller): Changing,
     Path(guest): Path<GuestId>,
     Json(change): Json<GuestChange>,
-) -> Answer<GuestShown> {
-    Ok(axum::Json(panel.guest_change(&caller, guest, change).await?))
+) -> Result<WithEtag<GuestShown>, Problem> {
+    Ok(WithEtag(panel.guest_change(&caller, guest, change).await?))
 }
 
 /// Deletes a guest. It can be taken back for a while.

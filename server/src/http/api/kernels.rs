@@ -1,26 +1,14 @@
 use axum::extract::State;
-use serde::Deserialize;
-use umbel_app::AppError;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{KernelDraft, KernelSettings, KernelsShown};
-use umbel_guest::{FieldErrors, KernelId};
+use umbel_app::shown::{KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown};
+use umbel_guest::KernelId;
 
 use super::guests::Acted;
 use super::{Json, Path};
-use crate::http::caller::SignedIn;
+use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Accepted, Done};
+use crate::http::openapi::answer::{Accepted, Done, WithEtag};
 use crate::panel::Panel;
-
-/// `None` leaves it as it is.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KernelChange {
-    #[serde(default)]
-    pub retired: Option<bool>,
-    #[serde(default)]
-    pub note: Option<String>,
-}
 
 /// The catalogue of kernels.
 #[utoipa::path(get, path = "/kernels")]
@@ -39,24 +27,25 @@ pub async fn add(
     Ok(Accepted(Acted { operation }))
 }
 
+/// One kernel.
+#[utoipa::path(get, path = "/kernels/{kernel}")]
+pub async fn fetch(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(kernel): Path<KernelId>,
+) -> Result<WithEtag<KernelShown>, Problem> {
+    Ok(WithEtag(panel.kernel_fetch(&caller, kernel).await?))
+}
+
 /// Changes the note of a kernel, or retires it.
 #[utoipa::path(patch, path = "/kernels/{kernel}")]
 pub async fn change(
     State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
+    Changing(caller): Changing,
     Path(kernel): Path<KernelId>,
     Json(change): Json<KernelChange>,
 ) -> Result<Done, Problem> {
-    if change.note.is_none() && change.retired.is_none() {
-        let message = "Nothing is to be changed. Say note, retired, or both.";
-        return Err(AppError::Invalid(FieldErrors::one("body", message)).into());
-    }
-    if let Some(note) = change.note {
-        panel.kernel_set_note(&caller, kernel.clone(), note).await?;
-    }
-    if let Some(retired) = change.retired {
-        panel.kernel_set_retired(&caller, kernel, retired).await?;
-    }
+    panel.kernel_change(&caller, kernel, change).await?;
     Ok(Done)
 }
 
@@ -72,10 +61,19 @@ pub async fn remove(
 }
 
 /// Who may choose kernels, and who may put them in.
+#[utoipa::path(get, path = "/settings/kernels")]
+pub async fn settings(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+) -> Result<WithEtag<KernelSettings>, Problem> {
+    Ok(WithEtag(panel.kernel_settings(&caller).await?))
+}
+
+/// Says who may choose kernels, and who may put them in.
 #[utoipa::path(put, path = "/settings/kernels")]
 pub async fn set_settings(
     State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
+    Changing(caller): Changing,
     Json(settings): Json<KernelSettings>,
 ) -> Result<Done, Problem> {
     panel.kernel_set_settings(&caller, settings).await?;

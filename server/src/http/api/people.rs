@@ -5,9 +5,9 @@ use umbel_app::shown::{FirstPassword, GuestsLeft, GuestsThen, ImportDraft, Impor
 use umbel_guest::{AccountId, AccountName, Role};
 
 use super::{Json, Path, Query};
-use crate::http::caller::SignedIn;
+use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Done, List, Made};
+use crate::http::openapi::answer::{Done, List, Made, WithEtag};
 use crate::panel::Panel;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -59,6 +59,16 @@ pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Res
     Ok(List(panel.account_list(&caller).await?))
 }
 
+/// One account.
+#[utoipa::path(get, path = "/people/{account}")]
+pub async fn fetch(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+) -> Result<WithEtag<PersonShown>, Problem> {
+    Ok(WithEtag(panel.account_fetch(&caller, account).await?))
+}
+
 /// Makes an account.
 ///
 /// Its first password is in this answer and never again.
@@ -87,7 +97,7 @@ pub async fn import(
 #[utoipa::path(patch, path = "/people/{account}")]
 pub async fn change(
     State(panel): State<Panel>,
-    SignedIn(caller): SignedIn,
+    Changing(caller): Changing,
     Path(account): Path<AccountId>,
     Json(change): Json<AccountChange>,
 ) -> Result<Done, Problem> {

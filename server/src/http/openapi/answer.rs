@@ -2,13 +2,15 @@
 //! say anything else.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::ETAG;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayBuilder, Schema};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{ArrayBuilder, Schema, Type};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 
+use crate::etag::Tagged;
 use crate::http::error::Problem;
 
 /// Schemas by name, as utoipa collects them.
@@ -30,6 +32,10 @@ pub struct WillBe;
 #[derive(Clone, Copy, Debug)]
 pub struct Done;
 
+/// 200, with the tag by which a change says what it has seen.
+#[derive(Debug)]
+pub struct WithEtag<T>(pub T);
+
 /// 200: a list of named things.
 #[derive(Debug)]
 pub struct List<T>(pub Vec<T>);
@@ -43,6 +49,17 @@ impl<T: Serialize> IntoResponse for Made<T> {
 impl<T: Serialize> IntoResponse for Accepted<T> {
     fn into_response(self) -> Response {
         (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+impl<T: Serialize + Tagged> IntoResponse for WithEtag<T> {
+    fn into_response(self) -> Response {
+        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0.etag().0));
+        let mut response = Json(self.0).into_response();
+        if let Ok(tag) = tag {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
     }
 }
 
@@ -89,6 +106,16 @@ impl Answer for Response {
 impl<T: ToSchema> Answer for Json<T> {
     fn says(schemas: &mut Schemas) -> Option<(StatusCode, utoipa::openapi::Response)> {
         Some((StatusCode::OK, with_body("As it is.", named::<T>(schemas))))
+    }
+}
+
+impl<T: ToSchema> Answer for WithEtag<T> {
+    fn says(schemas: &mut Schemas) -> Option<(StatusCode, utoipa::openapi::Response)> {
+        let mut response = with_body("As it is.", named::<T>(schemas));
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let header = HeaderBuilder::new().schema(Some(text)).description(Some("For `If-Match`."));
+        response.headers.insert("ETag".to_owned(), header.build().into());
+        Some((StatusCode::OK, response))
     }
 }
 

@@ -11,13 +11,16 @@ use umbel_guest::{
 };
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ContentBuilder, RefOr, Required};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, Schemas, named};
 use crate::http::api::{Json, Path, Query};
-use crate::http::caller::{CameFrom, Known, SignedIn};
+use crate::http::caller::{CameFrom, Changing, Known, SignedIn};
+
+/// Of a change that takes a condition.
+pub const IF_MATCH: &str = "If-Match";
 
 /// An extractor that says what it reads. Who asks is the router's to say.
 #[diagnostic::on_unimplemented(message = "{Self} doesn't say what it reads of a request")]
@@ -28,6 +31,17 @@ pub trait Asked {
 
 impl<S> Asked for State<S> {}
 impl Asked for SignedIn {}
+impl Asked for Changing {
+    fn says(_: &[&str], operation: &mut Operation, _: &mut Schemas) {
+        let words =
+            "The `ETag` of the thing as it was read: changed meanwhile, it stays as it is, and the answer is 412.";
+        let parameter = ParameterBuilder::new().name(IF_MATCH).parameter_in(ParameterIn::Header);
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r#"^"[0-9a-f]+"$"#)).build();
+        let parameter = parameter.required(Required::False).description(Some(words)).schema(Some(text));
+        operation.parameters.get_or_insert_default().push(RefOr::T(parameter.build()));
+    }
+}
+
 impl Asked for Known {}
 impl Asked for CameFrom {}
 impl Asked for Session {}

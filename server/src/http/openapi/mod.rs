@@ -64,10 +64,20 @@ impl Described {
         (method, format!("{}{path}", paths::API), Self { operation, schemas })
     }
 
+    /// Whether it may be asked under a condition.
+    pub fn takes_condition(&self) -> bool {
+        takes_condition(&self.operation)
+    }
+
     /// Whether nobody need be signed in: the attribute says `security(())`.
     pub fn is_open(&self) -> bool {
         self.operation.security.is_some()
     }
+}
+
+fn takes_condition(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == asked::IF_MATCH))
 }
 
 /// The operation of a path that has one, with its method.

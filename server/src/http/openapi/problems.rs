@@ -7,15 +7,17 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
+use super::takes_condition;
 use crate::http::origin::is_safe;
 
 /// Status, name, what it means.
-const PROBLEMS: [(u16, &str, &str); 10] = [
+const PROBLEMS: [(u16, &str, &str); 11] = [
     (401, "NotSignedIn", "Nobody is signed in, or the token is not known any more."),
     (403, "Forbidden", "It isn't the caller's to do, or the token lacks the scope, or a page of another site asks."),
     (404, "NotFound", "There is no such thing, or the caller may not know of it."),
     (408, "TooSlow", "The body took too long to come."),
     (409, "Conflict", "It can't be done in the state that things are in."),
+    (412, "Changed", "It has been changed since it was read."),
     (413, "TooLarge", "The body is too large."),
     (422, "Invalid", "Something that was sent is wrong; `errors` names every field."),
     (429, "TooMany", "Too many tries; `Retry-After` says when to try again."),
@@ -53,6 +55,7 @@ pub(super) fn add(operation: &mut Operation, method: &Method) {
             408 | 413 | 429 => changes,
             // What is asked of a thing may not be there to be had in its state, as the memory of a guest that is off.
             409 => changes || in_path,
+            412 => takes_condition(operation),
             422 => changes || in_query,
             _ => true,
         };
