@@ -21,8 +21,8 @@ use crate::shown::{
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
     InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
     NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -137,6 +137,12 @@ pub trait Backend: Send + Sync {
     async fn account_remove(&self, caller: &Caller, account: AccountId, guests: GuestsLeft) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError>;
+
+    /// Lets an account in that waits for approval, or deletes it.
+    async fn account_decide(&self, caller: &Caller, account: AccountId, approved: bool) -> Result<(), AppError>;
+    /// Whether people make accounts of their own; for administrators, as changing it is.
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError>;
+    async fn registration_set(&self, caller: &Caller, settings: RegistrationSettings) -> Result<(), AppError>;
 
     /// What every page shows; for everybody, also for who isn't in.
     async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError>;

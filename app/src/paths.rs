@@ -36,6 +36,8 @@ pub const SIGN_OUT: &str = "/sign-out";
 pub const FIRST_RUN: &str = "/first-run";
 /// `?token=…`
 pub const INVITATION: &str = "/invitation";
+/// Where people make accounts of their own, if administrators have opened that.
+pub const REGISTER: &str = "/register";
 pub const NEW_PASSWORD: &str = "/account/password";
 pub const SECOND_FACTOR: &str = "/account/second-factor";
 /// One's own link to the sign-in provider.

@@ -15,6 +15,7 @@ mod new_password;
 mod new_token;
 mod new_webhook;
 mod oidc;
+mod register;
 mod second_factor;
 mod sign_in;
 
@@ -30,5 +31,6 @@ pub use new_password::{NewPasswordView, Why, new_password_page};
 pub use new_token::new_token_page;
 pub use new_webhook::new_webhook_page;
 pub use oidc::{OidcStage, OidcView, oidc_page};
+pub use register::register_page;
 pub use second_factor::{SecondFactorStage, SecondFactorView, SignInCodeView, second_factor_page, sign_in_code_page};
 pub use sign_in::{SignInView, sign_in_page};

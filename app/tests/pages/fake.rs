@@ -9,8 +9,8 @@ use umbel_app::shown::{
     ImportShown, InvitationDraft, InvitationShown, KernelChoice, KernelDraft, KernelSettings, KernelShown,
     KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
     OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown,
-    Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -397,6 +397,19 @@ impl Backend for Fake {
 
     async fn account_suspend(&self, _: &Caller, _: AccountId, _: GuestsThen) -> Result<(), AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn account_decide(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError> {
+        caller.may(PanelRight::ManagePeople)?;
+        Ok(RegistrationSettings { registration: Registration::Approval })
+    }
+
+    async fn registration_set(&self, _: &Caller, _: RegistrationSettings) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn account_reinstate(&self, _: &Caller, _: AccountId) -> Result<(), AppError> {

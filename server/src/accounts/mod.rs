@@ -16,6 +16,7 @@ mod own;
 pub mod passwords;
 mod people;
 pub mod rate_limit;
+pub mod registration;
 pub mod seal;
 mod second_factor;
 pub mod sessions;

@@ -10,7 +10,7 @@ use umbel_app::shown::{AccountState, GuestsThen, Topic};
 use umbel_guest::{AccountId, FieldErrors, GuestId, PanelRight};
 
 use super::Accounts;
-use super::people::{conflict, one_stays};
+use super::people::{conflict, is_decided, one_stays};
 use crate::clock::DAY;
 use crate::store::accounts::{
     Account, Standing, account_delete, account_fetch, account_rights_changed, account_set_expiry, account_set_standing,
@@ -38,7 +38,7 @@ impl Accounts {
             GuestsThen::ShutDown => Standing::Stopping,
         };
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         one_stays(&mut tx, &found).await?;
         account_set_standing(&mut tx, account, standing).await?;
         let ended = session_delete_all(&mut tx, account, None).await?;
@@ -52,7 +52,7 @@ impl Accounts {
     pub async fn people_reinstate(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
         caller.may(PanelRight::ManagePeople)?;
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         if found.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(conflict("Its last day is over. Give it a later one, or none."));
         }
@@ -72,7 +72,7 @@ impl Accounts {
         }
         let end = end_of(day, self.clock.now()).map_err(|why| AppError::Invalid(FieldErrors::one("expires", why)))?;
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         if end.is_some() {
             one_stays(&mut tx, &found).await?;
         }
@@ -108,7 +108,9 @@ impl Accounts {
         let standing = match found.standing {
             Standing::Stopping => Standing::Suspended,
             Standing::Active if found.state(self.clock.now()) == AccountState::Expired => Standing::Ended,
-            Standing::Active | Standing::Suspended | Standing::Ended | Standing::Leaving => return Ok(()),
+            Standing::Waiting | Standing::Active | Standing::Suspended | Standing::Ended | Standing::Leaving => {
+                return Ok(());
+            }
         };
         account_set_standing(&mut tx, account, standing).await?;
         let ended = session_delete_all(&mut tx, account, None).await?;
@@ -170,6 +172,13 @@ async fn staying(tx: &mut Tx, account: AccountId) -> Result<Account, AppError> {
     if found.standing == Standing::Leaving {
         return Err(conflict(&format!("{} is being deleted.", found.name)));
     }
+    Ok(found)
+}
+
+/// The same of one that doesn't wait.
+async fn decided(tx: &mut Tx, account: AccountId) -> Result<Account, AppError> {
+    let found = staying(tx, account).await?;
+    is_decided(&found)?;
     Ok(found)
 }
 

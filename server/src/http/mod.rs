@@ -19,6 +19,7 @@ pub mod oidc;
 pub mod openapi;
 pub mod origin;
 pub mod pages;
+pub mod registration;
 pub mod router;
 pub mod second_factor;
 mod secret;

@@ -22,7 +22,7 @@ use super::cookies::Cookies;
 use super::error::Reader;
 use super::pages::in_query;
 use super::secret::Secret;
-use super::sign_in::{SignInQuery, after, again, announced, provider, read, settled_in, to_sign_in};
+use super::sign_in::{SignInQuery, after, again, read, settled_in, sign_in_view, to_sign_in};
 use crate::accounts::SignedIn;
 use crate::audit::What;
 use crate::oidc::{Identity, NewAccounts, Oidc, Pending, Purpose, refused};
@@ -270,11 +270,8 @@ async fn own_again(panel: &Panel, caller: &Caller, error: AppError, nonce: &str)
 }
 
 async fn form_again(panel: &Panel, error: AppError, next: String, nonce: &str) -> Response {
-    let announcement = announced(panel).await;
-    let provider = provider(panel);
-    again(error, |errors| {
-        sign_in_page(&SignInView { next, errors, announcement, provider, ..SignInView::default() }, nonce)
-    })
+    let view = SignInView { next, ..sign_in_view(panel).await };
+    again(error, |errors| sign_in_page(&SignInView { errors, ..view }, nonce))
 }
 
 fn is_off(nonce: &str) -> Response {

@@ -27,6 +27,7 @@ mod program;
 mod quotas;
 mod real_host;
 mod reconciler;
+mod registration;
 mod schemathesis;
 mod second_factor;
 mod serve;

@@ -120,6 +120,25 @@ pub(crate) fn table() -> Vec<Row> {
         // Such a link is no invitation.
         (GET, "/invitation", Nothing, [404, 404, 404, 404, 404, 404, 404]),
         (POST, "/invitation", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/settings/registration", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (
+            PUT,
+            "/api/v1/settings/registration",
+            Json(r#"{"registration":"approval"}"#),
+            [401, 403, 403, 403, 403, 403, 204],
+        ),
+        // From here on it is open; whoever comes first has the name.
+        (GET, "/register", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (POST, "/register", Form("name=ida&password=short"), [422, 422, 422, 422, 422, 422, 422]),
+        (
+            POST,
+            "/api/v1/registrations",
+            Json(r#"{"name":"ida","password":"a long password","password_again":"a long password"}"#),
+            [201, 422, 422, 422, 422, 422, 422],
+        ),
+        // Carl doesn't wait.
+        (POST, "/api/v1/people/{account}/approve", Nothing, [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/api/v1/people/{account}/refuse", Nothing, [401, 403, 403, 403, 403, 403, 409]),
         (GET, "/api/v1/invitations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/invitations", Json("{}"), [401, 403, 403, 403, 403, 403, 201]),
         (
@@ -275,6 +294,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/account_set_role", Form("account={account}&role=teacher"), administrators),
         (POST, "/_sf/account_suspend", Form("account={account}&guests=go_on"), administrators),
         (POST, "/_sf/account_reinstate", Form("account={account}"), administrators),
+        (POST, "/_sf/account_decide", Form("account={account}&approved=true"), [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/_sf/registration_fetch", Form(""), administrators),
+        (POST, "/_sf/registration_set", Form("registration=open"), administrators),
         (POST, "/_sf/account_set_expiry", Form("account={account}&expires=2999-12-31"), administrators),
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
         (POST, "/_sf/announcement_fetch", Form(""), every_one),
