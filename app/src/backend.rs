@@ -15,14 +15,15 @@ use umbel_guest::{
 };
 
 use crate::error::AppError;
+use crate::proof::Proof;
 use crate::shown::{
-    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
-    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown,
+    InvitationDraft, InvitationShown, KernelDraft, KernelSettings, KernelsShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown,
+    QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -32,6 +33,7 @@ pub struct Caller {
     /// The hash of the session that the request came with, as in [`SessionShown::id`].
     pub session: String,
     pub came: Came,
+    pub proof: Proof,
     /// Grows with every change of what the account may do.
     pub rights: i64,
 }
@@ -39,6 +41,11 @@ pub struct Caller {
 impl Caller {
     pub fn may(&self, right: PanelRight) -> Result<(), AppError> {
         Ok(allowed(self.account.role, Right::Panel(right))?)
+    }
+
+    /// Refused where the action takes a fresher proof of who they are.
+    pub fn proved(&self, action: AuditAction, now: i64) -> Result<(), AppError> {
+        self.proof.is_enough(action, self.account.role, now)
     }
 }
 

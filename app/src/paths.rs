@@ -38,6 +38,10 @@ pub const FIRST_RUN: &str = "/first-run";
 pub const INVITATION: &str = "/invitation";
 pub const NEW_PASSWORD: &str = "/account/password";
 pub const SECOND_FACTOR: &str = "/account/second-factor";
+/// Proves once more who one is, and leads back (`?next=…`).
+pub const CONFIRM: &str = "/account/confirm";
+/// The same at the sign-in provider; only a GET.
+pub const CONFIRM_PROVIDER: &str = "/account/confirm/provider";
 /// One's own link to the sign-in provider.
 pub const OIDC: &str = "/account/sign-in-provider";
 

@@ -4,6 +4,7 @@
 //! All text goes through [`escape`]; a view holds what was typed except passwords.
 
 mod api;
+mod confirm;
 mod document;
 mod first_password;
 mod first_run;
@@ -19,6 +20,7 @@ mod second_factor;
 mod sign_in;
 
 pub use api::api_page;
+pub use confirm::{ConfirmBy, ConfirmView, confirm_page};
 pub use document::escape;
 pub use first_password::first_password_page;
 pub use first_run::first_run_page;

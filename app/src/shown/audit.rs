@@ -47,6 +47,7 @@ words! {
         OidcUnlink = "oidc_unlink" "Remove link to sign-in provider",
         FirstRun = "first_run" "Make the first administrator",
         FirstRunLink = "first_run_link" "Print a first-run link",
+        SessionConfirm = "session_confirm" "Prove who one is",
         SessionEnd = "session_end" "End a sign-in",
         TokenCreate = "token_create" "Make token",
         TokenRemove = "token_remove" "Remove token",

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
@@ -62,7 +63,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         second_factor: false,
         linked: false,
     };
-    Caller { account, session: "hash".into(), came: Came::default(), rights: 0 }
+    Caller { account, session: "hash".into(), came: Came::default(), proof: Proof::OfProgram, rights: 0 }
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {

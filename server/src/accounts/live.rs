@@ -155,6 +155,7 @@ async fn living(db: &Db, now: i64) -> Result<HashMap<String, i64>, StoreError> {
 #[cfg(test)]
 mod tests {
     use umbel_app::backend::Came;
+    use umbel_app::proof::Proof;
     use umbel_app::shown::{AccountShown, AccountState, Role};
 
     use super::*;
@@ -171,7 +172,7 @@ mod tests {
             second_factor: false,
             linked: false,
         };
-        Caller { account, session: session.into(), came: Came::default(), rights }
+        Caller { account, session: session.into(), came: Came::default(), proof: Proof::OfProgram, rights }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ pub mod address;
 pub mod api;
 pub mod assets;
 pub mod caller;
+pub mod confirm;
 pub mod console;
 pub mod cookies;
 pub mod error;

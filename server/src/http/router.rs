@@ -18,7 +18,9 @@ use super::error::is_under;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{console, events, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in};
+use super::{
+    confirm, console, events, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in,
+};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -121,6 +123,9 @@ pub fn own() -> Vec<Route> {
         post(paths::SIGN_IN_CODE, second_factor::code),
         get(paths::SECOND_FACTOR, second_factor::shown),
         post(paths::SECOND_FACTOR, second_factor::change),
+        get(paths::CONFIRM, confirm::shown),
+        post(paths::CONFIRM, confirm::confirm),
+        get(paths::CONFIRM_PROVIDER, confirm::begin),
         get(paths::OIDC_BEGIN, oidc::begin),
         get(paths::OIDC_BACK, oidc::back),
         get(paths::OIDC, oidc::shown),
@@ -133,6 +138,7 @@ pub fn own() -> Vec<Route> {
         api!(session::fetch),
         api!(session::create).signed_in_only(),
         api!(session::end).signed_in_only(),
+        api!(session::confirm).signed_in_only(),
         api!(session::password).signed_in_only(),
         api!(session::second_factor).signed_in_only(),
         api!(session::second_factor_begin).signed_in_only().once_secret(),

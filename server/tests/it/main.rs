@@ -34,6 +34,7 @@ mod sessions;
 mod sharing;
 mod sign_in;
 mod standing;
+mod step_up;
 mod store;
 mod tokens;
 mod umbelctl;

@@ -62,6 +62,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/sign-in/code", Form("code=123456"), [303, 303, 303, 303, 303, 303, 303]),
         (GET, "/account/second-factor", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (POST, "/account/second-factor", Form("step=disable&code=123456"), [303, 409, 409, 409, 409, 409, 409]),
+        (GET, "/account/confirm", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (POST, "/account/confirm", Form("password="), [303, 422, 422, 422, 422, 422, 422]),
+        (GET, "/account/confirm/provider", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         // This panel has no sign-in provider, and nobody is linked.
         (GET, "/sign-in/provider", Nothing, [404, 404, 404, 404, 404, 404, 404]),
         (GET, "/sign-in/provider/back", Nothing, [404, 404, 404, 404, 404, 404, 404]),
@@ -74,6 +77,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/openapi.json", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/session/confirm", Json(r#"{"password":""}"#), [401, 422, 422, 422, 422, 422, 422]),
         (
             POST,
             "/api/v1/session/password",
