@@ -15,14 +15,16 @@ use umbel_guest::{
 };
 
 use crate::error::AppError;
+use crate::proof::Proof;
 use crate::shown::{
-    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, AuditVia, ConsoleTail,
-    Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown,
-    InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown,
-    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown,
-    OverviewShown, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
+    ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft,
+    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown,
+    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
+    OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
+    WebhooksShown,
 };
 
 /// Who asks.
@@ -32,6 +34,7 @@ pub struct Caller {
     /// The hash of the session that the request came with, as in [`SessionShown::id`].
     pub session: String,
     pub came: Came,
+    pub proof: Proof,
     /// Grows with every change of what the account may do.
     pub rights: i64,
     pub expects: Expects,
@@ -40,6 +43,11 @@ pub struct Caller {
 impl Caller {
     pub fn may(&self, right: PanelRight) -> Result<(), AppError> {
         Ok(allowed(self.account.role, Right::Panel(right))?)
+    }
+
+    /// Refused where the action takes a fresher proof of who they are.
+    pub fn proved(&self, action: AuditAction, now: i64) -> Result<(), AppError> {
+        self.proof.is_enough(action, self.account.role, now)
     }
 
     /// Asked in the transaction that changes a thing whose tag is `now`.
@@ -158,6 +166,12 @@ pub trait Backend: Send + Sync {
     async fn account_remove(&self, caller: &Caller, account: AccountId, guests: GuestsLeft) -> Result<(), AppError>;
     /// A new first password; ends the account's sessions.
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError>;
+
+    /// Lets an account in that waits for approval, or deletes it.
+    async fn account_decide(&self, caller: &Caller, account: AccountId, approved: bool) -> Result<(), AppError>;
+    /// Whether people make accounts of their own; for administrators, as changing it is.
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError>;
+    async fn registration_set(&self, caller: &Caller, settings: RegistrationSettings) -> Result<(), AppError>;
 
     /// What every page shows; for everybody, also for who isn't in.
     async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError>;

@@ -18,6 +18,9 @@ pub enum AppError {
     /// A first password must be changed before anything else.
     #[error("Choose a new password first.")]
     MustChangePassword,
+    /// It is the caller's to do, and takes a proof of who they are that is not so old.
+    #[error("This asks for a fresh proof of who you are. Give it, then do this again.")]
+    ConfirmNeeded,
     #[error("{reason}")]
     Forbidden { reason: String },
     /// Also what a stranger is told about things that are not theirs.
@@ -46,7 +49,7 @@ impl AppError {
     pub fn status(&self) -> u16 {
         match self {
             Self::NotSignedIn | Self::CodeNeeded => 401,
-            Self::MustChangePassword | Self::Forbidden { .. } => 403,
+            Self::MustChangePassword | Self::ConfirmNeeded | Self::Forbidden { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict { .. } => 409,
             Self::Changed => 412,
@@ -93,6 +96,7 @@ mod tests {
         for error in [
             AppError::NotSignedIn,
             AppError::CodeNeeded,
+            AppError::ConfirmNeeded,
             AppError::not_found("guest"),
             AppError::Invalid(FieldErrors::one("name", "Taken.")),
             AppError::Conflict { message: "No.".into() },

@@ -24,6 +24,8 @@ pub mod pages;
 pub mod parts;
 pub mod paths;
 pub mod plain;
+#[cfg(feature = "ssr")]
+pub mod proof;
 pub mod shown;
 pub mod terminal;
 

@@ -36,8 +36,14 @@ pub const SIGN_OUT: &str = "/sign-out";
 pub const FIRST_RUN: &str = "/first-run";
 /// `?token=…`
 pub const INVITATION: &str = "/invitation";
+/// Where people make accounts of their own, if administrators have opened that.
+pub const REGISTER: &str = "/register";
 pub const NEW_PASSWORD: &str = "/account/password";
 pub const SECOND_FACTOR: &str = "/account/second-factor";
+/// Proves once more who one is, and leads back (`?next=…`).
+pub const CONFIRM: &str = "/account/confirm";
+/// The same at the sign-in provider; only a GET.
+pub const CONFIRM_PROVIDER: &str = "/account/confirm/provider";
 /// One's own link to the sign-in provider.
 pub const OIDC: &str = "/account/sign-in-provider";
 

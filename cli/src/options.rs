@@ -376,6 +376,18 @@ pub(crate) enum PeopleCommand {
     Reinstate {
         name: String,
     },
+    /// Lets an account in that waits for approval.
+    Approve {
+        name: String,
+    },
+    /// Deletes an account that waits for approval.
+    Refuse {
+        name: String,
+    },
+    /// Whether people make accounts of their own: off, approval or open; left out, tells how it is.
+    Registration {
+        registration: Option<String>,
+    },
     /// Its last day, as 2027-07-31; left out, it has none.
     Expire {
         name: String,

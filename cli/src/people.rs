@@ -1,6 +1,6 @@
 //! Accounts, for administrators.
 
-use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft, Person};
+use umbel_client::{Account, Client, Imported, Invitation, InvitationDraft, Person, RegistrationSettings};
 
 use crate::apply::text_of;
 use crate::error::Failure;
@@ -63,6 +63,15 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
             Ok(panel.account_suspend(find(panel, &name).await?.id, guests).await?)
         }
         PeopleCommand::Reinstate { name } => Ok(panel.account_reinstate(find(panel, &name).await?.id).await?),
+        PeopleCommand::Approve { name } => Ok(panel.account_approve(find(panel, &name).await?.id).await?),
+        PeopleCommand::Refuse { name } => Ok(panel.account_refuse(find(panel, &name).await?.id).await?),
+        PeopleCommand::Registration { registration: None } => {
+            println!("{}", panel.registration_fetch().await?.registration);
+            Ok(())
+        }
+        PeopleCommand::Registration { registration: Some(registration) } => {
+            Ok(panel.registration_set(&RegistrationSettings { registration }).await?)
+        }
         PeopleCommand::Expire { name, day } => {
             let day = day.unwrap_or_default();
             Ok(panel.account_set_expiry(find(panel, &name).await?.id, &day).await?)

@@ -11,8 +11,8 @@ use umbel_app::shown::{
     GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
     KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
     NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
@@ -225,6 +225,18 @@ impl Backend for Bare<'_> {
 
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         self.accounts.people_reset_password(caller, account).await
+    }
+
+    async fn account_decide(&self, caller: &Caller, account: AccountId, approved: bool) -> Result<(), AppError> {
+        self.accounts.people_decide(caller, account, approved).await
+    }
+
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError> {
+        self.accounts.registration_settings(caller).await
+    }
+
+    async fn registration_set(&self, caller: &Caller, settings: RegistrationSettings) -> Result<(), AppError> {
+        self.accounts.registration_set(caller, settings).await
     }
 
     async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {

@@ -77,7 +77,8 @@ fn person(number: u128, name: &str, role: Role, state: AccountState) -> PersonSh
         state,
         expires_at: None,
         created_at: now() - 300 * HOUR,
-        last_sign_in_at: (state != AccountState::FirstPassword).then(|| now() - 20 * HOUR),
+        last_sign_in_at: (!matches!(state, AccountState::FirstPassword | AccountState::Waiting))
+            .then(|| now() - 20 * HOUR),
         second_factor: number.is_multiple_of(2),
         linked: number.is_multiple_of(3),
     };
@@ -219,6 +220,7 @@ pub(crate) fn panel() -> Fake {
             until(now() + 900 * HOUR, person(5, "dora", Role::Teacher, AccountState::Active)),
             until(now() - 9 * HOUR, person(6, "erin", Role::User, AccountState::Expired)),
             person(7, "frank", Role::User, AccountState::Leaving),
+            person(8, "gina", Role::User, AccountState::Waiting),
         ],
         audit: audit(),
         tokens: vec![TokenShown {

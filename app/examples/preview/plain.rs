@@ -5,8 +5,8 @@ use axum::response::Html;
 use axum::routing::get;
 use umbel_app::plain::{
     MessageView, NewAccountView, NewPasswordView, OidcStage, OidcView, SecondFactorStage, SecondFactorView,
-    SignInCodeView, SignInView, Why, first_run_page, message_page, new_password_page, oidc_page, second_factor_page,
-    sign_in_code_page, sign_in_page,
+    SignInCodeView, SignInView, Why, first_run_page, message_page, new_password_page, oidc_page, register_page,
+    second_factor_page, sign_in_code_page, sign_in_page,
 };
 use umbel_app::shown::SecondFactorStart;
 use umbel_guest::FieldErrors;
@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Router {
     let codes = (0..10).map(|n| format!("abc{n}-efgh-ijkl-mnop").replace(['0', '1', '8', '9'], "q")).collect();
     let stage = |stage| second_factor_page(&SecondFactorView { stage, errors: FieldErrors::default() }, "");
     let late = SignInCodeView { errors: FieldErrors::one("code", "This code is wrong."), ..SignInCodeView::default() };
-    let with_provider = SignInView { provider: Some("School".into()), ..SignInView::default() };
+    let with_provider = SignInView { provider: Some("School".into()), may_register: true, ..SignInView::default() };
     let oidc = |stage| {
         let errors = FieldErrors::default();
         oidc_page(&OidcView { label: "School".into(), stage, errors }, "")
@@ -48,6 +48,7 @@ pub(crate) fn routes() -> Router {
         ("/sign-in/wrong", sign_in_page(&wrong, "")),
         ("/first-run", first_run_page(&NewAccountView::default(), "")),
         ("/first-run/wrong", first_run_page(&short, "")),
+        ("/register", register_page(&NewAccountView::default(), true, "")),
         ("/account/password", new_password_page(&NewPasswordView::default(), "")),
         ("/account/password/first", new_password_page(&first, "")),
         ("/sign-in/code", sign_in_code_page(&SignInCodeView::default(), "")),

@@ -3,7 +3,9 @@ use umbel_guest::AccountId;
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{AccountShown, FirstPassword, GuestsThen, ImportShown, PersonShown, SessionShown};
+use crate::shown::{
+    AccountShown, FirstPassword, GuestsThen, ImportShown, PersonShown, Registration, RegistrationSettings, SessionShown,
+};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
@@ -110,6 +112,26 @@ pub async fn account_reset_password(account: AccountId) -> Result<FirstPassword,
 pub async fn account_reset_second_factor(account: AccountId) -> Result<(), AppError> {
     let caller = told(caller())?;
     told(backend()?.account_reset_second_factor(&caller, account).await)
+}
+
+/// Of one that waits for approval.
+#[server(prefix = "/_sf", endpoint = "account_decide", output = Answer)]
+pub async fn account_decide(account: AccountId, approved: bool) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.account_decide(&caller, account, approved).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "registration_fetch", output = Answer)]
+pub async fn registration_fetch() -> Result<RegistrationSettings, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.registration_fetch(&caller).await)
+}
+
+/// Whether people make accounts of their own.
+#[server(prefix = "/_sf", endpoint = "registration_set", output = Answer)]
+pub async fn registration_set(registration: Registration) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.registration_set(&caller, RegistrationSettings { registration }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "session_list", output = Answer)]

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos_router::hooks::use_location;
 
 use crate::{AppError, paths};
 
@@ -17,7 +18,7 @@ pub fn Problem(error: AppError) -> impl IntoView {
     let title = match &error {
         AppError::NotFound { .. } => "Not found",
         AppError::NotSignedIn | AppError::CodeNeeded | AppError::MustChangePassword => "Signed out",
-        AppError::Forbidden { .. } => "Not allowed",
+        AppError::ConfirmNeeded | AppError::Forbidden { .. } => "Not allowed",
         AppError::Unavailable { .. } => "Not available now",
         _ => "That did not work",
     };
@@ -45,8 +46,15 @@ pub fn Failure(
     #[prop(into)] error: Signal<Option<AppError>>,
     #[prop(default = &[])] fields: &'static [&'static str],
 ) -> impl IntoView {
+    let here = use_location().pathname;
     move || {
-        let text = match error.get()? {
+        let error = error.get()?;
+        // Beside this page, so that what was typed is there still.
+        let confirm = matches!(error, AppError::ConfirmNeeded).then(|| {
+            let to = paths::asking(paths::CONFIRM, &[("next", &here.get())]);
+            view! { " " <a href=to rel="external" target="_blank">"Confirm that it is you"</a> }
+        });
+        let text = match error {
             AppError::Invalid(errors) => {
                 let rest: Vec<_> =
                     errors.0.into_iter().filter(|e| !fields.contains(&e.field.as_str())).map(|e| e.message).collect();
@@ -57,7 +65,7 @@ pub fn Failure(
             }
             other => other.to_string(),
         };
-        Some(view! { <p class="notice failed" role="alert">{text}</p> })
+        Some(view! { <p class="notice failed" role="alert">{text}{confirm}</p> })
     }
 }
 

@@ -17,6 +17,8 @@ pub struct SignInView {
     pub announcement: Option<AnnouncementShown>,
     /// What the sign-in provider is called, where there is one.
     pub provider: Option<String>,
+    /// Whether people make accounts of their own.
+    pub may_register: bool,
 }
 
 pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
@@ -55,6 +57,9 @@ pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
             escape(provider)
         ));
     }
+    if view.may_register {
+        body.push_str(&format!("<p><a href=\"{}\">Make an account</a></p>\n", paths::REGISTER));
+    }
     document("Sign in", nonce, &body)
 }
 
@@ -71,6 +76,7 @@ mod tests {
             errors: FieldErrors::one("form", "Name or password is wrong."),
             announcement: None,
             provider: None,
+            may_register: false,
         };
         let page = sign_in_page(&view, "abc");
         assert!(!page.contains("<script>alert"), "{page}");
@@ -94,6 +100,13 @@ mod tests {
         assert!(page.contains("Sign in with &lt;School&gt;"), "{page}");
         assert!(page.contains("href=\"/sign-in/provider?next="), "{page}");
         assert!(!sign_in_page(&SignInView::default(), "n").contains(paths::OIDC_BEGIN));
+    }
+
+    #[test]
+    fn an_account_is_made_from_here_where_that_is_open() {
+        let open = SignInView { may_register: true, ..SignInView::default() };
+        assert!(sign_in_page(&open, "n").contains("href=\"/register\">Make an account"));
+        assert!(!sign_in_page(&SignInView::default(), "n").contains(paths::REGISTER));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{AccountId, GroupName, Role};
+use umbel_guest::{AccountId, FieldError, GroupName, Role};
 
 /// How an account stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
+    /// Its owner made it, and it waits for an administrator's approval.
+    Waiting,
     Active,
     /// Its password is a first one, or one that an administrator made: it must be changed.
     FirstPassword,
@@ -19,6 +21,7 @@ impl AccountState {
     /// As the API spells it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Active => "active",
             Self::FirstPassword => "first_password",
             Self::Suspended => "suspended",
@@ -30,6 +33,47 @@ impl AccountState {
     pub fn lets_in(self) -> bool {
         matches!(self, Self::Active | Self::FirstPassword)
     }
+}
+
+/// Whether people make accounts of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    #[default]
+    Off,
+    /// What they make waits for an administrator.
+    Approval,
+    Open,
+}
+
+impl Registration {
+    pub const ALL: [Self; 3] = [Self::Off, Self::Approval, Self::Open];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Approval => "approval",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl std::str::FromStr for Registration {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        let found = Self::ALL.into_iter().find(|registration| registration.word() == text);
+        found.ok_or_else(|| FieldError::new("registration", "Must be off, approval or open."))
+    }
+}
+
+/// What administrators have decided about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationSettings {
+    pub registration: Registration,
 }
 
 /// What becomes of an account's guests when it is suspended.

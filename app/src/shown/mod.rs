@@ -22,7 +22,7 @@ mod webhook;
 
 pub use account::{
     AccountShown, AccountState, FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, ImportedShown,
-    PersonShown, RecoveryCodes, SecondFactorShown, SecondFactorStart, SessionShown,
+    PersonShown, RecoveryCodes, Registration, RegistrationSettings, SecondFactorShown, SecondFactorStart, SessionShown,
 };
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Came, Expects};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
@@ -9,8 +10,9 @@ use umbel_app::shown::{
     ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelSettings,
     KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
     NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
-    QuotasShown, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft,
-    TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
+    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown,
+    WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -62,7 +64,14 @@ pub(crate) fn caller(role: Role) -> Caller {
         second_factor: false,
         linked: false,
     };
-    Caller { account, session: "hash".into(), came: Came::default(), rights: 0, expects: Expects::Anything }
+    Caller {
+        account,
+        session: "hash".into(),
+        came: Came::default(),
+        proof: Proof::OfProgram,
+        rights: 0,
+        expects: Expects::Anything,
+    }
 }
 
 pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
@@ -407,6 +416,19 @@ impl Backend for Fake {
 
     async fn account_suspend(&self, _: &Caller, _: AccountId, _: GuestsThen) -> Result<(), AppError> {
         Err(AppError::not_found("account"))
+    }
+
+    async fn account_decide(&self, _: &Caller, _: AccountId, _: bool) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError> {
+        caller.may(PanelRight::ManagePeople)?;
+        Ok(RegistrationSettings { registration: Registration::Approval })
+    }
+
+    async fn registration_set(&self, _: &Caller, _: RegistrationSettings) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn account_reinstate(&self, _: &Caller, _: AccountId) -> Result<(), AppError> {

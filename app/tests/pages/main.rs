@@ -221,6 +221,9 @@ async fn an_account_is_suspended_ended_and_deleted_on_its_page_but_not_ones_own(
     assert!(suspended.contains("/_sf/account_reinstate") && suspended.contains("It has no guests."), "{suspended}");
     let leaving = shown(AccountShown { state: AccountState::Leaving, ..bob.clone() }, 2).await;
     assert!(leaving.contains("Being deleted") && !leaving.contains("/_sf/account_"), "{leaving}");
+    let waiting = shown(AccountShown { state: AccountState::Waiting, ..bob.clone() }, 0).await;
+    assert!(waiting.contains("Waits for approval") && waiting.contains("/_sf/account_decide"), "{waiting}");
+    assert!(!waiting.contains("/_sf/account_suspend") && !waiting.contains("/_sf/account_remove"), "{waiting}");
     let ends = shown(AccountShown { expires_at: Some(86_400_000_000), ..bob.clone() }, 2).await;
     assert!(ends.contains("until 1970-01-01"), "{ends}");
     let backend = Fake { people: vec![PersonShown { account: bob, guests: 2 }], ..Fake::default() };
@@ -228,6 +231,23 @@ async fn an_account_is_suspended_ended_and_deleted_on_its_page_but_not_ones_own(
     assert!(html.contains("another administrator decides") && !html.contains("/_sf/account_remove"), "{html}");
     let (status, _) = page(backend, Some(caller(Role::Administrator)), &format!("{}/none", paths::PEOPLE)).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn who_waits_stands_first_and_is_approved_or_refused_among_people() {
+    let own = caller(Role::Administrator).account;
+    let person = |number, name: &str, state| PersonShown {
+        account: AccountShown { id: AccountId(Uuid::from_u128(number)), name: name.into(), state, ..own.clone() },
+        guests: 0,
+    };
+    let people = vec![person(2, "bob", AccountState::Active), person(3, "zoe", AccountState::Waiting)];
+    let backend = Fake { people, ..Fake::default() };
+    let (_, html) = page(backend, Some(caller(Role::Administrator)), paths::PEOPLE).await;
+    assert!(html.contains("An account waits for approval.") && html.contains("/_sf/account_decide"), "{html}");
+    assert!(html.find(">zoe<").expect("there") < html.find(">bob<").expect("there"), "{html}");
+    assert!(html.contains("/_sf/registration_set") && html.contains("value=\"approval\" selected"), "{html}");
+    let (_, html) = page(Fake::default(), Some(caller(Role::Administrator)), paths::PEOPLE).await;
+    assert!(!html.contains("for approval.") && !html.contains("/_sf/account_decide"), "{html}");
 }
 
 #[tokio::test]

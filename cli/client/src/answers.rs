@@ -17,7 +17,7 @@ use umbel_guest::{
 pub use accounts::{
     Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, Imported,
     Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Person, Quota, QuotaRequest, Quotas,
-    SecondFactorStart, Share, Token, Usage,
+    RegistrationSettings, SecondFactorStart, Share, Token, Usage,
 };
 pub(crate) use accounts::{ImportedAll, QuotaAsked, RecoveryCodes};
 pub use webhooks::{Delivery, NewWebhook, Webhook, Webhooks};

@@ -49,8 +49,8 @@ pub use answers::{
     Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupRoll, Guest, GuestChange, GuestForm, HostFacts,
     Image, Imported, Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings, Kernels, LogLine,
     MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, NewWebhook, Operation, OperationState,
-    Person, Quota, QuotaRequest, Quotas, Said, Share, Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall,
-    Webhook, Webhooks,
+    Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share, Step, StepState, Stray, Token, Topic,
+    UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use umbel_guest::AccountId;
 
-use crate::answers::{FirstPassword, Imported, ImportedAll, Person};
+use crate::answers::{Account, FirstPassword, Imported, ImportedAll, Person, RegistrationSettings};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -32,6 +32,31 @@ impl Client {
 
     pub async fn account_reinstate(&self, account: AccountId) -> Result<(), Error> {
         self.api(Method::POST, &format!("/people/{account}/reinstate")).done().await.map(drop)
+    }
+
+    /// Of one that waits for approval.
+    pub async fn account_approve(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::POST, &format!("/people/{account}/approve")).done().await.map(drop)
+    }
+
+    /// Of one that waits; it is deleted.
+    pub async fn account_refuse(&self, account: AccountId) -> Result<(), Error> {
+        self.api(Method::POST, &format!("/people/{account}/refuse")).done().await.map(drop)
+    }
+
+    /// Makes an account of one's own, where that is open. `active`, we are signed in with it from now on; `waiting`, an
+    /// administrator has to approve it.
+    pub async fn register(&self, name: &str, password: &str) -> Result<Account, Error> {
+        let who = serde_json::json!({ "name": name, "password": password, "password_again": password });
+        self.api(Method::POST, "/registrations").json(&who).read().await
+    }
+
+    pub async fn registration_fetch(&self) -> Result<RegistrationSettings, Error> {
+        self.api(Method::GET, "/settings/registration").read().await
+    }
+
+    pub async fn registration_set(&self, settings: &RegistrationSettings) -> Result<(), Error> {
+        self.api(Method::PUT, "/settings/registration").json(settings).done().await.map(drop)
     }
 
     /// The last day on which it lets anybody in, as `2027-07-31`; empty, it has none.

@@ -19,6 +19,12 @@ impl Client {
         self.api(Method::POST, "/session").json(&body).read().await
     }
 
+    /// Proves once more who we are, for 15 minutes: what is dangerous asks a session for that.
+    pub async fn confirm(&self, password: &str, code: Option<&str>) -> Result<(), Error> {
+        let body = serde_json::json!({ "password": password, "code": code });
+        self.api(Method::POST, "/session/confirm").json(&body).done().await.map(drop)
+    }
+
     /// A secret for a second factor of our own, told this once.
     pub async fn second_factor_begin(&self) -> Result<SecondFactorStart, Error> {
         self.api(Method::POST, "/session/second-factor").read().await

@@ -107,7 +107,7 @@ impl Accounts {
 
         let mut tx = self.db.begin().await?;
         let found = group_fetch(&mut tx, group).await?.ok_or_else(missing)?;
-        let account = account_fetch_by_name(&mut tx, &name).await?;
+        let account = account_fetch_by_name(&mut tx, &name).await?.filter(|found| !found.waits());
         let account = account.ok_or_else(|| invalid(format!("There is no account {name}.")))?.id;
         let is_new = member_fetch(&mut tx, group, account).await?.is_none();
         if is_new && is_full(&found) {

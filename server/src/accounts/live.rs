@@ -15,6 +15,7 @@ use crate::error::chain;
 use crate::events::Events;
 use crate::store::Db;
 use crate::store::StoreError;
+use crate::store::accounts::account_purge_waiting;
 use crate::store::idempotency::idempotency_purge;
 use crate::store::invitations::invitation_purge;
 use crate::store::sessions::{session_list_live, session_purge};
@@ -26,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(700);
 const PURGE: i64 = HOUR;
 /// µs for which an invitation that is over is still told of.
 const INVITATION: i64 = 30 * DAY;
+/// µs for which an account that somebody made waits for an administrator.
+const WAITING: i64 = 30 * DAY;
 
 #[derive(Debug)]
 struct Watched {
@@ -119,12 +122,20 @@ pub(super) async fn keep(live: Live, db: Db, clock: Clock, events: Events) {
             let purged = async {
                 session_purge(&db, clock.now()).await?;
                 invitation_purge(&db, clock.now() - INVITATION).await?;
+                let waited = account_purge_waiting(&db, clock.now() - WAITING).await?;
+                if waited > 0 {
+                    tracing::info!(waited, "accounts that nobody approved were removed");
+                    events.publish(Topic::People);
+                }
                 idempotency_purge(&db, clock.now() - DAY).await
             };
             match purged.await {
                 Ok(_) => purge_at = clock.now() + PURGE,
                 Err(error) => {
-                    tracing::warn!(cause = chain(&error), "expired sessions, invitations and keys were not purged")
+                    tracing::warn!(
+                        cause = chain(&error),
+                        "expired sessions, invitations, keys and waiting accounts were not purged"
+                    )
                 }
             }
         }
@@ -155,6 +166,7 @@ async fn living(db: &Db, now: i64) -> Result<HashMap<String, i64>, StoreError> {
 #[cfg(test)]
 mod tests {
     use umbel_app::backend::{Came, Expects};
+    use umbel_app::proof::Proof;
     use umbel_app::shown::{AccountShown, AccountState, Role};
 
     use super::*;
@@ -171,7 +183,14 @@ mod tests {
             second_factor: false,
             linked: false,
         };
-        Caller { account, session: session.into(), came: Came::default(), rights, expects: Expects::Anything }
+        Caller {
+            account,
+            session: session.into(),
+            came: Came::default(),
+            proof: Proof::OfProgram,
+            rights,
+            expects: Expects::Anything,
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //! factors, [`live`] tells whoever holds a connection that its session is over.
 
 pub mod codes;
+mod confirm;
 mod first_run;
 mod groups;
 mod import;
@@ -16,6 +17,7 @@ mod own;
 pub mod passwords;
 mod people;
 pub mod rate_limit;
+pub mod registration;
 pub mod seal;
 mod second_factor;
 pub mod sessions;
@@ -28,6 +30,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came, Expects};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{AccountShown, Role, Topic};
 use umbel_guest::{AccountId, AccountName, FieldErrors};
 use uuid::Uuid;
@@ -42,6 +45,7 @@ use passwords::{BadPassword, HashError, Password, Passwords};
 use rate_limit::{RateLimit, TooMany};
 use seal::Seal;
 
+pub use confirm::code_after;
 pub use first_run::token as first_run_token;
 pub use people::reset_password;
 pub use second_factor::{HalfIn, reset_second_factor};
@@ -74,17 +78,17 @@ impl Accounts {
         &self.seal
     }
 
-    /// Who a session that is known to exist belongs to; `None` if the account is gone, suspended or
-    /// expired.
+    /// Who a session that is known to exist belongs to, as if signed in long ago; `None` if the account is gone,
+    /// suspended or expired.
     pub async fn caller(&self, account: AccountId, session: &str) -> Result<Option<Caller>, AppError> {
         let found = account_fetch(&self.db, account).await?;
-        Ok(found.and_then(|account| caller(account, session, self.clock.now())))
+        Ok(found.and_then(|account| caller(account, session, Proof::At(0), self.clock.now())))
     }
 
     /// The same one as the database knows them now, for whoever holds a connection.
     pub async fn again(&self, caller: &Caller) -> Result<Option<Caller>, AppError> {
         let found = self.caller(caller.account.id, &caller.session).await?;
-        Ok(found.map(|fresh| Caller { came: caller.came, ..fresh }))
+        Ok(found.map(|fresh| Caller { came: caller.came, proof: caller.proof, ..fresh }))
     }
 
     /// Resolves when the caller's session lets nobody in any more: signed out, ended, expired, its account
@@ -139,12 +143,13 @@ fn fresh(name: AccountName, role: Role, now: i64) -> Account {
 }
 
 /// Who comes in with that session or token, if the account lets anybody in.
-fn caller(account: Account, session: &str, now: i64) -> Option<Caller> {
+fn caller(account: Account, session: &str, proof: Proof, now: i64) -> Option<Caller> {
     account.state(now).lets_in().then(|| Caller {
         rights: account.rights,
         account: shown(account, now),
         session: session.to_owned(),
         came: Came::default(),
+        proof,
         expects: Expects::Anything,
     })
 }

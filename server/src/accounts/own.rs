@@ -6,6 +6,7 @@ use umbel_app::shown::SessionShown;
 use umbel_guest::{AccountName, FieldErrors};
 
 use super::passwords::{HashError, Password};
+use super::second_factor::name_of;
 use super::{Accounts, bad_password, chosen};
 use crate::store::accounts::{Credentials, account_credentials, account_set_password};
 use crate::store::sessions::{session_delete_all, session_delete_of, session_list};
@@ -30,15 +31,15 @@ impl Accounts {
             return Err(AppError::Invalid(errors));
         };
 
-        let name: AccountName = caller.account.name.parse().map_err(|_| AppError::NotSignedIn)?;
-        let before = self.present(&name, old).await?;
+        let name = name_of(caller)?;
+        let before = self.present(caller, &name, "password_old", old).await?;
         let hash = self.passwords.hash(new).await?;
 
         let mut tx = self.db.begin().await?;
         let now = account_credentials(&mut tx, &name).await?.ok_or(AppError::NotSignedIn)?;
         // Somebody was faster: what was checked above is no longer the present password.
         if now.password_hash != before.password_hash {
-            return Err(not_the_present_one());
+            return Err(not_the_present_one("password_old"));
         }
         account_set_password(&mut tx, now.account.id, &hash, false).await?;
         let ended = session_delete_all(&mut tx, now.account.id, Some(&caller.session)).await?;
@@ -49,21 +50,26 @@ impl Accounts {
         Ok(())
     }
 
-    /// Refused unless it is the caller's own; tries are counted as sign-ins are.
-    pub async fn password_check(&self, caller: &Caller, password: String) -> Result<(), AppError> {
+    /// Refused, with word at that field, unless it is the caller's own; tries are counted as sign-ins are.
+    pub async fn password_check(&self, caller: &Caller, field: &'static str, password: String) -> Result<(), AppError> {
         let password = Password::given(password);
-        let password = password.map_err(|bad| AppError::Invalid(bad_password("password_old", bad).into()))?;
-        let name: AccountName = caller.account.name.parse().map_err(|_| AppError::NotSignedIn)?;
-        self.present(&name, password).await.map(drop)
+        let password = password.map_err(|bad| AppError::Invalid(bad_password(field, bad).into()))?;
+        self.present(caller, &name_of(caller)?, field, password).await.map(drop)
     }
 
     /// What the password was right for.
-    async fn present(&self, name: &AccountName, password: Password) -> Result<Credentials, AppError> {
-        let attempt = self.tries.take(Some(name), None, self.clock.now())?;
+    async fn present(
+        &self,
+        caller: &Caller,
+        name: &AccountName,
+        field: &'static str,
+        password: Password,
+    ) -> Result<Credentials, AppError> {
+        let attempt = self.tries.take(Some(name), caller.came.address, self.clock.now())?;
         let found = account_credentials(&self.db, name).await?.ok_or(AppError::NotSignedIn)?;
         match self.passwords.verify(password, Some(found.password_hash.clone())).await {
             Ok(true) => attempt.succeeded(),
-            Ok(false) => return Err(not_the_present_one()),
+            Ok(false) => return Err(not_the_present_one(field)),
             Err(error) => {
                 if matches!(error, HashError::Busy) {
                     attempt.succeeded();
@@ -99,6 +105,6 @@ impl Accounts {
     }
 }
 
-fn not_the_present_one() -> AppError {
-    AppError::Invalid(FieldErrors::one("password_old", "This is not the present password."))
+fn not_the_present_one(field: &str) -> AppError {
+    AppError::Invalid(FieldErrors::one(field, "This is not the present password."))
 }

@@ -59,6 +59,7 @@ impl Accounts {
         }
         let mut tx = self.db.begin().await?;
         let found = account_fetch(&mut tx, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        is_decided(&found)?;
         caller.expected(&shown(found.clone(), self.clock.now()).etag())?;
         if found.role == role {
             return Ok(());
@@ -79,12 +80,21 @@ impl Accounts {
             return Err(conflict("Change your own password on your account page."));
         }
         let found = account_fetch(&self.db, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+        is_decided(&found)?;
         let (first, ended) = reset_password(&self.db, &self.passwords, account).await?;
         self.live.end(ended.iter().map(String::as_str));
         tracing::info!(name = found.name.as_str(), by = caller.account.name, "a password was reset");
         self.people_changed();
         Ok(FirstPassword { account, name: found.name.into(), password: first.reveal() })
     }
+}
+
+/// Until it is approved or refused, nothing else is made of an account that waits.
+pub(super) fn is_decided(account: &Account) -> Result<(), AppError> {
+    if account.waits() {
+        return Err(conflict(&format!("{} waits for approval. Approve it first.", account.name)));
+    }
+    Ok(())
 }
 
 /// Refused where the account is the only administrator who can sign in.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use umbel_guest::AccountName;
 
-use crate::clock::SECOND;
+use crate::clock::{MINUTE, SECOND};
 
 /// How many buckets are remembered. Full ones need not be, so only this many that are being used up.
 const MOST_BUCKETS: usize = 10_000;
@@ -25,6 +25,8 @@ struct Rate {
 
 const ACCOUNT: Rate = Rate { burst: 10, refill: 30 * SECOND };
 const ADDRESS: Rate = Rate { burst: 40, refill: 5 * SECOND };
+/// A class registers at once; whoever asks for names that are taken gets a try a minute after that.
+const REGISTRATION: Rate = Rate { burst: 40, refill: MINUTE };
 
 /// Whose tries are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,21 +34,28 @@ enum Who {
     Account(AccountName),
     /// An IPv4 address, or the /64 that one IPv6 user has (RFC 6177).
     Address(IpAddr),
+    /// The same, where accounts are made.
+    Registrations(IpAddr),
 }
 
 impl Who {
     fn at(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-            v4 => v4,
-        })
+        Self::Address(one_user(address))
     }
 
     fn rate(&self) -> Rate {
         match self {
             Self::Account(_) => ACCOUNT,
             Self::Address(_) => ADDRESS,
+            Self::Registrations(_) => REGISTRATION,
         }
+    }
+}
+
+fn one_user(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
+        v4 => v4,
     }
 }
 
@@ -77,7 +86,18 @@ pub struct Try {
 impl RateLimit {
     /// Takes a token of each, or none. A name that can't be an account's counts for its address only.
     pub fn take(&self, account: Option<&AccountName>, address: Option<IpAddr>, now: i64) -> Result<Try, TooMany> {
-        let who: Vec<Who> = account.cloned().map(Who::Account).into_iter().chain(address.map(Who::at)).collect();
+        let who = account.cloned().map(Who::Account).into_iter().chain(address.map(Who::at)).collect();
+        let taken = self.take_all(who, now)?;
+        Ok(Try { limit: self.clone(), taken })
+    }
+
+    /// A try to make an account, which counts whatever comes of it.
+    pub fn register(&self, address: Option<IpAddr>, now: i64) -> Result<(), TooMany> {
+        let who = address.map(|address| Who::Registrations(one_user(address)));
+        self.take_all(who.into_iter().collect(), now).map(drop)
+    }
+
+    fn take_all(&self, who: Vec<Who>, now: i64) -> Result<Vec<Who>, TooMany> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = who.iter().map(|who| wait_for_token(who.rate(), full_at.get(who).copied(), now)).max();
         if let Some(wait @ 1..) = wait {
@@ -89,7 +109,7 @@ impl RateLimit {
             let at = full_at.entry(who.clone()).or_insert(now);
             *at = (*at).max(now) + who.rate().refill;
         }
-        Ok(Try { limit: self.clone(), taken: who })
+        Ok(who)
     }
 }
 
@@ -149,6 +169,18 @@ mod tests {
         assert!(limit.take(Some(&anna), Some(HOME), 30 * SECOND).is_err());
         let berta = "berta".parse().expect("a name");
         let _ = limit.take(Some(&berta), Some(HOME), 0).expect("another account is not meant");
+    }
+
+    #[test]
+    fn forty_accounts_are_made_from_an_address_and_then_one_a_minute() {
+        let limit = RateLimit::default();
+        for _ in 0..40 {
+            limit.register(Some(HOME), 0).expect("within the burst");
+        }
+        assert_eq!(limit.register(Some(HOME), 0), Err(TooMany { retry_after_s: 60 }));
+        limit.register(Some(HOME), MINUTE).expect("one more");
+        assert!(limit.register(Some(HOME), MINUTE).is_err());
+        let _ = limit.take(None, Some(HOME), MINUTE).expect("sign-ins are counted apart");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::store::sessions::session_delete_all;
 /// How long a secret that was shown waits for its first code.
 const CONFIRM: i64 = HOUR;
 /// How long a password that was right waits for its code.
-const HALF: i64 = 10 * MINUTE;
+pub(super) const HALF: i64 = 10 * MINUTE;
 
 /// Somebody whose password was right, and who owes a code. The session keeps it between the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +143,7 @@ impl Accounts {
     }
 
     /// Uses the code up, or says that it isn't one.
-    async fn code_used(
+    pub(super) async fn code_used(
         &self,
         name: &AccountName,
         account: AccountId,
@@ -186,7 +186,7 @@ pub async fn reset_second_factor(db: &Db, account: AccountId) -> Result<Vec<Stri
     Ok(ended)
 }
 
-fn name_of(caller: &Caller) -> Result<AccountName, AppError> {
+pub(super) fn name_of(caller: &Caller) -> Result<AccountName, AppError> {
     caller.account.name.parse().map_err(|_| AppError::NotSignedIn)
 }
 

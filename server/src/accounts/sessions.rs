@@ -20,6 +20,10 @@ use crate::store::{Db, StoreError};
 pub const ACCOUNT: &str = "account";
 /// Key of the [`HalfIn`](super::HalfIn) of who owes a code; no [`ACCOUNT`] is there then.
 pub const HALF: &str = "half";
+/// Key of when its owner last proved who they are, in µs since the epoch.
+pub const CONFIRMED: &str = "confirmed";
+/// Key of when the sign-in provider stood for the password; a code is owed then.
+pub const HALF_CONFIRMED: &str = "half_confirmed";
 /// Key of the address that it came from, as text.
 pub const ADDRESS: &str = "address";
 /// Key of the browser's own name of itself, as text.

@@ -68,6 +68,7 @@ impl Accounts {
 pub(super) fn lets_in(account: &Account, now: i64) -> Result<(), AppError> {
     let why = match account.state(now) {
         AccountState::Active | AccountState::FirstPassword => return Ok(()),
+        AccountState::Waiting => "This account waits for the approval of an administrator.",
         AccountState::Suspended => "This account is suspended. An administrator can reinstate it.",
         AccountState::Expired => "This account has ended. An administrator can give it more time.",
         AccountState::Leaving => "This account is being deleted.",

@@ -9,7 +9,7 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountState, GuestsThen, Topic};
 use umbel_guest::{AccountId, FieldErrors, GuestId, PanelRight};
 
-use super::people::{conflict, one_stays};
+use super::people::{conflict, is_decided, one_stays};
 use super::{Accounts, shown};
 use crate::clock::DAY;
 use crate::etag::Tagged as _;
@@ -39,7 +39,7 @@ impl Accounts {
             GuestsThen::ShutDown => Standing::Stopping,
         };
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         one_stays(&mut tx, &found).await?;
         account_set_standing(&mut tx, account, standing).await?;
         let ended = session_delete_all(&mut tx, account, None).await?;
@@ -53,7 +53,7 @@ impl Accounts {
     pub async fn people_reinstate(&self, caller: &Caller, account: AccountId) -> Result<(), AppError> {
         caller.may(PanelRight::ManagePeople)?;
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         if found.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(conflict("Its last day is over. Give it a later one, or none."));
         }
@@ -73,7 +73,7 @@ impl Accounts {
         }
         let end = end_of(day, self.clock.now()).map_err(|why| AppError::Invalid(FieldErrors::one("expires", why)))?;
         let mut tx = self.db.begin().await?;
-        let found = staying(&mut tx, account).await?;
+        let found = decided(&mut tx, account).await?;
         caller.expected(&shown(found.clone(), self.clock.now()).etag())?;
         if end.is_some() {
             one_stays(&mut tx, &found).await?;
@@ -110,7 +110,9 @@ impl Accounts {
         let standing = match found.standing {
             Standing::Stopping => Standing::Suspended,
             Standing::Active if found.state(self.clock.now()) == AccountState::Expired => Standing::Ended,
-            Standing::Active | Standing::Suspended | Standing::Ended | Standing::Leaving => return Ok(()),
+            Standing::Waiting | Standing::Active | Standing::Suspended | Standing::Ended | Standing::Leaving => {
+                return Ok(());
+            }
         };
         account_set_standing(&mut tx, account, standing).await?;
         let ended = session_delete_all(&mut tx, account, None).await?;
@@ -172,6 +174,13 @@ async fn staying(tx: &mut Tx, account: AccountId) -> Result<Account, AppError> {
     if found.standing == Standing::Leaving {
         return Err(conflict(&format!("{} is being deleted.", found.name)));
     }
+    Ok(found)
+}
+
+/// The same of one that doesn't wait.
+async fn decided(tx: &mut Tx, account: AccountId) -> Result<Account, AppError> {
+    let found = staying(tx, account).await?;
+    is_decided(&found)?;
     Ok(found)
 }
 

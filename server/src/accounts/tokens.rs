@@ -4,6 +4,7 @@
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
+use umbel_app::proof::Proof;
 use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
 use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
@@ -77,7 +78,7 @@ impl Accounts {
         if token.last_used_at.is_none_or(|at| now - at >= MINUTE) {
             token_touch(&self.db, &id, now).await?;
         }
-        Ok(caller(token.account, &id, now).map(|caller| (caller, token.scopes)))
+        Ok(caller(token.account, &id, Proof::OfProgram, now).map(|caller| (caller, token.scopes)))
     }
 }
 

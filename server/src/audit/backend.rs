@@ -11,8 +11,8 @@ use umbel_app::shown::{
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
     InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown,
-    PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role, SessionShown, ShareDraft, ShareShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, Role, SessionShown,
+    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -358,6 +358,23 @@ impl Backend for Panel {
     async fn account_reset_password(&self, caller: &Caller, account: AccountId) -> Result<FirstPassword, AppError> {
         let what = self.account(AuditAction::AccountResetPassword, account).await?;
         self.audit.change(caller, what, Bare(self).account_reset_password(caller, account)).await
+    }
+
+    async fn account_decide(&self, caller: &Caller, account: AccountId, approved: bool) -> Result<(), AppError> {
+        let action = if approved { AuditAction::AccountApprove } else { AuditAction::AccountRefuse };
+        let what = self.account(action, account).await?;
+        self.audit.change(caller, what, Bare(self).account_decide(caller, account, approved)).await
+    }
+
+    async fn registration_fetch(&self, caller: &Caller) -> Result<RegistrationSettings, AppError> {
+        Bare(self).registration_fetch(caller).await
+    }
+
+    async fn registration_set(&self, caller: &Caller, settings: RegistrationSettings) -> Result<(), AppError> {
+        let before = self.accounts.registration().await?;
+        let detail = format!("from {} to {}", before.word(), settings.registration.word());
+        let what = What::new(AuditAction::RegistrationSettings, AuditKind::Panel).detail(&detail);
+        self.audit.change(caller, what, Bare(self).registration_set(caller, settings)).await
     }
 
     async fn announcement_fetch(&self) -> Result<Option<AnnouncementShown>, AppError> {

@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came};
-use umbel_app::shown::{AuditAction, AuditKind, AuditOutcome, AuditShown};
+use umbel_app::proof::Proof;
+use umbel_app::shown::{AuditAction, AuditKind, AuditOutcome, AuditShown, Role};
 use umbel_guest::AccountId;
 use uuid::Uuid;
 
@@ -47,18 +48,25 @@ pub struct Who {
     account: Option<AccountId>,
     name: String,
     came: Came,
+    /// Of whoever has an account: what they may do, and how they have shown that it is they.
+    proof: Option<(Role, Proof)>,
 }
 
 impl Who {
     /// Somebody without an account here, by the name that was said.
     pub fn named(name: &str, came: Came) -> Self {
-        Self { account: None, name: plain(name, TEXT_MOST), came }
+        Self { account: None, name: plain(name, TEXT_MOST), came, proof: None }
+    }
+
+    fn proved(&self, action: AuditAction, now: i64) -> Result<(), AppError> {
+        self.proof.map_or(Ok(()), |(role, proof)| proof.is_enough(action, role, now))
     }
 }
 
 impl From<&Caller> for Who {
     fn from(caller: &Caller) -> Self {
-        Self { account: Some(caller.account.id), name: caller.account.name.clone(), came: caller.came }
+        let proof = Some((caller.account.role, caller.proof));
+        Self { account: Some(caller.account.id), name: caller.account.name.clone(), came: caller.came, proof }
     }
 }
 
@@ -103,7 +111,7 @@ impl Audit {
         Self { db, clock, unchecked: Arc::default() }
     }
 
-    /// Does it, and leaves a row of how it ended. That it was begun is on the disk before it is: a row
+    /// Does it, and leaves a row of how it ended; refuses what takes a fresher proof of who asks. That it was begun is on the disk before it is: a row
     /// whose end nobody could write says so.
     pub async fn change<T>(
         &self,
@@ -122,15 +130,20 @@ impl Audit {
         doing: impl Future<Output = Result<T, AppError>>,
         id: impl FnOnce(&T) -> Option<String>,
     ) -> Result<T, AppError> {
+        let who = who.into();
+        let proved = who.proved(what.action, self.clock.now());
         let row = self.row(
-            &who.into(),
+            &who,
             what,
             AuditOutcome::Unknown,
             "Its end was not seen: the panel ended, or the one who asked went away.",
         );
         let mut pending = Pending { id: Uuid::now_v7(), row };
         audit_pending_insert(&self.db, &pending).await?;
-        let done = doing.await;
+        let done = match proved {
+            Ok(()) => doing.await,
+            Err(error) => Err(error),
+        };
         let (outcome, reason) = end_of(&done);
         pending.row.outcome = outcome.word().into();
         pending.row.reason = reason;
@@ -210,6 +223,7 @@ fn end_of<T>(done: &Result<T, AppError>) -> (AuditOutcome, String) {
         AppError::NotSignedIn
         | AppError::CodeNeeded
         | AppError::MustChangePassword
+        | AppError::ConfirmNeeded
         | AppError::Forbidden { .. }
         | AppError::NotFound { .. }
         | AppError::Invalid(_)

@@ -204,7 +204,7 @@ impl Guests {
 async fn heir(tx: &mut Tx, name: &str, of: &Account) -> Result<Account, AppError> {
     let invalid = |message: String| AppError::Invalid(FieldErrors::one("to", message));
     let name: AccountName = name.trim().to_ascii_lowercase().parse().map_err(|_| invalid("Say to whom.".into()))?;
-    let found = account_fetch_by_name(tx, &name).await?;
+    let found = account_fetch_by_name(tx, &name).await?.filter(|found| !found.waits());
     let heir = found.ok_or_else(|| invalid(format!("There is no account {name}.")))?;
     if heir.id == of.id || heir.standing == Standing::Leaving {
         return Err(invalid(format!("{name} goes itself.")));

@@ -31,7 +31,7 @@ impl Guests {
 
         let mut tx = self.parts.db.begin().await?;
         let owner = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?.owner;
-        let found = account_fetch_by_name(&mut tx, &name).await?;
+        let found = account_fetch_by_name(&mut tx, &name).await?.filter(|found| !found.waits());
         let account = found.ok_or_else(|| invalid(format!("There is no account {name}.")))?;
         if account.id == owner {
             return Err(invalid(format!("The guest is {name}'s already.")));

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
 use umbel_app::backend::{Caller, Came, Expects};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, RecoveryCodes, Scope, SecondFactorStart};
 use umbel_app::{AppError, paths};
 use umbel_guest::{AccountId, AccountName};
@@ -61,8 +62,9 @@ pub async fn caller(panel: &Panel, session: &Session, came: Came) -> Result<Opti
         return Ok(None);
     };
     let Some(id) = session.id() else { return Ok(None) };
+    let confirmed = session.get::<i64>(sessions::CONFIRMED).await.map_err(unreadable)?;
     let found = panel.accounts.caller(account, &sessions::session_hash(&id)).await?;
-    Ok(found.map(|caller| Caller { came, ..caller }))
+    Ok(found.map(|caller| Caller { came, proof: confirmed.map_or(caller.proof, Proof::At), ..caller }))
 }
 
 /// From a name and a password to a session, where a code is owed with it; without one the session only
@@ -136,13 +138,9 @@ pub(super) async fn settle(
     let what = What::new(AuditAction::SignIn, AuditKind::Session).detail(detail);
     match &done {
         Ok(account) => {
-            let caller = Caller {
-                account: account.clone(),
-                session: String::new(),
-                came,
-                rights: 0,
-                expects: Expects::Anything,
-            };
+            let proof = Proof::At(panel.clock.now());
+            let expects = Expects::Anything;
+            let caller = Caller { account: account.clone(), session: String::new(), came, proof, rights: 0, expects };
             panel.audit.note(&caller, what, &Ok(())).await?;
             begin(panel, session, account, came, headers).await?;
         }
@@ -152,6 +150,56 @@ pub(super) async fn settle(
         Err(_) => {}
     }
     done
+}
+
+/// The same proof once more, in a session that goes on.
+pub async fn confirm(
+    panel: &Panel,
+    session: &Session,
+    caller: &Caller,
+    password: String,
+    code: Option<&str>,
+) -> Result<(), AppError> {
+    let done = panel.accounts.confirm(caller, password, code).await;
+    confirmed(panel, session, caller, "", done).await
+}
+
+/// The row, and where it was right the time in this session; others of the account stay as they are.
+pub(super) async fn confirmed(
+    panel: &Panel,
+    session: &Session,
+    caller: &Caller,
+    detail: &str,
+    done: Result<(), AppError>,
+) -> Result<(), AppError> {
+    if matches!(done, Err(AppError::Invalid(_) | AppError::TooMany { .. })) {
+        panel.webhooks.sign_ins.failed(panel.clock.now());
+    }
+    let what = What::new(AuditAction::SessionConfirm, AuditKind::Session).detail(detail);
+    match &done {
+        Ok(()) => {
+            panel.audit.note(caller, what, &done).await?;
+            session.insert(sessions::CONFIRMED, panel.clock.now()).await.map_err(unreadable)?;
+            session.remove_value(sessions::HALF_CONFIRMED).await.map_err(unreadable)?;
+            session.save().await.map_err(unreadable)?;
+        }
+        Err(error) if panel.audit.is_worth_a_row(error, caller.came.address) => {
+            panel.audit.note(caller, what, &done).await?;
+        }
+        Err(_) => {}
+    }
+    done
+}
+
+/// The provider stood for the password just now.
+pub(super) async fn keep_half_confirmed(panel: &Panel, session: &Session) -> Result<(), AppError> {
+    session.insert(sessions::HALF_CONFIRMED, panel.clock.now()).await.map_err(unreadable)?;
+    session.save().await.map_err(unreadable)
+}
+
+/// When it did.
+pub(super) async fn half_confirmed(session: &Session) -> Result<Option<i64>, AppError> {
+    session.get(sessions::HALF_CONFIRMED).await.map_err(unreadable)
 }
 
 /// A secret for a second factor of one's own, told this once.
@@ -214,6 +262,7 @@ pub async fn begin(
     let agent = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let address = came.address.map(|a| a.to_string()).unwrap_or_default();
     session.insert(sessions::ACCOUNT, account.id).await.map_err(unreadable)?;
+    session.insert(sessions::CONFIRMED, panel.clock.now()).await.map_err(unreadable)?;
     session.insert(sessions::ADDRESS, address).await.map_err(unreadable)?;
     session.insert(sessions::USER_AGENT, agent).await.map_err(unreadable)?;
     session.save().await.map_err(unreadable)

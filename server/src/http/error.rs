@@ -57,6 +57,7 @@ pub fn problem(status: StatusCode, detail: String, errors: &[FieldError]) -> Res
 fn kind_of(error: &AppError) -> Option<&'static str> {
     match error {
         AppError::CodeNeeded => Some("urn:umbel:code-needed"),
+        AppError::ConfirmNeeded => Some("urn:umbel:confirm-needed"),
         _ => None,
     }
 }

@@ -15,14 +15,15 @@ use umbel_app::backend::{Caller, Came};
 use umbel_app::plain::{MessageView, OidcStage, OidcView, SignInView, message_page, oidc_page, sign_in_page};
 use umbel_app::shown::{AccountShown, AuditAction, AuditKind};
 use umbel_app::{AppError, paths};
-use umbel_guest::FieldErrors;
+use umbel_guest::{AccountId, FieldErrors};
 
 use super::caller::{self, CameFrom};
+use super::confirm;
 use super::cookies::Cookies;
 use super::error::Reader;
 use super::pages::in_query;
 use super::secret::Secret;
-use super::sign_in::{SignInQuery, after, again, announced, provider, read, settled_in, to_sign_in};
+use super::sign_in::{SignInQuery, after, again, read, settled_in, sign_in_view, to_sign_in};
 use crate::accounts::SignedIn;
 use crate::audit::What;
 use crate::oidc::{Identity, NewAccounts, Oidc, Pending, Purpose, refused};
@@ -51,12 +52,20 @@ pub async fn begin(
 ) -> Response {
     let Query(SignInQuery { next, .. }) = query.unwrap_or_default();
     let Some(oidc) = &panel.oidc else { return is_off(&nonce) };
-    let way = paths::safe_next(&next);
-    let way = if way.len() > NEXT { paths::OVERVIEW } else { way };
-    match oidc.begin(Purpose::SignIn, way.to_owned()).await {
-        Ok((url, carried)) => carrying(Redirect::to(&url).into_response(), cookie(panel.cookies, carried)),
+    match oidc.begin(Purpose::SignIn, way(&next).to_owned()).await {
+        Ok((url, carried)) => sent(&panel, &url, carried),
         Err(error) => form_again(&panel, error, next, &nonce).await,
     }
+}
+
+/// Where somebody is led afterwards.
+pub(super) fn way(next: &str) -> &str {
+    let way = paths::safe_next(next);
+    if way.len() > NEXT { paths::OVERVIEW } else { way }
+}
+
+pub(super) fn sent(panel: &Panel, url: &str, carried: String) -> Response {
+    carrying(Redirect::to(url).into_response(), cookie(panel.cookies, carried))
 }
 
 /// Back from the provider.
@@ -74,12 +83,16 @@ pub async fn back(
     let begun = begun(&panel, oidc, carried.as_deref(), query, came).await;
     let response = match begun {
         Ok((Pending { purpose: Purpose::Link { account, session: id }, .. }, who)) => {
-            let owner = caller::caller(&panel, &session, came).await;
-            match owner {
-                Ok(Some(caller)) if caller.account.id == account && caller.session == id => {
-                    link(&panel, &caller, who, &nonce).await
-                }
-                Ok(_) => to_sign_in(paths::OIDC),
+            match owner(&panel, &session, came, account, &id).await {
+                Ok(Some(caller)) => link(&panel, &caller, who, &nonce).await,
+                Ok(None) => to_sign_in(paths::OIDC),
+                Err(error) => Reader::Person.answer(error, &nonce),
+            }
+        }
+        Ok((Pending { purpose: Purpose::Confirm { account, session: id }, next, .. }, who)) => {
+            match owner(&panel, &session, came, account, &id).await {
+                Ok(Some(caller)) => confirm::back(&panel, &session, &caller, who, next, &nonce).await,
+                Ok(None) => to_sign_in(&in_query(&next)),
                 Err(error) => Reader::Person.answer(error, &nonce),
             }
         }
@@ -89,6 +102,18 @@ pub async fn back(
         Err(error) => settled(&panel, &session, came, &headers, Err(error), String::new(), &nonce).await,
     };
     carrying(response, gone(panel.cookies))
+}
+
+/// Who is signed in, if it is who began it, in the same session.
+async fn owner(
+    panel: &Panel,
+    session: &Session,
+    came: Came,
+    account: AccountId,
+    id: &str,
+) -> Result<Option<Caller>, AppError> {
+    let caller = caller::caller(panel, session, came).await?;
+    Ok(caller.filter(|caller| caller.account.id == account && caller.session == id))
 }
 
 /// What was begun in this browser, and whom the provider says it is now. A failure of the provider is part of it.
@@ -225,8 +250,10 @@ pub async fn change(
             "link" => {
                 let off = || AppError::Conflict { message: "This panel has no sign-in provider.".into() };
                 let oidc = panel.oidc.as_ref().ok_or_else(off)?;
+                // Asked again when they are back; nobody is sent there for nothing.
+                caller.proved(AuditAction::OidcLink, panel.clock.now())?;
                 // Whoever finds an open browser makes no way in that stays.
-                if let Err(error) = panel.accounts.password_check(&caller, form.password_old.0).await {
+                if let Err(error) = panel.accounts.password_check(&caller, "password_old", form.password_old.0).await {
                     if panel.audit.is_worth_a_row(&error, came.address) {
                         let what = caller::own(AuditAction::OidcLink, &caller);
                         panel.audit.note(&caller, what, &Err(error.clone())).await?;
@@ -263,6 +290,9 @@ fn view(panel: &Panel, stage: OidcStage, errors: FieldErrors) -> OidcView {
 }
 
 async fn own_again(panel: &Panel, caller: &Caller, error: AppError, nonce: &str) -> Response {
+    if error == AppError::ConfirmNeeded {
+        return confirm::to(paths::OIDC);
+    }
     match stage(panel, caller).await {
         Ok(stage) => again(error, |errors| oidc_page(&view(panel, stage, errors), nonce)),
         Err(error) => Reader::Person.answer(error, nonce),
@@ -270,14 +300,11 @@ async fn own_again(panel: &Panel, caller: &Caller, error: AppError, nonce: &str)
 }
 
 async fn form_again(panel: &Panel, error: AppError, next: String, nonce: &str) -> Response {
-    let announcement = announced(panel).await;
-    let provider = provider(panel);
-    again(error, |errors| {
-        sign_in_page(&SignInView { next, errors, announcement, provider, ..SignInView::default() }, nonce)
-    })
+    let view = SignInView { next, ..sign_in_view(panel).await };
+    again(error, |errors| sign_in_page(&SignInView { errors, ..view }, nonce))
 }
 
-fn is_off(nonce: &str) -> Response {
+pub(super) fn is_off(nonce: &str) -> Response {
     let view = MessageView {
         title: "There is no sign-in provider".into(),
         text: "This panel takes names and passwords only.".into(),

@@ -12,14 +12,17 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, events, groups, guests, host, invitations, kernels, networks, operations, people, quotas,
-    session, shares, tokens, uploads, usage, webhooks,
+    registrations, session, shares, tokens, uploads, usage, webhooks,
 };
 use super::error::is_under;
 use super::events::tab;
 use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
-use super::{condition, console, health, invitation, layers, metrics, oidc, openapi, pages, second_factor, sign_in};
+use super::{
+    condition, confirm, console, health, invitation, layers, metrics, oidc, openapi, pages, registration,
+    second_factor, sign_in,
+};
 use crate::panel::Panel;
 
 /// One address, asked in one way. What lies under the API is open to tokens: to read for what is safe, to write
@@ -116,12 +119,17 @@ pub fn own() -> Vec<Route> {
         post(paths::FIRST_RUN, sign_in::first_run),
         get(paths::INVITATION, invitation::shown),
         post(paths::INVITATION, invitation::accept),
+        get(paths::REGISTER, registration::shown),
+        post(paths::REGISTER, registration::register),
         get(paths::NEW_PASSWORD, sign_in::new_password_shown),
         post(paths::NEW_PASSWORD, sign_in::new_password),
         get(paths::SIGN_IN_CODE, second_factor::code_shown),
         post(paths::SIGN_IN_CODE, second_factor::code),
         get(paths::SECOND_FACTOR, second_factor::shown),
         post(paths::SECOND_FACTOR, second_factor::change),
+        get(paths::CONFIRM, confirm::shown),
+        post(paths::CONFIRM, confirm::confirm),
+        get(paths::CONFIRM_PROVIDER, confirm::begin),
         get(paths::OIDC_BEGIN, oidc::begin),
         get(paths::OIDC_BACK, oidc::back),
         get(paths::OIDC, oidc::shown),
@@ -135,6 +143,7 @@ pub fn own() -> Vec<Route> {
         api!(session::fetch),
         api!(session::create).signed_in_only(),
         api!(session::end).signed_in_only(),
+        api!(session::confirm).signed_in_only(),
         api!(session::password).signed_in_only(),
         api!(session::second_factor).signed_in_only(),
         api!(session::second_factor_begin).signed_in_only().once_secret(),
@@ -188,11 +197,16 @@ pub fn own() -> Vec<Route> {
         api!(people::remove).of(Scope::Manage),
         api!(people::suspend).of(Scope::Manage),
         api!(people::reinstate).of(Scope::Manage),
+        api!(people::approve).of(Scope::Manage),
+        api!(people::refuse).of(Scope::Manage),
         api!(people::reset_password).of(Scope::Manage).once_secret(),
         api!(invitations::list),
         api!(invitations::create).of(Scope::Manage).once_secret(),
         api!(invitations::accept).signed_in_only(),
         api!(invitations::remove).of(Scope::Manage),
+        api!(registrations::create).signed_in_only(),
+        api!(registrations::settings),
+        api!(registrations::set_settings).of(Scope::Manage),
         api!(groups::list),
         api!(groups::create).of(Scope::Manage).once(),
         api!(groups::fetch),

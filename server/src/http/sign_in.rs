@@ -15,7 +15,7 @@ use umbel_app::plain::{
     MessageView, NewAccountView, NewPasswordView, SignInView, Why, first_run_page, message_page, new_password_page,
     sign_in_page,
 };
-use umbel_app::shown::{AccountShown, AnnouncementShown, AuditAction, AuditKind};
+use umbel_app::shown::{AccountShown, AnnouncementShown, AuditAction, AuditKind, Registration};
 use umbel_app::{AppError, paths};
 use umbel_guest::FieldErrors;
 
@@ -26,13 +26,15 @@ use super::secret::Secret;
 use crate::audit::What;
 use crate::panel::Panel;
 
-/// Where to go, or that one has just left.
+/// Where to go, or that one has just left, or has made an account that waits.
 #[derive(Debug, Default, Deserialize)]
 pub struct SignInQuery {
     #[serde(default)]
     pub(super) next: String,
     #[serde(default)]
     out: String,
+    #[serde(default)]
+    waits: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,13 +58,31 @@ pub async fn sign_in_shown(
     match caller::caller(&panel, &session, came).await {
         Ok(Some(caller)) => after(caller.account.must_change_password(), &query.next),
         Ok(None) => {
-            let notice = (!query.out.is_empty()).then(|| "You are signed out.".to_owned());
-            let announcement = announced(&panel).await;
-            let provider = provider(&panel);
-            let view = SignInView { next: query.next, notice, announcement, provider, ..SignInView::default() };
+            let notice = notice(&query);
+            let view = SignInView { next: query.next, notice, ..sign_in_view(&panel).await };
             Html(sign_in_page(&view, &nonce)).into_response()
         }
         Err(error) => Reader::Person.answer(error, &nonce),
+    }
+}
+
+fn notice(query: &SignInQuery) -> Option<String> {
+    let said = match (query.out.is_empty(), query.waits.is_empty()) {
+        (false, _) => "You are signed out.",
+        (_, false) => "Your account is there and waits for the approval of an administrator. Sign in once you have it.",
+        _ => return None,
+    };
+    Some(said.to_owned())
+}
+
+/// What stands on it whoever comes.
+pub(super) async fn sign_in_view(panel: &Panel) -> SignInView {
+    let may_register = registration(panel).await != Registration::Off;
+    SignInView {
+        announcement: announced(panel).await,
+        provider: provider(panel),
+        may_register,
+        ..SignInView::default()
     }
 }
 
@@ -87,13 +107,8 @@ pub async fn sign_in(
             Redirect::to(&format!("{}?next={next}", paths::SIGN_IN_CODE)).into_response()
         }
         Err(error) => {
-            let announcement = announced(&panel).await;
-            again(error, |errors| {
-                let provider = provider(&panel);
-                let view =
-                    SignInView { name: name.clone(), next: next.clone(), notice: None, errors, announcement, provider };
-                sign_in_page(&view, &nonce)
-            })
+            let view = SignInView { name, next, ..sign_in_view(&panel).await };
+            again(error, |errors| sign_in_page(&SignInView { errors, ..view }, &nonce))
         }
     }
 }
@@ -244,8 +259,13 @@ pub(super) fn provider(panel: &Panel) -> Option<String> {
 }
 
 /// A database that doesn't answer is told by the form, not by this.
-pub(super) async fn announced(panel: &Panel) -> Option<AnnouncementShown> {
+async fn announced(panel: &Panel) -> Option<AnnouncementShown> {
     panel.announcements.fetch().await.ok().flatten()
+}
+
+/// Off where the database doesn't answer.
+pub(super) async fn registration(panel: &Panel) -> Registration {
+    panel.accounts.registration().await.unwrap_or_default()
 }
 
 fn why(must_change: bool) -> Why {

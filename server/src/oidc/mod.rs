@@ -15,7 +15,7 @@ use umbel_app::AppError;
 use umbel_guest::{AccountId, FieldErrors};
 
 use crate::accounts::seal::Seal;
-use crate::clock::{Clock, MINUTE};
+use crate::clock::{Clock, MINUTE, SECOND};
 use provider::Provider;
 
 /// How long somebody may take at the provider.
@@ -67,6 +67,8 @@ pub struct Identity {
     pub subject: String,
     /// What it calls them, perhaps nothing.
     pub name: String,
+    /// µs since they proved it there, if it says so.
+    pub proved: Option<i64>,
 }
 
 /// What somebody was sent to the provider for.
@@ -75,6 +77,11 @@ pub enum Purpose {
     SignIn,
     /// By whoever is signed in by that session.
     Link {
+        account: AccountId,
+        session: String,
+    },
+    /// Whoever is signed in by that session proves there who they are.
+    Confirm {
         account: AccountId,
         session: String,
     },
@@ -124,7 +131,8 @@ impl Oidc {
 
     /// Where to send the browser, and what it carries meanwhile.
     pub async fn begin(&self, purpose: Purpose, next: String) -> Result<(String, String), AppError> {
-        let asked = self.provider.ask().await.map_err(|error| self.told(&error))?;
+        let asked =
+            self.provider.ask(matches!(purpose, Purpose::Confirm { .. })).await.map_err(|error| self.told(&error))?;
         let (state, nonce, verifier) = (asked.state, asked.nonce, asked.verifier);
         let pending = Pending { state, nonce, verifier, purpose, next, at: self.clock.now() };
         let text = serde_json::to_vec(&pending).map_err(|error| crate::error::internal(&error))?;
@@ -150,7 +158,15 @@ impl Oidc {
 
     pub async fn identity(&self, pending: &Pending, code: String) -> Result<Identity, AppError> {
         let nonce = pending.nonce.clone();
-        self.provider.identity(code, pending.verifier.clone(), nonce).await.map_err(|error| self.told(&error))
+        let who = self.provider.identity(code, pending.verifier.clone(), nonce).await;
+        let who = who.map_err(|error| self.told(&error))?;
+        // By the provider's clock alone, which may go otherwise than ours; it tells whole seconds.
+        let since = self.clock.now() - pending.at + SECOND;
+        if matches!(pending.purpose, Purpose::Confirm { .. }) && who.proved.is_none_or(|proved| proved > since) {
+            let label = &self.settings.label;
+            return Err(refused(&format!("{label} did not ask you anew who you are. Begin again.")));
+        }
+        Ok(who)
     }
 
     fn told(&self, error: &provider::OidcError) -> AppError {

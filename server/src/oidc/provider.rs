@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreGenderClaim, CoreIdToken, CoreProviderMetadata,
-    CoreTokenResponse,
+    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreGenderClaim, CoreIdToken,
+    CoreIdTokenClaims, CoreProviderMetadata, CoreTokenResponse,
 };
 use openidconnect::{
     AdditionalClaims, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
@@ -119,15 +119,20 @@ impl Provider {
         })
     }
 
-    pub(super) async fn ask(&self) -> Result<Asked, OidcError> {
+    /// `anew` asks also whoever is signed in there.
+    pub(super) async fn ask(&self, anew: bool) -> Result<Asked, OidcError> {
         let client = self.client().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = CoreAuthenticationFlow::AuthorizationCode;
-        let (url, state, nonce) = client
+        let mut request = client
             .authorize_url(flow, CsrfToken::new_random, Nonce::new_random)
             .add_scope(Scope::new("profile".into()))
-            .set_pkce_challenge(challenge)
-            .url();
+            .set_pkce_challenge(challenge);
+        if anew {
+            // With an age it has to say when that was (OpenID Connect Core, section 2).
+            request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
+        }
+        let (url, state, nonce) = request.url();
         Ok(Asked {
             url: url.into(),
             state: state.into_secret(),
@@ -146,26 +151,27 @@ impl Provider {
             other => refused(other),
         })?;
         let token = answer.id_token().ok_or_else(|| refused("there is no ID token in its answer"))?;
-        let subject = self.subject(&client, token, &Nonce::new(nonce)).await?;
+        let (subject, proved) = self.subject(&client, token, &Nonce::new(nonce)).await?;
         let name = self.name(&client, token, &answer, &subject).await;
-        Ok(Identity { issuer: self.issuer.to_string(), subject: subject.to_string(), name })
+        Ok(Identity { issuer: self.issuer.to_string(), subject: subject.to_string(), name, proved })
     }
 
-    /// Out of a token whose signature, issuer, audience, age and nonce are right. A key that isn't known is looked for
+    /// And how long ago they proved it. Out of a token whose signature, issuer, audience, age and nonce are right. A key that isn't known is looked for
     /// once more: providers change theirs.
     async fn subject(
         &self,
         client: &Client,
         token: &CoreIdToken,
         nonce: &Nonce,
-    ) -> Result<SubjectIdentifier, OidcError> {
+    ) -> Result<(SubjectIdentifier, Option<i64>), OidcError> {
+        let said = |claims: &CoreIdTokenClaims| (claims.subject().clone(), proved(claims));
         let unknown = ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey);
         match token.claims(&client.id_token_verifier(), nonce) {
-            Ok(claims) => Ok(claims.subject().clone()),
+            Ok(claims) => Ok(said(claims)),
             Err(error) if error == unknown => {
                 let client = self.client_of(self.find().await?);
                 let claims = token.claims(&client.id_token_verifier(), nonce).map_err(refused)?;
-                Ok(claims.subject().clone())
+                Ok(said(claims))
             }
             Err(error) => Err(refused(error)),
         }
@@ -248,6 +254,11 @@ async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespons
         body.extend_from_slice(&piece);
     }
     Ok(response.body(body)?)
+}
+
+/// µs from then to when the token was made.
+fn proved(claims: &CoreIdTokenClaims) -> Option<i64> {
+    claims.auth_time().and_then(|at| (claims.issue_time() - at).num_microseconds())
 }
 
 /// What a token says whose signature is known to be good.

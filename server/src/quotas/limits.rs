@@ -68,7 +68,7 @@ fn of_all(ledger: &Ledger, accounts: Vec<Account>) -> Vec<AccountQuotaShown> {
         name: account.name.into(),
         role: account.role,
     };
-    accounts.into_iter().map(of).collect()
+    accounts.into_iter().filter(|account| !account.waits()).map(of).collect()
 }
 
 fn standings(ledger: &Ledger, account: AccountId, role: Role) -> Vec<Standing> {

@@ -29,6 +29,8 @@ pub struct Account {
 /// What administrators have made of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// Its owner made it, and no administrator has let it in yet.
+    Waiting,
     Active,
     /// Suspended, and its guests are being shut down.
     Stopping,
@@ -42,6 +44,7 @@ pub enum Standing {
 impl Standing {
     fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Active => "active",
             Self::Stopping => "stopping",
             Self::Suspended => "suspended",
@@ -55,7 +58,7 @@ impl std::str::FromStr for Standing {
     type Err = UnknownStanding;
 
     fn from_str(text: &str) -> Result<Self, UnknownStanding> {
-        let all = [Self::Active, Self::Stopping, Self::Suspended, Self::Ended, Self::Leaving];
+        let all = [Self::Waiting, Self::Active, Self::Stopping, Self::Suspended, Self::Ended, Self::Leaving];
         all.into_iter().find(|standing| standing.word() == text).ok_or_else(|| UnknownStanding(text.to_owned()))
     }
 }
@@ -68,6 +71,7 @@ impl Account {
     /// How it stands at `now`, all told.
     pub fn state(&self, now: i64) -> AccountState {
         match (self.standing, self.expires_at) {
+            (Standing::Waiting, _) => AccountState::Waiting,
             (Standing::Leaving, _) => AccountState::Leaving,
             (Standing::Stopping | Standing::Suspended, _) => AccountState::Suspended,
             (Standing::Ended, _) => AccountState::Expired,
@@ -75,6 +79,11 @@ impl Account {
             (Standing::Active, _) if self.must_change_password => AccountState::FirstPassword,
             (Standing::Active, _) => AccountState::Active,
         }
+    }
+
+    /// Whether it is nobody's yet: nothing may be shared with it, given to it, or led by it.
+    pub fn waits(&self) -> bool {
+        self.standing == Standing::Waiting
     }
 }
 
@@ -198,6 +207,18 @@ pub async fn account_count_administrators(on: impl Into<On<'_>>) -> Result<u32, 
     let query = sql("account_count_administrators", count).bind(Role::Administrator.word());
     let query = query.bind(Standing::Active.word());
     query.one(on).await?.map_or(Ok(0), |row| row.number("n"))
+}
+
+/// How many wait for an administrator.
+pub async fn account_count_waiting(on: impl Into<On<'_>>) -> Result<u32, StoreError> {
+    let query = sql("account_count_waiting", "SELECT COUNT(*) AS n FROM accounts WHERE state = $1");
+    query.bind(Standing::Waiting.word()).one(on).await?.map_or(Ok(0), |row| row.number("n"))
+}
+
+/// Those that have waited since before `before`; they own nothing. Gives their number.
+pub async fn account_purge_waiting(on: impl Into<On<'_>>, before: i64) -> Result<u64, StoreError> {
+    let query = sql("account_purge_waiting", "DELETE FROM accounts WHERE state = $1 AND created_at < $2");
+    query.bind(Standing::Waiting.word()).bind(before).run(on).await
 }
 
 /// Whether there was such an account.

@@ -17,6 +17,8 @@ pub enum Key {
     KernelChoice,
     /// Who may put kernels in, in a word.
     KernelUpload,
+    /// Whether people make accounts of their own, in a word.
+    Registration,
     /// What every page says, as JSON.
     Announcement,
     /// Until when it is counted what guests use (s since the epoch, UTC).
@@ -30,6 +32,7 @@ impl Key {
             Self::FirstRun => "first_run",
             Self::KernelChoice => "kernel_choice",
             Self::KernelUpload => "kernel_upload",
+            Self::Registration => "registration",
             Self::Announcement => "announcement",
             Self::UsageUntil => "usage_until",
         }

@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Came, Expects};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{AccountShown, GuestsThen, PersonShown, Role};
 use umbel_guest::AccountId;
 use umbel_server::accounts::passwords::Passwords;
@@ -34,7 +35,14 @@ async fn panel(db: &Db) -> Fixture {
 }
 
 fn caller(account: AccountShown) -> Caller {
-    Caller { account, session: "its own".into(), came: Came::default(), rights: 0, expects: Expects::Anything }
+    Caller {
+        account,
+        session: "its own".into(),
+        came: Came::default(),
+        proof: Proof::OfProgram,
+        rights: 0,
+        expects: Expects::Anything,
+    }
 }
 
 impl Fixture {

@@ -202,7 +202,8 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 15] = [
+const MORE_READS: [&str; 16] = [
+    "/_sf/registration_fetch",
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
     "/_sf/invitation_list",
@@ -259,7 +260,7 @@ async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operation_list(db).await.expect("a list"),
         accounts::account_list(db).await.expect("a list"),
@@ -269,6 +270,7 @@ async fn everything(edge: &Edge) -> String {
         shared(edge).await,
         grouped(edge).await,
         meta::panel_fetch(db, meta::Key::KernelChoice).await.expect("a word"),
+        meta::panel_fetch(db, meta::Key::Registration).await.expect("a word"),
         edge.test.host.dump(),
     )
 }

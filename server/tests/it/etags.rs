@@ -25,7 +25,7 @@ async fn things(edge: &Edge) -> Vec<Thing> {
     let thing = |path: String, method, to| Thing { path: format!("/api/v1{path}"), method, to };
     vec![
         thing(format!("/guests/{guest}"), Method::PATCH, |i| json!({"note": format!("note {i}")})),
-        thing(format!("/people/{berta}"), Method::PATCH, |i| json!({"expires": format!("2999-12-{:02}", i + 1)})),
+        thing(format!("/people/{berta}"), Method::PATCH, |i| json!({"expires": format!("{}-12-31", 2900 + i)})),
         thing(format!("/groups/{group}"), Method::PUT, |i| json!({"name": format!("Red {i}"), "kind": "class"})),
         thing("/kernels/debian-6.1".into(), Method::PATCH, |i| json!({"note": format!("note {i}")})),
         thing(

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -20,6 +21,7 @@ use umbel_server::store::second_factors::second_factor_fetch;
 
 use crate::harness::db::{Fresh, both};
 use crate::harness::edge::{Edge, PASSWORD};
+use crate::step_up::aged;
 
 /// Ends with the test.
 struct Provider {
@@ -183,6 +185,23 @@ async fn linked(fixture: &Fixture, account: &str, name: &str) {
     assert_eq!(leads(&browser.link(name).await), format!("{}/account/sign-in-provider", fixture.edge.address));
 }
 
+/// Switched on; gives its recovery codes.
+async fn second_factor_of_anna(fresh: &Fresh, fixture: &Fixture) -> Vec<String> {
+    let anna = fixture.edge.signed_in("anna").await;
+    anna.second_factor_begin().await.expect("nothing is on");
+    let id = fixture.edge.test.anna.account.id;
+    let row = second_factor_fetch(&fresh.db, id).await.expect("a read").expect("it was begun");
+    let secret = Secret::of(Seal::new([7; 32]).open(&id.to_string(), &row.sealed).expect("our key")).expect("one");
+    anna.second_factor_confirm(&secret.code_at(fixture.edge.panel.clock.now())).await.expect("a code")
+}
+
+/// What asks for a fresh proof.
+async fn made_a_token(browser: &Browser) -> u16 {
+    let request = browser.http.post(format!("{}/api/v1/tokens", browser.panel)).header(ORIGIN, &browser.panel);
+    let draft = serde_json::json!({ "name": "ci", "scopes": ["read"], "days": 1 });
+    request.json(&draft).send().await.expect("an answer").status().as_u16()
+}
+
 /// A page that refuses, with these words.
 async fn refuses(answer: Response, words: &str) {
     let (status, page) = (answer.status(), answer.text().await.expect("a page"));
@@ -286,12 +305,7 @@ both! {
         refuses(browser.come("berta").await, "This account is suspended").await;
         assert!(!browser.is_in().await);
 
-        let anna = fixture.edge.signed_in("anna").await;
-        anna.second_factor_begin().await.expect("nothing is on");
-        let id = fixture.edge.test.anna.account.id;
-        let row = second_factor_fetch(&fresh.db, id).await.expect("a read").expect("it was begun");
-        let secret = Secret::of(Seal::new([7; 32]).open(&id.to_string(), &row.sealed).expect("our key")).expect("one");
-        let codes = anna.second_factor_confirm(&secret.code_at(fixture.edge.panel.clock.now())).await.expect("a code");
+        let codes = second_factor_of_anna(&fresh, &fixture).await;
         let browser = Browser::new(&fixture);
         let half = leads(&browser.come("anna").await);
         assert!(half.ends_with("/sign-in/code?next=/guests"), "{half}");
@@ -322,6 +336,57 @@ both! {
         // With the account the link goes.
         root.account_remove(dora.id).await.expect("she owns nothing");
         assert_eq!(oidc_link_fetch_of(&fresh.db, dora.id).await.expect("a read"), None);
+    }
+
+    async fn who_has_no_password_proves_at_the_provider_who_they_are(fresh) {
+        let fixture = begin(&fresh, |settings| settings.new_accounts = NewAccounts::User).await;
+        let browser = Browser::new(&fixture);
+        browser.come("dora").await;
+        let dora = account_fetch_by_name(&fresh.db, &"dora".parse().expect("a name")).await.expect("a read").expect("she is there");
+        aged(&fresh.db, dora.id, 20).await;
+        let page = browser.get("/account/confirm?next=/account").await.text().await.expect("a page");
+        assert!(page.contains("Confirm with School") && !page.contains("name=\"password\""), "{page}");
+        let sent = leads(&browser.get("/account/confirm/provider?next=/account").await);
+        assert!(sent.contains("prompt=login") && sent.contains("max_age=0"), "{sent}");
+
+        // Whoever is signed in there still, and was not asked, proves nothing.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        let url = leads(&browser.get("/account/confirm/provider?next=/account").await);
+        let not_anew = with(&with(&url, "prompt", "none"), "max_age", "3600");
+        let back = browser.through(&not_anew, "dora").await;
+        refuses(browser.get(&back).await, "School did not ask you anew who you are").await;
+        // Nor does somebody else.
+        let other = Browser::new(&fixture);
+        other.sign_in("berta").await;
+        let back = other.through(&leads(&other.get("/account/confirm/provider").await), "dora").await;
+        refuses(other.get(&back).await, "not whom your account here is linked to").await;
+        assert_eq!(made_a_token(&browser).await, 403);
+
+        let url = leads(&browser.get("/account/confirm/provider?next=/account").await);
+        let back = browser.through(&url, "dora").await;
+        assert_eq!(leads(&browser.get(&back).await), format!("{}/account", fixture.edge.address));
+        assert_eq!(made_a_token(&browser).await, 201);
+    }
+
+    async fn after_the_provider_a_code_is_owed_here_too(fresh) {
+        let fixture = begin(&fresh, |_| {}).await;
+        linked(&fixture, "anna", "anna").await;
+        let codes = second_factor_of_anna(&fresh, &fixture).await;
+        let browser = Browser::new(&fixture);
+        browser.come("anna").await;
+        browser.post("/sign-in/code", &[("code", &codes[0])]).await;
+        aged(&fresh.db, fixture.edge.test.anna.account.id, 20).await;
+        let url = leads(&browser.get("/account/confirm/provider?next=/guests").await);
+        let back = browser.through(&url, "anna").await;
+        let owes = leads(&browser.get(&back).await);
+        assert!(owes.ends_with("/account/confirm?next=/guests"), "{owes}");
+        assert_eq!(made_a_token(&browser).await, 403, "half is not enough");
+        let page = browser.get(&owes).await.text().await.expect("a page");
+        assert!(page.contains("name=\"code\"") && !page.contains("name=\"password\""), "{page}");
+        assert_eq!(browser.post("/account/confirm", &[("code", "000000")]).await.status(), 422);
+        let done = browser.post("/account/confirm", &[("code", &codes[1]), ("next", "/guests")]).await;
+        assert_eq!(leads(&done), format!("{}/guests", fixture.edge.address));
+        assert_eq!(made_a_token(&browser).await, 201);
     }
 
     async fn a_provider_that_is_away_or_has_new_keys_hinders_nobody(fresh) {

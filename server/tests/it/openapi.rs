@@ -81,7 +81,8 @@ fn whatever_makes_something_takes_a_key() {
         .map(|(name, _)| name)
         .collect();
     // Who comes in is nobody yet.
-    lacking.retain(|name| !["POST /api/v1/session", "POST /api/v1/invitations/accept"].contains(&name.as_str()));
+    let open = ["POST /api/v1/session", "POST /api/v1/invitations/accept", "POST /api/v1/registrations"];
+    lacking.retain(|name| !open.contains(&name.as_str()));
     assert_eq!(lacking, Vec::<String>::new());
     assert!(takes(&document["paths"]["/api/v1/guests"]["post"]));
 }

@@ -97,6 +97,16 @@ both! {
         shell.says(&["people", "suspend", "berta"]).await;
         assert!(shell.says(&["people", "list"]).await.contains("suspended"));
         shell.says(&["people", "reinstate", "berta"]).await;
+        assert_eq!(shell.says(&["people", "registration"]).await.trim(), "off");
+        assert_eq!(shell.code(&["people", "registration", "perhaps"]).await, 5, "no such word");
+        shell.says(&["people", "registration", "approval"]).await;
+        for name in ["dora", "emil"] {
+            assert_eq!(edge.client().register(name, PASSWORD).await.expect("it is open").state, "waiting");
+        }
+        shell.says(&["people", "approve", "dora"]).await;
+        shell.says(&["people", "refuse", "emil"]).await;
+        let people = shell.says(&["people", "list"]).await;
+        assert!(people.contains("dora") && !people.contains("emil") && !people.contains("waiting"), "{people}");
         shell.says(&["people", "expire", "berta", "2999-12-31"]).await;
         assert!(shell.says(&["people", "list"]).await.contains("2999-12-31"));
         shell.says(&["people", "expire", "berta"]).await;

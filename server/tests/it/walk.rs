@@ -62,6 +62,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/sign-in/code", Form("code=123456"), [303, 303, 303, 303, 303, 303, 303]),
         (GET, "/account/second-factor", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (POST, "/account/second-factor", Form("step=disable&code=123456"), [303, 409, 409, 409, 409, 409, 409]),
+        (GET, "/account/confirm", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (POST, "/account/confirm", Form("password="), [303, 422, 422, 422, 422, 422, 422]),
+        (GET, "/account/confirm/provider", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         // This panel has no sign-in provider, and nobody is linked.
         (GET, "/sign-in/provider", Nothing, [404, 404, 404, 404, 404, 404, 404]),
         (GET, "/sign-in/provider/back", Nothing, [404, 404, 404, 404, 404, 404, 404]),
@@ -75,6 +78,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/openapi.json", Nothing, [200, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/session", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (POST, "/api/v1/session/confirm", Json(r#"{"password":""}"#), [401, 422, 422, 422, 422, 422, 422]),
         (
             POST,
             "/api/v1/session/password",
@@ -121,6 +125,25 @@ pub(crate) fn table() -> Vec<Row> {
         // Such a link is no invitation.
         (GET, "/invitation", Nothing, [404, 404, 404, 404, 404, 404, 404]),
         (POST, "/invitation", Form("token=x"), [404, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/settings/registration", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (
+            PUT,
+            "/api/v1/settings/registration",
+            Json(r#"{"registration":"approval"}"#),
+            [401, 403, 403, 403, 403, 403, 204],
+        ),
+        // From here on it is open; whoever comes first has the name.
+        (GET, "/register", Nothing, [200, 200, 200, 200, 200, 200, 200]),
+        (POST, "/register", Form("name=ida&password=short"), [422, 422, 422, 422, 422, 422, 422]),
+        (
+            POST,
+            "/api/v1/registrations",
+            Json(r#"{"name":"ida","password":"a long password","password_again":"a long password"}"#),
+            [201, 422, 422, 422, 422, 422, 422],
+        ),
+        // Carl doesn't wait.
+        (POST, "/api/v1/people/{account}/approve", Nothing, [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/api/v1/people/{account}/refuse", Nothing, [401, 403, 403, 403, 403, 403, 409]),
         (GET, "/api/v1/invitations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/invitations", Json("{}"), [401, 403, 403, 403, 403, 403, 201]),
         (
@@ -279,6 +302,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/account_set_role", Form("account={account}&role=teacher"), administrators),
         (POST, "/_sf/account_suspend", Form("account={account}&guests=go_on"), administrators),
         (POST, "/_sf/account_reinstate", Form("account={account}"), administrators),
+        (POST, "/_sf/account_decide", Form("account={account}&approved=true"), [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/_sf/registration_fetch", Form(""), administrators),
+        (POST, "/_sf/registration_set", Form("registration=open"), administrators),
         (POST, "/_sf/account_set_expiry", Form("account={account}&expires=2999-12-31"), administrators),
         (POST, "/_sf/account_reset_password", Form("account={account}"), administrators),
         (POST, "/_sf/announcement_fetch", Form(""), every_one),

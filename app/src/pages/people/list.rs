@@ -2,10 +2,10 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::AccountId;
 
-use super::show::state;
+use super::show::{Decide, state};
 use crate::api::accounts::{
-    AccountCreate, AccountReinstate, AccountResetPassword, AccountResetSecondFactor, AccountSetRole, AccountSuspend,
-    account_list,
+    AccountCreate, AccountDecide, AccountReinstate, AccountResetPassword, AccountResetSecondFactor, AccountSetRole,
+    AccountSuspend, RegistrationSet, account_list, registration_fetch,
 };
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
@@ -16,26 +16,29 @@ use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{AccountShown, AccountState, FirstPassword, PersonShown, Role};
+use crate::shown::{AccountShown, AccountState, FirstPassword, PersonShown, Registration, Role};
 
 /// The buttons that say whether an account lets anybody in.
 #[derive(Clone, Copy)]
 struct Standing {
     suspend: ServerAction<AccountSuspend>,
     reinstate: ServerAction<AccountReinstate>,
+    decide: ServerAction<AccountDecide>,
 }
 
 #[component]
 pub fn PeopleListPage() -> impl IntoView {
     let changed = Live::expect().people();
     let create = ServerAction::<AccountCreate>::new();
-    let standing = Standing { suspend: ServerAction::new(), reinstate: ServerAction::new() };
+    let standing =
+        Standing { suspend: ServerAction::new(), reinstate: ServerAction::new(), decide: ServerAction::new() };
     let reset = ServerAction::<AccountResetPassword>::new();
     let release = ServerAction::<AccountResetSecondFactor>::new();
     let promote = ServerAction::<AccountSetRole>::new();
     let people = Resource::new(
         move || {
-            let stands = (standing.suspend.version().get(), standing.reinstate.version().get());
+            let Standing { suspend, reinstate, decide } = standing;
+            let stands = (suspend.version().get(), reinstate.version().get(), decide.version().get());
             let passwords = (create.version().get(), reset.version().get(), release.version().get());
             (changed.get(), stands, passwords, promote.version().get())
         },
@@ -49,6 +52,7 @@ pub fn PeopleListPage() -> impl IntoView {
         <PageHead title="People"><a class="button" href=paths::IMPORT>"Many accounts"</a> <a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
         <Failure error=failure(standing.suspend) />
         <Failure error=failure(standing.reinstate) />
+        <Failure error=failure(standing.decide) />
         <Failure error=failure(reset) />
         <Failure error=failure(release) />
         <Failure error=failure(promote) />
@@ -58,15 +62,69 @@ pub fn PeopleListPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
                 match people.await {
-                    Ok(people) => view! {
-                        <AccountTable people=people own=own standing=standing reset=reset release=release promote=promote />
+                    Ok(mut people) => {
+                        // Who waits is looked for first; the others stay by name.
+                        people.sort_by_key(|person| person.account.state != AccountState::Waiting);
+                        view! {
+                            {waiting(&people)}
+                            <AccountTable people=people own=own standing=standing reset=reset release=release promote=promote />
+                        }
+                        .into_any()
                     }
-                    .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
         </Transition>
         <NewAccount create=create />
+        <WhoRegisters />
+    }
+}
+
+/// How many wait for an administrator.
+fn waiting(people: &[PersonShown]) -> Option<impl IntoView + use<>> {
+    let words = match people.iter().filter(|person| person.account.state == AccountState::Waiting).count() {
+        0 => return None,
+        1 => "An account waits for approval.".to_owned(),
+        many => format!("{many} accounts wait for approval."),
+    };
+    Some(view! { <p class="notice" role="status">{words}</p> })
+}
+
+/// Whether people make accounts of their own.
+#[component]
+fn WhoRegisters() -> impl IntoView {
+    let (changed, settle) = (Live::expect().people(), ServerAction::<RegistrationSet>::new());
+    let error = failure(settle);
+    let settings = Resource::new(move || (changed.get(), settle.version().get()), |_| registration_fetch());
+    view! {
+        <section class="card">
+            <h2>"Registration"</h2>
+            <p>"People make accounts of their own on a page that the sign-in leads to. They are users, with the usual limits."</p>
+            <Failure error=error fields=&["registration"] />
+            <Transition>
+                {move || Suspend::new(async move {
+                    let Ok(settings) = settings.await else { return ().into_any() };
+                    let options = Registration::ALL.map(|word| (word.word().to_owned(), effect(word).to_owned())).to_vec();
+                    let chosen = settings.registration.word();
+                    view! {
+                        <ActionForm action=settle attr:class="form">
+                            <Choice name="registration" label="Registration is" options=options chosen=chosen error=error />
+                            <button class="button" type="submit">"Save"</button>
+                        </ActionForm>
+                    }
+                    .into_any()
+                })}
+            </Transition>
+        </section>
+    }
+    .into_any()
+}
+
+fn effect(registration: Registration) -> &'static str {
+    match registration {
+        Registration::Off => "off",
+        Registration::Approval => "with approval: it waits for an administrator",
+        Registration::Open => "open: it lets in at once",
     }
 }
 
@@ -151,7 +209,7 @@ fn AccountRow(
 ) -> impl IntoView {
     let PersonShown { account, guests } = person;
     let (same_id, of_same_name) = (account.id.to_string(), format!(" of {}", account.name));
-    let stays = account.state != AccountState::Leaving;
+    let stays = !matches!(account.state, AccountState::Waiting | AccountState::Leaving);
     let renewal = if is_own {
         "Change your own password on your account page."
     } else {
@@ -219,6 +277,7 @@ fn StandingForm(account: AccountShown, is_own: bool, standing: Standing) -> impl
             </ActionForm>
         }
         .into_any(),
+        AccountState::Waiting => view! { <Decide account=account decide=standing.decide /> }.into_any(),
         AccountState::Leaving => ().into_any(),
         AccountState::Active | AccountState::FirstPassword | AccountState::Expired => {
             let effect = if is_own {
@@ -244,6 +303,9 @@ fn RoleForm(account: AccountShown, is_own: bool, promote: ServerAction<AccountSe
     if is_own {
         return view! { <span title="You can't change your own role. Another administrator can.">{account.role.word()}</span> }
             .into_any();
+    }
+    if account.state == AccountState::Waiting {
+        return account.role.word().into_any();
     }
     let (field, pending) = (format!("role-{}", account.id), promote.pending());
     let options = Role::ALL

@@ -6,7 +6,9 @@ use leptos_router::hooks::use_params_map;
 use umbel_guest::AccountId;
 
 use crate::AppError;
-use crate::api::accounts::{AccountReinstate, AccountRemove, AccountSetExpiry, AccountSuspend, account_fetch};
+use crate::api::accounts::{
+    AccountDecide, AccountReinstate, AccountRemove, AccountSetExpiry, AccountSuspend, account_fetch,
+};
 use crate::api::missing;
 use crate::live::Live;
 use crate::parts::badge::Mark;
@@ -21,6 +23,7 @@ use crate::shown::{AccountShown, AccountState, PersonShown};
 /// How an account stands, as word, shape and colour; with its end where it has one.
 pub(super) fn state(account: &AccountShown) -> AnyView {
     let (shape, class, word) = match account.state {
+        AccountState::Waiting => ("◐", "badge attention", "Waits for approval"),
         AccountState::Active => ("●", "badge running", "Active"),
         AccountState::FirstPassword => ("◐", "badge attention", "First password"),
         AccountState::Suspended => ("◌", "badge stopped", "Suspended"),
@@ -49,6 +52,7 @@ struct Actions {
     reinstate: ServerAction<AccountReinstate>,
     expire: ServerAction<AccountSetExpiry>,
     remove: ServerAction<AccountRemove>,
+    decide: ServerAction<AccountDecide>,
 }
 
 #[component]
@@ -61,11 +65,13 @@ pub fn PersonPage() -> impl IntoView {
         reinstate: ServerAction::new(),
         expire: ServerAction::new(),
         remove: ServerAction::new(),
+        decide: ServerAction::new(),
     };
     let person = Resource::new(
         move || {
             let own = (actions.suspend.version().get(), actions.reinstate.version().get());
-            (id.get(), changed.get(), own, actions.expire.version().get(), actions.remove.version().get())
+            let gone = (actions.remove.version().get(), actions.decide.version().get());
+            (id.get(), changed.get(), own, actions.expire.version().get(), gone)
         },
         |(id, ..)| async move { account_fetch(id.ok_or_else(|| missing("account"))?).await },
     );
@@ -73,6 +79,7 @@ pub fn PersonPage() -> impl IntoView {
     view! {
         <Failure error=failure(actions.suspend) />
         <Failure error=failure(actions.reinstate) />
+        <Failure error=failure(actions.decide) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
@@ -95,6 +102,14 @@ fn Person(person: PersonShown, is_own: bool, actions: Actions) -> impl IntoView 
         (true, _) => {
             view! { <p class="notice">"This is you: another administrator decides about your account."</p> }.into_any()
         }
+        (_, AccountState::Waiting) => view! {
+            <section class="card">
+                <h2>"Waits for approval"</h2>
+                <p>"Its owner made it. It lets nobody in until an administrator approves it; refused, it is deleted."</p>
+                <Decide account=account.clone() decide=actions.decide />
+            </section>
+        }
+        .into_any(),
         (_, AccountState::Leaving) => {
             view! { <p class="notice">"It lets nobody in, and goes once its guests are gone."</p> }.into_any()
         }
@@ -123,6 +138,30 @@ fn Person(person: PersonShown, is_own: bool, actions: Actions) -> impl IntoView 
         </dl>
         {forms}
     }
+    .into_any()
+}
+
+/// The two buttons about an account that waits.
+#[component]
+pub(super) fn Decide(account: AccountShown, decide: ServerAction<AccountDecide>) -> impl IntoView {
+    let pending = decide.pending();
+    [
+        (true, "button primary", "Approve", "It may sign in."),
+        (false, "button", "Refuse", "Deletes it; its name is free."),
+    ]
+    .map(|(approved, class, verb, effect)| {
+        let of_name = format!(" {}", account.name);
+        view! {
+            <ActionForm action=decide attr:class="inline">
+                <input type="hidden" name="account" value=account.id.to_string() />
+                <input type="hidden" name="approved" value=approved.to_string() />
+                <button class=class type="submit" title=effect disabled=move || pending.get()>
+                    {verb} <span class="visually-hidden">{of_name}</span>
+                </button>
+            </ActionForm>
+            " "
+        }
+    })
     .into_any()
 }
 

@@ -10,7 +10,7 @@ pub struct Account {
     pub id: AccountId,
     pub name: String,
     pub role: String,
-    /// `active`, `first_password`, `suspended`, `expired` or `leaving`.
+    /// `waiting`, `active`, `first_password`, `suspended`, `expired` or `leaving`.
     pub state: String,
     /// After it the account lets nobody in.
     pub expires_at: Option<i64>,
@@ -29,6 +29,13 @@ pub struct Person {
     pub account: Account,
     /// How many are theirs.
     pub guests: u32,
+}
+
+/// Whether people make accounts of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationSettings {
+    /// `off`, `approval` or `open`.
+    pub registration: String,
 }
 
 /// What everybody is told.

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::mpsc::{Sender, channel};
@@ -20,6 +21,7 @@ use crate::panel::Panel;
 
 /// The id of the event that was heard last (HTML standard, section 9.2.4).
 const LAST: &str = "last-event-id";
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// A comment now and then, so that proxies keep the line and a client that is gone is noticed.
 const PULSE: Duration = Duration::from_secs(15);
 /// After so long a client may come again.
@@ -68,7 +70,9 @@ pub async fn stream(
         }
         drop(connection);
     });
-    Ok(Sse::new(ReceiverStream::new(events)).into_response())
+    // nginx would keep events back until there are many.
+    let headers = [(CACHE_CONTROL, "no-store"), (UNBUFFERED, "no")];
+    Ok((headers, Sse::new(ReceiverStream::new(events))).into_response())
 }
 
 /// Until nobody takes it any more.

@@ -12,6 +12,7 @@ pub mod networks;
 pub mod operations;
 pub mod people;
 pub mod quotas;
+pub mod registrations;
 pub mod session;
 pub mod shares;
 pub mod tokens;

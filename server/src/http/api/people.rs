@@ -136,6 +136,32 @@ pub async fn reinstate(
     Ok(Done)
 }
 
+/// Approves an account that waits.
+///
+/// It lets its owner in from now on.
+#[utoipa::path(post, path = "/people/{account}/approve")]
+pub async fn approve(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+) -> Result<Done, Problem> {
+    panel.account_decide(&caller, account, true).await?;
+    Ok(Done)
+}
+
+/// Refuses an account that waits.
+///
+/// It is deleted, and its name is free. One that was approved meanwhile is left alone.
+#[utoipa::path(post, path = "/people/{account}/refuse")]
+pub async fn refuse(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(account): Path<AccountId>,
+) -> Result<Done, Problem> {
+    panel.account_decide(&caller, account, false).await?;
+    Ok(Done)
+}
+
 /// Deletes an account.
 ///
 /// Refused while it has guests, unless they are given to another account or deleted too. Then it is `leaving` until

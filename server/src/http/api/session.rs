@@ -25,6 +25,15 @@ pub struct SignIn {
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct Confirm {
+    pub password: Secret,
+    /// Of the second factor, where there is one.
+    #[serde(default)]
+    pub code: Option<Secret>,
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Code {
     pub code: Secret,
 }
@@ -65,6 +74,23 @@ pub async fn fetch(Known(caller): Known) -> Result<axum::Json<AccountShown>, Pro
 #[utoipa::path(delete, path = "/session")]
 pub async fn end(State(panel): State<Panel>, Known(caller): Known, session: Session) -> Result<Done, Problem> {
     caller::sign_out(&panel, &session, caller.came).await?;
+    Ok(Done)
+}
+
+/// Proves once more who one is.
+///
+/// What opens a way in, decides about people, leads data out or can't be taken back asks a session for a proof of the
+/// last 15 minutes, and is a problem of the type `urn:umbel:confirm-needed` without. Signing in is one too; a token is
+/// never asked.
+#[utoipa::path(post, path = "/session/confirm")]
+pub async fn confirm(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    session: Session,
+    Json(confirm): Json<Confirm>,
+) -> Result<Done, Problem> {
+    let Confirm { password, code } = confirm;
+    caller::confirm(&panel, &session, &caller, password.0, code.as_ref().map(|code| code.0.as_str())).await?;
     Ok(Done)
 }
 

@@ -13,7 +13,11 @@ use crate::http::origin::is_safe;
 /// Status, name, what it means.
 const PROBLEMS: [(u16, &str, &str); 11] = [
     (401, "NotSignedIn", "Nobody is signed in, or the token is not known any more."),
-    (403, "Forbidden", "It isn't the caller's to do, or the token lacks the scope, or a page of another site asks."),
+    (
+        403,
+        "Forbidden",
+        "It isn't the caller's to do, or it takes a fresher proof of who that is, or the token lacks the scope, or a page of another site asks.",
+    ),
     (404, "NotFound", "There is no such thing, or the caller may not know of it."),
     (408, "TooSlow", "The body took too long to come."),
     (409, "Conflict", "It can't be done in the state that things are in."),

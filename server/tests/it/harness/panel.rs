@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use umbel_app::backend::{Caller, Came, Expects};
+use umbel_app::proof::Proof;
 use umbel_app::shown::{AccountShown, AccountState, OperationShown, Role};
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
@@ -53,7 +54,14 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         second_factor: false,
         linked: false,
     };
-    Caller { account, session: "s".into(), came: Came::default(), rights: 0, expects: Expects::Anything }
+    Caller {
+        account,
+        session: "s".into(),
+        came: Came::default(),
+        proof: Proof::OfProgram,
+        rights: 0,
+        expects: Expects::Anything,
+    }
 }
 
 /// For crowds that the quota of a user has no room for.
