@@ -32,7 +32,7 @@ pub(crate) async fn run(panel: &Client, options: EventOptions, form: Form) -> Re
 /// `13:05:01Z  guest  0190b6f0-…`
 fn line(event: &Event, now: OffsetDateTime) -> Result<String, Failure> {
     let at = now.format(format_description!("[hour]:[minute]:[second]Z")).unwrap_or_default();
-    let topic = serde_json::to_value(&event.topic)?;
+    let topic = serde_json::to_value(event.topic)?;
     let word = |key: &str| topic.get(key).and_then(|value| value.as_str()).unwrap_or_default();
     Ok(format!("{at}  {:9}  {}", word("topic"), word("id")).trim_end().to_owned())
 }

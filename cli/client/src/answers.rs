@@ -407,7 +407,7 @@ pub struct Event {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "topic", content = "id")]
+#[serde(rename_all = "snake_case", tag = "topic", content = "id", from = "Named")]
 pub enum Topic {
     Guest(GuestId),
     Operation(OperationId),
@@ -417,8 +417,29 @@ pub enum Topic {
     /// Some changes were missed: everything may have changed.
     Everything,
     /// One that only a newer panel knows.
-    #[serde(other)]
     Other,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    topic: String,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+impl From<Named> for Topic {
+    fn from(Named { topic, id }: Named) -> Self {
+        let id = id.as_deref();
+        match topic.as_str() {
+            "guest" => id.and_then(|id| id.parse().ok()).map_or(Self::Other, Self::Guest),
+            "operation" => id.and_then(|id| id.parse().ok()).map_or(Self::Other, Self::Operation),
+            "people" => Self::People,
+            "host" => Self::Host,
+            "announcement" => Self::Announcement,
+            "everything" => Self::Everything,
+            _ => Self::Other,
+        }
+    }
 }
 
 #[cfg(test)]
