@@ -29,30 +29,12 @@ pub struct ConfirmView {
     pub errors: FieldErrors,
 }
 
-const PASSWORD: Field<'_> = Field {
-    name: "password",
-    label: "Password",
-    kind: "password",
-    autocomplete: "current-password",
-    value: "",
-    hint: "",
-};
-
-const CODE: Field<'_> = Field {
-    name: "code",
-    label: "Code",
-    kind: "text",
-    autocomplete: "one-time-code",
-    value: "",
-    hint: "Six digits out of your app, or one of your recovery codes.",
-};
-
 pub fn confirm_page(view: &ConfirmView, nonce: &str) -> String {
     let (fields, provider) = match &view.by {
-        ConfirmBy::Password { code: false, provider } => (vec![PASSWORD], provider.as_deref()),
-        ConfirmBy::Password { code: true, provider } => (vec![PASSWORD, CODE], provider.as_deref()),
+        ConfirmBy::Password { code: false, provider } => (vec![Field::PASSWORD], provider.as_deref()),
+        ConfirmBy::Password { code: true, provider } => (vec![Field::PASSWORD, Field::CODE], provider.as_deref()),
         ConfirmBy::Provider(provider) => (vec![], Some(provider.as_str())),
-        ConfirmBy::Code => (vec![CODE], None),
+        ConfirmBy::Code => (vec![Field::CODE], None),
         ConfirmBy::Nothing => (vec![], None),
     };
     let next = paths::safe_next(&view.next);

@@ -89,6 +89,28 @@ pub(super) struct Field<'a> {
     pub(super) hint: &'static str,
 }
 
+impl Field<'static> {
+    /// Of somebody who has an account.
+    pub(super) const PASSWORD: Self = Field {
+        name: "password",
+        label: "Password",
+        kind: "password",
+        autocomplete: "current-password",
+        value: "",
+        hint: "",
+    };
+
+    /// Of a second factor that is on.
+    pub(super) const CODE: Self = Field {
+        name: "code",
+        label: "Code",
+        kind: "text",
+        autocomplete: "one-time-code",
+        value: "",
+        hint: "Six digits out of your app, or one of your recovery codes.",
+    };
+}
+
 impl<'a> Field<'a> {
     /// Name and password of somebody who has no account yet.
     pub(super) fn new_account(name: &'a str) -> [Self; 3] {

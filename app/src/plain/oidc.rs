@@ -35,14 +35,7 @@ pub fn oidc_page(view: &OidcView, nonce: &str) -> String {
         }
         OidcStage::Unlinked => {
             body.push_str(&format!("<p>Once it is linked, {label} signs you in here without your password.</p>\n"));
-            let field = Field {
-                name: "password_old",
-                label: "Your password here",
-                kind: "password",
-                autocomplete: "current-password",
-                value: "",
-                hint: "",
-            };
+            let field = Field { name: "password_old", label: "Your password here", ..Field::PASSWORD };
             body.push_str(&form("link", &field.html(&view.errors, true), "Link", "class=\"button primary\""));
         }
         OidcStage::Go(url) => body.push_str(&format!(

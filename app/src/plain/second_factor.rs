@@ -6,15 +6,6 @@ use super::document::{Field, document, escape, form_errors, step_form};
 use crate::paths;
 use crate::shown::SecondFactorStart;
 
-const CODE: Field<'_> = Field {
-    name: "code",
-    label: "Code",
-    kind: "text",
-    autocomplete: "one-time-code",
-    value: "",
-    hint: "Six digits out of your app.",
-};
-
 /// The second half of a sign-in: fields `code`, `next`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignInCodeView {
@@ -25,7 +16,6 @@ pub struct SignInCodeView {
 
 pub fn sign_in_code_page(view: &SignInCodeView, nonce: &str) -> String {
     let mut body = form_errors(&view.errors, &["code"]);
-    let field = Field { hint: "Six digits out of your app, or one of your recovery codes.", ..CODE };
     // Writing to a String can't fail.
     let _ = write!(
         body,
@@ -34,7 +24,7 @@ pub fn sign_in_code_page(view: &SignInCodeView, nonce: &str) -> String {
          <a class=\"button\" href=\"{}\">Begin again</a>\n</form>\n\
          <p class=\"hint\">Without app and recovery codes, an administrator can reset your second factor.</p>\n",
         paths::SIGN_IN_CODE,
-        field.html(&view.errors, true),
+        Field::CODE.html(&view.errors, true),
         escape(paths::safe_next(&view.next)),
         paths::SIGN_IN,
     );
@@ -83,7 +73,8 @@ pub fn second_factor_page(view: &SecondFactorView, nonce: &str) -> String {
                      one.</p>\n",
                 ),
             }
-            body.push_str(&form("confirm", &CODE.html(&view.errors, true), "Switch on", "class=\"button primary\""));
+            let field = Field { hint: "Six digits out of your app.", ..Field::CODE };
+            body.push_str(&form("confirm", &field.html(&view.errors, true), "Switch on", "class=\"button primary\""));
             if start.is_none() {
                 body.push_str(&form("begin", "", "Begin anew", "class=\"button\""));
             }
@@ -94,7 +85,7 @@ pub fn second_factor_page(view: &SecondFactorView, nonce: &str) -> String {
                 "<p>It is on: a sign-in asks for a code. {codes_left} recovery {codes} left; new ones come with \
                  switching it off and on again.</p>\n"
             ));
-            let field = Field { hint: "Out of your app, or a recovery code.", ..CODE };
+            let field = Field { hint: "Out of your app, or a recovery code.", ..Field::CODE };
             body.push_str(&form("disable", &field.html(&view.errors, true), "Switch off", "class=\"button danger\""));
         }
         SecondFactorStage::Codes(codes) => {

@@ -32,17 +32,7 @@ pub fn sign_in_page(view: &SignInView, nonce: &str) -> String {
         &Field { name: "name", label: "Name", kind: "text", autocomplete: "username", value: &view.name, hint: "" }
             .html(&view.errors, view.name.is_empty()),
     );
-    body.push_str(
-        &Field {
-            name: "password",
-            label: "Password",
-            kind: "password",
-            autocomplete: "current-password",
-            value: "",
-            hint: "",
-        }
-        .html(&view.errors, !view.name.is_empty()),
-    );
+    body.push_str(&Field::PASSWORD.html(&view.errors, !view.name.is_empty()));
     body.push_str(&format!(
         "<input type=\"hidden\" name=\"next\" value=\"{}\">\n<button class=\"button primary\" type=\"submit\">Sign in</button>\n</form>\n",
         escape(paths::safe_next(&view.next))

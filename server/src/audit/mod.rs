@@ -111,8 +111,8 @@ impl Audit {
         Self { db, clock, unchecked: Arc::default() }
     }
 
-    /// Does it, and leaves a row of how it ended; refuses what takes a fresher proof of who asks. That it was begun is on the disk before it is: a row
-    /// whose end nobody could write says so.
+    /// Does it, and leaves a row of how it ended; refuses what takes a fresher proof of who asks. That it was begun is on
+    /// the disk before it is: a row whose end nobody could write says so.
     pub async fn change<T>(
         &self,
         who: impl Into<Who>,

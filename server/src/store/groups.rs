@@ -81,15 +81,16 @@ pub async fn group_list_of(on: impl Into<On<'_>>, account: AccountId) -> Result<
     rows.iter().map(|row| Ok((row.parse("group_id")?, row.parse("role")?))).collect()
 }
 
-/// Whether there was such a group. Fails with [`StoreError::Duplicate`] where the name is taken.
+/// Fails with [`StoreError::Duplicate`] where the name is taken.
 pub async fn group_change(
     on: impl Into<On<'_>>,
     id: GroupId,
     name: &GroupName,
     kind: GroupKind,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let update = "UPDATE account_groups SET name = $1, kind = $2 WHERE id = $3";
-    Ok(sql("group_change", update).bind(name.as_str()).bind(kind.word()).bind(id).run(on).await? == 1)
+    sql("group_change", update).bind(name.as_str()).bind(kind.word()).bind(id).run(on).await?;
+    Ok(())
 }
 
 /// Whether there was such a group. Its members stay as accounts.
