@@ -21,7 +21,7 @@ digest() {
 }
 
 assets=$(digest style public package.json package-lock.json frontend/build.mjs frontend/scripts)
-wasm=$(digest app/src app/Cargo.toml frontend/src frontend/Cargo.toml host/guest Cargo.toml Cargo.lock)
+wasm=$(digest app/src app/Cargo.toml frontend/src frontend/Cargo.toml frontend/optimise.mjs host/guest Cargo.toml Cargo.lock)
 stamp=$CARGO_TARGET_DIR/.site-stamp
 [ "${1:-}" != --force ] || rm -f "$stamp"
 [ "$assets $wasm" != "$(cat "$stamp" 2>/dev/null)" ] || exit 0
@@ -33,7 +33,12 @@ npm run --silent assets
 # cargo-leptos empties its site directory first, so it gets one of its own. It uses the profile that
 # the workspace's metadata names, wasm-release.
 if [ "$wasm" != "$old_wasm" ] || [ ! -d "$CARGO_TARGET_DIR/wasm-site/pkg" ]; then
+    # It starts wasm-opt once for each of hundreds of parts, which are all made smaller by one process afterwards. It
+    # looks for it here before anywhere else, and here it does nothing.
+    rm -f node_modules/.bin/wasm-opt
+    install -m 755 /dev/stdin node_modules/.bin/wasm-opt <<<'#!/bin/sh'
     LEPTOS_SITE_ROOT=$CARGO_TARGET_DIR/wasm-site cargo leptos build --release --frontend-only --split
+    node frontend/optimise.mjs "$CARGO_TARGET_DIR/wasm-site/pkg"
 fi
 rm -rf "$site/pkg"
 mkdir "$site/pkg"

@@ -83,14 +83,18 @@ async function* files(directory) {
 
 async function compress() {
   const press = promisify(brotliCompress);
-  for await (const name of files(site)) {
-    if (!/\.(css|js|json|svg|wasm)$/.test(name)) continue;
+  const one = async (name) => {
     const plain = await readFile(name);
     const pressed = await press(plain, {
       params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length },
     });
     await writeFile(`${name}.br`, pressed);
+  };
+  const all = [];
+  for await (const name of files(site)) {
+    if (/\.(css|js|json|svg|wasm)$/.test(name)) all.push(one(name));
   }
+  await Promise.all(all);
   await weigh();
 }
 
