@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, PanelRight,
-    QuotaRequestId, Right, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
+    QuotaRequestId, Right, Role, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
 };
 
 use crate::error::AppError;
@@ -38,11 +38,29 @@ pub struct Caller {
     /// Grows with every change of what the account may do.
     pub rights: i64,
     pub expects: Expects,
+    /// A token's, which is good for that group's guests and nothing else of what the account may do.
+    pub bound: Option<GroupId>,
 }
 
 impl Caller {
     pub fn may(&self, right: PanelRight) -> Result<(), AppError> {
-        Ok(allowed(self.account.role, Right::Panel(right))?)
+        match self.bound {
+            Some(_) if right != PanelRight::CreateGuests => {
+                Err(AppError::Forbidden { reason: "This token is good for one group's guests only.".into() })
+            }
+            _ => Ok(allowed(self.account.role, Right::Panel(right))?),
+        }
+    }
+
+    /// What they are for on guests.
+    pub fn role(&self) -> Role {
+        if self.bound.is_some() { Role::User } else { self.account.role }
+    }
+
+    /// Whose guests, networks and operations are theirs to see, besides what reaches them by others: their own, or the
+    /// group's.
+    pub fn looks_as(&self) -> AccountId {
+        self.bound.map_or(self.account.id, GroupId::as_owner)
     }
 
     /// Refused where the action takes a fresher proof of who they are.
@@ -115,6 +133,8 @@ pub trait Backend: Send + Sync {
     async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError>;
     /// Gives exactly these rights, whatever that account had on the guest before.
     async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError>;
+    /// Gives it to an account, or to a group with an @ before its name.
+    async fn guest_give(&self, caller: &Caller, guest: GuestId, to: String) -> Result<(), AppError>;
     /// One's own share may always be given back.
     async fn share_remove(&self, caller: &Caller, guest: GuestId, account: AccountId) -> Result<(), AppError>;
 
@@ -208,12 +228,14 @@ pub trait Backend: Send + Sync {
     /// Who did what, the newest first; for administrators. Nothing changes a row.
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError>;
 
+    /// A group's quota, with wishes for more of it; for whoever is in it.
+    async fn quota_of_group(&self, caller: &Caller, group: GroupId) -> Result<QuotaShown, AppError>;
     /// One's own quota, with one's wishes for more.
     async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError>;
     /// Everybody's; for administrators, as setting a limit and deciding about a wish are.
     async fn quota_list(&self, caller: &Caller) -> Result<QuotasShown, AppError>;
     async fn quota_set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError>;
-    /// A wish for a higher limit of one's own.
+    /// A wish for a higher limit of one's own, or of a group that one manages.
     async fn quota_ask(&self, caller: &Caller, ask: QuotaWish) -> Result<QuotaRequestId, AppError>;
     /// Granted, what was wished for becomes the account's own limit.
     async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError>;

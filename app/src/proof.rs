@@ -79,6 +79,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestDelete
         | AuditAction::GuestUndelete
         | AuditAction::GuestSysrq
+        | AuditAction::GuestGive
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

@@ -66,7 +66,13 @@ pub(crate) fn panel(at: &At) -> Result<Client, Failure> {
     }
 }
 
-pub(crate) async fn sign_in(at: At, name: Option<String>, scopes: &[String], days: u32) -> Result<(), Failure> {
+pub(crate) async fn sign_in(
+    at: At,
+    name: Option<String>,
+    scopes: &[String],
+    days: u32,
+    group: Option<String>,
+) -> Result<(), Failure> {
     let (address, ca) = match at.panel {
         Some(address) => (address, at.ca),
         None => kept()?.map(|kept| (kept.panel, at.ca.or(kept.ca))).ok_or(Failure::NoPanel)?,
@@ -94,7 +100,11 @@ pub(crate) async fn sign_in(at: At, name: Option<String>, scopes: &[String], day
     let now = i64::try_from(now.as_micros()).unwrap_or_default();
     let called: String = format!("umbelctl on {host}, {}", crate::output::moment(now)).chars().take(64).collect();
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let made = client.token_create(&called, &scopes, days).await;
+    let group = match group {
+        Some(name) => Some(crate::groups::find(&client, &name).await?.id),
+        None => None,
+    };
+    let made = client.token_create_for(group, &called, &scopes, days).await;
     // The sign-in was for the token only.
     client.sign_out().await?;
     let path = write(&Kept { panel: address, token: made?.token, ca })?;

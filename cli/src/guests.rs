@@ -4,9 +4,9 @@ use umbel_client::{Client, Created, Guest, GuestChange};
 use umbel_guest::{Action, GuestDraft, OperationId};
 
 use crate::error::Failure;
-use crate::operations;
 use crate::options::{Act, Change, GuestCommand, NewGuest, Wait};
 use crate::output::{Column, Output, tame};
+use crate::{groups, operations};
 
 const COLUMNS: [Column<Guest>; 7] = [
     ("NAME", |guest| guest.name.to_string()),
@@ -45,6 +45,7 @@ pub(crate) async fn run(panel: &Client, command: GuestCommand, output: &Output) 
             }
             switch(panel, &guest, Action::Purge, Wait::LONG, output).await
         }
+        GuestCommand::Give { guest, to } => Ok(panel.guest_give(find(panel, &guest).await?.id, &to).await?),
         GuestCommand::Log { guest } => {
             let log = panel.console_log(find(panel, &guest).await?.id, 0).await?;
             // What a guest prints must not steer this terminal; lines stay lines.
@@ -76,7 +77,11 @@ pub(crate) async fn find(panel: &Client, word: &str) -> Result<Guest, Failure> {
 async fn create(panel: &Client, new: NewGuest, output: &Output) -> Result<(), Failure> {
     let said = changed(new.change);
     let said = GuestChange { name: new.name.or(said.name), ..said };
-    let draft = draft(panel, said, new.image, new.disk).await?;
+    let group = match new.group {
+        Some(name) => Some(groups::find(panel, &name).await?.id),
+        None => None,
+    };
+    let draft = GuestDraft { group, ..draft(panel, said, new.image, new.disk).await? };
     let Created { guest, operation } = panel.guest_create(&draft).await?;
     over(panel, operation, new.wait, output).await?;
     if new.wait.no_wait { Ok(()) } else { output.one(&panel.guest_fetch(guest).await?) }
@@ -92,6 +97,7 @@ pub(crate) async fn draft(
     let suggested = panel.guest_form().await?.suggested();
     Ok(GuestDraft {
         name: said.name.unwrap_or(suggested.name),
+        group: None,
         note: said.note.unwrap_or(suggested.note),
         image: image.unwrap_or(suggested.image),
         kernel: said.kernel.unwrap_or(suggested.kernel),

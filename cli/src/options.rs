@@ -63,6 +63,9 @@ pub(crate) enum Command {
         /// How long it is good.
         #[arg(long, default_value_t = 90)]
         days: u32,
+        /// Good for the guests of this group only, which one is in.
+        #[arg(long)]
+        group: Option<String>,
     },
     /// Forgets the token that sign-in has kept; on the account page it can be removed.
     SignOut,
@@ -146,6 +149,12 @@ pub(crate) enum GuestCommand {
         #[arg(long, value_name = "NAME")]
         confirm: String,
     },
+    /// To somebody else, while it is off: a group that one manages, or oneself again; administrators give to anybody.
+    Give {
+        guest: String,
+        /// An account's name, or a group's with an @ before it.
+        to: String,
+    },
     /// What its console has shown, as plain text.
     Log {
         guest: String,
@@ -185,6 +194,9 @@ pub(crate) struct UsageOptions {
     /// Of this account; for administrators.
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
+    /// Of a group that one is in.
+    #[arg(long, value_name = "NAME", conflicts_with = "account")]
+    pub(crate) group: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -210,30 +222,46 @@ pub(crate) enum ShareCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuotaCommand {
-    /// One's own.
-    Show,
+    /// One's own, or with --group that of a group one is in.
+    Show {
+        #[arg(long)]
+        group: Option<String>,
+    },
     /// Everybody's; for administrators.
     List,
     /// A wish for more, about which an administrator decides.
     Ask {
+        /// For a group that one manages.
+        #[arg(long)]
+        group: Option<String>,
         /// As quota show says it.
         kind: String,
         wanted: u64,
         #[arg(long)]
         why: String,
     },
-    /// Of an account, or with --role of everybody in it; for administrators.
+    /// Of an account, with --role of everybody in it, with --group of a group; for administrators.
     Set {
-        /// An account's or a role's name.
+        /// An account's, a role's or a group's name; with --group, all is every group without a limit of its own.
         whose: String,
         kind: String,
         /// A number, none for as much as there is, or default for the role's again.
         limit: String,
-        #[arg(long)]
-        role: bool,
+        #[command(flatten)]
+        of: QuotaOwner,
     },
     /// Wishes are granted or refused; for administrators.
     Decide { request: String, verdict: Verdict },
+}
+
+/// An account unless one of them is said.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct QuotaOwner {
+    #[arg(long)]
+    pub(crate) role: bool,
+    #[arg(long)]
+    pub(crate) group: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -263,6 +291,9 @@ pub(crate) struct Wait {
 #[derive(Debug, Args)]
 pub(crate) struct NewGuest {
     pub(crate) name: Option<String>,
+    /// Whose it is to be: a group that one manages.
+    #[arg(long)]
+    pub(crate) group: Option<String>,
     #[arg(long)]
     pub(crate) image: Option<String>,
     /// MiB.

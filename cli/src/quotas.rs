@@ -1,13 +1,13 @@
 //! What one may have: show, list, ask, set, decide.
 
-use umbel_client::{AccountQuota, Client, QuotaRequest};
-use umbel_guest::QuotaRequestId;
+use umbel_client::{AccountQuota, Client, GroupQuota, QuotaRequest};
 use umbel_guest::quota::{Kind, Said, Standing};
+use umbel_guest::{GroupId, QuotaRequestId};
 
 use crate::error::Failure;
-use crate::options::{QuotaCommand, Verdict};
+use crate::options::{QuotaCommand, QuotaOwner, Verdict};
 use crate::output::{Column, Output, moment};
-use crate::people;
+use crate::{groups, people};
 
 const STANDINGS: [Column<Standing>; 4] = [
     ("KIND", |standing| standing.kind.word().to_owned()),
@@ -22,6 +22,9 @@ const ACCOUNTS: [Column<AccountQuota>; 3] = [
     ("USED", |account| used(&account.standings)),
 ];
 
+const GROUPS: [Column<GroupQuota>; 2] =
+    [("GROUP", |group| group.name.clone()), ("USED", |group| used(&group.standings))];
+
 const REQUESTS: [Column<QuotaRequest>; 7] = [
     ("REQUEST", |request| request.id.to_string()),
     ("WHO", |request| request.account_name.clone()),
@@ -34,8 +37,11 @@ const REQUESTS: [Column<QuotaRequest>; 7] = [
 
 pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) -> Result<(), Failure> {
     match command {
-        QuotaCommand::Show => {
-            let quota = panel.quota_mine().await?;
+        QuotaCommand::Show { group } => {
+            let quota = match group_of(panel, group).await? {
+                Some(group) => panel.quota_of_group(group).await?,
+                None => panel.quota_mine().await?,
+            };
             if !output.is_for_people() {
                 return output.one(&quota);
             }
@@ -48,18 +54,30 @@ pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) 
                 return output.one(&quotas);
             }
             output.many(&quotas.accounts, &ACCOUNTS)?;
+            if !quotas.groups.is_empty() {
+                println!();
+                output.many(&quotas.groups, &GROUPS)?;
+            }
             requests(&quotas.requests, output)
         }
-        QuotaCommand::Ask { kind, wanted, why } => {
-            println!("{}", panel.quota_ask(read_kind(&kind)?, wanted, &why).await?);
+        QuotaCommand::Ask { kind, wanted, why, group } => {
+            let group = group_of(panel, group).await?;
+            println!("{}", panel.quota_ask(group, read_kind(&kind)?, wanted, &why).await?);
             Ok(())
         }
-        QuotaCommand::Set { whose, kind, limit, role } => {
+        QuotaCommand::Set { whose, kind, limit, of } => {
             let (kind, limit) = (read_kind(&kind)?, read_limit(&limit)?);
-            if role {
-                return Ok(panel.quota_set_role(&whose, kind, limit).await?);
+            match of {
+                QuotaOwner { role: true, .. } => panel.quota_set_role(&whose, kind, limit).await?,
+                QuotaOwner { group: true, .. } if whose == "all" => panel.quota_set_groups(kind, limit).await?,
+                QuotaOwner { group: true, .. } => {
+                    panel.quota_set_group(groups::find(panel, &whose).await?.id, kind, limit).await?
+                }
+                QuotaOwner { .. } => {
+                    panel.quota_set_account(people::find(panel, &whose).await?.id, kind, limit).await?
+                }
             }
-            Ok(panel.quota_set_account(people::find(panel, &whose).await?.id, kind, limit).await?)
+            Ok(())
         }
         QuotaCommand::Decide { request, verdict } => {
             let unknown = |_| Failure::Unknown { what: "request", name: request.clone(), list: "quota list" };
@@ -71,6 +89,13 @@ pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) 
             Ok(())
         }
     }
+}
+
+async fn group_of(panel: &Client, name: Option<String>) -> Result<Option<GroupId>, Failure> {
+    Ok(match name {
+        Some(name) => Some(groups::find(panel, &name).await?.id),
+        None => None,
+    })
 }
 
 fn requests(requests: &[QuotaRequest], output: &Output) -> Result<(), Failure> {

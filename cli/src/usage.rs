@@ -6,7 +6,7 @@ use umbel_guest::usage::Used;
 use crate::error::Failure;
 use crate::options::UsageOptions;
 use crate::output::{Column, Output, moment};
-use crate::people;
+use crate::{groups, people};
 
 const DAYS: [Column<DayUsed>; 4] = [
     ("DAY", |day| moment(day.day.saturating_mul(86_400_000_000)).chars().take(10).collect()),
@@ -23,9 +23,10 @@ const ACCOUNTS: [Column<AccountUsed>; 4] = [
 ];
 
 pub(crate) async fn run(panel: &Client, options: UsageOptions, output: &Output) -> Result<(), Failure> {
-    let account = match options.account {
-        Some(name) => Some(people::find(panel, &name).await?.id),
-        None => None,
+    let account = match (options.account, options.group) {
+        (Some(name), _) => Some(people::find(panel, &name).await?.id),
+        (None, Some(name)) => Some(groups::find(panel, &name).await?.id.as_owner()),
+        (None, None) => None,
     };
     let usage = panel.usage(options.days, account).await?;
     if !output.is_for_people() {

@@ -99,6 +99,10 @@ impl Backend for Bare<'_> {
         self.guests.share_list(caller, guest).await
     }
 
+    async fn guest_give(&self, caller: &Caller, guest: GuestId, to: String) -> Result<(), AppError> {
+        self.guests.owner_set(caller, guest, &to).await
+    }
+
     async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError> {
         self.guests.share_put(caller, guest, draft).await
     }
@@ -319,6 +323,10 @@ impl Backend for Bare<'_> {
 
     async fn audit_list(&self, caller: &Caller, filter: AuditFilter) -> Result<AuditPage, AppError> {
         self.audit.list(caller, filter).await
+    }
+
+    async fn quota_of_group(&self, caller: &Caller, group: GroupId) -> Result<QuotaShown, AppError> {
+        self.quotas.of_group(caller, group).await
     }
 
     async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError> {

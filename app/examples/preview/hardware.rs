@@ -6,7 +6,8 @@ use umbel_app::shown::{
     CheckShown, CheckState, ForwardShown, GuestShown, KernelShown, NetworkGuest, NetworkShown, StrayShown, WallShown,
 };
 use umbel_guest::{
-    AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Series, Span, WallState,
+    Access, AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Relation, Role, Sample, Series,
+    Span, WallState,
 };
 use uuid::Uuid;
 
@@ -112,6 +113,7 @@ pub(crate) fn networks(guests: &[GuestShown]) -> Vec<NetworkShown> {
         id: NetworkId(Uuid::from_u128(id)),
         owner: AccountId(Uuid::from_u128(id)),
         owner_name: owner_name.into(),
+        access: Access { role: Role::Administrator, relation: Relation::Owner },
         subnet: Some(format!("10.77.{third}.0/24")),
         gateway: Some(Ipv4Addr::new(10, 77, third, 1)),
         has_bridge: true,

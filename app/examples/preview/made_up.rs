@@ -224,6 +224,8 @@ pub(crate) fn panel() -> Fake {
         ],
         audit: audit(),
         tokens: vec![TokenShown {
+            group: None,
+            group_name: None,
             id: "0a".into(),
             name: "backup of the web guests".into(),
             scopes: vec![Scope::Read, Scope::Power],

@@ -12,7 +12,7 @@ use crate::{
     api::limits::limits,
     backend::{backend, caller},
     paths,
-    shown::{GuestChange, GuestFilter},
+    shown::{GuestChange, GuestFilter, read_group},
 };
 
 #[server(prefix = "/_sf", endpoint = "guest_list", output = Answer)]
@@ -42,6 +42,7 @@ pub async fn guest_choices() -> Result<GuestForm, AppError> {
 #[server(prefix = "/_sf", endpoint = "guest_create", output = Answer)]
 pub async fn guest_create(
     name: String,
+    #[server(default)] group: String,
     #[server(default)] image: String,
     #[server(default)] kernel: String,
     #[server(default)] memory_mib: u32,
@@ -63,8 +64,10 @@ pub async fn guest_create(
     let caller = told(caller())?;
     let memory_mib = told(memory(memory_mib, &memory_exact))?;
     let limits = told(limits([&cpu_weight, &cpu_percent, &processes, &net_mbit, &disk_mib_s]))?;
+    let group = told(read_group(&group).map_err(|error| AppError::Invalid(error.into())))?;
     let draft = umbel_guest::GuestDraft {
         name,
+        group,
         note,
         image,
         kernel,

@@ -1,5 +1,5 @@
 use leptos::prelude::*;
-use umbel_guest::QuotaRequestId;
+use umbel_guest::{GroupId, QuotaRequestId};
 
 use crate::AppError;
 use crate::codec::Answer;
@@ -23,7 +23,13 @@ pub async fn quota_list() -> Result<QuotasShown, AppError> {
     told(backend()?.quota_list(&caller).await)
 }
 
-/// `of` is a role's word or an account's id; `limit` a number, `none`, or nothing.
+#[server(prefix = "/_sf", endpoint = "quota_of_group", output = Answer)]
+pub async fn quota_of_group(group: GroupId) -> Result<QuotaShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.quota_of_group(&caller, group).await)
+}
+
+/// `of` is a role's word, an account's id, `groups`, or @ and a group's id; `limit` a number, `none`, or nothing.
 #[server(prefix = "/_sf", endpoint = "quota_set", output = Answer)]
 pub async fn quota_set(of: String, kind: String, #[server(default)] limit: String) -> Result<(), AppError> {
     let caller = told(caller())?;
@@ -32,9 +38,14 @@ pub async fn quota_set(of: String, kind: String, #[server(default)] limit: Strin
 }
 
 #[server(prefix = "/_sf", endpoint = "quota_ask", output = Answer)]
-pub async fn quota_ask(kind: String, wanted: String, #[server(default)] why: String) -> Result<(), AppError> {
+pub async fn quota_ask(
+    #[server(default)] group: String,
+    kind: String,
+    wanted: String,
+    #[server(default)] why: String,
+) -> Result<(), AppError> {
     let caller = told(caller())?;
-    let ask = told(QuotaWish::read(&kind, &wanted, why))?;
+    let ask = told(QuotaWish::read(&group, &kind, &wanted, why))?;
     told(backend()?.quota_ask(&caller, ask).await.map(drop))
 }
 

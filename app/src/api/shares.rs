@@ -37,6 +37,15 @@ pub async fn share_put(
     told(backend()?.share_put(&caller, guest, ShareDraft { name, rights }).await).map(|_| ())
 }
 
+/// Whoever gave it away may not see it any more; the list is always there.
+#[server(prefix = "/_sf", endpoint = "guest_give", output = Answer)]
+pub async fn guest_give(guest: GuestId, #[server(default)] to: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.guest_give(&caller, guest, to).await)?;
+    leptos_axum::redirect(paths::GUESTS);
+    Ok(())
+}
+
 #[server(prefix = "/_sf", endpoint = "share_remove", output = Answer)]
 pub async fn share_remove(guest: GuestId, account: AccountId) -> Result<(), AppError> {
     let caller = told(caller())?;

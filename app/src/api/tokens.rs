@@ -7,7 +7,7 @@ use crate::shown::{NewToken, TokenShown};
 use crate::{
     api::answer::told,
     backend::{backend, caller},
-    shown::TokenDraft,
+    shown::{TokenDraft, read_group},
 };
 
 #[server(prefix = "/_sf", endpoint = "token_list", output = Answer)]
@@ -20,11 +20,13 @@ pub async fn token_list() -> Result<Vec<TokenShown>, AppError> {
 #[server(prefix = "/_sf", endpoint = "token_create", output = Answer)]
 pub async fn token_create(
     name: String,
+    #[server(default)] group: String,
     #[server(default)] scopes: Vec<String>,
     days: u32,
 ) -> Result<NewToken, AppError> {
     let caller = told(caller())?;
-    told(backend()?.token_create(&caller, TokenDraft { name, scopes, days }).await)
+    let group = told(read_group(&group).map_err(|error| AppError::Invalid(error.into())))?;
+    told(backend()?.token_create(&caller, TokenDraft { name, group, scopes, days }).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "token_remove", output = Answer)]

@@ -1,23 +1,19 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::quota::Kind;
 
-use crate::AppError;
 use crate::api::accounts::{SessionEnd, session_list};
 use crate::api::quotas::{QuotaAsk, quota_mine};
 use crate::live::Live;
 use crate::pages::tokens::Tokens;
-use crate::parts::badge::Mark;
-use crate::parts::form::TextField;
 use crate::parts::frame::SignOut;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
-use crate::parts::quota::{KindChoice, QuotaTable, state_words};
+use crate::parts::quota::QuotaAndWishes;
 use crate::parts::table::{Fact, PageHead};
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{QuotaRequestShown, QuotaShown, SessionShown};
+use crate::shown::SessionShown;
 
 #[component]
 pub fn AccountPage() -> impl IntoView {
@@ -82,59 +78,16 @@ fn OwnQuota() -> impl IntoView {
     let (people, guests) = (Live::expect().people(), Live::expect().guests());
     let ask = ServerAction::<QuotaAsk>::new();
     let quota = Resource::new(move || (people.get(), guests.get(), ask.version().get()), |_| quota_mine());
-    let error = failure(ask);
     view! {
         <h2>"Quota"</h2>
-        <Failure error=error fields=&["kind", "wanted", "why"] />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 match quota.await {
-                    Ok(QuotaShown { standings, requests }) => {
-                        let limited = standings.iter().filter(|standing| standing.limit.most.is_some());
-                        let kinds: Vec<Kind> = limited.map(|standing| standing.kind).collect();
-                        let form = (!kinds.is_empty()).then(|| view! { <AskForMore kinds=kinds ask=ask error=error /> });
-                        view! {
-                            <QuotaTable standings=standings />
-                            <Wishes requests=requests />
-                            {form}
-                        }
-                        .into_any()
-                    }
+                    Ok(quota) => view! { <QuotaAndWishes quota=quota ask=ask /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
         </Transition>
-    }
-    .into_any()
-}
-
-#[component]
-fn Wishes(requests: Vec<QuotaRequestShown>) -> impl IntoView {
-    let wish = |request: QuotaRequestShown| {
-        let (shape, class, words) = state_words(request.state);
-        view! {
-            <li>
-                <Mark shape=shape class=class words=words /> " "
-                {format!("{}: {}", request.kind.title(), request.kind.amount(request.wanted))} " "
-                <span class="meta"><When at=request.created_at /></span>
-            </li>
-        }
-    };
-    (!requests.is_empty()).then(|| view! { <ul>{requests.into_iter().map(wish).collect_view()}</ul> })
-}
-
-#[component]
-fn AskForMore(kinds: Vec<Kind>, ask: ServerAction<QuotaAsk>, error: Signal<Option<AppError>>) -> impl IntoView {
-    view! {
-        <details class="advanced">
-            <summary>"Ask for more"</summary>
-            <ActionForm action=ask attr:class="form">
-                <KindChoice kinds=kinds error=error />
-                <TextField name="wanted" label="The limit you want" kind="number" error=error hint="Memory and disk in MiB." />
-                <TextField name="why" label="Why" error=error hint="An administrator reads it and decides." />
-                <button class="button" type="submit">"Ask"</button>
-            </ActionForm>
-        </details>
     }
     .into_any()
 }

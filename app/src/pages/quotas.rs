@@ -1,9 +1,9 @@
-//! Who may have how much, for administrators: wishes to decide about, defaults by role, every account.
+//! Who may have how much, for administrators: wishes to decide about, defaults by role, every account and every group.
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::QuotaRequestId;
-use umbel_guest::quota::Kind;
+use umbel_guest::quota::{Kind, Standing};
 
 use crate::api::quotas::{QuotaDecide, QuotaSet, quota_list};
 use crate::live::Live;
@@ -14,7 +14,7 @@ use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{AccountQuotaShown, QuotaRequestShown, QuotasShown, RoleQuotaShown};
+use crate::shown::{AccountQuotaShown, GroupQuotaShown, QuotaRequestShown, QuotasShown, RoleLimit, RoleQuotaShown};
 
 #[component]
 pub fn QuotasPage() -> impl IntoView {
@@ -45,18 +45,30 @@ pub fn QuotasPage() -> impl IntoView {
 
 #[component]
 fn Quotas(quotas: QuotasShown, set: ServerAction<QuotaSet>, decide: ServerAction<QuotaDecide>) -> impl IntoView {
-    let QuotasShown { roles, accounts, requests } = quotas;
+    let QuotasShown { roles, accounts, of_groups, groups, requests } = quotas;
     let role = |role: &RoleQuotaShown| (role.role.word().to_owned(), format!("every {}", role.role.word()));
     let account = |account: &AccountQuotaShown| (account.account.to_string(), account.name.clone());
-    let whose: Vec<(String, String)> = roles.iter().map(role).chain(accounts.iter().map(account)).collect();
+    let group = |group: &GroupQuotaShown| (format!("@{}", group.group), format!("@{}", group.name));
+    let whose: Vec<(String, String)> = roles
+        .iter()
+        .map(role)
+        .chain([("groups".to_owned(), "every group".to_owned())])
+        .chain(accounts.iter().map(account))
+        .chain(groups.iter().map(group))
+        .collect();
     view! {
         <h2>"Wishes for more"</h2>
         <Requests requests=requests decide=decide />
-        <h2>"Defaults by role"</h2>
-        <RoleTable roles=roles />
+        <h2>"Defaults"</h2>
+        <RoleTable roles=roles of_groups=of_groups />
         <h2>"Accounts"</h2>
         <p class="meta">"Used of the limit. Where nothing else stands, the limit is the role's."</p>
         <AccountTable accounts=accounts />
+        {(!groups.is_empty()).then(|| view! {
+            <h2>"Groups"</h2>
+            <p class="meta">"What belongs to a group counts here and with none of its members."</p>
+            <GroupTable groups=groups />
+        })}
         <SetLimit whose=whose set=set />
     }
     .into_any()
@@ -118,18 +130,19 @@ fn Decide(request: QuotaRequestId, who: String, granted: bool, decide: ServerAct
 }
 
 #[component]
-fn RoleTable(roles: Vec<RoleQuotaShown>) -> impl IntoView {
-    let row = |role: RoleQuotaShown| {
-        let most = |kind: Kind| role.limits.iter().find(|limit| limit.kind == kind).map(|limit| limit.most);
+fn RoleTable(roles: Vec<RoleQuotaShown>, of_groups: Vec<RoleLimit>) -> impl IntoView {
+    let row = |(whose, limits): (&'static str, Vec<RoleLimit>)| {
+        let most = |kind: Kind| limits.iter().find(|limit| limit.kind == kind).map(|limit| limit.most);
         let cells = Kind::ALL.into_iter().map(|kind| {
             view! { <td data-label=kind.title() class="number">{most_words(kind, most(kind))}</td> }
         });
-        view! { <tr><td data-label="Role"><strong>{role.role.word()}</strong></td>{cells.collect_view()}</tr> }
+        view! { <tr><td data-label="Whose"><strong>{whose}</strong></td>{cells.collect_view()}</tr> }
     };
+    let all = roles.into_iter().map(|role| (role.role.word(), role.limits)).chain([("group", of_groups)]);
     view! {
         <table class="table cards">
-            <thead><tr><th>"Role"</th><KindHeads /></tr></thead>
-            <tbody>{roles.into_iter().map(row).collect_view()}</tbody>
+            <thead><tr><th>"Whose"</th><KindHeads /></tr></thead>
+            <tbody>{all.map(row).collect_view()}</tbody>
         </table>
     }
     .into_any()
@@ -138,18 +151,10 @@ fn RoleTable(roles: Vec<RoleQuotaShown>) -> impl IntoView {
 #[component]
 fn AccountTable(accounts: Vec<AccountQuotaShown>) -> impl IntoView {
     let row = |account: AccountQuotaShown| {
-        let cells = account.standings.into_iter().map(|standing| {
-            view! {
-                <td data-label=standing.kind.title() class="number" title=standing.limit.why.words()>
-                    {standing_words(&standing)}
-                </td>
-            }
-        });
-        let cells = cells.collect_view();
         view! {
             <tr>
                 <td data-label="Name"><strong>{account.name}</strong> " " <span class="meta">{account.role.word()}</span></td>
-                {cells}
+                {standing_cells(account.standings)}
             </tr>
         }
     };
@@ -163,11 +168,41 @@ fn AccountTable(accounts: Vec<AccountQuotaShown>) -> impl IntoView {
 }
 
 #[component]
+fn GroupTable(groups: Vec<GroupQuotaShown>) -> impl IntoView {
+    let row = |group: GroupQuotaShown| {
+        view! {
+            <tr>
+                <td data-label="Name"><a href=paths::group(group.group)>{group.name.to_string()}</a></td>
+                {standing_cells(group.standings)}
+            </tr>
+        }
+    };
+    view! {
+        <table class="table cards">
+            <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
+            <tbody>{groups.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn standing_cells(standings: Vec<Standing>) -> impl IntoView {
+    let cell = |standing: Standing| {
+        view! {
+            <td data-label=standing.kind.title() class="number" title=standing.limit.why.words()>
+                {standing_words(&standing)}
+            </td>
+        }
+    };
+    standings.into_iter().map(cell).collect_view()
+}
+
+#[component]
 fn KindHeads() -> impl IntoView {
     Kind::ALL.into_iter().map(|kind| view! { <th class="number">{kind.title()}</th> }).collect_view()
 }
 
-/// Of a role or an account, one kind at a time.
+/// Of a role, an account, all groups or one, one kind at a time.
 #[component]
 fn SetLimit(whose: Vec<(String, String)>, set: ServerAction<QuotaSet>) -> impl IntoView {
     let error = failure(set);
@@ -182,7 +217,7 @@ fn SetLimit(whose: Vec<(String, String)>, set: ServerAction<QuotaSet>) -> impl I
                     name="limit"
                     label="Limit"
                     error=error
-                    hint="A number, or none for as much as there is. Empty: an account's becomes its role's again, a role's is none."
+                    hint="A number, or none for as much as there is. Empty: an account's or a group's becomes the default again, a default is none."
                 />
                 <button class="button primary" type="submit">"Set"</button>
             </ActionForm>

@@ -4,6 +4,7 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::{PanelRight, Right, allowed};
 
+use crate::api::groups::group_list;
 use crate::api::tokens::{TokenCreate, TokenRemove, token_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
@@ -23,6 +24,7 @@ pub fn Tokens(role: Role) -> impl IntoView {
     let remove = ServerAction::<TokenRemove>::new();
     let tokens =
         Resource::new(move || (changed.get(), create.version().get(), remove.version().get()), |_| token_list());
+    let groups = Resource::new(move || changed.get(), |_| group_list());
     let created = create.value();
     view! {
         <h2>"Tokens"</h2>
@@ -44,7 +46,14 @@ pub fn Tokens(role: Role) -> impl IntoView {
                 }
             })}
         </Transition>
-        <NewTokenForm role=role create=create />
+        <Transition fallback=Skeleton>
+            {move || Suspend::new(async move {
+                let groups = groups.await.unwrap_or_default();
+                let own = groups.into_iter().filter(|group| group.role.is_some());
+                let own = own.map(|group| (group.id.to_string(), format!("the guests of {}", group.name))).collect();
+                view! { <NewTokenForm role=role groups=own create=create /> }
+            })}
+        </Transition>
     }
     .into_any()
 }
@@ -70,7 +79,10 @@ fn TokenTable(tokens: Vec<TokenShown>, remove: ServerAction<TokenRemove>) -> imp
                         let of_name = format!(" {}", token.name);
                         view! {
                             <tr>
-                                <td data-label="Name">{token.name}</td>
+                                <td data-label="Name">
+                                    {token.name}
+                                    {token.group_name.map(|name| view! { <span class="meta">{format!(" @{name}")}</span> })}
+                                </td>
                                 <td data-label="Scopes">{scopes.join(", ")}</td>
                                 <td data-label="Last used">
                                     {match token.last_used_at {
@@ -98,15 +110,17 @@ fn TokenTable(tokens: Vec<TokenShown>, remove: ServerAction<TokenRemove>) -> imp
 }
 
 #[component]
-fn NewTokenForm(role: Role, create: ServerAction<TokenCreate>) -> impl IntoView {
+fn NewTokenForm(role: Role, groups: Vec<(String, String)>, create: ServerAction<TokenCreate>) -> impl IntoView {
+    let good = std::iter::once((String::new(), "all that is yours".to_owned())).chain(groups).collect::<Vec<_>>();
     let error = failure(create);
     let days = DAYS.map(|days| (days.to_string(), format!("{days} days"))).to_vec();
     view! {
         <section class="card">
             <h2>"New token"</h2>
-            <Failure error=error fields=&["name", "scopes", "days"] />
+            <Failure error=error fields=&["name", "group", "scopes", "days"] />
             <ActionForm action=create attr:class="form">
                 <TextField name="name" label="Name" error=error hint="What uses it, as “backup of the web guests”." />
+                {(good.len() > 1).then(|| view! { <Choice name="group" label="With" options=good chosen="" error=error /> })}
                 <fieldset class="field">
                     <legend>"What it may do"</legend>
                     <div class="choice-cards wide">

@@ -1,12 +1,18 @@
 //! Quotas in words and tables.
 
+use leptos::form::ActionForm;
 use leptos::prelude::*;
+use umbel_guest::GroupId;
 use umbel_guest::quota::{Kind, Rule, Standing};
 
-use super::form::Choice;
+use super::badge::Mark;
+use super::form::{Choice, TextField};
+use super::loaded::{Failure, failure};
 use super::table::Used;
+use super::time::When;
 use crate::AppError;
-use crate::shown::QuotaRequestState;
+use crate::api::quotas::QuotaAsk;
+use crate::shown::{QuotaRequestShown, QuotaRequestState, QuotaShown};
 
 /// Every kind with what is used of it, its limit, and which rule the limit comes from.
 #[component]
@@ -35,6 +41,68 @@ fn QuotaRow(standing: Standing) -> impl IntoView {
             </td>
             <td data-label="Why" class="meta">{limit.why.words()}</td>
         </tr>
+    }
+    .into_any()
+}
+
+/// Of an account or a group; without `ask`, more of it is not this reader's to ask for.
+#[component]
+pub fn QuotaAndWishes(
+    quota: QuotaShown,
+    #[prop(optional_no_strip)] group: Option<GroupId>,
+    #[prop(into)] ask: Option<ServerAction<QuotaAsk>>,
+) -> impl IntoView {
+    let QuotaShown { standings, requests } = quota;
+    let limited = standings.iter().filter(|standing| standing.limit.most.is_some());
+    let kinds: Vec<Kind> = limited.map(|standing| standing.kind).collect();
+    let form = ask.filter(|_| !kinds.is_empty()).map(|ask| {
+        let error = failure(ask);
+        view! {
+            <Failure error=error fields=&["group", "kind", "wanted", "why"] />
+            <AskForMore kinds=kinds group=group ask=ask error=error />
+        }
+    });
+    view! {
+        <QuotaTable standings=standings />
+        <Wishes requests=requests />
+        {form}
+    }
+    .into_any()
+}
+
+#[component]
+fn Wishes(requests: Vec<QuotaRequestShown>) -> impl IntoView {
+    let wish = |request: QuotaRequestShown| {
+        let (shape, class, words) = state_words(request.state);
+        view! {
+            <li>
+                <Mark shape=shape class=class words=words /> " "
+                {format!("{}: {}", request.kind.title(), request.kind.amount(request.wanted))} " "
+                <span class="meta"><When at=request.created_at /></span>
+            </li>
+        }
+    };
+    (!requests.is_empty()).then(|| view! { <ul>{requests.into_iter().map(wish).collect_view()}</ul> })
+}
+
+#[component]
+fn AskForMore(
+    kinds: Vec<Kind>,
+    group: Option<GroupId>,
+    ask: ServerAction<QuotaAsk>,
+    error: Signal<Option<AppError>>,
+) -> impl IntoView {
+    view! {
+        <details class="advanced">
+            <summary>"Ask for more"</summary>
+            <ActionForm action=ask attr:class="form">
+                {group.map(|group| view! { <input type="hidden" name="group" value=group.to_string() /> })}
+                <KindChoice kinds=kinds error=error />
+                <TextField name="wanted" label="The limit you want" kind="number" error=error hint="Memory and disk in MiB." />
+                <TextField name="why" label="Why" error=error hint="An administrator reads it and decides." />
+                <button class="button" type="submit">"Ask"</button>
+            </ActionForm>
+        </details>
     }
     .into_any()
 }

@@ -65,6 +65,7 @@ words! {
         GuestUndelete = "guest_undelete" "Undo deletion of guest",
         GuestPurge = "guest_purge" "Purge guest",
         GuestSysrq = "guest_sysrq" "Press SysRq key",
+        GuestGive = "guest_give" "Give guest away",
         SharePut = "share_put" "Share guest",
         ShareRemove = "share_remove" "Share guest no more",
         GuestAdopt = "guest_adopt" "Adopt guest",

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::quota::Standing;
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, ImageId,
-    KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
+    Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GroupName, GuestId,
+    GuestName, ImageId, KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
 };
 
 use super::{Etag, ImageShown, KernelChoice, OperationShown};
@@ -63,7 +63,7 @@ pub struct GuestFilter {
     pub name: String,
     /// A word of [`Badge`].
     pub state: String,
-    /// The name of an account, or its id.
+    /// The name of an account, of a group with an @ before it, or its id.
     pub owner: String,
     /// Part of its name, note, image, owner or state.
     pub q: String,
@@ -117,6 +117,17 @@ pub struct GuestForm {
     pub memory_available_mib: u32,
     pub disk_free_mib: u64,
     /// One's own, which the new guest is counted in.
+    pub quota: Vec<Standing>,
+    /// Groups that it may be made for, by name: those that one manages.
+    pub groups: Vec<GroupChoice>,
+}
+
+/// A group that may own the new guest, which is counted in the group's quota then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GroupChoice {
+    pub id: GroupId,
+    pub name: GroupName,
     pub quota: Vec<Standing>,
 }
 

@@ -28,7 +28,9 @@ pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use etag::Etag;
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
-pub use guest::{ConsoleTail, Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown};
+pub use guest::{
+    ConsoleTail, Created, GroupChoice, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown,
+};
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
 pub use kernel::{
@@ -39,8 +41,8 @@ pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
 pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
 pub use quota::{
-    AccountQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown, QuotaWish, QuotasShown,
-    RoleLimit, RoleQuotaShown,
+    AccountQuotaShown, GroupQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown,
+    QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,
 };
 pub use share::{ShareDraft, ShareShown};
 pub use stray::{AdoptShown, StrayShown};

@@ -2,15 +2,17 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
-use umbel_guest::{AccountId, Attachment, GuestId, GuestName, HostNumber, NetworkId};
+use umbel_guest::{Access, AccountId, Attachment, GuestId, GuestName, HostNumber, NetworkId};
 
-/// A person's network on this host.
+/// The network of a person or a group on this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct NetworkShown {
     pub id: NetworkId,
     pub owner: AccountId,
     pub owner_name: String,
+    /// How the one who asks stands to the guests in it.
+    pub access: Access,
     /// For example `10.77.3.0/24`; `None` until the host has made it.
     pub subnet: Option<String>,
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, format = "ipv4"))]

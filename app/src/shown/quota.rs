@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use umbel_guest::quota::{Kind, Said, Standing};
-use umbel_guest::{AccountId, FieldErrors, QuotaRequestId};
+use umbel_guest::{AccountId, FieldErrors, GroupId, GroupName, QuotaRequestId};
 
 use super::Role;
 use crate::AppError;
@@ -21,6 +21,10 @@ pub struct QuotasShown {
     pub roles: Vec<RoleQuotaShown>,
     /// By name.
     pub accounts: Vec<AccountQuotaShown>,
+    /// What groups have that have no limit of their own; kinds that aren't here have no limit.
+    pub of_groups: Vec<RoleLimit>,
+    /// By name.
+    pub groups: Vec<GroupQuotaShown>,
     /// Those that wait for a decision, the oldest first.
     pub requests: Vec<QuotaRequestShown>,
 }
@@ -50,12 +54,22 @@ pub struct AccountQuotaShown {
     pub standings: Vec<Standing>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GroupQuotaShown {
+    pub group: GroupId,
+    pub name: GroupName,
+    pub standings: Vec<Standing>,
+}
+
 /// Somebody wants more of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct QuotaRequestShown {
     pub id: QuotaRequestId,
+    /// Of a group, the group's.
     pub account: AccountId,
+    /// A group's begins with an @.
     pub account_name: String,
     pub kind: Kind,
     /// The limit that is wished for.
@@ -98,6 +112,9 @@ impl std::str::FromStr for QuotaRequestState {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QuotaWish {
+    /// For which one asks, who manages it; nobody's, for oneself.
+    #[serde(default)]
+    pub group: Option<GroupId>,
     pub kind: Kind,
     pub wanted: u64,
     pub why: String,
@@ -105,13 +122,14 @@ pub struct QuotaWish {
 
 impl QuotaWish {
     /// As a form has it.
-    pub fn read(kind: &str, wanted: &str, why: String) -> Result<Self, AppError> {
+    pub fn read(group: &str, kind: &str, wanted: &str, why: String) -> Result<Self, AppError> {
         let mut wrong = FieldErrors::default();
+        let group = wrong.take(read_group(group));
         let kind = wrong.take(read_kind(kind));
         let number = Kind::read(wanted).ok_or_else(|| not_a_number("wanted"));
         let wanted = wrong.take(number);
-        match (kind, wanted) {
-            (Some(kind), Some(wanted)) => Ok(Self { kind, wanted, why }),
+        match (group, kind, wanted) {
+            (Some(group), Some(kind), Some(wanted)) => Ok(Self { group, kind, wanted, why }),
             _ => Err(AppError::Invalid(wrong)),
         }
     }
@@ -123,6 +141,9 @@ impl QuotaWish {
 pub enum QuotaOf {
     Role(Role),
     Account(AccountId),
+    /// Every group that has none of its own.
+    Groups,
+    Group(GroupId),
 }
 
 /// A limit that is set.
@@ -135,13 +156,17 @@ pub struct QuotaChange {
 }
 
 impl QuotaChange {
-    /// As a form has it: a role's word or an account's id; a number, `none`, or nothing.
+    /// As a form has it: a role's word, an account's id, `groups`, or a group's id with an @ before it; a number, `none`,
+    /// or nothing.
     pub fn read(of: &str, kind: &str, limit: &str) -> Result<Self, AppError> {
         let mut wrong = FieldErrors::default();
-        let whose = match (of.parse::<Role>(), of.parse::<AccountId>()) {
-            (Ok(role), _) => Ok(QuotaOf::Role(role)),
-            (_, Ok(account)) => Ok(QuotaOf::Account(account)),
-            _ => Err(umbel_guest::FieldError::new("of", "Choose a role or an account.")),
+        let group = of.strip_prefix('@').map(str::parse::<GroupId>);
+        let whose = match (of.parse::<Role>(), of.parse::<AccountId>(), group) {
+            (Ok(role), ..) => Ok(QuotaOf::Role(role)),
+            (_, Ok(account), _) => Ok(QuotaOf::Account(account)),
+            (_, _, Some(Ok(group))) => Ok(QuotaOf::Group(group)),
+            _ if of == "groups" => Ok(QuotaOf::Groups),
+            _ => Err(umbel_guest::FieldError::new("of", "Choose a role, an account, groups or a group.")),
         };
         let said = match limit.trim() {
             "" => Ok(None),
@@ -154,6 +179,12 @@ impl QuotaChange {
             _ => Err(AppError::Invalid(wrong)),
         }
     }
+}
+
+/// A group as a form names it; nothing is none.
+pub fn read_group(text: &str) -> Result<Option<GroupId>, umbel_guest::FieldError> {
+    let wrong = |_| umbel_guest::FieldError::new("group", "Choose one of your groups.");
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
 }
 
 fn read_kind(text: &str) -> Result<Kind, umbel_guest::FieldError> {

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::FieldError;
+use umbel_guest::{FieldError, GroupId, GroupName};
 
 /// What a token lets a program do; never more than its account may do anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub struct TokenShown {
     /// A hash, good for removing the token and for nothing else.
     pub id: String,
     pub name: String,
+    /// The only one whose guests it is good for.
+    pub group: Option<GroupId>,
+    pub group_name: Option<GroupName>,
     pub scopes: Vec<Scope>,
     pub created_at: i64,
     pub expires_at: i64,
@@ -67,6 +70,9 @@ pub struct TokenShown {
 #[serde(deny_unknown_fields)]
 pub struct TokenDraft {
     pub name: String,
+    /// One that one is in: the token is good for its guests only. Nobody's, for all that one may oneself.
+    #[serde(default)]
+    pub group: Option<GroupId>,
     /// Words of [`Scope`].
     #[serde(default)]
     pub scopes: Vec<String>,

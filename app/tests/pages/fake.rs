@@ -5,20 +5,20 @@ use umbel_app::proof::Proof;
 use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
-    DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown, ImportDraft,
-    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelSettings,
-    KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
-    NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
-    QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown,
-    WebhooksShown,
+    DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown,
+    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft,
+    KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown,
+    QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
+    WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId,
+    Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId, GroupRole,
     GuestDraft, GuestId, ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note,
     OperationId, PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey,
     UploadId, Wanted, WebhookId,
@@ -71,6 +71,7 @@ pub(crate) fn caller(role: Role) -> Caller {
         proof: Proof::OfProgram,
         rights: 0,
         expects: Expects::Anything,
+        bound: None,
     }
 }
 
@@ -204,6 +205,9 @@ impl Backend for Fake {
     }
 
     async fn guest_form(&self, _: &Caller) -> Result<GuestForm, AppError> {
+        let managed = self.groups.iter().map(|roll| &roll.group).filter(|group| group.role == Some(GroupRole::Manager));
+        let choice =
+            |group: &GroupShown| GroupChoice { id: group.id, name: group.name.clone(), quota: self.standings() };
         Ok(GuestForm {
             suggested_name: "calm-fern".into(),
             images: vec![
@@ -215,6 +219,7 @@ impl Backend for Fake {
             memory_available_mib: 2048,
             disk_free_mib: 5120,
             quota: self.standings(),
+            groups: managed.map(choice).collect(),
         })
     }
 
@@ -254,6 +259,10 @@ impl Backend for Fake {
 
     async fn share_list(&self, _: &Caller, _: GuestId) -> Result<Vec<ShareShown>, AppError> {
         Ok(self.shares.clone())
+    }
+
+    async fn guest_give(&self, _: &Caller, _: GuestId, _: String) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn share_put(&self, _: &Caller, _: GuestId, _: ShareDraft) -> Result<ShareShown, AppError> {
@@ -372,6 +381,10 @@ impl Backend for Fake {
 
     async fn group_list(&self, _: &Caller) -> Result<Vec<GroupShown>, AppError> {
         Ok(self.groups.iter().map(|roll| roll.group.clone()).collect())
+    }
+
+    async fn quota_of_group(&self, _: &Caller, _: GroupId) -> Result<QuotaShown, AppError> {
+        Ok(QuotaShown { standings: self.standings(), requests: self.requests.clone() })
     }
 
     async fn group_fetch(&self, _: &Caller, group: GroupId) -> Result<GroupRoll, AppError> {
@@ -508,7 +521,13 @@ impl Backend for Fake {
             standings: self.standings(),
         };
         let roles = vec![RoleQuotaShown { role: Role::User, limits }];
-        Ok(QuotasShown { roles, accounts: vec![account], requests: self.requests.clone() })
+        Ok(QuotasShown {
+            roles,
+            accounts: vec![account],
+            of_groups: Vec::new(),
+            groups: Vec::new(),
+            requests: self.requests.clone(),
+        })
     }
 
     async fn quota_set(&self, _: &Caller, _: QuotaChange) -> Result<(), AppError> {

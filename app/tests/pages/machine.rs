@@ -10,8 +10,8 @@ use umbel_app::shown::{
 };
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    AccountId, Attachment, Boot, Exit, HostNumber, KernelFeatures, KernelMode, NetworkId, Sample, Seen, Series, Span,
-    WallState, Wanted,
+    Access, AccountId, Attachment, Boot, Exit, HostNumber, KernelFeatures, KernelMode, NetworkId, Relation, Sample,
+    Seen, Series, Span, WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -71,6 +71,7 @@ fn network(guests: Vec<NetworkGuest>, has_bridge: bool) -> NetworkShown {
         id: NetworkId(Uuid::from_u128(1)),
         owner: AccountId(Uuid::from_u128(1)),
         owner_name: "ada".into(),
+        access: Access { role: Role::User, relation: Relation::Owner },
         subnet: Some("10.77.3.0/24".into()),
         gateway: Some(Ipv4Addr::new(10, 77, 3, 1)),
         has_bridge,

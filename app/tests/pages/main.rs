@@ -132,6 +132,21 @@ async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
 }
 
 #[tokio::test]
+async fn who_manages_a_group_makes_guests_and_tokens_for_it() {
+    let backend = Fake { groups: vec![GroupRoll { group: own_class(), people: Vec::new() }], ..Fake::default() };
+    for path in [paths::GUEST_NEW, paths::ACCOUNT] {
+        let (_, html) = page(backend.clone(), Some(caller(Role::Teacher)), path).await;
+        assert!(html.contains("name=\"group\"") && html.contains("Networks"), "{path}: {html}");
+        let (_, html) = page(Fake::default(), Some(caller(Role::Teacher)), path).await;
+        assert!(!html.contains("name=\"group\""), "nothing to choose: {path}: {html}");
+    }
+    let (_, html) = page(backend, Some(caller(Role::Teacher)), &paths::group(own_class().id)).await;
+    for part in ["What belongs to the group", "Memory of running guests", "/_sf/quota_ask", "%40Networks"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+}
+
+#[tokio::test]
 async fn a_group_is_changed_by_administrators_and_seen_by_its_teacher() {
     let group = own_class();
     let account = AccountId(Uuid::from_u128(2));

@@ -59,7 +59,7 @@ async fn a_new_guest_says_what_the_quota_has_no_room_for() {
     let (_, html) = page(fake(0, 100), Some(caller(Role::User)), paths::GUEST_NEW).await;
     assert!(html.contains("more than the 100 MiB left of your quota"), "{html}");
     assert!(!button(&html).split('>').next().unwrap_or_default().contains("disabled"), "{}", button(&html));
-    assert!(html.contains("Left of your quota after it"));
+    assert!(html.contains("Left of the quota after it"));
 }
 
 #[tokio::test]

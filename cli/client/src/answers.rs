@@ -15,9 +15,9 @@ use umbel_guest::{
 };
 
 pub use accounts::{
-    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupRoll, Imported,
-    Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Person, Quota, QuotaRequest, Quotas,
-    RegistrationSettings, SecondFactorStart, Share, Token, Usage,
+    Account, AccountQuota, AccountUsed, Announcement, DayUsed, FirstPassword, Group, GroupMember, GroupQuota,
+    GroupRoll, Imported, Invitation, InvitationDraft, InvitedInto, NewInvitation, NewToken, Person, Quota,
+    QuotaRequest, Quotas, RegistrationSettings, SecondFactorStart, Share, Token, Usage,
 };
 pub(crate) use accounts::{ImportedAll, QuotaAsked, RecoveryCodes};
 pub use webhooks::{Delivery, NewWebhook, Webhook, Webhooks};

@@ -18,6 +18,12 @@ impl Client {
         self.api(Method::PUT, &format!("/guests/{guest}/shares")).json(&draft).read().await
     }
 
+    /// `to` is an account's name, or a group's with an @ before it.
+    pub async fn guest_give(&self, guest: GuestId, to: &str) -> Result<(), Error> {
+        let given = serde_json::json!({ "to": to });
+        self.api(Method::PUT, &format!("/guests/{guest}/owner")).json(&given).done().await.map(drop)
+    }
+
     pub async fn share_remove(&self, guest: GuestId, account: AccountId) -> Result<(), Error> {
         self.api(Method::DELETE, &format!("/guests/{guest}/shares/{account}")).done().await.map(drop)
     }

@@ -1,6 +1,7 @@
 //! One's own tokens. Made and removed with a sign-in only.
 
 use reqwest::Method;
+use umbel_guest::GroupId;
 
 use crate::answers::{NewToken, Token};
 use crate::client::Client;
@@ -13,7 +14,18 @@ impl Client {
 
     /// `scopes` are `read`, `power`, `console`, `write`, `manage`. The token is told this once.
     pub async fn token_create(&self, name: &str, scopes: &[&str], days: u32) -> Result<NewToken, Error> {
-        let draft = serde_json::json!({ "name": name, "scopes": scopes, "days": days });
+        self.token_create_for(None, name, scopes, days).await
+    }
+
+    /// Good for the guests of that group only, which one is in.
+    pub async fn token_create_for(
+        &self,
+        group: Option<GroupId>,
+        name: &str,
+        scopes: &[&str],
+        days: u32,
+    ) -> Result<NewToken, Error> {
+        let draft = serde_json::json!({ "name": name, "group": group, "scopes": scopes, "days": days });
         self.api(Method::POST, "/tokens").json(&draft).read().await
     }
 

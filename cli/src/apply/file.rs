@@ -18,6 +18,8 @@ pub(crate) struct File {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wish {
     pub(crate) name: String,
+    /// Of a group that one manages; one's own unless it is said.
+    pub(crate) group: Option<String>,
     #[serde(default)]
     pub(crate) state: Option<State>,
     /// Both for a new guest only: they can't be changed.
@@ -67,10 +69,10 @@ impl File {
     /// Out of YAML, of which JSON is a part.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let file: Self = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
-        let mut names: Vec<&str> = file.guests.iter().map(|guest| guest.name.as_str()).collect();
+        let mut names: Vec<_> = file.guests.iter().map(|guest| (&guest.group, guest.name.as_str())).collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(format!("guests: {:?} is named twice", pair[0])),
+            Some(pair) => Err(format!("guests: {:?} is named twice", pair[0].1)),
             None => Ok(file),
         }
     }
@@ -87,6 +89,7 @@ mod tests {
         assert!(wrong("guests: [{name: web, state: asleep}]").contains("asleep"));
         assert!(wrong("guests: [{name: web}, {name: web}]").contains("\"web\" is named twice"));
         assert!(wrong("guests: [{memory_mib: 64}]").contains("name"));
+        assert!(File::read("guests: [{name: web}, {name: web, group: Team}]").is_ok(), "of two owners");
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod plan;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
-use umbel_client::{Client, Guest};
-use umbel_guest::{AccountId, GuestId};
+use umbel_client::{Client, Group, Guest};
+use umbel_guest::{AccountId, GroupId, GuestDraft, GuestId};
 
 use self::file::{File, Wish};
 use self::plan::{Restart, Step, Target, plan};
@@ -25,11 +25,11 @@ pub(crate) async fn run(panel: &Client, apply: Apply, output: &Output) -> Result
     let file =
         File::read(&text_of(&apply.file)?).map_err(|why| Failure::Wrong(format!("{}: {why}", apply.file.display())))?;
     let restart = if apply.restart { Restart::Allowed } else { Restart::Refused };
-    let me = panel.session_fetch().await?.id;
+    let owners = Owners::read(panel, &file).await?;
     let there = panel.guest_list().await?;
     let (mut todo, mut wrong) = (Vec::new(), Vec::new());
     for wish in &file.guests {
-        match plan_of(panel, wish, &there, me, restart).await? {
+        match plan_of(panel, wish, &there, owners.of(wish)?.0, restart).await? {
             Ok(steps) => todo.push((wish, steps)),
             Err(why) => wrong.push(why),
         }
@@ -50,9 +50,30 @@ pub(crate) async fn run(panel: &Client, apply: Apply, output: &Output) -> Result
         agreed(&apply.file)?;
     }
     for (wish, steps) in todo {
-        carry_out(panel, wish, steps, apply.patience(), output).await?;
+        carry_out(panel, wish, owners.of(wish)?.1, steps, apply.patience(), output).await?;
     }
     Ok(())
+}
+
+/// Whose guests the file speaks of.
+struct Owners {
+    me: AccountId,
+    groups: Vec<Group>,
+}
+
+impl Owners {
+    async fn read(panel: &Client, file: &File) -> Result<Self, Failure> {
+        let named = file.guests.iter().any(|wish| wish.group.is_some());
+        let groups = if named { panel.group_list().await? } else { Vec::new() };
+        Ok(Self { me: panel.session_fetch().await?.id, groups })
+    }
+
+    fn of(&self, wish: &Wish) -> Result<(AccountId, Option<GroupId>), Failure> {
+        let Some(name) = &wish.group else { return Ok((self.me, None)) };
+        let found = self.groups.iter().find(|group| group.name == *name);
+        let unknown = || Failure::Unknown { what: "group", name: name.clone(), list: "groups list" };
+        found.map(|group| (group.id.as_owner(), Some(group.id))).ok_or_else(unknown)
+    }
 }
 
 pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
@@ -69,11 +90,11 @@ async fn plan_of(
     panel: &Client,
     wish: &Wish,
     there: &[Guest],
-    me: AccountId,
+    owner: AccountId,
     restart: Restart,
 ) -> Result<Result<Vec<Step>, String>, Failure> {
-    // One's own: a file doesn't reach into what others happen to share.
-    let Some(guest) = there.iter().find(|guest| guest.owner == me && guest.name.as_str() == wish.name) else {
+    // One's own, or the group's: a file doesn't reach into what others happen to share.
+    let Some(guest) = there.iter().find(|guest| guest.owner == owner && guest.name.as_str() == wish.name) else {
         return Ok(plan(wish, None, restart));
     };
     let shares = if wish.shares.is_some() { panel.share_list(guest.id).await? } else { Vec::new() };
@@ -91,7 +112,14 @@ fn agreed(file: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, output: &Output) -> Result<(), Failure> {
+async fn carry_out(
+    panel: &Client,
+    wish: &Wish,
+    group: Option<GroupId>,
+    steps: Vec<Step>,
+    wait: Wait,
+    output: &Output,
+) -> Result<(), Failure> {
     let mut made = None;
     for step in steps {
         eprintln!("{}", tame(&step.to_string()));
@@ -100,7 +128,7 @@ async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, ou
             Target::Made => made.ok_or_else(|| Failure::Wrong(format!("{} was not made", wish.name))),
         };
         match step {
-            Step::Create { .. } => made = Some(create(panel, wish, wait, output).await?),
+            Step::Create { .. } => made = Some(create(panel, wish, group, wait, output).await?),
             Step::Change { guest, etag, change, .. } => drop(panel.guest_change_seen(guest, &etag, &change).await?),
             Step::Act { guest, action, .. } => {
                 if let Some(operation) = panel.guest_act(found(guest)?, action).await? {
@@ -114,8 +142,14 @@ async fn carry_out(panel: &Client, wish: &Wish, steps: Vec<Step>, wait: Wait, ou
     Ok(())
 }
 
-async fn create(panel: &Client, wish: &Wish, wait: Wait, output: &Output) -> Result<GuestId, Failure> {
-    let draft = draft(panel, wish.said(), wish.image.clone(), wish.disk_mib).await?;
+async fn create(
+    panel: &Client,
+    wish: &Wish,
+    group: Option<GroupId>,
+    wait: Wait,
+    output: &Output,
+) -> Result<GuestId, Failure> {
+    let draft = GuestDraft { group, ..draft(panel, wish.said(), wish.image.clone(), wish.disk_mib).await? };
     let made = panel.guest_create(&draft).await?;
     over(panel, made.operation, wait, output).await?;
     Ok(made.guest)

@@ -60,13 +60,20 @@ uuid_id!(
     GuestId, "the id of a guest"
 );
 uuid_id!(
-    /// One account, a person's or the first administrator's.
+    /// One account, a person's or the first administrator's; of an owner, that of a group too.
     AccountId, "the id of an account"
 );
 uuid_id!(
     /// A group of accounts.
     GroupId, "the id of a group"
 );
+impl GroupId {
+    /// A group owns what it owns by a row of accounts with its own id, as what nobody signs in to.
+    pub fn as_owner(self) -> AccountId {
+        AccountId(self.0)
+    }
+}
+
 uuid_id!(
     /// A link by which people make accounts of their own.
     InvitationId, "the id of an invitation"

@@ -167,10 +167,12 @@ pub enum Said {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", schema(as = QuotaRule))]
 pub enum Rule {
-    /// The account has one of its own.
+    /// The account, or the group, has one of its own.
     Account,
     /// It is the default of the account's role.
     Role,
+    /// It is the default of groups.
+    Groups,
     /// Nobody has said anything.
     Nobody,
 }
@@ -178,8 +180,9 @@ pub enum Rule {
 impl Rule {
     pub fn words(self) -> &'static str {
         match self {
-            Self::Account => "this account's own",
+            Self::Account => "its own",
             Self::Role => "default of the role",
+            Self::Groups => "default of groups",
             Self::Nobody => "nobody has set one",
         }
     }
@@ -208,6 +211,13 @@ impl Limit {
             Said::NoLimit => None,
         };
         Self { most, why }
+    }
+
+    /// The same of a group, and of what groups have.
+    pub fn of_group(own: Option<Said>, default: Option<Said>) -> Self {
+        let limit = Self::of(own, default);
+        let why = if limit.why == Rule::Role { Rule::Groups } else { limit.why };
+        Self { why, ..limit }
     }
 }
 

@@ -268,6 +268,9 @@ pub enum Relation {
     Shared(Shares),
     /// They manage a group that its owner is a member of; and it may be shared with them besides.
     Managed(Option<Shares>),
+    /// It is a group's, and they are in it; and it may be shared with them besides. Who manages the group stands to it
+    /// as an owner.
+    Member(Option<Shares>),
     Stranger,
 }
 
@@ -276,7 +279,7 @@ impl Relation {
     pub fn shares(self) -> Option<Shares> {
         match self {
             Self::Shared(shares) => Some(shares),
-            Self::Managed(shares) => shares,
+            Self::Managed(shares) | Self::Member(shares) => shares,
             Self::Owner | Self::Stranger => None,
         }
     }
@@ -305,6 +308,7 @@ fn by_relation(relation: Relation, right: GuestRight) -> bool {
         Relation::Owner => true,
         Relation::Shared(shares) => shares.has(right),
         Relation::Managed(shares) => by_group(right) || shares.is_some_and(|shares| shares.has(right)),
+        Relation::Member(shares) => by_membership(right) || shares.is_some_and(|shares| shares.has(right)),
         Relation::Stranger => false,
     }
 }
@@ -312,6 +316,11 @@ fn by_relation(relation: Relation, right: GuestRight) -> bool {
 /// Of whoever manages a group on its members' guests: to look over a shoulder, and to help when one hangs.
 fn by_group(right: GuestRight) -> bool {
     matches!(right, GuestRight::View | GuestRight::ReadConsole | GuestRight::Power)
+}
+
+/// Of whoever is in a group on the group's own guests: to use them, not to make something else of them.
+fn by_membership(right: GuestRight) -> bool {
+    by_group(right) || right == GuestRight::TypeConsole
 }
 
 /// On everybody's guests.
@@ -355,6 +364,9 @@ impl fmt::Display for Denied {
                 who.push("its owner");
                 if GuestRight::SHAREABLE.contains(&right) {
                     who.push("those with whom that is shared");
+                }
+                if by_membership(right) {
+                    who.push("members of the group that owns it");
                 }
                 if by_group(right) {
                     who.push("managers of its owner's groups");

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::field::{FieldError, FieldErrors};
-use crate::id::{ImageId, KernelId};
+use crate::id::{GroupId, ImageId, KernelId};
 use crate::limits::Limits;
 use crate::name::{GuestName, Note};
 use crate::size::{DiskSize, Memory};
@@ -136,6 +136,9 @@ words!(RestartPolicy, "restart_policy", "never" => Never, "on_failure" => OnFail
 #[serde(deny_unknown_fields)]
 pub struct GuestDraft {
     pub name: String,
+    /// Whose it is to be; nobody's here, its own of whoever asks. For those who manage the group.
+    #[serde(default)]
+    pub group: Option<GroupId>,
     #[serde(default)]
     pub note: String,
     pub image: String,
@@ -168,6 +171,7 @@ impl Default for GuestDraft {
     fn default() -> Self {
         Self {
             name: String::new(),
+            group: None,
             note: String::new(),
             image: String::new(),
             kernel: String::new(),

@@ -17,6 +17,7 @@ use crate::store::groups::{
     Group, Member, group_change, group_delete, group_fetch, group_insert, group_list, group_list_of, member_delete,
     member_fetch, member_list, member_put,
 };
+use crate::store::guests::guest_list_of;
 use crate::store::{StoreError, Tx};
 
 /// On a panel.
@@ -82,10 +83,18 @@ impl Accounts {
         Ok(())
     }
 
-    /// Its members stay as they are; nobody reaches anything by it any more.
+    /// Its members stay as they are; nobody reaches anything by it any more. Not while it owns guests.
     pub async fn group_remove(&self, caller: &Caller, group: GroupId) -> Result<(), AppError> {
         caller.may(PanelRight::ManageGroups)?;
         let mut tx = self.db.begin().await?;
+        let found = group_fetch(&mut tx, group).await?.ok_or_else(missing)?;
+        let guests = guest_list_of(&mut tx, group.as_owner()).await?.len();
+        if guests > 0 {
+            let many = if guests == 1 { "a guest".to_owned() } else { format!("{guests} guests") };
+            let name = found.name;
+            let message = format!("{name} has {many}. Give them to somebody else or purge them first.");
+            return Err(AppError::Conflict { message });
+        }
         let told = follow(&mut tx, group, None).await?;
         if !group_delete(&mut tx, group).await? {
             return Err(missing());
@@ -143,7 +152,7 @@ impl Accounts {
 }
 
 /// Whoever may do more or less when a group changes: its managers, and the one who was put in or out; all of
-/// them where it is the group that goes. Counted in the same transaction, so that other panels notice too.
+/// its members where it is the group that goes. Counted in the same transaction, so that other panels notice too.
 pub(super) async fn follow(
     tx: &mut Tx,
     group: GroupId,

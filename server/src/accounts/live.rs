@@ -190,6 +190,7 @@ mod tests {
             proof: Proof::OfProgram,
             rights,
             expects: Expects::Anything,
+            bound: None,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod invitations;
 pub mod live;
 mod oidc;
 mod own;
+mod owner;
 pub mod passwords;
 mod people;
 pub mod rate_limit;
@@ -40,6 +41,7 @@ use crate::error::internal;
 use crate::events::Events;
 use crate::store::Db;
 use crate::store::accounts::{Account, Standing, account_fetch};
+use crate::store::groups::member_fetch;
 use live::Live;
 use passwords::{BadPassword, HashError, Password, Passwords};
 use rate_limit::{RateLimit, TooMany};
@@ -47,6 +49,7 @@ use seal::Seal;
 
 pub use confirm::code_after;
 pub use first_run::token as first_run_token;
+pub use owner::Owner;
 pub use people::reset_password;
 pub use second_factor::{HalfIn, reset_second_factor};
 pub use sign_in::SignedIn;
@@ -87,8 +90,13 @@ impl Accounts {
 
     /// The same one as the database knows them now, for whoever holds a connection.
     pub async fn again(&self, caller: &Caller) -> Result<Option<Caller>, AppError> {
-        let found = self.caller(caller.account.id, &caller.session).await?;
-        Ok(found.map(|fresh| Caller { came: caller.came, proof: caller.proof, ..fresh }))
+        let Some(fresh) = self.caller(caller.account.id, &caller.session).await? else { return Ok(None) };
+        if let Some(group) = caller.bound
+            && member_fetch(&self.db, group, caller.account.id).await?.is_none()
+        {
+            return Ok(None);
+        }
+        Ok(Some(Caller { came: caller.came, proof: caller.proof, bound: caller.bound, ..fresh }))
     }
 
     /// Resolves when the caller's session lets nobody in any more: signed out, ended, expired, its account
@@ -151,6 +159,7 @@ fn caller(account: Account, session: &str, proof: Proof, now: i64) -> Option<Cal
         came: Came::default(),
         proof,
         expects: Expects::Anything,
+        bound: None,
     })
 }
 

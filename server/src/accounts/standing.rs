@@ -16,7 +16,7 @@ use crate::etag::Tagged as _;
 use crate::store::accounts::{
     Account, Standing, account_delete, account_fetch, account_rights_changed, account_set_expiry, account_set_standing,
 };
-use crate::store::groups::manager_list_of;
+use crate::store::groups::reached_list_by;
 use crate::store::sessions::session_delete_all;
 use crate::store::shares::share_list_with;
 use crate::store::tokens::token_delete_all;
@@ -126,7 +126,7 @@ impl Accounts {
     /// Everything of an account that has no guest, within a transaction of the caller's; what it tells is for
     /// [`people_gone`](Self::people_gone), once that is committed.
     pub async fn people_forget(tx: &mut Tx, account: AccountId) -> Result<Gone, StoreError> {
-        let managers = manager_list_of(&mut *tx, account).await?;
+        let managers = reached_list_by(&mut *tx, account).await?;
         for manager in &managers {
             account_rights_changed(&mut *tx, *manager).await?;
         }

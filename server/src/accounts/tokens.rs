@@ -6,11 +6,13 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::proof::Proof;
 use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
-use umbel_guest::{FieldError, FieldErrors, PanelRight};
+use umbel_guest::{FieldError, FieldErrors, GroupId, GroupName, PanelRight};
 
 use super::{Accounts, caller};
 use crate::clock::{DAY, MINUTE};
 use crate::hex::{hex, sha256_hex};
+use crate::store::Tx;
+use crate::store::groups::{group_fetch, member_fetch};
 use crate::store::tokens::{Token, token_delete_of, token_fetch, token_insert, token_list, token_touch};
 
 /// What every token begins with, so that one that lies where it shouldn't is found.
@@ -28,19 +30,25 @@ impl Accounts {
     }
 
     pub async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        let group = draft.group;
         let (name, scopes, days) = checked(caller, draft)?;
         let secret = format!("{PREFIX}{}", hex(&rand::rng().random::<[u8; 32]>()));
         let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let group = match group {
+            Some(group) => Some(bindable(&mut tx, caller, group, &scopes).await?),
+            None => None,
+        };
         let token = Token {
             id: sha256_hex(secret.as_bytes()),
             account: caller.account.id,
+            group,
             name,
             scopes,
             created_at: now,
             expires_at: now + i64::from(days) * DAY,
             last_used_at: None,
         };
-        let mut tx = self.db.begin().await?;
         if token_list(&mut tx, token.account).await?.len() >= MOST_TOKENS {
             let message = format!("You have {MOST_TOKENS} tokens. Remove one that isn't used any more first.");
             return Err(AppError::Conflict { message });
@@ -78,8 +86,25 @@ impl Accounts {
         if token.last_used_at.is_none_or(|at| now - at >= MINUTE) {
             token_touch(&self.db, &id, now).await?;
         }
-        Ok(caller(token.account, &id, Proof::OfProgram, now).map(|caller| (caller, token.scopes)))
+        let found = caller(token.account, &id, Proof::OfProgram, now);
+        Ok(found.map(|caller| (Caller { bound: token.group, ..caller }, token.scopes)))
     }
+}
+
+/// The group, if a token of theirs may be bound to it.
+async fn bindable(
+    tx: &mut Tx,
+    caller: &Caller,
+    group: GroupId,
+    scopes: &[Scope],
+) -> Result<(GroupId, GroupName), AppError> {
+    let invalid = |message: &str| AppError::Invalid(FieldErrors::one("group", message));
+    if scopes.contains(&Scope::Manage) {
+        return Err(invalid("What the scope manage opens is no group's."));
+    }
+    let role = member_fetch(&mut *tx, group, caller.account.id).await?;
+    let found = group_fetch(tx, group).await?.filter(|_| role.is_some());
+    found.map(|found| (found.id, found.name)).ok_or_else(|| invalid("You are in no such group."))
 }
 
 /// Name, scopes and days of the draft; every wrong field is named at once.
@@ -111,6 +136,8 @@ fn shown(token: Token) -> TokenShown {
     TokenShown {
         id: token.id,
         name: token.name,
+        group: token.group.as_ref().map(|(group, _)| *group),
+        group_name: token.group.map(|(_, name)| name),
         scopes: token.scopes,
         created_at: token.created_at,
         expires_at: token.expires_at,

@@ -138,7 +138,8 @@ impl Backend for Panel {
     }
 
     async fn guest_create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
-        let what = What::new(AuditAction::GuestCreate, AuditKind::Guest).named(&draft.name);
+        let of_group = draft.group.map(|group| format!("group={group}")).unwrap_or_default();
+        let what = What::new(AuditAction::GuestCreate, AuditKind::Guest).named(&draft.name).detail(&of_group);
         self.audit.create(caller, what, Bare(self).guest_create(caller, draft), made).await
     }
 
@@ -182,6 +183,11 @@ impl Backend for Panel {
 
     async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError> {
         Bare(self).share_list(caller, guest).await
+    }
+
+    async fn guest_give(&self, caller: &Caller, guest: GuestId, to: String) -> Result<(), AppError> {
+        let what = self.guest(AuditAction::GuestGive, guest).await?.detail(&to);
+        self.audit.change(caller, what, Bare(self).guest_give(caller, guest, to)).await
     }
 
     async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError> {
@@ -481,6 +487,10 @@ impl Backend for Panel {
         Bare(self).audit_list(caller, filter).await
     }
 
+    async fn quota_of_group(&self, caller: &Caller, group: GroupId) -> Result<QuotaShown, AppError> {
+        Bare(self).quota_of_group(caller, group).await
+    }
+
     async fn quota_mine(&self, caller: &Caller) -> Result<QuotaShown, AppError> {
         Bare(self).quota_mine(caller).await
     }
@@ -495,6 +505,8 @@ impl Backend for Panel {
                 What::new(AuditAction::QuotaSet, AuditKind::Quota).of(role.word()).named(role.word())
             }
             QuotaOf::Account(account) => self.account(AuditAction::QuotaSet, account).await?,
+            QuotaOf::Groups => What::new(AuditAction::QuotaSet, AuditKind::Quota).of("groups").named("groups"),
+            QuotaOf::Group(group) => self.group(AuditAction::QuotaSet, group).await?,
         };
         let limit = match change.said {
             None => "what would hold without".to_owned(),
@@ -506,7 +518,9 @@ impl Backend for Panel {
     }
 
     async fn quota_ask(&self, caller: &Caller, wish: QuotaWish) -> Result<QuotaRequestId, AppError> {
-        let what = What::new(AuditAction::QuotaAsk, AuditKind::Quota).detail(&format!("{}={}", wish.kind, wish.wanted));
+        let of_group = wish.group.map(|group| format!(" group={group}")).unwrap_or_default();
+        let what = What::new(AuditAction::QuotaAsk, AuditKind::Quota)
+            .detail(&format!("{}={}{of_group}", wish.kind, wish.wanted));
         let id = |request: &QuotaRequestId| Some(request.to_string());
         self.audit.create(caller, what, Bare(self).quota_ask(caller, wish), id).await
     }

@@ -7,6 +7,7 @@ use umbel_app::shown::{AdoptShown, Created, OperationKind, StrayShown};
 use umbel_guest::{DiskKind, DiskSize, FieldErrors, GuestDraft, PanelRight, StrayName};
 
 use super::{Guests, from_host};
+use crate::accounts::Owner;
 use crate::operations::Params;
 
 /// As the agent calls the root of an adopted guest: it is of no image.
@@ -50,10 +51,12 @@ impl Guests {
         };
         let disk = DiskSize::ladder().find(|size| size.bytes() >= facts.size_bytes).ok_or_else(large)?;
         let draft = GuestDraft { image: IMAGE.into(), disk_mib: disk.mib(), disk_kind: DiskKind::Plain, ..draft };
+        let group = draft.group;
         let spec = self.look(caller, draft, false).await?;
         let params = Params { stray: Some(stray), ..Params::default() };
         let mut tx = self.parts.db.begin().await?;
-        let created = self.insert(&mut tx, caller, spec, OperationKind::GuestAdopt, &params).await?;
+        let owner = Owner::of(&mut tx, caller, group).await?;
+        let created = self.insert(&mut tx, caller, owner, spec, OperationKind::GuestAdopt, &params).await?;
         tx.commit().await?;
         self.begun(created);
         Ok(created)

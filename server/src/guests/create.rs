@@ -12,6 +12,7 @@ use umbel_wire::agent::{HostFacts, ImageFacts, KernelFacts, Profile};
 use uuid::Uuid;
 
 use super::{Guests, from_host, requester};
+use crate::accounts::Owner;
 use crate::kernels::choice::Offer;
 use crate::kernels::{allows, settings};
 use crate::networks;
@@ -40,9 +41,11 @@ impl Guests {
     /// Without a kernel in the draft, it is the default one.
     pub async fn create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
         caller.may(PanelRight::CreateGuests)?;
+        let group = draft.group;
         let spec = self.look(caller, draft, true).await?;
         let mut tx = self.parts.db.begin().await?;
-        let created = self.insert(&mut tx, caller, spec, OperationKind::GuestCreate, &Params::default()).await?;
+        let owner = Owner::of(&mut tx, caller, group).await?;
+        let created = self.insert(&mut tx, caller, owner, spec, OperationKind::GuestCreate, &Params::default()).await?;
         tx.commit().await?;
         self.begun(created);
         Ok(created)
@@ -92,27 +95,28 @@ impl Guests {
         &self,
         tx: &mut Tx,
         caller: &Caller,
+        owner: Owner,
         spec: GuestSpec,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
         // Asked again inside the transaction: its account may have gone, or been suspended, a moment ago.
-        let owner = account_fetch(&mut *tx, caller.account.id).await?;
-        if !owner.is_some_and(|owner| owner.state(self.parts.clock.now()).lets_in()) {
+        let account = account_fetch(&mut *tx, caller.account.id).await?;
+        if !account.is_some_and(|account| account.state(self.parts.clock.now()).lets_in()) {
             return Err(AppError::NotSignedIn);
         }
         let number = match spec.network {
             Attachment::None => None,
             Attachment::Bridge | Attachment::Switch => {
-                let place = networks::place(&mut *tx, &self.parts, caller.account.id).await?;
+                let place = networks::place(&mut *tx, &self.parts, owner.id).await?;
                 Some(place.map_err(|error| AppError::Invalid(error.into()))?)
             }
         };
         let guest = Guest {
             id: GuestId(Uuid::now_v7()),
             host: self.parts.host,
-            owner: caller.account.id,
-            owner_name: caller.account.name.clone(),
+            owner: owner.id,
+            owner_name: owner.name,
             network: None,
             spec,
             number,
@@ -181,7 +185,7 @@ pub(super) fn memory(memory: Memory, total_mib: u32) -> Result<(), FieldError> {
 
 pub(super) fn name_taken(error: StoreError, name: &GuestName) -> AppError {
     if error.is_duplicate() {
-        return AppError::Invalid(FieldErrors::one("name", format!("You have a guest named {name} already.")));
+        return AppError::Invalid(FieldErrors::one("name", format!("There is a guest named {name} already.")));
     }
     error.into()
 }

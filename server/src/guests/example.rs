@@ -6,6 +6,7 @@ use umbel_app::shown::{Created, OperationKind};
 use umbel_guest::{Attachment, DiskKind, DiskSize, GuestDraft, ImageKind, PanelRight};
 
 use super::{Guests, from_host};
+use crate::accounts::Owner;
 use crate::operations::Params;
 use crate::store::guests::guest_list_of;
 
@@ -35,9 +36,9 @@ impl Guests {
             specs.push(self.look(caller, draft, true).await?);
         }
         let mut tx = self.parts.db.begin().await?;
-        let mut made = Vec::new();
+        let (mut made, me, params) = (Vec::new(), Owner::myself(caller), Params::default());
         for spec in specs {
-            made.push(self.insert(&mut tx, caller, spec, OperationKind::GuestCreate, &Params::default()).await?);
+            made.push(self.insert(&mut tx, caller, me.clone(), spec, OperationKind::GuestCreate, &params).await?);
         }
         tx.commit().await?;
         made.iter().for_each(|created| self.begun(*created));

@@ -2,10 +2,11 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{GuestForm, ImageShown};
+use umbel_app::shown::{GroupChoice, GuestForm, ImageShown};
 use umbel_guest::DiskSize;
 
 use super::{Guests, from_host};
+use crate::store::groups::group_list_managed;
 use crate::store::guests::guest_list_of;
 use crate::store::quotas::quota_of;
 
@@ -14,7 +15,7 @@ impl Guests {
         let host = &self.parts.link.host;
         let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
         let kernels = self.kernels(caller, facts.profile).await?;
-        let guests = guest_list_of(&self.parts.db, caller.account.id).await?;
+        let guests = guest_list_of(&self.parts.db, caller.looks_as()).await?;
         let taken: Vec<&str> = guests.iter().map(|guest| guest.spec.name.as_str()).collect();
         Ok(GuestForm {
             suggested_name: suggest(&taken),
@@ -33,8 +34,20 @@ impl Guests {
             disks: DiskSize::ladder().collect(),
             memory_available_mib: facts.memory_available_mib,
             disk_free_mib: facts.disk_free_mib,
-            quota: quota_of(&self.parts.db, caller.account.id).await?,
+            quota: quota_of(&self.parts.db, caller.looks_as()).await?,
+            groups: self.groups_managed(caller).await?,
         })
+    }
+
+    async fn groups_managed(&self, caller: &Caller) -> Result<Vec<GroupChoice>, AppError> {
+        let mut choices = Vec::new();
+        if caller.bound.is_some() {
+            return Ok(choices);
+        }
+        for (id, name) in group_list_managed(&self.parts.db, caller.account.id).await? {
+            choices.push(GroupChoice { id, name, quota: quota_of(&self.parts.db, id.as_owner()).await? });
+        }
+        Ok(choices)
     }
 }
 

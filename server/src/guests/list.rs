@@ -45,7 +45,7 @@ impl Guests {
 
     /// None where it is everybody's.
     fn seen_by(&self, caller: &Caller) -> Option<AccountId> {
-        caller.may(PanelRight::SeeAllGuests).is_err().then_some(caller.account.id)
+        caller.may(PanelRight::SeeAllGuests).is_err().then_some(caller.looks_as())
     }
 }
 
@@ -56,7 +56,9 @@ fn sought(filter: GuestFilter, seen_by: Option<AccountId>) -> Result<(Sought, u3
     let after = wrong.take(after(&filter.sort, &filter.cursor));
     let limit = wrong.take(limit(&filter.limit));
     let (Some(state), Some(after), Some(limit)) = (state, after, limit) else { return Err(wrong) };
-    let owner = filter.owner.trim().to_lowercase();
+    let owner = filter.owner.trim();
+    // Of accounts, whose names have no capitals; a group's are as they are.
+    let owner = if owner.starts_with('@') { owner.to_owned() } else { owner.to_lowercase() };
     Ok((Sought { seen_by, state, owner, name: filter.name, any: filter.q, after }, limit))
 }
 

@@ -1,14 +1,17 @@
-//! All guests of one account at once: shut down, given to somebody else, or gone with it, as its row says.
+//! Whose guests are: one that is given to somebody else; and all of an account at once, shut down, given away, or gone
+//! with it, as its row says.
 
 use std::time::Duration;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{GuestsLeft, OperationKind, Topic};
-use umbel_guest::{AccountId, AccountName, Attachment, FieldErrors, PanelRight, Seen, Wanted};
+use umbel_guest::{
+    AccountId, AccountName, Attachment, FieldErrors, GroupName, GuestId, GuestRight, PanelRight, Seen, Wanted,
+};
 
 use super::{Guests, requester};
-use crate::accounts::{Accounts, Gone, deletable};
+use crate::accounts::{Accounts, Gone, Owner, deletable};
 use crate::error::chain;
 use crate::networks::{place, tell};
 use crate::operations::Requester;
@@ -16,8 +19,8 @@ use crate::quotas;
 use crate::store::accounts::{
     Account, Standing, account_fetch, account_fetch_by_name, account_list_unsettled, account_rights_changed,
 };
-use crate::store::groups::manager_list_of;
-use crate::store::guests::{Guest, guest_give, guest_list_of};
+use crate::store::groups::{group_fetch_by_name, reached_list_by};
+use crate::store::guests::{Guest, guest_fetch, guest_give, guest_list_of};
 use crate::store::operations::operation_under_way;
 use crate::store::shares::share_delete;
 use crate::store::{StoreError, Tx};
@@ -58,6 +61,35 @@ impl Guests {
         Ok(off)
     }
 
+    /// It is somebody else's from now on: one's own again, a group's that one manages, or anybody's where an
+    /// administrator gives it. Only while it is off.
+    pub async fn owner_set(&self, caller: &Caller, guest: GuestId, to: &str) -> Result<(), AppError> {
+        self.allowed(caller, guest, GuestRight::Share).await?;
+        let mut tx = self.parts.db.begin().await?;
+        let found = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
+        let heir = receiver(&mut tx, caller, to).await?;
+        if heir.id == found.owner {
+            return Err(AppError::Invalid(FieldErrors::one("to", "That is whose it is already.")));
+        }
+        let mut concerned = reached_list_by(&mut tx, found.owner).await?;
+        concerned.push(found.owner);
+        for account in &concerned {
+            account_rights_changed(&mut tx, *account).await?;
+        }
+        concerned.extend(self.give(&mut tx, std::slice::from_ref(&found), &heir).await?);
+        tx.commit().await?;
+        tracing::info!(guest = %guest, to = heir.name, by = caller.account.name, "a guest changed hands");
+        for account in concerned {
+            self.parts.events.publish(Topic::Rights(account));
+        }
+        if let Err(error) = tell::leave(&self.parts, found.owner, guest).await {
+            // The host is told again when the agent comes.
+            tracing::warn!(cause = chain(&error), "the host does not know yet that a guest has left its network");
+        }
+        self.taken_over(heir.id, &[found]).await;
+        Ok(())
+    }
+
     /// Deletes the account; what becomes of its guests was chosen. Where they go too, it goes after the last of
     /// them, whatever happens to the panel meanwhile.
     pub async fn owner_remove(
@@ -76,7 +108,7 @@ impl Guests {
         let found = deletable(caller, &mut tx, account).await?;
         let there = guest_list_of(&mut tx, account).await?;
         let heir = match to {
-            Some(name) => Some(heir(&mut tx, &name, &found).await?),
+            Some(name) => Some(heir(&mut tx, caller, &name, &found).await?),
             None if there.is_empty() => None,
             None => return Err(still_owns(&found, there.len())),
         };
@@ -98,7 +130,7 @@ impl Guests {
     }
 
     /// Each with all that it holds, so the heir's quota must have room for it. Tells whose rights have changed.
-    async fn give(&self, tx: &mut Tx, guests: &[Guest], heir: &Account) -> Result<Vec<AccountId>, AppError> {
+    async fn give(&self, tx: &mut Tx, guests: &[Guest], heir: &Owner) -> Result<Vec<AccountId>, AppError> {
         let names: Vec<_> = guest_list_of(&mut *tx, heir.id).await?.into_iter().map(|guest| guest.spec.name).collect();
         for guest in guests {
             let name = &guest.spec.name;
@@ -122,7 +154,7 @@ impl Guests {
             quotas::reserve(&mut *tx, &given).await?;
             share_delete(&mut *tx, guest.id, heir.id).await?;
         }
-        let mut concerned = manager_list_of(&mut *tx, heir.id).await?;
+        let mut concerned = reached_list_by(&mut *tx, heir.id).await?;
         concerned.push(heir.id);
         for account in &concerned {
             account_rights_changed(&mut *tx, *account).await?;
@@ -201,13 +233,41 @@ impl Guests {
     }
 }
 
-async fn heir(tx: &mut Tx, name: &str, of: &Account) -> Result<Account, AppError> {
+/// Who gets a guest: an account, or with an @ before its name a group.
+async fn receiver(tx: &mut Tx, caller: &Caller, to: &str) -> Result<Owner, AppError> {
     let invalid = |message: String| AppError::Invalid(FieldErrors::one("to", message));
-    let name: AccountName = name.trim().to_ascii_lowercase().parse().map_err(|_| invalid("Say to whom.".into()))?;
+    if let Some(name) = to.trim().strip_prefix('@') {
+        // In the words of one that somebody isn't in.
+        let unknown = || invalid("There is no such group.".into());
+        let name: GroupName = name.parse().map_err(|_| unknown())?;
+        let group = group_fetch_by_name(&mut *tx, &name).await?.ok_or_else(unknown)?;
+        let owner = Owner::of(tx, caller, Some(group.id)).await;
+        // Of the field that was sent.
+        return owner.map_err(|error| match error {
+            AppError::Invalid(errors) => invalid(errors.of("group").collect()),
+            other => other,
+        });
+    }
+    let name: AccountName = to.trim().to_ascii_lowercase().parse().map_err(|_| invalid("Say to whom.".into()))?;
+    if name.as_str() == caller.account.name {
+        return Ok(Owner::myself(caller));
+    }
+    if caller.may(PanelRight::ManagePeople).is_err() {
+        return Err(invalid("To yourself, or to a group that you manage; to others administrators give it.".into()));
+    }
     let found = account_fetch_by_name(tx, &name).await?.filter(|found| !found.waits());
     let heir = found.ok_or_else(|| invalid(format!("There is no account {name}.")))?;
-    if heir.id == of.id || heir.standing == Standing::Leaving {
+    if heir.standing == Standing::Leaving {
         return Err(invalid(format!("{name} goes itself.")));
+    }
+    Ok(Owner { id: heir.id, name: heir.name.into() })
+}
+
+/// Who gets what an account leaves.
+async fn heir(tx: &mut Tx, caller: &Caller, to: &str, of: &Account) -> Result<Owner, AppError> {
+    let heir = receiver(tx, caller, to).await?;
+    if heir.id == of.id {
+        return Err(AppError::Invalid(FieldErrors::one("to", format!("{} goes itself.", of.name))));
     }
     Ok(heir)
 }

@@ -1,14 +1,14 @@
 //! How a caller stands to guests. What that lets them do, the table in [`umbel_guest::rights`] says.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_guest::{Access, AccountId, GuestId, GuestRight, Relation, Role, Shares};
+use umbel_guest::{Access, AccountId, GroupId, GroupRole, GuestId, GuestRight, Relation, Role, Shares};
 
 use super::Guests;
 use crate::store::StoreError;
-use crate::store::groups::{managed_list, manages};
+use crate::store::groups::{Reached, reached_fetch, reached_list};
 use crate::store::guests::{Guest, guest_fetch};
 use crate::store::shares::{share_fetch, share_list_with};
 
@@ -16,10 +16,11 @@ use crate::store::shares::{share_fetch, share_list_with};
 #[derive(Clone, Debug)]
 pub struct Reach {
     role: Role,
-    account: AccountId,
+    /// Of a token that is bound to a group, nobody's.
+    account: Option<AccountId>,
     shared: HashMap<GuestId, Shares>,
-    /// Members of groups that the account manages.
-    managed: HashSet<AccountId>,
+    /// By groups.
+    reached: HashMap<AccountId, Reached>,
 }
 
 impl Reach {
@@ -27,8 +28,14 @@ impl Reach {
     pub fn to(&self, owner: AccountId, guest: Option<GuestId>) -> Access {
         let shares = guest.and_then(|guest| self.shared.get(&guest)).copied();
         // Of what is no guest's a group tells nothing.
-        let managed = guest.is_some() && self.managed.contains(&owner);
-        Access { role: self.role, relation: relation(owner == self.account, managed, shares) }
+        let reached = guest.and_then(|_| self.reached.get(&owner)).copied();
+        Access { role: self.role, relation: relation(self.account == Some(owner), reached, shares) }
+    }
+
+    /// To an owner's guests as a whole, whatever single ones are shared.
+    pub fn to_all_of(&self, owner: AccountId) -> Access {
+        let reached = self.reached.get(&owner).copied();
+        Access { role: self.role, relation: relation(self.account == Some(owner), reached, None) }
     }
 
     pub fn sees(&self, owner: AccountId, guest: Option<GuestId>) -> bool {
@@ -36,21 +43,26 @@ impl Reach {
     }
 }
 
-fn relation(owns: bool, managed: bool, shares: Option<Shares>) -> Relation {
-    match (owns, managed, shares) {
-        (true, ..) => Relation::Owner,
-        (false, true, shares) => Relation::Managed(shares),
-        (false, false, Some(shares)) => Relation::Shared(shares),
-        (false, false, None) => Relation::Stranger,
+fn relation(owns: bool, reached: Option<Reached>, shares: Option<Shares>) -> Relation {
+    match (owns, reached, shares) {
+        (true, ..) | (false, Some(Reached::Own(GroupRole::Manager)), _) => Relation::Owner,
+        (false, Some(Reached::Own(GroupRole::Member)), shares) => Relation::Member(shares),
+        (false, Some(Reached::Managed), shares) => Relation::Managed(shares),
+        (false, None, Some(shares)) => Relation::Shared(shares),
+        (false, None, None) => Relation::Stranger,
     }
 }
 
 impl Guests {
     pub async fn reach(&self, caller: &Caller) -> Result<Reach, StoreError> {
-        let (role, account) = (caller.account.role, caller.account.id);
-        let shared = share_list_with(&self.parts.db, account).await?.into_iter().collect();
-        let managed = managed_list(&self.parts.db, account).await?.into_iter().collect();
-        Ok(Reach { role, account, shared, managed })
+        let (db, role, account) = (&self.parts.db, caller.role(), caller.account.id);
+        if let Some(group) = caller.bound.map(GroupId::as_owner) {
+            let reached = reached_fetch(db, account, group).await?.map(|how| (group, how)).into_iter().collect();
+            return Ok(Reach { role, account: None, shared: HashMap::new(), reached });
+        }
+        let shared = share_list_with(db, account).await?.into_iter().collect();
+        let reached = reached_list(db, account).await?.into_iter().collect();
+        Ok(Reach { role, account: Some(account), shared, reached })
     }
 
     /// The guest, if it is the caller's to see.
@@ -70,12 +82,15 @@ impl Guests {
         let missing = || AppError::not_found("guest");
         let found = guest_fetch(&self.parts.db, guest).await?.ok_or_else(missing)?;
         let (db, account) = (&self.parts.db, caller.account.id);
-        let relation = if found.owner == account {
-            Relation::Owner
-        } else {
-            relation(false, manages(db, account, found.owner).await?, share_fetch(db, guest, account).await?)
+        let relation = match caller.bound.map(GroupId::as_owner) {
+            Some(group) if found.owner == group => relation(false, reached_fetch(db, account, group).await?, None),
+            Some(_) => Relation::Stranger,
+            None if found.owner == account => Relation::Owner,
+            None => {
+                relation(false, reached_fetch(db, account, found.owner).await?, share_fetch(db, guest, account).await?)
+            }
         };
-        let access = Access { role: caller.account.role, relation };
+        let access = Access { role: caller.role(), relation };
         access.may(GuestRight::View).map_err(|_| missing())?;
         Ok((found, access))
     }

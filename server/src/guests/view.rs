@@ -111,7 +111,7 @@ impl Guests {
         let operations = match (guest, caller.may(PanelRight::SeeAllOperations)) {
             (Some(guest), _) => operation_list_of_guest(db, guest).await?,
             (None, Ok(())) => operation_list(db).await?,
-            (None, Err(_)) => operation_list_seen_by(db, caller.account.id).await?,
+            (None, Err(_)) => operation_list_seen_by(db, caller.looks_as()).await?,
         };
         let reach = self.reach(caller).await?;
         let operations: Vec<Operation> =

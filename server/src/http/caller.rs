@@ -140,7 +140,15 @@ pub(super) async fn settle(
         Ok(account) => {
             let proof = Proof::At(panel.clock.now());
             let expects = Expects::Anything;
-            let caller = Caller { account: account.clone(), session: String::new(), came, proof, rights: 0, expects };
+            let caller = Caller {
+                account: account.clone(),
+                session: String::new(),
+                came,
+                proof,
+                rights: 0,
+                expects,
+                bound: None,
+            };
             panel.audit.note(&caller, what, &Ok(())).await?;
             begin(panel, session, account, came, headers).await?;
         }
@@ -295,11 +303,23 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Beside requests for what a group has guests, networks and operations of: a token that is bound to one is good for them.
+#[derive(Clone, Copy, Debug)]
+pub struct OfGroups;
+
 /// The one whose token it is, if the route is within its scopes; the router puts the scope that is needed
 /// beside the request.
-async fn by_token(panel: &Panel, token: &str, needed: Option<&Scope>) -> Result<Caller, AppError> {
+async fn by_token(
+    panel: &Panel,
+    token: &str,
+    needed: Option<&Scope>,
+    of_groups: Option<&OfGroups>,
+) -> Result<Caller, AppError> {
     let (caller, scopes) = panel.accounts.token_caller(token).await?.ok_or(AppError::NotSignedIn)?;
     let reason = match needed {
+        Some(_) if caller.bound.is_some() && of_groups.is_none() => {
+            "This token is good for one group's guests only.".to_owned()
+        }
         Some(needed) if scopes.contains(needed) => return Ok(caller),
         Some(needed) => format!("This token is not good for that: it lacks the scope {}.", needed.word()),
         None => "No token is good for that: sign in with a password.".to_owned(),
@@ -318,7 +338,8 @@ impl FromRequestParts<Panel> for Known {
     async fn from_request_parts(parts: &mut Parts, panel: &Panel) -> Result<Self, Problem> {
         let came = came(&parts.uri, &parts.headers, &parts.extensions);
         if let Some(token) = token(&parts.headers) {
-            let caller = by_token(panel, token, parts.extensions.get::<Scope>()).await?;
+            let (scope, of_groups) = (parts.extensions.get::<Scope>(), parts.extensions.get::<OfGroups>());
+            let caller = by_token(panel, token, scope, of_groups).await?;
             return Ok(Self(Caller { came, ..caller }));
         }
         Ok(Self(caller(panel, &session(parts)?, came).await?.ok_or(AppError::NotSignedIn)?))

@@ -14,6 +14,7 @@ use super::api::{
     announcements, audit, events, groups, guests, host, invitations, kernels, networks, operations, people, quotas,
     registrations, session, shares, tokens, uploads, usage, webhooks,
 };
+use super::caller::OfGroups;
 use super::error::is_under;
 use super::events::tab;
 use super::idempotency::{self, Keeps};
@@ -34,6 +35,8 @@ pub struct Route {
     pub path: String,
     /// What a token must be good for; none is where only a sign-in is.
     pub scope: Option<Scope>,
+    /// Whether a token that is bound to a group is good for it.
+    pub of_groups: bool,
     /// Whether it may be asked under an `Idempotency-Key`, and what is kept of its answer then.
     pub keeps: Option<Keeps>,
     /// What the API's document says of it.
@@ -45,7 +48,15 @@ impl Route {
     fn new(method: Method, path: impl Into<String>, to: MethodRouter<Panel>) -> Self {
         let path = path.into();
         let usual = if is_safe(&method) { Scope::Read } else { Scope::Write };
-        Self { scope: is_under(&path, paths::API).then_some(usual), method, path, keeps: None, described: None, to }
+        Self {
+            scope: is_under(&path, paths::API).then_some(usual),
+            method,
+            path,
+            of_groups: false,
+            keeps: None,
+            described: None,
+            to,
+        }
     }
 
     /// A handler with an attribute, as [`api!`] reads it.
@@ -72,6 +83,11 @@ impl Route {
 
     fn of(self, scope: Scope) -> Self {
         Self { scope: Some(scope), ..self }
+    }
+
+    /// Of guests, and shows a bound token those of its group and no others.
+    fn of_groups(self) -> Self {
+        Self { of_groups: true, ..self }
     }
 
     /// Not for programs: who has a token shall not make others of it, nor change the password.
@@ -135,12 +151,12 @@ pub fn own() -> Vec<Route> {
         get(paths::OIDC, oidc::shown),
         post(paths::OIDC, oidc::change),
         // What has changed, told to every open tab.
-        get(paths::EVENTS, tab::open).of(Scope::Read),
+        get(paths::EVENTS, tab::open).of(Scope::Read).of_groups(),
         // The API, and what it says of itself.
         get(paths::API_PAGE, openapi::page::shown),
         api!(openapi::fetch),
-        api!(events::stream),
-        api!(session::fetch),
+        api!(events::stream).of_groups(),
+        api!(session::fetch).of_groups(),
         api!(session::create).signed_in_only(),
         api!(session::end).signed_in_only(),
         api!(session::confirm).signed_in_only(),
@@ -152,33 +168,34 @@ pub fn own() -> Vec<Route> {
         api!(tokens::list).signed_in_only(),
         api!(tokens::create).signed_in_only().once_secret(),
         api!(tokens::remove).signed_in_only(),
-        api!(guests::list),
-        api!(guests::create).once(),
-        api!(guests::form),
-        api!(guests::fetch),
-        api!(guests::change),
-        api!(guests::delete),
-        api!(guests::start).of(Scope::Power),
-        api!(guests::shut_down).of(Scope::Power),
-        api!(guests::kill).of(Scope::Power),
-        api!(guests::restart).of(Scope::Power),
-        api!(guests::pause).of(Scope::Power),
-        api!(guests::resume).of(Scope::Power),
+        api!(guests::list).of_groups(),
+        api!(guests::create).once().of_groups(),
+        api!(guests::form).of_groups(),
+        api!(guests::fetch).of_groups(),
+        api!(guests::change).of_groups(),
+        api!(guests::delete).of_groups(),
+        api!(guests::start).of(Scope::Power).of_groups(),
+        api!(guests::shut_down).of(Scope::Power).of_groups(),
+        api!(guests::kill).of(Scope::Power).of_groups(),
+        api!(guests::restart).of(Scope::Power).of_groups(),
+        api!(guests::pause).of(Scope::Power).of_groups(),
+        api!(guests::resume).of(Scope::Power).of_groups(),
         // Into a shell of root's, who then types.
-        api!(guests::start_shell).of(Scope::Console),
-        api!(guests::undelete),
-        api!(guests::purge),
-        api!(guests::sysrq).of(Scope::Console),
-        api!(guests::metrics),
-        api!(guests::memory),
-        api!(console::open).of(Scope::Console),
-        api!(console::text).of(Scope::Console),
+        api!(guests::start_shell).of(Scope::Console).of_groups(),
+        api!(guests::undelete).of_groups(),
+        api!(guests::purge).of_groups(),
+        api!(guests::sysrq).of(Scope::Console).of_groups(),
+        api!(guests::metrics).of_groups(),
+        api!(guests::memory).of_groups(),
+        api!(console::open).of(Scope::Console).of_groups(),
+        api!(console::text).of(Scope::Console).of_groups(),
         api!(shares::list),
         api!(shares::put),
+        api!(shares::give),
         api!(shares::remove),
-        api!(operations::list),
-        api!(operations::fetch),
-        api!(operations::cancel),
+        api!(operations::list).of_groups(),
+        api!(operations::fetch).of_groups(),
+        api!(operations::cancel).of_groups(),
         api!(announcements::fetch),
         api!(announcements::set).of(Scope::Manage),
         api!(announcements::clear).of(Scope::Manage),
@@ -210,6 +227,7 @@ pub fn own() -> Vec<Route> {
         api!(groups::list),
         api!(groups::create).of(Scope::Manage).once(),
         api!(groups::fetch),
+        api!(groups::quota).of_groups(),
         api!(groups::change).of(Scope::Manage),
         api!(groups::remove).of(Scope::Manage),
         api!(groups::member_put).of(Scope::Manage),
@@ -221,6 +239,8 @@ pub fn own() -> Vec<Route> {
         api!(quotas::mine),
         api!(quotas::set_role).of(Scope::Manage),
         api!(quotas::set_account).of(Scope::Manage),
+        api!(quotas::set_groups).of(Scope::Manage),
+        api!(quotas::set_group).of(Scope::Manage),
         api!(quotas::ask).once(),
         api!(quotas::decide).of(Scope::Manage),
         api!(host::fetch),
@@ -228,13 +248,13 @@ pub fn own() -> Vec<Route> {
         api!(host::strays),
         api!(host::adopt_read).of(Scope::Manage),
         api!(host::adopt).of(Scope::Manage).once(),
-        api!(guests::example).once(),
-        api!(networks::list),
-        api!(networks::forward_add).once(),
-        api!(networks::forward_remove),
-        api!(kernels::list),
-        api!(kernels::fetch),
-        api!(kernels::settings),
+        api!(guests::example).once().of_groups(),
+        api!(networks::list).of_groups(),
+        api!(networks::forward_add).once().of_groups(),
+        api!(networks::forward_remove).of_groups(),
+        api!(kernels::list).of_groups(),
+        api!(kernels::fetch).of_groups(),
+        api!(kernels::settings).of_groups(),
         api!(kernels::add).of(Scope::Manage).once(),
         api!(kernels::set_settings).of(Scope::Manage),
         api!(kernels::change).of(Scope::Manage),
@@ -263,6 +283,7 @@ pub fn router(panel: Panel) -> Router {
             Some(scope) => to.layer(Extension(scope)),
             None => to,
         };
+        let to = if route.of_groups { to.layer(Extension(OfGroups)) } else { to };
         router = router.route(&route.path, to);
     }
     router

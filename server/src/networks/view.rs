@@ -6,11 +6,11 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ForwardShown, NetworkGuest, NetworkShown};
 use umbel_guest::state::Badge;
-use umbel_guest::{Attachment, HostNumber, Mac, PanelRight};
+use umbel_guest::{Access, Attachment, HostNumber, Mac, PanelRight};
 
 use super::Networks;
 use crate::store::guests::{Guest, guest_each, guest_list_of};
-use crate::store::networks::{Forwarded, Network, forward_list, network_fetch_of, network_list};
+use crate::store::networks::{Forwarded, Network, forward_list, network_list, network_list_seen_by};
 
 /// The address of a number in a /24.
 pub fn address(subnet: [u8; 3], number: HostNumber) -> Ipv4Addr {
@@ -19,27 +19,34 @@ pub fn address(subnet: [u8; 3], number: HostNumber) -> Ipv4Addr {
 }
 
 impl Networks {
-    /// One's own; all of them for whoever may see them.
+    /// One's own, and those of one's groups; all of them for whoever may see them.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
         let parts = self.parts();
-        let networks: Vec<Network> = match caller.may(PanelRight::SeeAllNetworks) {
-            Ok(()) => network_list(&parts.db, parts.host).await?,
-            Err(_) => network_fetch_of(&parts.db, parts.host, caller.account.id).await?.into_iter().collect(),
-        };
-        let guests = match networks.as_slice() {
-            [one] => guest_list_of(&parts.db, one.owner).await?,
-            _ => {
-                let mut plugged = Vec::new();
-                let plug = |guest: Guest| plugged.extend(Some(guest).filter(is_plugged));
+        let mut guests = Vec::new();
+        let networks = match caller.may(PanelRight::SeeAllNetworks) {
+            Ok(()) => {
+                let plug = |guest: Guest| guests.extend(Some(guest).filter(is_plugged));
                 guest_each(&parts.db, plug).await?;
-                plugged
+                network_list(&parts.db, parts.host).await?
+            }
+            Err(_) => {
+                let networks = network_list_seen_by(&parts.db, parts.host, caller.looks_as()).await?;
+                for network in &networks {
+                    guests.extend(guest_list_of(&parts.db, network.owner).await?);
+                }
+                networks
             }
         };
         let forwards = forward_list(&parts.db, parts.host).await?;
-        Ok(networks.into_iter().map(|network| self.shown(network, &guests, &forwards)).collect())
+        let reach = self.guests.reach(caller).await?;
+        let shown = |network: Network| {
+            let access = reach.to_all_of(network.owner);
+            self.shown(network, access, &guests, &forwards)
+        };
+        Ok(networks.into_iter().map(shown).collect())
     }
 
-    fn shown(&self, network: Network, guests: &[Guest], forwards: &[Forwarded]) -> NetworkShown {
+    fn shown(&self, network: Network, access: Access, guests: &[Guest], forwards: &[Forwarded]) -> NetworkShown {
         let facts = self.parts().link.network_known(network.id);
         let subnet = facts.as_ref().map(|facts| facts.subnet);
         let plugged = guests.iter().filter(|guest| guest.owner == network.owner && is_plugged(guest));
@@ -62,6 +69,7 @@ impl Networks {
             id: network.id,
             owner: network.owner,
             owner_name: network.owner_name,
+            access,
             subnet: subnet.map(|[a, b, c]| format!("{a}.{b}.{c}.0/24")),
             gateway: subnet.map(|[a, b, c]| Ipv4Addr::new(a, b, c, 1)),
             has_bridge: facts.is_some_and(|facts| facts.has_bridge),

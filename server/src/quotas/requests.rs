@@ -8,34 +8,36 @@ use umbel_guest::{FieldError, FieldErrors, Note, PanelRight, QuotaRequestId};
 use uuid::Uuid;
 
 use super::{Quotas, limit};
+use crate::accounts::Owner;
 use crate::store::quota_requests::{
     quota_request_decide, quota_request_fetch, quota_request_insert, quota_request_is_open,
 };
 use crate::store::quotas::{quota_of, quota_set_own};
 
 impl Quotas {
-    /// One wish of a kind at a time.
+    /// One wish of a kind at a time, for oneself or for a group that one manages.
     pub async fn ask(&self, caller: &Caller, ask: QuotaWish) -> Result<QuotaRequestId, AppError> {
         let why = ask.why.trim().parse::<Note>().map_err(|e| FieldError::new("why", e.message));
         let why = why.map_err(|error| AppError::Invalid(error.into()))?;
-        let (kind, account) = (ask.kind, &caller.account);
+        let kind = ask.kind;
         let conflict = |message: String| AppError::Conflict { message };
         let mut tx = self.parts.db.begin().await?;
-        let standings = quota_of(&mut tx, account.id).await?;
+        let owner = Owner::of(&mut tx, caller, ask.group).await?;
+        let standings = quota_of(&mut tx, owner.id).await?;
         let Some(most) = limit(&standings, kind).most else {
-            return Err(conflict(format!("{}: you have no limit.", kind.title())));
+            return Err(conflict(format!("{}: there is no limit.", kind.title())));
         };
         if ask.wanted <= most || ask.wanted > MOST {
-            let message = format!("You have {} already. Ask for more than that.", kind.amount(most));
+            let message = format!("The limit is {} already. Ask for more than that.", kind.amount(most));
             return Err(AppError::Invalid(FieldErrors::one("wanted", message)));
         }
-        if quota_request_is_open(&mut tx, account.id, kind).await? {
+        if quota_request_is_open(&mut tx, owner.id, kind).await? {
             return Err(conflict(format!("{}: you have asked already; it is not decided yet.", kind.title())));
         }
         let request = QuotaRequestShown {
             id: QuotaRequestId(Uuid::now_v7()),
-            account: account.id,
-            account_name: account.name.clone(),
+            account: owner.id,
+            account_name: owner.name,
             kind,
             wanted: ask.wanted,
             why: why.as_str().to_owned(),

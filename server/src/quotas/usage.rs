@@ -13,7 +13,8 @@ use umbel_guest::{AccountId, PanelRight};
 use super::Quotas;
 use crate::error::chain;
 use crate::store::StoreError;
-use crate::store::accounts::account_fetch;
+use crate::store::accounts::owner_fetch_name;
+use crate::store::groups::{Reached, reached_fetch};
 use crate::store::guests::{Guest, guest_each};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_swap};
 use crate::store::usage::{usage_add, usage_delete_before, usage_list, usage_list_accounts, usage_list_of};
@@ -72,7 +73,7 @@ impl Quotas {
         tx.commit().await
     }
 
-    /// One's own; of everybody together, or of one account, for whoever manages quotas.
+    /// One's own, or that of a group one is in; of everybody together, or of one account, for whoever manages quotas.
     pub async fn usage(&self, caller: &Caller, asked: UsageAsked) -> Result<UsageShown, AppError> {
         let db = &self.parts.db;
         let today = self.parts.clock.now().div_euclid(1_000_000 * DAY_S);
@@ -80,9 +81,11 @@ impl Quotas {
         let all = caller.may(PanelRight::ManageQuotas);
         let (days, accounts, of) = match asked.account {
             Some(account) if account != caller.account.id => {
-                all?;
-                let found = account_fetch(db, account).await?.ok_or_else(|| AppError::not_found("account"))?;
-                (usage_list_of(db, account, from).await?, Vec::new(), Some(found.name.to_string()))
+                if !matches!(reached_fetch(db, caller.account.id, account).await?, Some(Reached::Own(_))) {
+                    all?;
+                }
+                let name = owner_fetch_name(db, account).await?.ok_or_else(|| AppError::not_found("account"))?;
+                (usage_list_of(db, account, from).await?, Vec::new(), Some(name))
             }
             None if all.is_ok() => (usage_list(db, from).await?, usage_list_accounts(db, from).await?, None),
             _ => (usage_list_of(db, caller.account.id, from).await?, Vec::new(), Some(caller.account.name.clone())),

@@ -1,4 +1,5 @@
-//! Accounts. A password hash leaves here only for a check, in [`Credentials`].
+//! Accounts. A password hash leaves here only for a check, in [`Credentials`]. Rows of the role `group` are no account
+//! but what a group owns by ([`super::groups`]): nothing here gives them away, and as an account none could be read.
 
 use umbel_app::shown::{AccountState, Role};
 use umbel_guest::{AccountId, AccountName};
@@ -153,7 +154,7 @@ pub async fn account_insert(on: impl Into<On<'_>>, account: &Account, password_h
 }
 
 pub async fn account_fetch(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<Account>, StoreError> {
-    sql("account_fetch", select!("FROM accounts WHERE id = $1"))
+    sql("account_fetch", select!("FROM accounts WHERE id = $1 AND role <> 'group'"))
         .bind(id)
         .one(on)
         .await?
@@ -163,19 +164,29 @@ pub async fn account_fetch(on: impl Into<On<'_>>, id: AccountId) -> Result<Optio
 }
 
 pub async fn account_fetch_by_name(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Account>, StoreError> {
-    let row =
-        sql("account_fetch_by_name", select!("FROM accounts WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    let row = sql("account_fetch_by_name", select!("FROM accounts WHERE name = $1 AND role <> 'group'"))
+        .bind(name.as_str())
+        .one(on)
+        .await?;
     row.as_ref().map(account).transpose()
 }
 
 pub async fn account_credentials(on: impl Into<On<'_>>, name: &AccountName) -> Result<Option<Credentials>, StoreError> {
-    let row = sql("account_credentials", select!("FROM accounts WHERE name = $1")).bind(name.as_str()).one(on).await?;
+    let row = sql("account_credentials", select!("FROM accounts WHERE name = $1 AND role <> 'group'"))
+        .bind(name.as_str())
+        .one(on)
+        .await?;
     row.map(|row| Ok(Credentials { account: account(&row)?, password_hash: row.get("password_hash")? })).transpose()
 }
 
 /// By name.
 pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreError> {
-    sql("account_list", select!("FROM accounts ORDER BY name")).all(on).await?.iter().map(account).collect()
+    sql("account_list", select!("FROM accounts WHERE role <> 'group' ORDER BY name"))
+        .all(on)
+        .await?
+        .iter()
+        .map(account)
+        .collect()
 }
 
 /// An account, and how many guests are theirs.
@@ -191,13 +202,13 @@ macro_rules! select_counted {
 }
 
 pub async fn account_fetch_counted(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<(Account, u32)>, StoreError> {
-    let query = sql("account_fetch_counted", select_counted!("WHERE id = $1")).bind(id);
+    let query = sql("account_fetch_counted", select_counted!("WHERE id = $1 AND role <> 'group'")).bind(id);
     query.one(on).await?.as_ref().map(counted).transpose()
 }
 
 /// By name.
 pub async fn account_list_counted(on: impl Into<On<'_>>) -> Result<Vec<(Account, u32)>, StoreError> {
-    let query = sql("account_list_counted", select_counted!("ORDER BY name"));
+    let query = sql("account_list_counted", select_counted!("WHERE role <> 'group' ORDER BY name"));
     query.all(on).await?.iter().map(counted).collect()
 }
 
@@ -246,6 +257,12 @@ pub async fn account_list_unsettled(on: impl Into<On<'_>>, now: i64) -> Result<V
     let select = select!("FROM accounts WHERE state IN ($1, $2) OR (state = $3 AND expires_at <= $4) ORDER BY name");
     let query = sql("account_list_unsettled", select).bind(Standing::Stopping.word()).bind(Standing::Leaving.word());
     query.bind(Standing::Active.word()).bind(now).all(on).await?.iter().map(account).collect()
+}
+
+/// Whose name that is, a group's too.
+pub async fn owner_fetch_name(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<String>, StoreError> {
+    let row = sql("owner_fetch_name", "SELECT name FROM accounts WHERE id = $1").bind(id).one(on).await?;
+    row.map(|row| row.get("name")).transpose()
 }
 
 /// Whether there was such an account. Fails where it still owns guests; sign-ins, tokens, shares, memberships,

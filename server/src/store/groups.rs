@@ -1,9 +1,11 @@
-//! Groups of accounts, and who is in them as what.
+//! Groups of accounts, and who is in them as what. What a group owns hangs on a row of `accounts` that has its id and
+//! the role `group`, which nothing that reads accounts takes for somebody's.
 
-use umbel_guest::{AccountId, GroupId, GroupKind, GroupName, GroupRole};
+use umbel_guest::{AccountId, FieldError, GroupId, GroupKind, GroupName, GroupRole};
 
 use super::StoreError;
-use super::db::On;
+use super::accounts::account_delete;
+use super::db::{On, Tx};
 use super::query::{Row, sql};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +60,29 @@ macro_rules! select {
 }
 
 /// Fails with [`StoreError::Duplicate`] where the name is taken.
-pub async fn group_insert(on: impl Into<On<'_>>, group: &Group) -> Result<(), StoreError> {
+pub async fn group_insert(tx: &mut Tx, group: &Group) -> Result<(), StoreError> {
+    let owner = "INSERT INTO accounts (id, name, role, state, password_hash, must_change_password, created_at, rights) \
+                 VALUES ($1, $2, 'group', 'active', '', FALSE, $3, 0)";
+    let query = sql("group_insert", owner).bind(group.id).bind(owner_name(&group.name));
+    query.bind(group.created_at).run(&mut *tx).await?;
     let insert = "INSERT INTO account_groups (id, name, kind, created_at) VALUES ($1, $2, $3, $4)";
     let query = sql("group_insert", insert).bind(group.id).bind(group.name.as_str()).bind(group.kind.word());
-    query.bind(group.created_at).run(on).await?;
+    query.bind(group.created_at).run(tx).await?;
     Ok(())
+}
+
+/// As whose a group's guests are shown; no account's name begins so.
+pub fn owner_name(name: &GroupName) -> String {
+    format!("@{name}")
 }
 
 pub async fn group_fetch(on: impl Into<On<'_>>, id: GroupId) -> Result<Option<Group>, StoreError> {
     sql("group_fetch", select!("WHERE g.id = $1")).bind(id).one(on).await?.as_ref().map(group).transpose()
+}
+
+pub async fn group_fetch_by_name(on: impl Into<On<'_>>, name: &GroupName) -> Result<Option<Group>, StoreError> {
+    let query = sql("group_fetch_by_name", select!("WHERE g.name = $1")).bind(name.as_str());
+    query.one(on).await?.as_ref().map(group).transpose()
 }
 
 /// By name.
@@ -81,21 +97,33 @@ pub async fn group_list_of(on: impl Into<On<'_>>, account: AccountId) -> Result<
     rows.iter().map(|row| Ok((row.parse("group_id")?, row.parse("role")?))).collect()
 }
 
-/// Fails with [`StoreError::Duplicate`] where the name is taken.
-pub async fn group_change(
+/// Those that an account manages, by name.
+pub async fn group_list_managed(
     on: impl Into<On<'_>>,
-    id: GroupId,
-    name: &GroupName,
-    kind: GroupKind,
-) -> Result<(), StoreError> {
+    account: AccountId,
+) -> Result<Vec<(GroupId, GroupName)>, StoreError> {
+    let select = "SELECT g.id AS id, g.name AS name FROM group_members m JOIN account_groups g ON g.id = m.group_id \
+                  WHERE m.account = $1 AND m.role = $2 ORDER BY g.name";
+    let query = sql("group_list_managed", select).bind(account).bind(GroupRole::Manager.word());
+    query.all(on).await?.iter().map(|row| Ok((row.parse("id")?, row.parse("name")?))).collect()
+}
+
+/// Fails with [`StoreError::Duplicate`] where the name is taken.
+pub async fn group_change(tx: &mut Tx, id: GroupId, name: &GroupName, kind: GroupKind) -> Result<(), StoreError> {
+    let owner = "UPDATE accounts SET name = $1 WHERE id = $2";
+    sql("group_change", owner).bind(owner_name(name)).bind(id).run(&mut *tx).await?;
     let update = "UPDATE account_groups SET name = $1, kind = $2 WHERE id = $3";
-    sql("group_change", update).bind(name.as_str()).bind(kind.word()).bind(id).run(on).await?;
+    sql("group_change", update).bind(name.as_str()).bind(kind.word()).bind(id).run(tx).await?;
     Ok(())
 }
 
-/// Whether there was such a group. Its members stay as accounts.
-pub async fn group_delete(on: impl Into<On<'_>>, id: GroupId) -> Result<bool, StoreError> {
-    Ok(sql("group_delete", "DELETE FROM account_groups WHERE id = $1").bind(id).run(on).await? == 1)
+/// Whether there was such a group. Fails where it owns guests; its members stay as accounts.
+pub async fn group_delete(tx: &mut Tx, id: GroupId) -> Result<bool, StoreError> {
+    let there = sql("group_delete", "DELETE FROM account_groups WHERE id = $1").bind(id).run(&mut *tx).await? == 1;
+    if there {
+        account_delete(tx, id.as_owner()).await?;
+    }
+    Ok(there)
 }
 
 /// Managers first, then by name.
@@ -138,22 +166,44 @@ pub async fn member_delete(on: impl Into<On<'_>>, id: GroupId, account: AccountI
     Ok(sql("member_delete", delete).bind(id).bind(account).run(on).await? == 1)
 }
 
-/// Accounts whose guests an account reaches, since it manages a group that they are members of.
-pub async fn managed_list(on: impl Into<On<'_>>, manager: AccountId) -> Result<Vec<AccountId>, StoreError> {
-    let select = "SELECT account FROM managed_accounts WHERE manager = $1";
-    let rows = sql("managed_list", select).bind(manager).all(on).await?;
+/// By what an account reaches guests that aren't its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// It manages a group that their owner is a member of.
+    Managed,
+    /// They are a group's that it is in.
+    Own(GroupRole),
+}
+
+impl std::str::FromStr for Reached {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        if text == "managed" { Ok(Self::Managed) } else { text.parse().map(Self::Own) }
+    }
+}
+
+/// Owners whose guests an account reaches by its groups.
+pub async fn reached_list(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<(AccountId, Reached)>, StoreError> {
+    let select = "SELECT owner, how FROM reached_owners WHERE account = $1";
+    let rows = sql("reached_list", select).bind(account).all(on).await?;
+    rows.iter().map(|row| Ok((row.parse("owner")?, row.parse("how")?))).collect()
+}
+
+/// Accounts that reach an owner's guests by their groups.
+pub async fn reached_list_by(on: impl Into<On<'_>>, owner: AccountId) -> Result<Vec<AccountId>, StoreError> {
+    let select = "SELECT account FROM reached_owners WHERE owner = $1";
+    let rows = sql("reached_list_by", select).bind(owner).all(on).await?;
     rows.iter().map(|row| row.parse("account")).collect()
 }
 
-/// Accounts that manage an account, by any group.
-pub async fn manager_list_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<AccountId>, StoreError> {
-    let select = "SELECT manager FROM managed_accounts WHERE account = $1";
-    let rows = sql("manager_list_of", select).bind(account).all(on).await?;
-    rows.iter().map(|row| row.parse("manager")).collect()
-}
-
-/// Whether one of them manages the other by any group.
-pub async fn manages(on: impl Into<On<'_>>, manager: AccountId, account: AccountId) -> Result<bool, StoreError> {
-    let select = "SELECT account FROM managed_accounts WHERE manager = $1 AND account = $2";
-    Ok(sql("manages", select).bind(manager).bind(account).one(on).await?.is_some())
+/// How an account reaches an owner's guests by its groups, if it does.
+pub async fn reached_fetch(
+    on: impl Into<On<'_>>,
+    account: AccountId,
+    owner: AccountId,
+) -> Result<Option<Reached>, StoreError> {
+    let select = "SELECT how FROM reached_owners WHERE account = $1 AND owner = $2";
+    let row = sql("reached_fetch", select).bind(account).bind(owner).one(on).await?;
+    row.map(|row| row.parse("how")).transpose()
 }

@@ -63,7 +63,7 @@ macro_rules! page {
     (@ mine, $state:literal, $key:literal, $than:literal, $way:literal) => {
         page!(
             @ "(g.owner = $1 OR g.id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
-               OR g.owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1))",
+               OR g.owner IN (SELECT r.owner FROM reached_owners r WHERE r.account = $1))",
             $state, $key, $than, $way
         )
     };
@@ -72,7 +72,7 @@ macro_rules! page {
             "WHERE ", $seen, " AND ", $state, " AND ($3 = '' OR a.name = $3 OR g.owner = $3) ",
             "AND ($4 = '' OR g.name LIKE '' || $4 ESCAPE '\\') ",
             "AND ($5 = '' OR g.name LIKE '' || $5 ESCAPE '\\' OR LOWER(g.note) LIKE '' || $5 ESCAPE '\\' ",
-            "OR g.image LIKE '' || $5 ESCAPE '\\' OR a.name LIKE '' || $5 ESCAPE '\\' OR g.state LIKE '' || $5 ESCAPE '\\') ",
+            "OR g.image LIKE '' || $5 ESCAPE '\\' OR LOWER(a.name) LIKE '' || $5 ESCAPE '\\' OR g.state LIKE '' || $5 ESCAPE '\\') ",
             "AND (g.", $key, ", g.id) ", $than, " ($6, $7) ",
             "ORDER BY g.", $key, " ", $way, ", g.id ", $way, " LIMIT $8"
         )
@@ -130,7 +130,7 @@ pub async fn guest_count(on: impl Into<On<'_>>, seen_by: Option<AccountId>) -> R
             "guest_count",
             "SELECT state, COUNT(*) AS many FROM guests WHERE owner = $1 \
              OR id IN (SELECT s.guest FROM guest_shares s WHERE s.account = $1) \
-             OR owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1) GROUP BY state",
+             OR owner IN (SELECT r.owner FROM reached_owners r WHERE r.account = $1) GROUP BY state",
         )
         .bind(account),
     };

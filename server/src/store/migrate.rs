@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     step!(15, "0015_invitations"),
     step!(16, "0016_webhooks"),
     step!(17, "0017_oidc"),
+    step!(18, "0018_group_owners"),
 ];
 
 /// The newest version that this program knows.

@@ -1,4 +1,4 @@
-//! Networks, one for each account on each host, and the ports of the host that lead to guests.
+//! Networks, one for each account or group on each host, and the ports of the host that lead to guests.
 
 use umbel_guest::{AccountId, Attachment, Forward, GuestId, GuestName, HostNumber, NetworkId};
 use uuid::Uuid;
@@ -109,6 +109,19 @@ pub async fn network_fetch_of(
 pub async fn network_list(on: impl Into<On<'_>>, host: HostId) -> Result<Vec<Network>, StoreError> {
     let query = sql("network_list", select_network!("WHERE n.host = $1 ORDER BY a.name"));
     query.bind(host.to_string()).all(on).await?.iter().map(network).collect()
+}
+
+/// An account's own on a host, and those of groups that it is in, by their owners' names.
+pub async fn network_list_seen_by(
+    on: impl Into<On<'_>>,
+    host: HostId,
+    account: AccountId,
+) -> Result<Vec<Network>, StoreError> {
+    let select = select_network!(
+        "WHERE n.host = $1 AND (n.owner = $2 OR n.owner IN (SELECT r.owner FROM reached_owners r WHERE r.account = $2 AND r.how <> 'managed')) ORDER BY a.name"
+    );
+    let query = sql("network_list_seen_by", select).bind(host.to_string()).bind(account);
+    query.all(on).await?.iter().map(network).collect()
 }
 
 /// Deletes the account's network if no guest but this one is plugged in, and gives its id if it did.

@@ -169,7 +169,7 @@ pub async fn operation_list_of_guest(db: &Db, guest: GuestId) -> Result<Vec<Oper
 pub async fn operation_list_seen_by(db: &Db, account: AccountId) -> Result<Vec<Operation>, StoreError> {
     let which = about!(
         "(o.owner = $1 OR o.guest IN (SELECT t.guest FROM guest_shares t WHERE t.account = $1) \
-         OR (o.guest IS NOT NULL AND o.owner IN (SELECT p.account FROM managed_accounts p WHERE p.manager = $1)))"
+         OR (o.guest IS NOT NULL AND o.owner IN (SELECT r.owner FROM reached_owners r WHERE r.account = $1)))"
     );
     gather(db, "operation_list_seen_by", which, |query| query.bind(account)).await
 }

@@ -149,12 +149,13 @@ async fn grow(tx: &mut Tx, guest: &Guest, kind: Kind, from: u64, to: u64, limit:
     Ok(grown)
 }
 
-/// Limits and use of an account, in the order of [`Kind::ALL`].
+/// Limits and use of an account or a group, in the order of [`Kind::ALL`].
 pub async fn quota_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Standing>, StoreError> {
     let select = "SELECT q.kind AS kind, 'account' AS rule, q.most AS number FROM quota_accounts q WHERE q.account = $1 \
-                  UNION ALL SELECT r.kind, 'role', r.most FROM quota_roles r JOIN accounts a ON a.role = r.role WHERE a.id = $1 \
+                  UNION ALL SELECT r.kind, CASE r.role WHEN 'group' THEN 'groups' ELSE 'role' END, r.most FROM quota_roles r JOIN accounts a ON a.role = r.role WHERE a.id = $1 \
                   UNION ALL SELECT t.kind, 'used', t.used FROM quota_totals t WHERE t.account = $1";
-    let (mut own, mut role, mut used) = (HashMap::new(), HashMap::new(), Amounts::default());
+    let (mut own, mut role, mut groups, mut used) =
+        (HashMap::new(), HashMap::new(), HashMap::new(), Amounts::default());
     for row in sql("quota_of", select).bind(account).all(on).await? {
         let (kind, rule, number) = (kind(&row)?, row.get::<String>("rule")?, row.get::<Option<i64>>("number")?);
         let number = number.map(u64::try_from).transpose().map_err(|e| row.unreadable("number", e))?;
@@ -162,15 +163,23 @@ pub async fn quota_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<S
         match rule.as_str() {
             "account" => drop(own.insert(kind, said)),
             "role" => drop(role.insert(kind, said)),
+            "groups" => drop(groups.insert(kind, said)),
             _ => used = used.with(kind, number.unwrap_or_default()),
         }
     }
     let standing = |kind| {
-        let limit = Limit::of(own.get(&kind).copied(), role.get(&kind).copied());
+        let own = own.get(&kind).copied();
+        let limit = match groups.get(&kind) {
+            Some(said) => Limit::of_group(own, Some(*said)),
+            None => Limit::of(own, role.get(&kind).copied()),
+        };
         Standing { kind, used: used.of(kind), limit }
     };
     Ok(Kind::ALL.into_iter().map(standing).collect())
 }
+
+/// Among roles, what groups have that have no limit of their own.
+pub const GROUPS: &str = "group";
 
 /// Everybody's limits and use.
 #[derive(Debug, Default)]
@@ -182,11 +191,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn standing(&self, account: AccountId, role: &str, kind: Kind) -> Standing {
-        let own = self.own.get(&(account, kind)).copied();
-        let role = self.roles.get(&(role.to_owned(), kind)).map(|most| Said::AtMost(*most));
-        let used = self.used.get(&(account, kind)).copied().unwrap_or_default();
-        Standing { kind, used, limit: Limit::of(own, role) }
+    /// By a role's word, or [`GROUPS`].
+    pub fn standings(&self, owner: AccountId, role: &str) -> Vec<Standing> {
+        let standing = |kind| {
+            let own = self.own.get(&(owner, kind)).copied();
+            let default = self.roles.get(&(role.to_owned(), kind)).map(|most| Said::AtMost(*most));
+            let limit = if role == GROUPS { Limit::of_group(own, default) } else { Limit::of(own, default) };
+            Standing { kind, used: self.used.get(&(owner, kind)).copied().unwrap_or_default(), limit }
+        };
+        Kind::ALL.into_iter().map(standing).collect()
     }
 }
 

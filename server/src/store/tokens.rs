@@ -1,7 +1,7 @@
 //! Tokens of programs. The id is a SHA-256 of what the program sends.
 
 use umbel_app::shown::Scope;
-use umbel_guest::AccountId;
+use umbel_guest::{AccountId, GroupId, GroupName};
 
 use super::StoreError;
 use super::accounts::{Account, account, select};
@@ -13,6 +13,8 @@ pub struct Token {
     /// SHA-256 in hexadecimal.
     pub id: String,
     pub account: AccountId,
+    /// The only one whose guests it is good for, and its name.
+    pub group: Option<(GroupId, GroupName)>,
     pub name: String,
     pub scopes: Vec<Scope>,
     pub created_at: i64,
@@ -30,6 +32,7 @@ fn token(row: &Row) -> Result<Token, StoreError> {
     Ok(Token {
         id: row.get("id")?,
         account: row.parse("account")?,
+        group: row.parse_option("group_id")?.zip(row.parse_option("group_name")?),
         name: row.get("name")?,
         scopes: row.json("scopes")?,
         created_at: row.get("created_at")?,
@@ -40,8 +43,8 @@ fn token(row: &Row) -> Result<Token, StoreError> {
 
 /// Fails with [`StoreError::Duplicate`] where the account has one of that name.
 pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), StoreError> {
-    let insert = "INSERT INTO tokens (id, account, name, scopes, created_at, expires_at, last_used_at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let insert = "INSERT INTO tokens (id, account, name, scopes, created_at, expires_at, last_used_at, group_id) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     sql("token_insert", insert)
         .bind(token.id.as_str())
         .bind(token.account)
@@ -50,6 +53,7 @@ pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), St
         .bind(token.created_at)
         .bind(token.expires_at)
         .bind(token.last_used_at)
+        .bind(token.group.as_ref().map(|(group, _)| group.to_string()))
         .run(on)
         .await?;
     Ok(())
@@ -60,19 +64,22 @@ pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), St
 pub struct Used {
     pub account: Account,
     pub scopes: Vec<Scope>,
+    pub group: Option<GroupId>,
     pub last_used_at: Option<i64>,
 }
 
-/// Unless it has expired at `now`.
+/// Unless it has expired at `now`, or its account is no more in the group that it is bound to.
 pub async fn token_fetch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<Option<Used>, StoreError> {
     let select = select!(
-        ", t.scopes AS scopes, t.last_used_at AS last_used_at FROM tokens t JOIN accounts ON accounts.id = t.account ",
-        "WHERE t.id = $1 AND t.expires_at > $2"
+        ", t.scopes AS scopes, t.group_id AS group_id, t.last_used_at AS last_used_at ",
+        "FROM tokens t JOIN accounts ON accounts.id = t.account WHERE t.id = $1 AND t.expires_at > $2 ",
+        "AND (t.group_id IS NULL OR t.account IN (SELECT m.account FROM group_members m WHERE m.group_id = t.group_id))"
     );
     let row = sql("token_fetch", select).bind(id).bind(now).one(on).await?;
     row.map(|row| {
-        let (scopes, last_used_at) = (row.json("scopes")?, row.get("last_used_at")?);
-        Ok(Used { account: account(&row)?, scopes, last_used_at })
+        let (scopes, group, last_used_at) =
+            (row.json("scopes")?, row.parse_option("group_id")?, row.get("last_used_at")?);
+        Ok(Used { account: account(&row)?, scopes, group, last_used_at })
     })
     .transpose()
 }
@@ -84,8 +91,10 @@ pub async fn token_touch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<()
 
 /// Those of an account, the newest first; also those that have expired.
 pub async fn token_list(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Token>, StoreError> {
-    let select = "SELECT id, account, name, scopes, created_at, expires_at, last_used_at FROM tokens \
-                  WHERE account = $1 ORDER BY created_at DESC, id";
+    let select = "SELECT t.id AS id, t.account AS account, t.name AS name, t.scopes AS scopes, t.created_at AS created_at, \
+                  t.expires_at AS expires_at, t.last_used_at AS last_used_at, g.id AS group_id, g.name AS group_name \
+                  FROM tokens t LEFT JOIN account_groups g ON g.id = t.group_id \
+                  WHERE t.account = $1 ORDER BY t.created_at DESC, t.id";
     sql("token_list", select).bind(account).all(on).await?.iter().map(token).collect()
 }
 

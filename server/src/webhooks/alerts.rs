@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use umbel_app::AppError;
-use umbel_app::shown::{AccountQuotaShown, WebhookEvent};
+use umbel_app::shown::WebhookEvent;
 use umbel_guest::quota::Standing;
 use umbel_wire::agent::HostFacts;
 
@@ -76,12 +76,12 @@ impl Webhooks {
             found.push(sign_ins_failing());
         }
         if is_wanted(WebhookEvent::QuotaReached) {
-            for AccountQuotaShown { account, name, standings, .. } in standings_of_all(db).await? {
+            for (owner, name, standings) in standings_of_all(db).await? {
                 found.extend(
                     standings
                         .iter()
                         .filter(|standing| is_reached(standing))
-                        .map(|standing| quota_reached(&account.to_string(), &name, standing)),
+                        .map(|standing| quota_reached(&owner.to_string(), &name, standing)),
                 );
             }
         }

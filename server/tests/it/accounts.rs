@@ -42,6 +42,7 @@ fn caller(account: AccountShown) -> Caller {
         proof: Proof::OfProgram,
         rights: 0,
         expects: Expects::Anything,
+        bound: None,
     }
 }
 

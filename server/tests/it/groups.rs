@@ -25,7 +25,7 @@ fn class(name: &str) -> GroupDraft {
 }
 
 /// A class with these in it.
-async fn made(edge: &Edge, name: &str, members: &[(&str, &str)]) -> GroupId {
+pub(crate) async fn made(edge: &Edge, name: &str, members: &[(&str, &str)]) -> GroupId {
     let group = edge.panel.group_create(&edge.root, class(name)).await.expect("a new group").id;
     for (name, role) in members {
         put(edge, group, name, role).await.expect("there is such an account");
@@ -33,7 +33,7 @@ async fn made(edge: &Edge, name: &str, members: &[(&str, &str)]) -> GroupId {
     group
 }
 
-async fn put(edge: &Edge, group: GroupId, name: &str, role: &str) -> Result<(), AppError> {
+pub(crate) async fn put(edge: &Edge, group: GroupId, name: &str, role: &str) -> Result<(), AppError> {
     edge.panel.member_put(&edge.root, group, MemberDraft { name: name.into(), role: role.into() }).await
 }
 

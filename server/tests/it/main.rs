@@ -9,6 +9,7 @@ mod console;
 mod etags;
 mod events;
 mod faults;
+mod group_guests;
 mod groups;
 mod guest_pages;
 mod guests;

@@ -217,8 +217,8 @@ both! {
         let refused = panel.guests.create(&panel.anna, draft("c")).await.expect_err("no place");
         assert_eq!(
             conflict(&refused),
-            "Running guests: the quota is 1 (this account's own), 2 used, and this asks for 1 more. Memory of running \
-             guests: the quota is 64 MiB (this account's own), 128 MiB used, and this asks for 64 MiB more."
+            "Running guests: the quota is 1 (its own), 2 used, and this asks for 1 more. Memory of running \
+             guests: the quota is 64 MiB (its own), 128 MiB used, and this asks for 64 MiB more."
         );
         assert_eq!(panel.dump().await, before, "both run on, and nothing is left of the third");
         let restart = act(a, Action::Restart).await.expect("it asks for nothing new").expect("an operation");
@@ -266,7 +266,7 @@ both! {
         let (panel, db) = (TestPanel::start(&fresh.db).await, &fresh.db);
         let quotas = Quotas::new(panel.guests.parts.clone());
         let root = account(db, "root", Role::Administrator).await;
-        let wish = |wanted| QuotaWish { kind: Kind::Running, wanted, why: "a class".into() };
+        let wish = |wanted| QuotaWish { group: None, kind: Kind::Running, wanted, why: "a class".into() };
         assert_eq!(quotas.ask(&panel.anna, wish(10)).await.expect_err("no more than now").status(), 422);
         let request = quotas.ask(&panel.anna, wish(30)).await.expect("more than now");
         assert_eq!(quotas.ask(&panel.anna, wish(40)).await.expect_err("one at a time").status(), 409);

@@ -332,7 +332,7 @@ both! {
             let draft = MemberDraft { name: name.into(), role: role.into() };
             edge.panel.member_put(&edge.root, group, draft).await.expect("there is such an account");
         }
-        let token = TokenDraft { name: "a".into(), scopes: vec!["read".into()], days: 1 };
+        let token = TokenDraft { name: "a".into(), group: None, scopes: vec!["read".into()], days: 1 };
         let token = edge.panel.token_create(&carl, token).await.expect("made").token;
 
         edge.panel.account_remove(&edge.root, carl.account.id, GuestsLeft::None).await.expect("it has no guests");

@@ -74,7 +74,7 @@ both! {
         let clock = Clock::set_to(1_700_000_000_000_000);
         let accounts = Accounts::new(fresh.db.clone(), Events::default(), clock.clone(), Passwords::new(1), Seal::new([7; 32]));
         let anna = account(&fresh.db, "anna", Role::User).await;
-        let draft = |name: &str| umbel_app::shown::TokenDraft { name: name.into(), scopes: vec!["read".into()], days: 7 };
+        let draft = |name: &str| umbel_app::shown::TokenDraft { name: name.into(), group: None, scopes: vec!["read".into()], days: 7 };
         let made = accounts.token_create(&anna, draft("a")).await.expect("made");
         let lets_in = async || accounts.token_caller(&made.token).await.expect("a database").is_some();
         assert!(lets_in().await);

@@ -9,13 +9,13 @@ use umbel_app::paths;
 use umbel_app::shown::{GroupDraft, MemberDraft, Role, Scope, ShareDraft};
 use umbel_client::Client;
 use umbel_guest::{AccountId, GroupId, GroupKind, GuestId, GuestRight, OperationId};
-use umbel_server::http::router::routes;
-use umbel_server::store::Db;
+use umbel_server::http::router::{Route, routes};
 use umbel_server::store::groups::{Group, group_insert};
 use umbel_server::store::operations::operation_list;
+use umbel_server::store::{Db, Tx};
 use uuid::Uuid;
 
-use crate::harness::db::both;
+use crate::harness::db::{alone, both};
 use crate::harness::edge::Edge;
 use crate::harness::panel::account;
 
@@ -117,6 +117,7 @@ pub(crate) fn table() -> Vec<Row> {
             Json(r#"{"name":"carl","rights":["power"]}"#),
             [401, 404, 403, 403, 403, 200, 200],
         ),
+        (PUT, "/api/v1/guests/{guest}/owner", Json(r#"{"to":""}"#), [401, 404, 403, 403, 403, 422, 422]),
         // Whoever comes first takes it away.
         (DELETE, "/api/v1/guests/{guest}/shares/{account}", Nothing, [401, 404, 403, 403, 403, 204, 404]),
         (GET, "/api/v1/operations", Nothing, [401, 200, 200, 200, 200, 200, 200]),
@@ -216,6 +217,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/groups", Json(r#"{"name":"Green","kind":"team"}"#), [401, 403, 403, 403, 403, 403, 201]),
         // One that is another's.
         (GET, "/api/v1/groups/{group}", Nothing, [401, 404, 404, 404, 404, 404, 200]),
+        (GET, "/api/v1/groups/{group}/quota", Nothing, [401, 404, 404, 404, 404, 404, 200]),
         (PUT, "/api/v1/groups/{group}", Json(r#"{"name":"Red","kind":"team"}"#), [401, 403, 403, 403, 403, 403, 204]),
         (
             PUT,
@@ -251,6 +253,8 @@ pub(crate) fn table() -> Vec<Row> {
             Json(r#"{"limit":null}"#),
             [401, 403, 403, 403, 403, 403, 204],
         ),
+        (PUT, "/api/v1/quotas/groups/{kind}", Json(r#"{"limit":{"at_most":20}}"#), [401, 403, 403, 403, 403, 403, 204]),
+        (PUT, "/api/v1/quotas/groups/{group}/{kind}", Json(r#"{"limit":null}"#), [401, 403, 403, 403, 403, 403, 204]),
         // Administrators have no limit.
         (
             POST,
@@ -364,6 +368,8 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), seen),
         (POST, "/_sf/share_list", Form("guest={guest}"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/share_put", Form("guest={guest}&name=carl&power=true"), [401, 404, 403, 403, 403, 200, 200]),
+        (POST, "/_sf/guest_give", Form("guest={guest}&to="), [401, 404, 403, 403, 403, 422, 422]),
+        (POST, "/_sf/quota_of_group", Form("group={group}"), [401, 404, 404, 404, 404, 404, 200]),
         (POST, "/_sf/share_remove", Form("guest={guest}&account={account}"), [401, 404, 403, 403, 403, 200, 404]),
         (POST, "/_sf/host_fetch", Form(""), administrators),
         (POST, "/_sf/host_metrics", Form("span=day"), administrators),
@@ -433,7 +439,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
 pub(crate) async fn group(db: &Db) {
     let name = "Red".parse().expect("a name");
     let group = Group { id: GROUP, name, kind: GroupKind::Team, created_at: 1, members: 0 };
-    group_insert(db, &group).await.expect("a new group");
+    alone(db, async |tx: &mut Tx| group_insert(tx, &group).await).await.expect("a new group");
 }
 
 pub(crate) async fn send(
@@ -470,6 +476,13 @@ async fn tokens_of(edge: &Edge) -> Vec<(Scope, Client)> {
     tokens
 }
 
+/// The administrator's, good for whatever a token can be good for, but of a group that they manage.
+async fn bound_to(edge: &Edge, group: GroupId) -> Client {
+    let scopes = ["read", "power", "console", "write"];
+    let made = edge.signed_in("root").await.token_create_for(Some(group), "bound", &scopes, 1).await.expect("made");
+    Client::with_token(&edge.address, &made.token).expect("a token")
+}
+
 both! {
     async fn everybody_gets_what_is_theirs_and_nothing_else(fresh) {
         let place = tempfile::tempdir().expect("a directory");
@@ -493,7 +506,7 @@ both! {
         // Whoever manages a group of the owner's may with the guest what an operator may.
         let class = edge.panel.group_create(&edge.root, GroupDraft { name: "Class".into(), kind: "class".into() }).await;
         let class = class.expect("a new group").id;
-        for (name, role) in [("anna", "member"), ("mara", "manager")] {
+        for (name, role) in [("anna", "member"), ("mara", "manager"), ("root", "manager")] {
             let draft = MemberDraft { name: name.into(), role: role.into() };
             edge.panel.member_put(&edge.root, class, draft).await.expect("there is such an account");
         }
@@ -502,13 +515,15 @@ both! {
             everybody.push((name, edge.signed_in(name).await, column));
         }
         let tokens = tokens_of(&edge).await;
-        let scopes: HashMap<String, Option<Scope>> =
-            routes().into_iter().map(|route| (format!("{} {}", route.method, route.path), route.scope)).collect();
+        let bound = bound_to(&edge, class).await;
+        let known: HashMap<String, Route> =
+            routes().into_iter().map(|route| (format!("{} {}", route.method, route.path), route)).collect();
         let mut wrong = Vec::new();
         for (method, path, sent, expected) in table() {
             let asked = async |client: &Client| send(client, &method, &fill(path), sent, &fill).await;
             // What a token is not good for is refused before anything is done, so these go first.
-            let needed = scopes[&format!("{method} {path}")];
+            let route = &known[&format!("{method} {path}")];
+            let needed = route.scope;
             // Pages know no tokens; who needs no sign-in needs none either.
             let refused = if path.starts_with("/api/") || ["/events", "/metrics"].contains(&path) { 403 } else { expected[0] };
             let lacking = tokens.iter().filter(|(scope, _)| Some(*scope) != needed && [401, 303].contains(&expected[0]));
@@ -516,6 +531,17 @@ both! {
                 let status = asked(client).await.status().as_u16();
                 if status != refused {
                     wrong.push(format!("{method} {path} with a token to {}: {status}", scope.word()));
+                }
+            }
+            // Even an administrator's, which sees this guest: it is no group's.
+            let hidden = match route.of_groups {
+                false => [401, 303].contains(&expected[0]).then_some(refused),
+                true => ["{guest}", "{operation}"].into_iter().any(|of| path.contains(of)).then_some(404),
+            };
+            if let Some(hidden) = hidden {
+                let status = asked(&bound).await.status().as_u16();
+                if status != hidden {
+                    wrong.push(format!("{method} {path} with a bound token: {status}, not {hidden}"));
                 }
             }
             for (name, client, column) in &everybody {

@@ -8,10 +8,12 @@ use umbel_guest::{GroupId, GroupRole, PanelRight};
 use super::list::kinds;
 use crate::api::groups::{GroupChange, GroupRemove, MemberPut, MemberRemove, group_fetch};
 use crate::api::missing;
+use crate::api::quotas::{QuotaAsk, quota_of_group};
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
+use crate::parts::quota::QuotaAndWishes;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
@@ -78,10 +80,37 @@ fn Roll(roll: GroupRoll, actions: Option<Actions>) -> impl IntoView {
             {invites.then(|| view! { " " <a href=invitations>"Invite people"</a> })}
         </p>
         <MemberTable group=group.clone() people=people remove=actions.map(|actions| actions.remove) />
+        <GroupQuota group=group.clone() />
         {actions.map(|actions| view! {
             <NewMember group=group.clone() put=actions.put />
             <Settings group=group actions=actions />
         })}
+    }
+    .into_any()
+}
+
+/// What the group owns, and what of it is left; whoever manages it may ask for more.
+#[component]
+fn GroupQuota(group: GroupShown) -> impl IntoView {
+    let (people, guests) = (Live::expect().people(), Live::expect().guests());
+    let ask = ServerAction::<QuotaAsk>::new();
+    let (id, manages) = (group.id, group.role == Some(GroupRole::Manager));
+    let quota = Resource::new(move || (people.get(), guests.get(), ask.version().get()), move |_| quota_of_group(id));
+    let owned = paths::asking(paths::GUESTS, &[("q", &format!("@{}", group.name))]);
+    view! {
+        <h2>"What belongs to the group"</h2>
+        <p class="meta">
+            "Its members use it; those who manage it own it. " <a href=owned>"Its guests"</a>
+            {manages.then(|| view! { " " <a href=paths::GUEST_NEW>"New guest"</a> })}
+        </p>
+        <Transition fallback=Skeleton>
+            {move || Suspend::new(async move {
+                match quota.await {
+                    Ok(quota) => view! { <QuotaAndWishes quota=quota group=Some(id) ask=manages.then_some(ask) /> }.into_any(),
+                    Err(error) => view! { <Problem error=error /> }.into_any(),
+                }
+            })}
+        </Transition>
     }
     .into_any()
 }
@@ -176,7 +205,8 @@ fn Settings(group: GroupShown, actions: Actions) -> impl IntoView {
     let error = failure(actions.change);
     let (name, verb) = (group.name.to_string(), format!("Remove {}", group.name));
     let effect = format!(
-        "Without {name} its members keep their accounts and their guests; whoever managed it reaches those no more."
+        "Without {name} its members keep their accounts and their guests; whoever managed it reaches those no more. \
+         While guests belong to {name} itself, it stays."
     );
     let (changing, ending) = (actions.change.pending(), actions.end.pending());
     view! {

@@ -13,7 +13,7 @@ use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{GuestForm, ImageShown};
+use crate::shown::{GroupChoice, GuestForm, ImageShown};
 
 /// Memory on the size cards, in MiB.
 const SIZES_MIB: [u32; 4] = [64, 128, 256, 512];
@@ -21,6 +21,7 @@ const SIZES_MIB: [u32; 4] = [64, 128, 256, 512];
 /// Fields that this page shows an error beside.
 const FIELDS: &[&str] = &[
     "name",
+    "group",
     "image",
     "kernel",
     "mode",
@@ -95,13 +96,17 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
         memory_exact: String::new(),
         disk_mib: disk.clone(),
         cpu_weight: Limits::default().cpu_weight.to_string(),
+        group: String::new(),
     });
     let trees: Vec<String> =
         form.images.iter().filter(|i| i.kind == ImageKind::HostTree).map(|i| i.id.to_string()).collect();
     let available = form.memory_available_mib;
-    let quota = StoredValue::new(form.quota);
+    let owners: Vec<(String, String)> = std::iter::once((String::new(), "yourself".to_owned()))
+        .chain(form.groups.iter().map(|group| (group.id.to_string(), group.name.to_string())))
+        .collect();
+    let quota = Quotas::new(form.quota, form.groups);
     let short = short(quota, chosen);
-    let of_memory = quota.with_value(|quota| left(quota, Kind::Memory));
+    let of_memory = quota.most_left(Kind::Memory);
     view! {
         <div class="with-summary">
         <ActionForm action=create attr:class="form" on:input=move |event| chosen.update(|c| c.hear(&event, &trees))>
@@ -113,6 +118,7 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
                 hint="Also its host name: a–z, 0–9 and -."
                 focus=true
             />
+            {(owners.len() > 1).then(|| view! { <Choice name="group" label="For" options=owners chosen="" error=error /> })}
             <ImageCards images=form.images error=error />
             <SizeCards suggested=suggested available=available of_quota=of_memory error=error />
             <details class="advanced">
@@ -180,6 +186,34 @@ struct Chosen {
     memory_exact: String,
     disk_mib: String,
     cpu_weight: String,
+    /// The id of the group that it is for; nothing is oneself.
+    group: String,
+}
+
+/// What is left to oneself, and to each group that one manages.
+#[derive(Clone, Copy)]
+struct Quotas(StoredValue<Vec<(String, Vec<Standing>)>>);
+
+impl Quotas {
+    fn new(own: Vec<Standing>, groups: Vec<GroupChoice>) -> Self {
+        let groups = groups.into_iter().map(|group| (group.id.to_string(), group.quota));
+        Self(StoredValue::new(std::iter::once((String::new(), own)).chain(groups).collect()))
+    }
+
+    /// Of whom the guest is for.
+    fn with<Out>(self, chosen: &Chosen, read: impl FnOnce(&[Standing]) -> Out) -> Out {
+        self.0.with_value(|all| {
+            let found = all.iter().find(|(group, _)| *group == chosen.group);
+            read(found.map_or(&[], |(_, quota)| quota))
+        })
+    }
+
+    /// Whoever it is for; `None` is as much as there is.
+    fn most_left(self, kind: Kind) -> Option<u64> {
+        self.0.with_value(|all| {
+            all.iter().map(|(_, quota)| left(quota, kind)).try_fold(0, |most, left| Some(most.max(left?)))
+        })
+    }
 }
 
 impl Chosen {
@@ -205,6 +239,7 @@ impl Chosen {
                 Some("memory_exact") => self.memory_exact = value,
                 Some("disk_mib") => self.disk_mib = value,
                 Some("cpu_weight") => self.cpu_weight = value,
+                Some("group") => self.group = value,
                 _ => {}
             }
         }
@@ -233,6 +268,7 @@ impl Chosen {
     fn call(&self) -> String {
         let body = serde_json::json!({
             "name": self.name,
+            "group": Some(&self.group).filter(|group| !group.is_empty()),
             "image": self.image,
             "kernel": self.kernel,
             "memory_mib": self.memory(),
@@ -248,13 +284,14 @@ impl Chosen {
 
 /// Why the quota has no room for what is chosen; empty where it has. As the page is sent, what can be chosen
 /// otherwise counts for nothing: without scripts nobody knows what is chosen.
-fn short(quota: StoredValue<Vec<Standing>>, chosen: RwSignal<Chosen>) -> Memo<String> {
+fn short(quota: Quotas, chosen: RwSignal<Chosen>) -> Memo<String> {
     let live = RwSignal::new(false);
     Effect::new(move || live.set(true));
     Memo::new(move |_| {
-        let asks = chosen.with(Chosen::asks);
         let always = [Kind::Guests, Kind::Running];
-        quota.with_value(|quota| {
+        let chosen = chosen.read();
+        let asks = chosen.asks();
+        quota.with(&chosen, |quota| {
             let counted = quota.iter().filter(|standing| live.get() || always.contains(&standing.kind));
             let refused = counted.filter_map(|standing| standing.check(asks.of(standing.kind)).err());
             refused.map(|refused| refused.to_string()).collect::<Vec<_>>().join(" ")
@@ -269,21 +306,23 @@ fn left(quota: &[Standing], kind: Kind) -> Option<u64> {
 
 /// What will be made, and what is left after it.
 #[component]
-fn Summary(chosen: RwSignal<Chosen>, available: u32, quota: StoredValue<Vec<Standing>>) -> impl IntoView {
-    let after = move |kind: Kind| {
-        let asked = chosen.with(Chosen::asks).of(kind);
-        quota.with_value(|quota| left(quota, kind)).map(|left| match left.checked_sub(asked) {
-            Some(left) => kind.amount(left),
-            None => "not enough".to_owned(),
+fn Summary(chosen: RwSignal<Chosen>, available: u32, quota: Quotas) -> impl IntoView {
+    let after = move || {
+        let chosen = chosen.read();
+        let asked = chosen.asks();
+        let row = |standing: &Standing| {
+            let kind = standing.kind;
+            let left = match standing.left()?.checked_sub(asked.of(kind)) {
+                Some(left) => kind.amount(left),
+                None => "not enough".to_owned(),
+            };
+            Some(view! { <dt>{kind.title()}</dt><dd>{left}</dd> })
+        };
+        quota.with(&chosen, |quota| {
+            let rows = quota.iter().filter(|standing| standing.kind != Kind::Ports).filter_map(row).collect::<Vec<_>>();
+            (!rows.is_empty()).then(|| view! { <h2>"Left of the quota after it"</h2><dl>{rows}</dl> })
         })
     };
-    let limited: Vec<Kind> = quota.with_value(|quota| {
-        let limited = quota.iter().filter(|standing| standing.limit.most.is_some());
-        limited.map(|standing| standing.kind).filter(|kind| *kind != Kind::Ports).collect()
-    });
-    let heading = (!limited.is_empty()).then(|| view! { <h2>"Left of your quota after it"</h2> });
-    let rows = limited.into_iter().map(|kind| view! { <dt>{kind.title()}</dt><dd>{move || after(kind)}</dd> });
-    let rows = rows.collect_view();
     let memory = move || chosen.with(|c| c.memory().map_or_else(|| "–".to_owned(), in_words));
     let host_left = move || {
         chosen.with(|c| match c.memory() {
@@ -305,8 +344,7 @@ fn Summary(chosen: RwSignal<Chosen>, available: u32, quota: StoredValue<Vec<Stan
                 <dt>"Disk"</dt><dd>{disk}</dd>
                 <dt>"Memory left on the host"</dt><dd>{host_left}</dd>
             </dl>
-            {heading}
-            <dl>{rows}</dl>
+            {after}
             <details>
                 <summary>"The same as a call"</summary>
                 <pre tabindex="0">{move || chosen.with(Chosen::call)}</pre>

@@ -6,7 +6,7 @@ use umbel_guest::{GuestRight, Shares};
 
 use super::show::GuestContext;
 use crate::api::missing;
-use crate::api::shares::{SharePut, ShareRemove, share_list};
+use crate::api::shares::{GuestGive, SharePut, ShareRemove, share_list};
 use crate::live::Live;
 use crate::parts::form::TextField;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
@@ -28,6 +28,7 @@ pub fn GuestSharingPage() -> impl IntoView {
     let live = Live::expect();
     let put = ServerAction::<SharePut>::new();
     let remove = ServerAction::<ShareRemove>::new();
+    let give = ServerAction::<GuestGive>::new();
     let shares = Resource::new(
         move || (context.id.get(), live.guest(context.id.get()), put.version().get(), remove.version().get()),
         move |(id, ..)| async move {
@@ -54,7 +55,8 @@ pub fn GuestSharingPage() -> impl IntoView {
                 Some(match shares.await {
                     Ok(shares) => view! {
                         <ShareTable guest=guest.clone() shares=shares remove=remove />
-                        <ShareForm guest=guest put=put />
+                        <ShareForm guest=guest.clone() put=put />
+                        <GiveForm guest=guest give=give />
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -181,6 +183,30 @@ fn ShareForm(guest: GuestShown, put: ServerAction<SharePut>) -> impl IntoView {
                     <p class="hint">"Its state, its settings and what it uses are always seen. Deleting, ports and sharing stay yours."</p>
                 </fieldset>
                 <button class="button primary" type="submit" disabled=move || pending.get()>"Share"</button>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// To a group, to somebody else, or back to oneself.
+#[component]
+fn GiveForm(guest: GuestShown, give: ServerAction<GuestGive>) -> impl IntoView {
+    let (error, pending) = (failure(give), give.pending());
+    view! {
+        <section class="card">
+            <h2>"Give it away"</h2>
+            <p>{format!("It is {}'s. It changes hands while it is off, with its disk and its ports; whose it becomes must have room for it.", guest.owner_name)}</p>
+            <Failure error=error fields=&["to"] />
+            <ActionForm action=give attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <TextField
+                    name="to"
+                    label="To"
+                    error=error
+                    hint="@ and the name of a group that you manage, or your own name. Administrators give it to anybody."
+                />
+                <button class="button" type="submit" disabled=move || pending.get()>"Give"</button>
             </ActionForm>
         </section>
     }

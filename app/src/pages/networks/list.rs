@@ -1,8 +1,8 @@
-//! A person's network, and all of them for administrators.
+//! A person's network, those of their groups, and all of them for administrators.
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::{Access, Attachment, Denied, GuestRight, Relation};
+use umbel_guest::{Attachment, GuestRight, Relation};
 
 use super::forwards::{ForwardForm, ForwardTable};
 use crate::api::guests::ExampleCreate;
@@ -35,11 +35,7 @@ pub fn NetworkListPage() -> impl IntoView {
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
-                let me = me.0.await.ok();
-                let own = me.as_ref().map(|me| me.id);
-                // The guests of another's network are nothing to us but by our role.
-                let stranger = me.map(|me| Access { role: me.role, relation: Relation::Stranger });
-                let denied = stranger.and_then(|access| access.may(GuestRight::Forwards).err());
+                let own = me.0.await.ok().map(|me| me.id);
                 match networks.await {
                     Ok(networks) => {
                         let (mine, others): (Vec<_>, Vec<_>) =
@@ -54,7 +50,7 @@ pub fn NetworkListPage() -> impl IntoView {
                                 .into_iter()
                                 .map(|network| {
                                     let title = format!("Network of {}", network.owner_name);
-                                    view! { <OneNetwork network=network add=add remove=remove title=title foreign=true denied=denied /> }
+                                    view! { <OneNetwork network=network add=add remove=remove title=title /> }
                                 })
                                 .collect_view()}
                         }
@@ -84,10 +80,9 @@ fn OneNetwork(
     add: ServerAction<ForwardAdd>,
     remove: ServerAction<ForwardRemove>,
     title: String,
-    #[prop(optional)] foreign: bool,
-    #[prop(optional_no_strip)] denied: Option<Denied>,
 ) -> impl IntoView {
-    let NetworkShown { subnet, gateway, has_bridge, guests, forwards, .. } = network;
+    let NetworkShown { subnet, gateway, has_bridge, guests, forwards, access, .. } = network;
+    let denied = access.may(GuestRight::Forwards).err();
     let on = |attachment| guests.iter().filter(|g| g.attachment == attachment).count();
     let (bridged, switched) = (on(Attachment::Bridge), on(Attachment::Switch));
     let reachable: Vec<_> =
@@ -114,7 +109,7 @@ fn OneNetwork(
             <GuestAddresses guests=guests />
             <h3>"Ports of this host that lead in"</h3>
             <ForwardTable forwards=forwards remove=remove denied=denied />
-            {(!foreign).then(|| view! { <ForwardForm guests=reachable add=add refused=refused /> })}
+            {(access.relation == Relation::Owner).then(|| view! { <ForwardForm guests=reachable add=add refused=refused /> })}
         </section>
     }
     .into_any()

@@ -137,6 +137,7 @@ pub struct Quota {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quotas {
     pub accounts: Vec<AccountQuota>,
+    pub groups: Vec<GroupQuota>,
     /// Those that wait for a decision, the oldest first.
     pub requests: Vec<QuotaRequest>,
 }
@@ -146,6 +147,13 @@ pub struct AccountQuota {
     pub account: AccountId,
     pub name: String,
     pub role: String,
+    pub standings: Vec<Standing>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupQuota {
+    pub group: GroupId,
+    pub name: String,
     pub standings: Vec<Standing>,
 }
 
@@ -185,6 +193,9 @@ impl std::fmt::Debug for FirstPassword {
 pub struct Token {
     pub id: String,
     pub name: String,
+    /// The only one whose guests it is good for.
+    pub group: Option<GroupId>,
+    pub group_name: Option<String>,
     pub scopes: Vec<String>,
     pub created_at: i64,
     pub expires_at: i64,

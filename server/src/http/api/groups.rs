@@ -1,6 +1,6 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{GroupDraft, GroupRoll, GroupShown, MemberDraft};
+use umbel_app::shown::{GroupDraft, GroupRoll, GroupShown, MemberDraft, QuotaShown};
 use umbel_guest::{AccountId, GroupId};
 
 use super::{Json, Path};
@@ -51,7 +51,7 @@ pub async fn change(
 
 /// Removes a group.
 ///
-/// Its members keep their accounts and their guests.
+/// Its members keep their accounts and their guests. A group that owns guests stays.
 #[utoipa::path(delete, path = "/groups/{group}")]
 pub async fn remove(
     State(panel): State<Panel>,
@@ -60,6 +60,16 @@ pub async fn remove(
 ) -> Result<Done, Problem> {
     panel.group_remove(&caller, group).await?;
     Ok(Done)
+}
+
+/// A group's quota, for those who are in it.
+#[utoipa::path(get, path = "/groups/{group}/quota")]
+pub async fn quota(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(group): Path<GroupId>,
+) -> Result<axum::Json<QuotaShown>, Problem> {
+    Ok(axum::Json(panel.quota_of_group(&caller, group).await?))
 }
 
 /// Puts an account into a group.

@@ -4,7 +4,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, Role};
 use umbel_guest::quota::{Kind, MOST, Said};
-use umbel_guest::{AccountId, FieldErrors, QuotaRequestId};
+use umbel_guest::{AccountId, FieldErrors, GroupId, QuotaRequestId};
 
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
@@ -62,6 +62,30 @@ pub async fn set_account(
     Ok(Done)
 }
 
+/// Sets a limit of every group that has none of its own.
+#[utoipa::path(put, path = "/quotas/groups/{kind}")]
+pub async fn set_groups(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(kind): Path<Kind>,
+    Json(set): Json<LimitSet>,
+) -> Result<Done, Problem> {
+    panel.quota_set(&caller, QuotaChange { of: QuotaOf::Groups, kind, said: possible(set)? }).await?;
+    Ok(Done)
+}
+
+/// Sets a limit of a group.
+#[utoipa::path(put, path = "/quotas/groups/{group}/{kind}")]
+pub async fn set_group(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((group, kind)): Path<(GroupId, Kind)>,
+    Json(set): Json<LimitSet>,
+) -> Result<Done, Problem> {
+    panel.quota_set(&caller, QuotaChange { of: QuotaOf::Group(group), kind, said: possible(set)? }).await?;
+    Ok(Done)
+}
+
 fn possible(set: LimitSet) -> Result<Option<Said>, Problem> {
     match set.limit {
         Some(Said::AtMost(most)) if most > MOST => {
@@ -73,6 +97,8 @@ fn possible(set: LimitSet) -> Result<Option<Said>, Problem> {
 }
 
 /// Asks for more.
+///
+/// For oneself, or for a group that one manages.
 #[utoipa::path(post, path = "/quotas/requests")]
 pub async fn ask(
     State(panel): State<Panel>,

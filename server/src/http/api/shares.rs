@@ -1,7 +1,9 @@
 use axum::extract::State;
+use serde::Deserialize;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{ShareDraft, ShareShown};
 use umbel_guest::{AccountId, GuestId};
+use utoipa::ToSchema;
 
 use super::{Json, Path};
 use crate::http::caller::SignedIn;
@@ -30,6 +32,27 @@ pub async fn put(
     Json(draft): Json<ShareDraft>,
 ) -> Result<axum::Json<ShareShown>, Problem> {
     Ok(axum::Json(panel.share_put(&caller, guest, draft).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// An account's name, or a group's with an @ before it.
+    to: String,
+}
+
+/// Gives a guest to somebody else.
+///
+/// To oneself, or to a group that one manages; administrators give it to anybody. While it is off.
+#[utoipa::path(put, path = "/guests/{guest}/owner")]
+pub async fn give(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(given): Json<Given>,
+) -> Result<Done, Problem> {
+    panel.guest_give(&caller, guest, given.to).await?;
+    Ok(Done)
 }
 
 /// Shares a guest with an account no more.

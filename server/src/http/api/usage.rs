@@ -23,7 +23,8 @@ pub struct Asked {
     /// From 1 to 366, today among them; 30 unless it is said.
     #[serde(default)]
     days: String,
-    /// An account's id, for whoever manages quotas; oneself unless it is said, or everybody for them.
+    /// The id of a group that one is in, or of any account or group for whoever manages quotas; oneself unless it is
+    /// said, or everybody for them.
     #[serde(default)]
     account: String,
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use tower_sessions::Session;
+use umbel_guest::quota::Kind;
 use umbel_guest::{
     AccountId, DeliveryId, GroupId, GuestId, InvitationId, KernelId, OperationId, StrayName, UploadId, WebhookId,
 };
@@ -120,7 +121,9 @@ macro_rules! in_path {
     )* };
 }
 
-in_path!(GuestId DeliveryId GroupId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName String u16);
+in_path!(
+    GuestId DeliveryId GroupId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName Kind String u16
+);
 
 impl<A: ToSchema, B: ToSchema> InPath for (A, B) {
     fn parts(schemas: &mut Schemas) -> Vec<RefOr<Schema>> {

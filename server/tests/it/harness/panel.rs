@@ -61,6 +61,7 @@ pub(crate) async fn account(db: &Db, name: &str, role: Role) -> Caller {
         proof: Proof::OfProgram,
         rights: 0,
         expects: Expects::Anything,
+        bound: None,
     }
 }
 
