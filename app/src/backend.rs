@@ -20,11 +20,11 @@ use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
     ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
     GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft,
-    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown,
-    KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
-    OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
-    WebhooksShown,
+    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings,
+    KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
+    OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange,
+    QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -152,7 +152,7 @@ pub trait Backend: Send + Sync {
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError>;
     async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError>;
 
-    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError>;
+    async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError>;
     /// Takes over what was uploaded.
     async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError>;
     async fn kernel_fetch(&self, caller: &Caller, kernel: KernelId) -> Result<KernelShown, AppError>;
@@ -165,13 +165,12 @@ pub trait Backend: Send + Sync {
     async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError>;
     async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError>;
 
-    /// The newest first, at most 100; of one guest if it is given.
-    async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError>;
+    async fn operation_list(&self, caller: &Caller, filter: OperationFilter) -> Result<OperationPage, AppError>;
     async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError>;
     async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError>;
 
     async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError>;
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError>;
+    async fn account_list(&self, caller: &Caller, filter: PersonFilter) -> Result<PersonPage, AppError>;
     /// With a first password that must be changed.
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError>;
     /// All accounts of the lines, or none.

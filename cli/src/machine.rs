@@ -33,7 +33,7 @@ const NETWORKS: [Column<Network>; 4] = [
 ];
 
 pub(crate) async fn kernels(panel: &Client, output: &Output) -> Result<(), Failure> {
-    output.many(&panel.kernel_list().await?.kernels, &KERNELS)
+    output.many(&panel.kernel_list().await?, &KERNELS)
 }
 
 pub(crate) async fn networks(panel: &Client, output: &Output) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use umbel_client::{Client, Operation, OperationState, StepState};
-use umbel_guest::OperationId;
+use umbel_guest::{GuestId, OperationId};
 
 use crate::error::Failure;
 use crate::guests;
@@ -28,12 +28,12 @@ const COLUMNS: [Column<Operation>; 6] = [
 
 pub(crate) async fn run(panel: &Client, command: OperationCommand, output: &Output) -> Result<(), Failure> {
     match command {
-        OperationCommand::List { guest } => {
+        OperationCommand::List { guest, limit } => {
             let guest = match guest {
                 Some(word) => Some(guests::find(panel, &word).await?.id),
                 None => None,
             };
-            output.many(&panel.operation_list(guest).await?, &COLUMNS)
+            output.many(&listed(panel, guest, limit).await?, &COLUMNS)
         }
         OperationCommand::Show { operation } => output.one(&panel.operation_fetch(id(&operation)?).await?),
         OperationCommand::Watch { operation, patience } => {
@@ -41,6 +41,13 @@ pub(crate) async fn run(panel: &Client, command: OperationCommand, output: &Outp
         }
         OperationCommand::Cancel { operation } => Ok(panel.operation_cancel(id(&operation)?).await?),
     }
+}
+
+/// All of them, unless only the newest are wanted.
+async fn listed(panel: &Client, guest: Option<GuestId>, limit: Option<u8>) -> Result<Vec<Operation>, Failure> {
+    let Some(limit) = limit else { return Ok(panel.operation_list(guest).await?) };
+    let guest = guest.map(|guest| guest.to_string()).unwrap_or_default();
+    Ok(panel.operation_page(&[("guest", &guest), ("limit", &limit.to_string())]).await?.rows)
 }
 
 impl Wait {

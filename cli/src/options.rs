@@ -340,6 +340,9 @@ pub(crate) enum OperationCommand {
         /// Of this guest only.
         #[arg(long)]
         guest: Option<String>,
+        /// Only the newest so many, at most 200.
+        #[arg(long)]
+        limit: Option<u8>,
     },
     Show {
         operation: String,

@@ -100,9 +100,11 @@ pub(crate) async fn run(panel: &Client, command: PeopleCommand, output: &Output)
 }
 
 pub(crate) async fn find(panel: &Client, name: &str) -> Result<Account, Failure> {
-    let found =
-        panel.account_list().await?.into_iter().map(|person| person.account).find(|account| account.name == name);
-    found.ok_or_else(|| Failure::Unknown { what: "account", name: name.to_owned(), list: "people list" })
+    panel.account_find(name).await?.ok_or_else(|| Failure::Unknown {
+        what: "account",
+        name: name.to_owned(),
+        list: "people list",
+    })
 }
 
 /// The day before the moment at which it ends.

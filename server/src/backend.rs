@@ -9,10 +9,11 @@ use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
     GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
-    KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
+    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
+    RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
@@ -139,8 +140,8 @@ impl Backend for Bare<'_> {
         self.networks.forward_remove(caller, host_port).await
     }
 
-    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
-        self.kernels.list(caller).await
+    async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError> {
+        self.kernels.list(caller, filter).await
     }
 
     async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
@@ -175,8 +176,8 @@ impl Backend for Bare<'_> {
         self.kernels.upload_remove(caller, upload).await
     }
 
-    async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
-        self.guests.operation_list(caller, guest).await
+    async fn operation_list(&self, caller: &Caller, filter: OperationFilter) -> Result<OperationPage, AppError> {
+        self.guests.operation_list(caller, filter).await
     }
 
     async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError> {
@@ -191,8 +192,8 @@ impl Backend for Bare<'_> {
         self.accounts.people_fetch(caller, account).await
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
-        self.accounts.people_list(caller).await
+    async fn account_list(&self, caller: &Caller, filter: PersonFilter) -> Result<PersonPage, AppError> {
+        self.accounts.people_list(caller, filter).await
     }
 
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {

@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod networks;
 pub mod oidc;
 pub mod operations;
+mod pages;
 pub mod panel;
 pub mod parts;
 pub mod quotas;

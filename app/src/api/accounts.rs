@@ -4,14 +4,15 @@ use umbel_guest::AccountId;
 use crate::AppError;
 use crate::codec::Answer;
 use crate::shown::{
-    AccountShown, FirstPassword, GuestsThen, ImportShown, PersonShown, Registration, RegistrationSettings, SessionShown,
+    AccountShown, FirstPassword, GuestsThen, ImportShown, PersonPage, PersonShown, Registration, RegistrationSettings,
+    SessionShown,
 };
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
     paths,
-    shown::{GuestsLeft, ImportDraft},
+    shown::{GuestsLeft, ImportDraft, PersonFilter},
 };
 #[cfg(feature = "ssr")]
 use umbel_guest::FieldErrors;
@@ -28,9 +29,14 @@ pub async fn account_fetch(account: AccountId) -> Result<PersonShown, AppError> 
 }
 
 #[server(prefix = "/_sf", endpoint = "account_list", output = Answer)]
-pub async fn account_list() -> Result<Vec<PersonShown>, AppError> {
+pub async fn account_list(
+    #[server(default)] name: String,
+    #[server(default)] state: String,
+    #[server(default)] cursor: String,
+) -> Result<PersonPage, AppError> {
     let caller = told(caller())?;
-    told(backend()?.account_list(&caller).await)
+    let filter = PersonFilter { name, state, cursor, ..PersonFilter::default() };
+    told(backend()?.account_list(&caller, filter).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "account_create", output = Answer)]

@@ -3,18 +3,18 @@ use umbel_guest::{KernelId, OperationId, UploadId};
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::{KernelsShown, Who};
+use crate::shown::{KernelPage, Who};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
-    shown::{KernelChange, KernelDraft, KernelSettings},
+    shown::{KernelChange, KernelDraft, KernelFilter, KernelSettings},
 };
 
 #[server(prefix = "/_sf", endpoint = "kernel_list", output = Answer)]
-pub async fn kernel_list() -> Result<KernelsShown, AppError> {
+pub async fn kernel_list(#[server(default)] cursor: String) -> Result<KernelPage, AppError> {
     let caller = told(caller())?;
-    told(backend()?.kernel_list(&caller).await)
+    told(backend()?.kernel_list(&caller, KernelFilter { cursor, ..KernelFilter::default() }).await)
 }
 
 /// A place for files, which come by `PUT /api/v1/uploads/{upload}/{name}`.

@@ -3,17 +3,24 @@ use umbel_guest::{GuestId, OperationId};
 
 use crate::AppError;
 use crate::codec::Answer;
-use crate::shown::OperationShown;
+use crate::shown::{OperationPage, OperationShown};
 #[cfg(feature = "ssr")]
 use crate::{
     api::answer::told,
     backend::{backend, caller},
+    shown::OperationFilter,
 };
 
 #[server(prefix = "/_sf", endpoint = "operation_list", output = Answer)]
-pub async fn operation_list(guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
+pub async fn operation_list(
+    #[server(default)] guest: Option<GuestId>,
+    #[server(default)] state: String,
+    #[server(default)] cursor: String,
+) -> Result<OperationPage, AppError> {
     let caller = told(caller())?;
-    told(backend()?.operation_list(&caller, guest).await)
+    let guest = guest.map(|guest| guest.to_string()).unwrap_or_default();
+    let filter = OperationFilter { guest, state, cursor, ..OperationFilter::default() };
+    told(backend()?.operation_list(&caller, filter).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "operation_fetch", output = Answer)]

@@ -19,6 +19,7 @@ pub mod loaded;
 pub mod me;
 pub mod once;
 pub mod operation;
+pub mod pages;
 pub mod quota;
 pub mod table;
 pub mod time;

@@ -72,7 +72,15 @@ pub fn OperationRows(operations: Vec<OperationShown>) -> impl IntoView {
 }
 
 #[component]
-pub fn OperationTable(operations: Vec<OperationShown>) -> impl IntoView {
+pub fn OperationTable(
+    operations: Vec<OperationShown>,
+    /// Whether there may be others than these.
+    #[prop(optional)]
+    sought: bool,
+) -> impl IntoView {
+    if operations.is_empty() && sought {
+        return view! { <section class="empty small"><p>"There is nothing like that."</p></section> }.into_any();
+    }
     if operations.is_empty() {
         return view! {
             <section class="empty small">

@@ -18,6 +18,9 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Active, Self::FirstPassword, Self::Suspended, Self::Expired, Self::Leaving];
+
     /// As the API spells it.
     pub fn word(self) -> &'static str {
         match self {
@@ -127,6 +130,31 @@ pub struct PersonShown {
     pub account: AccountShown,
     /// How many are theirs.
     pub guests: u32,
+}
+
+/// What accounts somebody looks for, as a form and the API spell it; what is empty lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(default, deny_unknown_fields)]
+pub struct PersonFilter {
+    /// Part of its name.
+    pub name: String,
+    /// `user`, `teacher`, `operator` or `administrator`.
+    pub role: String,
+    /// A word of [`AccountState`].
+    pub state: String,
+    /// Where to go on: `next` of the page before.
+    pub cursor: String,
+    pub limit: String,
+}
+
+/// Some accounts, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PersonPage {
+    pub rows: Vec<PersonShown>,
+    /// `cursor` of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 /// A first password, shown once to the administrator who made the account.

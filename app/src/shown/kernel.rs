@@ -73,11 +73,23 @@ pub struct KernelChange {
     pub retired: Option<bool>,
 }
 
-/// The catalogue.
+/// Which part of the catalogue somebody wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(default, deny_unknown_fields)]
+pub struct KernelFilter {
+    /// Where to go on: `next` of the page before.
+    pub cursor: String,
+    pub limit: String,
+}
+
+/// Some kernels of the catalogue, by id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct KernelsShown {
-    pub kernels: Vec<KernelShown>,
+pub struct KernelPage {
+    pub rows: Vec<KernelShown>,
+    /// `cursor` of the next page, if there is one.
+    pub next: Option<String>,
     pub settings: KernelSettings,
     /// Whether the one who asks may put kernels in.
     pub may_upload: bool,

@@ -22,7 +22,8 @@ mod webhook;
 
 pub use account::{
     AccountShown, AccountState, FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, ImportedShown,
-    PersonShown, RecoveryCodes, Registration, RegistrationSettings, SecondFactorShown, SecondFactorStart, SessionShown,
+    PersonFilter, PersonPage, PersonShown, RecoveryCodes, Registration, RegistrationSettings, SecondFactorShown,
+    SecondFactorStart, SessionShown,
 };
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
@@ -34,12 +35,16 @@ pub use guest::{
 pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
 pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
 pub use kernel::{
-    Choice, KernelChange, KernelChoice, KernelDraft, KernelSettings, KernelShown, KernelsShown, UploadedFile, Who,
+    Choice, KernelChange, KernelChoice, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown,
+    UploadedFile, Who,
 };
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};
-pub use operation::{LogLine, OperationKind, OperationShown, OperationState, StepShown, StepState};
+pub use operation::{
+    LogLine, OperationFilter, OperationKind, OperationPage, OperationShown, OperationSought, OperationState, StepShown,
+    StepState,
+};
 pub use quota::{
     AccountQuotaShown, GroupQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown,
     QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,

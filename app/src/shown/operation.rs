@@ -110,6 +110,40 @@ impl OperationState {
     }
 }
 
+/// How operations stand that somebody looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationSought {
+    UnderWay,
+    Over,
+    Running,
+    Undoing,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl OperationSought {
+    pub const ALL: [Self; 7] =
+        [Self::UnderWay, Self::Over, Self::Running, Self::Undoing, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// As the API spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::UnderWay => "under_way",
+            Self::Over => "over",
+            Self::Running => "running",
+            Self::Undoing => "undoing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Over | Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -151,6 +185,31 @@ pub struct OperationShown {
     pub ended_at: Option<i64>,
     /// Whether it can be cancelled (before its last step) or taken back (a deletion).
     pub can_cancel: bool,
+}
+
+/// What operations somebody looks for, as a form and the API spell it; what is empty lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(default, deny_unknown_fields)]
+pub struct OperationFilter {
+    /// The id of the guest that they are about.
+    pub guest: String,
+    /// What is done, as `guest_start`.
+    pub kind: String,
+    /// `under_way`, `over`, or one of `running`, `undoing`, `done`, `failed`, `cancelled`.
+    pub state: String,
+    /// Where to go on: `next` of the page before.
+    pub cursor: String,
+    pub limit: String,
+}
+
+/// Some operations, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct OperationPage {
+    pub rows: Vec<OperationShown>,
+    /// `cursor` of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 impl OperationShown {

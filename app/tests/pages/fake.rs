@@ -7,12 +7,12 @@ use umbel_app::shown::{
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
     DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown,
     GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown,
-    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft,
-    KernelSettings, KernelShown, KernelsShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown, PersonShown, QuotaChange, QuotaRequestShown,
-    QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown,
-    WebhookDraft, WebhookShown, WebhooksShown,
+    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelFilter,
+    KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation,
+    NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage,
+    PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration,
+    RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -304,9 +304,9 @@ impl Backend for Fake {
         Err(AppError::not_found("forwarded port"))
     }
 
-    async fn kernel_list(&self, _: &Caller) -> Result<KernelsShown, AppError> {
+    async fn kernel_list(&self, _: &Caller, _: KernelFilter) -> Result<KernelPage, AppError> {
         let settings = KernelSettings { choice: Default::default(), upload: Default::default() };
-        Ok(KernelsShown { kernels: self.kernels.clone(), settings, may_upload: true })
+        Ok(KernelPage { rows: self.kernels.clone(), next: None, settings, may_upload: true })
     }
 
     async fn kernel_add(&self, _: &Caller, _: KernelDraft) -> Result<OperationId, AppError> {
@@ -341,8 +341,11 @@ impl Backend for Fake {
         Ok(())
     }
 
-    async fn operation_list(&self, _: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
-        Ok(self.operations.iter().filter(|o| guest.is_none() || o.guest == guest).cloned().collect())
+    async fn operation_list(&self, _: &Caller, filter: OperationFilter) -> Result<OperationPage, AppError> {
+        let guest = filter.guest.parse().ok();
+        let fits = |operation: &&OperationShown| guest.is_none() || operation.guest == guest;
+        let next = (self.operations.len() > 50).then(|| "50~".to_owned());
+        Ok(OperationPage { rows: self.operations.iter().filter(fits).take(50).cloned().collect(), next })
     }
 
     async fn operation_fetch(&self, _: &Caller, id: OperationId) -> Result<OperationShown, AppError> {
@@ -358,13 +361,20 @@ impl Backend for Fake {
     }
 
     async fn account_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
-        let found = self.account_list(caller).await?.into_iter().find(|person| person.account.id == account);
+        let people = self.account_list(caller, PersonFilter::default()).await?.rows;
+        let found = people.into_iter().find(|person| person.account.id == account);
         found.ok_or_else(|| AppError::not_found("account"))
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
+    async fn account_list(&self, caller: &Caller, filter: PersonFilter) -> Result<PersonPage, AppError> {
         let own = PersonShown { account: caller.account.clone(), guests: 0 };
-        Ok(std::iter::once(own).chain(self.people.iter().cloned()).collect())
+        let fits = |person: &PersonShown| {
+            let PersonShown { account, .. } = person;
+            account.name.contains(&filter.name) && (filter.state.is_empty() || account.state.word() == filter.state)
+        };
+        let people: Vec<_> = std::iter::once(own).chain(self.people.iter().cloned()).filter(fits).collect();
+        let next = (people.len() > 50).then(|| "bob-50~".to_owned());
+        Ok(PersonPage { rows: people.into_iter().take(50).collect(), next })
     }
 
     async fn invitation_list(&self, _: &Caller) -> Result<Vec<InvitationShown>, AppError> {

@@ -14,11 +14,12 @@ use leptos::prelude::provide_context;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, GroupRoll, GroupShown, GuestShown, MemberShown,
-    PersonShown, Role, ShareShown, WebhookEvent, WebhookShown,
+    OperationKind, OperationShown, OperationState, PersonShown, Role, ShareShown, WebhookEvent, WebhookShown,
 };
 use umbel_app::{App, OUTPUT_NAME, paths, shell};
 use umbel_guest::{
-    Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, Relation, Seen, Shares, Wanted, WebhookId,
+    Access, AccountId, Exit, GroupId, GroupKind, GroupRole, GuestRight, OperationId, Relation, Seen, Shares, Wanted,
+    WebhookId,
 };
 use uuid::Uuid;
 
@@ -60,6 +61,52 @@ async fn many_guests_come_in_pages_whose_links_keep_what_was_asked() {
     assert!(at("/guests?cursor=web-1~").await.contains("First page"));
     assert!(at("/guests?q=nothing").await.contains("No guest fits “nothing”."));
     assert!(at("/").await.contains("All guests"), "the overview has the first of them");
+}
+
+#[tokio::test]
+async fn many_people_come_in_pages_whose_links_keep_what_was_asked() {
+    let own = caller(Role::Administrator).account;
+    let person = |n| PersonShown {
+        account: AccountShown { id: AccountId(Uuid::from_u128(n)), name: format!("bob-{n}"), ..own.clone() },
+        guests: 0,
+    };
+    let backend = Fake { people: (1..=60).map(person).collect(), ..Fake::default() };
+    let at = async |path: &str| page(backend.clone(), Some(caller(Role::Administrator)), path).await.1;
+    let first = at("/people?name=bob&state=active").await;
+    assert!(first.contains("name=bob&amp;state=active&amp;cursor=bob"), "{first}");
+    assert!(first.contains(">bob-50<") && !first.contains(">bob-51<") && !first.contains("First page"), "{first}");
+    assert!(first.contains("Only accounts that fit “bob” and whose state is active."), "{first}");
+    assert!(at("/people?cursor=bob-1~").await.contains("First page"));
+    assert!(at("/people?name=eve").await.contains("No account fits “eve”."));
+}
+
+#[tokio::test]
+async fn many_operations_come_in_pages_whose_links_keep_what_was_asked() {
+    let guest = guest("web-1", Wanted::Running, Seen::Running { since: 0 });
+    let operation = OperationShown {
+        id: OperationId(Uuid::from_u128(1)),
+        kind: OperationKind::GuestStart,
+        guest: Some(guest.id),
+        guest_name: guest.name.to_string(),
+        requester: "ada".into(),
+        state: OperationState::Done,
+        steps: Vec::new(),
+        log: Vec::new(),
+        created_at: 0,
+        ended_at: Some(1),
+        can_cancel: false,
+    };
+    let backend = Fake { operations: vec![operation; 60], guests: vec![guest.clone()], ..Fake::default() };
+    let at = async |path: &str| page(backend.clone(), Some(caller(Role::User)), path).await.1;
+    let first = at("/operations?state=failed").await;
+    assert!(first.contains("/operations?state=failed&amp;cursor=50"), "{first}");
+    assert!(
+        first.contains("aria-current=\"true\" class=\"button\">Failed<") && !first.contains("First page"),
+        "{first}"
+    );
+    assert!(at("/operations?cursor=50~").await.contains("href=\"/operations\" class=\"button\">First page"));
+    let of_guest = at(&paths::guest_activity(guest.id)).await;
+    assert!(of_guest.contains("/activity?cursor=50"), "{of_guest}");
 }
 
 #[tokio::test]

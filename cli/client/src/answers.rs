@@ -165,13 +165,6 @@ pub struct KernelSettings {
     pub upload: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kernels {
-    pub kernels: Vec<Kernel>,
-    pub settings: KernelSettings,
-    pub may_upload: bool,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) upload: UploadId,

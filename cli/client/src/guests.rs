@@ -1,37 +1,23 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, Span, SysRqKey};
 
 use crate::answers::{Acted, Created, Guest, GuestChange, GuestForm, MemoryInside, Metrics};
 use crate::client::Client;
 use crate::error::Error;
-
-/// Some guests, in the order that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuestPage {
-    pub rows: Vec<Guest>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<String>,
-}
+use crate::pages::GuestPage;
 
 impl Client {
     /// All that one sees, by name, however many pages that takes.
     pub async fn guest_list(&self) -> Result<Vec<Guest>, Error> {
-        let mut guests = Vec::new();
-        let mut page = self.guest_page(&[("limit", "200")]).await?;
-        loop {
-            guests.append(&mut page.rows);
-            let Some(next) = page.next else { return Ok(guests) };
-            page = self.guest_page(&[("limit", "200"), ("cursor", &next)]).await?;
-        }
+        self.pages("/guests", &[]).await
     }
 
     /// `name`, `state`, `owner`, `q`, `sort`, `limit`, and `cursor`: the `next` of the page before.
     pub async fn guest_page(&self, asked: &[(&str, &str)]) -> Result<GuestPage, Error> {
-        self.api(Method::GET, "/guests").query(asked).read().await
+        self.page("/guests", asked).await
     }
 
     /// Choices and sensible values for a new guest.

@@ -3,13 +3,20 @@
 use reqwest::Method;
 use umbel_guest::{KernelId, OperationId, UploadId};
 
-use crate::answers::{Acted, Begun, KernelSettings, Kernels, UploadedFile};
+use crate::answers::{Acted, Begun, Kernel, KernelSettings, UploadedFile};
 use crate::client::Client;
 use crate::error::Error;
+use crate::pages::KernelPage;
 
 impl Client {
-    pub async fn kernel_list(&self) -> Result<Kernels, Error> {
-        self.api(Method::GET, "/kernels").read().await
+    /// The whole catalogue, by id, however many pages that takes.
+    pub async fn kernel_list(&self) -> Result<Vec<Kernel>, Error> {
+        self.pages("/kernels", &[]).await
+    }
+
+    /// `limit`, and `cursor`: the `next` of the page before.
+    pub async fn kernel_page(&self, asked: &[(&str, &str)]) -> Result<KernelPage, Error> {
+        self.page("/kernels", asked).await
     }
 
     pub async fn upload_begin(&self) -> Result<UploadId, Error> {

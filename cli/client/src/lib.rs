@@ -35,6 +35,7 @@ mod invitations;
 mod kernels;
 mod networks;
 mod operations;
+mod pages;
 mod people;
 mod quotas;
 mod session;
@@ -48,7 +49,7 @@ pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
     Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupQuota, GroupRoll, Guest, GuestChange, GuestForm,
     HostFacts, Image, Imported, Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings,
-    Kernels, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, NewWebhook, Operation,
+    LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, NewWebhook, Operation,
     OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share, Step, StepState, Stray,
     Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
@@ -56,5 +57,5 @@ pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};
 pub use error::{Error, Problem};
 pub use events::Events;
-pub use guests::GuestPage;
+pub use pages::{GuestPage, KernelPage, OperationPage, Page, PersonPage};
 pub use reqwest::Method;

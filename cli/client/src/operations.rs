@@ -7,12 +7,18 @@ use umbel_guest::{GuestId, OperationId};
 use crate::answers::Operation;
 use crate::client::Client;
 use crate::error::Error;
+use crate::pages::OperationPage;
 
 impl Client {
-    /// The newest first; of one guest if it is given.
+    /// All that one sees, the newest first, however many pages that takes; of one guest if it is given.
     pub async fn operation_list(&self, guest: Option<GuestId>) -> Result<Vec<Operation>, Error> {
-        let filter = guest.map(|guest| format!("?guest={guest}")).unwrap_or_default();
-        self.api(Method::GET, &format!("/operations{filter}")).read().await
+        let guest = guest.map(|guest| guest.to_string()).unwrap_or_default();
+        self.pages("/operations", &[("guest", &guest)]).await
+    }
+
+    /// `guest`, `kind`, `state`, `limit`, and `cursor`: the `next` of the page before.
+    pub async fn operation_page(&self, asked: &[(&str, &str)]) -> Result<OperationPage, Error> {
+        self.page("/operations", asked).await
     }
 
     pub async fn operation_fetch(&self, operation: OperationId) -> Result<Operation, Error> {

@@ -6,10 +6,22 @@ use umbel_guest::AccountId;
 use crate::answers::{Account, FirstPassword, Imported, ImportedAll, Person, RegistrationSettings};
 use crate::client::Client;
 use crate::error::Error;
+use crate::pages::PersonPage;
 
 impl Client {
+    /// All of them, by name, however many pages that takes.
     pub async fn account_list(&self) -> Result<Vec<Person>, Error> {
-        self.api(Method::GET, "/people").read().await
+        self.pages("/people", &[]).await
+    }
+
+    /// `name`, `role`, `state`, `limit`, and `cursor`: the `next` of the page before.
+    pub async fn account_page(&self, asked: &[(&str, &str)]) -> Result<PersonPage, Error> {
+        self.page("/people", asked).await
+    }
+
+    pub async fn account_find(&self, name: &str) -> Result<Option<Account>, Error> {
+        let like: Vec<Person> = self.pages("/people", &[("name", name)]).await?;
+        Ok(like.into_iter().map(|person| person.account).find(|account| account.name == name))
     }
 
     /// `role` is `user`, `teacher`, `operator` or `administrator`. The password works once: it must be changed.

@@ -3,15 +3,17 @@
 use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{FirstPassword, PersonShown, Role, Topic};
+use umbel_app::shown::{AccountState, FirstPassword, PersonFilter, PersonPage, PersonShown, Role, Topic};
 use umbel_guest::{AccountId, AccountName, FieldError, FieldErrors, PanelRight};
 
 use super::passwords::{Password, Passwords};
 use super::{Accounts, fresh, shown};
 use crate::etag::Tagged as _;
+use crate::pages::{self, PAGE_MOST};
+use crate::store::account_pages::{Sought, account_page};
 use crate::store::accounts::{
     Account, Standing, account_count_administrators, account_fetch, account_fetch_counted, account_insert,
-    account_list_counted, account_set_password, account_set_role,
+    account_set_password, account_set_role,
 };
 use crate::store::oidc::oidc_link_delete;
 use crate::store::sessions::session_delete_all;
@@ -19,11 +21,15 @@ use crate::store::tokens::token_delete_all;
 use crate::store::{Db, StoreError, Tx};
 
 impl Accounts {
-    pub async fn people_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
+    /// Its `next` is where the accounts after these begin.
+    pub async fn people_list(&self, caller: &Caller, filter: PersonFilter) -> Result<PersonPage, AppError> {
         caller.may(PanelRight::ManagePeople)?;
         let now = self.clock.now();
+        let (sought, limit) = sought(filter, now).map_err(AppError::Invalid)?;
+        let people = account_page(&self.db, &sought, limit + 1).await?;
+        let (people, next) = pages::cut(people, limit, |(last, _)| pages::cursor(&last.name, last.id));
         let counted = |(account, guests)| PersonShown { account: shown(account, now), guests };
-        Ok(account_list_counted(&self.db).await?.into_iter().map(counted).collect())
+        Ok(PersonPage { rows: people.into_iter().map(counted).collect(), next })
     }
 
     pub async fn people_fetch(&self, caller: &Caller, account: AccountId) -> Result<PersonShown, AppError> {
@@ -87,6 +93,20 @@ impl Accounts {
         self.people_changed();
         Ok(FirstPassword { account, name: found.name.into(), password: first.reveal() })
     }
+}
+
+/// What the fields say, or all that is wrong with them.
+fn sought(filter: PersonFilter, now: i64) -> Result<(Sought, u32), FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let name = wrong.take(pages::text("name", filter.name));
+    let role = wrong.take(pages::word("role", &filter.role, &Role::ALL, Role::word));
+    let state = wrong.take(pages::word("state", &filter.state, &AccountState::ALL, AccountState::word));
+    let last = wrong.take(pages::last(&filter.cursor));
+    let limit = wrong.take(pages::limit(&filter.limit, PAGE_MOST));
+    let (Some(name), Some(role), Some(state), Some(last), Some(limit)) = (name, role, state, last, limit) else {
+        return Err(wrong);
+    };
+    Ok((Sought { name, role, state, now, last }, limit))
 }
 
 /// Until it is approved or refused, nothing else is made of an account that waits.

@@ -9,10 +9,11 @@ use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationShown, OverviewShown,
-    PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, Role, SessionShown,
-    ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
+    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish,
+    QuotasShown, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -240,8 +241,8 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).forward_remove(caller, host_port)).await
     }
 
-    async fn kernel_list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
-        Bare(self).kernel_list(caller).await
+    async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError> {
+        Bare(self).kernel_list(caller, filter).await
     }
 
     async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
@@ -290,8 +291,8 @@ impl Backend for Panel {
         self.audit.change(caller, what, Bare(self).upload_remove(caller, id)).await
     }
 
-    async fn operation_list(&self, caller: &Caller, guest: Option<GuestId>) -> Result<Vec<OperationShown>, AppError> {
-        Bare(self).operation_list(caller, guest).await
+    async fn operation_list(&self, caller: &Caller, filter: OperationFilter) -> Result<OperationPage, AppError> {
+        Bare(self).operation_list(caller, filter).await
     }
 
     async fn operation_fetch(&self, caller: &Caller, operation: OperationId) -> Result<OperationShown, AppError> {
@@ -309,8 +310,8 @@ impl Backend for Panel {
         Bare(self).account_fetch(caller, account).await
     }
 
-    async fn account_list(&self, caller: &Caller) -> Result<Vec<PersonShown>, AppError> {
-        Bare(self).account_list(caller).await
+    async fn account_list(&self, caller: &Caller, filter: PersonFilter) -> Result<PersonPage, AppError> {
+        Bare(self).account_list(caller, filter).await
     }
 
     async fn account_create(&self, caller: &Caller, name: String, role: String) -> Result<FirstPassword, AppError> {

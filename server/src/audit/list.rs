@@ -8,10 +8,10 @@ use umbel_app::shown::{AuditAction, AuditFilter, AuditOutcome, AuditPage};
 use umbel_guest::{FieldError, FieldErrors, PanelRight};
 
 use super::Audit;
+use crate::pages;
 use crate::store::audit::{Sought, audit_list};
 
-/// Rows of a page, and the most that may be asked for.
-const PAGE: u32 = 50;
+/// Rows of a page, at most.
 const PAGE_MOST: u32 = 1000;
 
 impl Audit {
@@ -20,11 +20,8 @@ impl Audit {
         caller.may(PanelRight::ReadAudit)?;
         let (sought, limit) = sought(filter).map_err(AppError::Invalid)?;
         // One more, to know whether there is another page.
-        let mut rows = audit_list(&self.db, &sought, limit + 1).await?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > most;
-        rows.truncate(most);
-        let next = rows.last().filter(|_| more).map(|last| last.number);
+        let rows = audit_list(&self.db, &sought, limit + 1).await?;
+        let (rows, next) = pages::cut(rows, limit, |last| last.number);
         Ok(AuditPage { rows, next })
     }
 }
@@ -42,16 +39,18 @@ fn sought(filter: AuditFilter) -> Result<(Sought, u32), FieldErrors> {
     wrong.take(known(&filter.outcome, outcome, "outcome", "An outcome is allowed, refused, failed or unknown."));
     let from = wrong.take(day("from", &filter.from, 0)).flatten();
     let to = wrong.take(day("to", &filter.to, 1)).flatten();
-    let before = wrong.take(number("before", &filter.before, i64::MAX));
-    let limit = wrong.take(number("limit", &filter.limit, PAGE).and_then(|limit| match limit {
-        1..=PAGE_MOST => Ok(limit),
-        _ => Err(FieldError::new("limit", format!("From 1 to {PAGE_MOST}."))),
-    }));
-    let (Some(before), Some(limit), true) = (before, limit, wrong.is_empty()) else { return Err(wrong) };
+    let before = wrong.take(before(&filter.before));
+    let limit = wrong.take(pages::limit(&filter.limit, PAGE_MOST));
+    let who = wrong.take(pages::text("who", filter.who));
+    let object = wrong.take(pages::text("object", filter.object));
+    let (Some(who), Some(object), Some(before), Some(limit), true) = (who, object, before, limit, wrong.is_empty())
+    else {
+        return Err(wrong);
+    };
     let sought = Sought {
-        who: filter.who,
+        who,
         action: filter.action,
-        object: filter.object,
+        object,
         outcome: filter.outcome,
         from: from.unwrap_or(i64::MIN),
         to: to.unwrap_or(i64::MAX),
@@ -60,11 +59,12 @@ fn sought(filter: AuditFilter) -> Result<(Sought, u32), FieldErrors> {
     Ok((sought, limit))
 }
 
-fn number<T: std::str::FromStr>(field: &str, text: &str, otherwise: T) -> Result<T, FieldError> {
+/// Rows have numbers, so theirs is the whole cursor.
+fn before(text: &str) -> Result<i64, FieldError> {
     if text.is_empty() {
-        return Ok(otherwise);
+        return Ok(i64::MAX);
     }
-    text.parse().map_err(|_| FieldError::new(field, "A whole number."))
+    text.parse().map_err(|_| FieldError::new("before", "A whole number."))
 }
 
 /// The beginning of a day in UTC, or of the one `later`, in µs.
@@ -82,6 +82,7 @@ fn day(field: &str, text: &str, later: i64) -> Result<Option<i64>, FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::PAGE;
 
     #[test]
     fn empty_fields_let_everything_through() {

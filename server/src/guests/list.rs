@@ -9,24 +9,18 @@ use umbel_guest::state::Badge;
 use umbel_guest::{AccountId, FieldError, FieldErrors, GuestId, PanelRight};
 
 use super::Guests;
+use crate::pages::{self, PAGE_MOST};
 use crate::store::guest_pages::{After, Edge, Sought, Way, guest_count, guest_page};
 use crate::store::guests::Guest;
 use crate::store::operations::{Operation, operation_list_under_way};
-
-/// Guests of a page, and the most that may be asked for.
-pub(super) const PAGE: u32 = 50;
-const PAGE_MOST: u32 = 200;
 
 impl Guests {
     /// Its `next` is where the guests after these begin.
     pub async fn list(&self, caller: &Caller, filter: GuestFilter) -> Result<GuestPage, AppError> {
         let (sought, limit) = sought(filter, self.seen_by(caller)).map_err(AppError::Invalid)?;
         // One more, to know whether there is another page.
-        let mut guests = guest_page(&self.parts.db, &sought, limit + 1).await?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = guests.len() > most;
-        guests.truncate(most);
-        let next = guests.last().filter(|_| more).map(|last| cursor(&sought.after, last));
+        let guests = guest_page(&self.parts.db, &sought, limit + 1).await?;
+        let (guests, next) = pages::cut(guests, limit, |last| cursor(&sought.after, last));
         let reach = self.reach(caller).await?;
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let mut under_way: HashMap<GuestId, Operation> =
@@ -52,31 +46,19 @@ impl Guests {
 /// What the fields say, or all that is wrong with them.
 fn sought(filter: GuestFilter, seen_by: Option<AccountId>) -> Result<(Sought, u32), FieldErrors> {
     let mut wrong = FieldErrors::default();
-    let state = wrong.take(state(&filter.state));
+    let state = wrong.take(pages::word("state", &filter.state, &Badge::ALL, Badge::name));
     let after = wrong.take(after(&filter.sort, &filter.cursor));
-    let limit = wrong.take(limit(&filter.limit));
-    let (Some(state), Some(after), Some(limit)) = (state, after, limit) else { return Err(wrong) };
-    let owner = filter.owner.trim();
+    let limit = wrong.take(pages::limit(&filter.limit, PAGE_MOST));
+    let texts = [("owner", filter.owner), ("name", filter.name), ("q", filter.q)];
+    let texts = texts.map(|(field, text)| wrong.take(pages::text(field, text)));
+    let (Some(state), Some(after), Some(limit), [Some(owner), Some(name), Some(any)]) = (state, after, limit, texts)
+    else {
+        return Err(wrong);
+    };
     // Of accounts, whose names have no capitals; a group's are as they are.
+    let owner = owner.trim();
     let owner = if owner.starts_with('@') { owner.to_owned() } else { owner.to_lowercase() };
-    Ok((Sought { seen_by, state, owner, name: filter.name, any: filter.q, after }, limit))
-}
-
-fn state(text: &str) -> Result<Option<Badge>, FieldError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let words: Vec<&str> = Badge::ALL.iter().map(|badge| badge.name()).collect();
-    let wrong = || FieldError::new("state", format!("A state is one of {}.", words.join(", ")));
-    Badge::of_name(text).map(Some).ok_or_else(wrong)
-}
-
-fn limit(text: &str) -> Result<u32, FieldError> {
-    if text.is_empty() {
-        return Ok(PAGE);
-    }
-    let fits = text.parse().ok().filter(|limit| (1..=PAGE_MOST).contains(limit));
-    fits.ok_or_else(|| FieldError::new("limit", format!("From 1 to {PAGE_MOST}.")))
+    Ok((Sought { seen_by, state, owner, name, any, after }, limit))
 }
 
 fn after(sort: &str, cursor: &str) -> Result<After, FieldError> {
@@ -85,36 +67,23 @@ fn after(sort: &str, cursor: &str) -> Result<After, FieldError> {
         None => (Way::Up, sort),
     };
     match key {
-        "" | "name" => Ok(After::Name(Edge { way, last: last(cursor)? })),
-        "created_at" => Ok(After::CreatedAt(Edge { way, last: last(cursor)? })),
+        "" | "name" => Ok(After::Name(Edge { way, last: pages::last(cursor)? })),
+        "created_at" => Ok(After::CreatedAt(Edge { way, last: pages::last(cursor)? })),
         _ => Err(FieldError::new("sort", "One of name, -name, created_at, -created_at.")),
     }
 }
 
-/// A key and an id, as [`cursor`] writes them.
-fn last<Key: std::str::FromStr>(text: &str) -> Result<Option<(Key, GuestId)>, FieldError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let read = || {
-        let (key, id) = text.rsplit_once('~')?;
-        Some((key.parse().ok()?, id.parse().ok()?))
-    };
-    let wrong = || FieldError::new("cursor", "Not the next of a page that was sorted like this one.");
-    read().map(Some).ok_or_else(wrong)
-}
-
-/// Names hold no `~`, nor do numbers and ids.
 fn cursor(after: &After, last: &Guest) -> String {
     match after {
-        After::Name(_) => format!("{}~{}", last.spec.name, last.id),
-        After::CreatedAt(_) => format!("{}~{}", last.created_at, last.id),
+        After::Name(_) => pages::cursor(&last.spec.name, last.id),
+        After::CreatedAt(_) => pages::cursor(last.created_at, last.id),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::PAGE;
 
     #[test]
     fn empty_fields_let_everything_through() {

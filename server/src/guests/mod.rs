@@ -13,6 +13,7 @@ mod first_image;
 mod form;
 mod list;
 mod metrics;
+mod operations;
 mod overview;
 mod owners;
 mod rights;

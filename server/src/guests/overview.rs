@@ -2,7 +2,7 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{GuestFilter, HostShown, OverviewShown, WallShown};
+use umbel_app::shown::{GuestFilter, HostShown, OperationFilter, OverviewShown, WallShown};
 use umbel_guest::PanelRight;
 use umbel_wire::agent::Profile;
 
@@ -11,7 +11,7 @@ use crate::quotas;
 use crate::store::guest_pages::{Promised, guest_promised};
 
 /// Operations on the first page.
-const RECENT: usize = 10;
+const RECENT: &str = "10";
 
 impl Guests {
     pub async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError> {
@@ -22,10 +22,10 @@ impl Guests {
             }
         };
         let guests = self.list(caller, GuestFilter::default());
-        let (guests, states, mut operations, host) =
-            tokio::try_join!(guests, self.count(caller), self.operation_list(caller, None), host)?;
-        operations.truncate(RECENT);
-        Ok(OverviewShown { guests, states, operations, agent: self.parts.link.heard().agent, host })
+        let recent = OperationFilter { limit: RECENT.to_owned(), ..OperationFilter::default() };
+        let (guests, states, operations, host) =
+            tokio::try_join!(guests, self.count(caller), self.operation_list(caller, recent), host)?;
+        Ok(OverviewShown { guests, states, operations: operations.rows, agent: self.parts.link.heard().agent, host })
     }
 
     /// While the agent is away, the last that was heard, or nothing but that.

@@ -3,18 +3,15 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, SaidShown, StepState};
-use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, PanelRight, Wanted};
+use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, Wanted};
 
 use super::{Guests, plain};
 use crate::etag::etag_of;
 use crate::host::link::facts_of;
 use crate::networks::address;
 use crate::operations::cancellable;
-use crate::store::guests::{Guest, guest_fetch, guest_list_deleted};
-use crate::store::operations::{
-    Operation, operation_fetch, operation_list, operation_list_of_guest, operation_list_seen_by,
-    operation_under_way_of, operation_want_cancel,
-};
+use crate::store::guests::{Guest, guest_fetch};
+use crate::store::operations::{Operation, operation_fetch, operation_under_way_of, operation_want_cancel};
 
 /// Lines that a guest said, at most, and letters of each.
 const SAID: usize = 20;
@@ -102,37 +99,6 @@ impl Guests {
         }
     }
 
-    pub async fn operation_list(
-        &self,
-        caller: &Caller,
-        guest: Option<GuestId>,
-    ) -> Result<Vec<OperationShown>, AppError> {
-        let db = &self.parts.db;
-        let operations = match (guest, caller.may(PanelRight::SeeAllOperations)) {
-            (Some(guest), _) => operation_list_of_guest(db, guest).await?,
-            (None, Ok(())) => operation_list(db).await?,
-            (None, Err(_)) => operation_list_seen_by(db, caller.looks_as()).await?,
-        };
-        let reach = self.reach(caller).await?;
-        let operations: Vec<Operation> =
-            operations.into_iter().filter(|operation| reach.sees(operation.owner, operation.guest)).collect();
-        // A guest that nobody may tell of: neither it nor anything that was done to it.
-        if let Some(guest) = guest
-            && operations.is_empty()
-        {
-            self.visible(caller, guest).await?;
-        }
-        let deleted = guest_list_deleted(db).await?;
-        Ok(operations
-            .into_iter()
-            .map(|operation| {
-                let deleted = operation.guest.is_some_and(|guest| deleted.contains(&guest));
-                let access = reach.to(operation.owner, operation.guest);
-                operation_shown(operation, deleted, access)
-            })
-            .collect())
-    }
-
     pub async fn operation_fetch(&self, caller: &Caller, id: OperationId) -> Result<OperationShown, AppError> {
         let (operation, access) = self.operation(caller, id).await?;
         let guest = match operation.guest {
@@ -182,7 +148,7 @@ fn is_deleted(guest: &Guest) -> bool {
 }
 
 /// `deleted`: whether its guest can be taken back.
-fn operation_shown(operation: Operation, deleted: bool, access: Access) -> OperationShown {
+pub(super) fn operation_shown(operation: Operation, deleted: bool, access: Access) -> OperationShown {
     let can_cancel = can_cancel(&operation) || (operation.kind == OperationKind::GuestDelete && deleted);
     let can_cancel = can_cancel && access.may(operation.kind.right()).is_ok();
     OperationShown {

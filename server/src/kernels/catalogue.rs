@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{KernelChange, KernelDraft, KernelShown, KernelsShown, OperationKind, Topic};
+use umbel_app::shown::{KernelChange, KernelDraft, KernelFilter, KernelPage, KernelShown, OperationKind, Topic};
 use umbel_guest::{FieldError, FieldErrors, KernelId, KernelOrigin, Note, OperationId, PanelRight, UploadId};
 use umbel_wire::agent::KernelFacts;
 
@@ -12,16 +12,29 @@ use super::{Kernels, allows, settings};
 use crate::etag::etag_of;
 use crate::guests::{from_host, requester};
 use crate::operations::{About, Params};
+use crate::pages::{self, PAGE_MOST};
 use crate::store::guests::{Guest, guest_each};
 use crate::store::kernels::{Kernel, kernel_delete, kernel_fetch, kernel_list, kernel_put};
 use crate::store::operations::operation_list_under_way;
 
 impl Kernels {
-    pub async fn list(&self, caller: &Caller) -> Result<KernelsShown, AppError> {
+    /// The agent tells all that there are, however few are shown. Its `next` is where the kernels after these begin.
+    pub async fn list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError> {
+        let (after, limit) = sought(&filter).map_err(AppError::Invalid)?;
         let parts = self.parts();
-        let facts = parts.link.host.kernels().await.map_err(from_host)?;
-        let said = kernel_list(&parts.db, parts.host).await?;
+        let mut facts = parts.link.host.kernels().await.map_err(from_host)?;
+        facts.retain(|facts| after.as_ref().is_none_or(|after| facts.id > *after));
+        facts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let (facts, next) = pages::cut(facts, limit, |last| last.id.to_string());
         let settings = settings(&parts.db).await?;
+        let rows = self.shown(caller, facts).await?;
+        Ok(KernelPage { rows, next, settings, may_upload: allows(settings.upload, caller) })
+    }
+
+    /// With what was said about them, and who has them.
+    async fn shown(&self, caller: &Caller, facts: Vec<KernelFacts>) -> Result<Vec<KernelShown>, AppError> {
+        let parts = self.parts();
+        let said = kernel_list(&parts.db, parts.host).await?;
         let mut users: HashMap<KernelId, Vec<String>> = HashMap::new();
         if caller.may(PanelRight::ManageKernels).is_ok() {
             let user = |guest: Guest| users.entry(guest.spec.kernel).or_default().push(guest.spec.name.to_string());
@@ -44,8 +57,7 @@ impl Kernels {
                 is_default: facts.is_default,
             }
         };
-        let kernels = facts.into_iter().map(shown).collect();
-        Ok(KernelsShown { kernels, settings, may_upload: allows(settings.upload, caller) })
+        Ok(facts.into_iter().map(shown).collect())
     }
 
     /// As an operation; the name must be free, since taking it back removes the kernel of that name.
@@ -80,8 +92,8 @@ impl Kernels {
     }
 
     pub async fn fetch(&self, caller: &Caller, id: &KernelId) -> Result<KernelShown, AppError> {
-        let found = self.list(caller).await?.kernels.into_iter().find(|kernel| kernel.id == *id);
-        found.ok_or_else(|| AppError::not_found("kernel"))
+        let facts = self.known(id).await?;
+        self.shown(caller, vec![facts]).await?.pop().ok_or_else(|| AppError::not_found("kernel"))
     }
 
     pub async fn change(&self, caller: &Caller, id: KernelId, change: KernelChange) -> Result<(), AppError> {
@@ -139,4 +151,21 @@ impl Kernels {
         parts.events.publish(Topic::Host);
         Ok(())
     }
+}
+
+/// Behind which kernel the page begins, and how many it has, or all that is wrong with that.
+fn sought(filter: &KernelFilter) -> Result<(Option<KernelId>, u32), FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let after = wrong.take(after(&filter.cursor));
+    let limit = wrong.take(pages::limit(&filter.limit, PAGE_MOST));
+    let (Some(after), Some(limit)) = (after, limit) else { return Err(wrong) };
+    Ok((after, limit))
+}
+
+/// A kernel's id is its name too, so that it is the whole cursor.
+fn after(cursor: &str) -> Result<Option<KernelId>, FieldError> {
+    if cursor.is_empty() {
+        return Ok(None);
+    }
+    cursor.parse().map(Some).map_err(|_| FieldError::new("cursor", "Not the next of a page."))
 }

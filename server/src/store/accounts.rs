@@ -43,7 +43,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Active => "active",
@@ -190,16 +190,21 @@ pub async fn account_list(on: impl Into<On<'_>>) -> Result<Vec<Account>, StoreEr
 }
 
 /// An account, and how many guests are theirs.
-fn counted(row: &Row) -> Result<(Account, u32), StoreError> {
+pub(super) fn counted(row: &Row) -> Result<(Account, u32), StoreError> {
     Ok((account(row)?, row.number("guests")?))
 }
 
 /// The columns that [`counted`] reads, with the rest of a statement.
 macro_rules! select_counted {
-    ($rest:literal) => {
-        select!(", (SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ", $rest)
+    ($($rest:literal),+) => {
+        $crate::store::accounts::select!(
+            ", (SELECT COUNT(*) FROM guests WHERE guests.owner = accounts.id) AS guests FROM accounts ",
+            $($rest),+
+        )
     };
 }
+
+pub(super) use select_counted;
 
 pub async fn account_fetch_counted(on: impl Into<On<'_>>, id: AccountId) -> Result<Option<(Account, u32)>, StoreError> {
     let query = sql("account_fetch_counted", select_counted!("WHERE id = $1 AND role <> 'group'")).bind(id);

@@ -113,7 +113,7 @@ fn bound(select: &'static str, sought: &Sought) -> Query {
 }
 
 /// What LIKE looks for to find it anywhere; what LIKE would take for a sign is none.
-fn part(text: &str) -> String {
+pub(super) fn part(text: &str) -> String {
     let text = text.trim().to_lowercase();
     if text.is_empty() {
         return text;

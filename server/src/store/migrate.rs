@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     step!(16, "0016_webhooks"),
     step!(17, "0017_oidc"),
     step!(18, "0018_group_owners"),
+    step!(19, "0019_pages"),
 ];
 
 /// The newest version that this program knows.

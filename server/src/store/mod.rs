@@ -20,6 +20,7 @@
 //! JSON TEXT. Write `CAST(SUM(x) AS BIGINT)` (PostgreSQL's sum is numeric), `ORDER BY` with explicit
 //! `NULLS LAST` where there are nulls, no `ANY` and no `FOR UPDATE`: a transaction is alone anyway.
 
+pub mod account_pages;
 pub mod accounts;
 pub mod audit;
 pub mod backup;
@@ -35,6 +36,7 @@ pub mod meta;
 pub mod migrate;
 pub mod networks;
 pub mod oidc;
+pub mod operation_pages;
 pub mod operations;
 pub mod query;
 pub mod quota_requests;

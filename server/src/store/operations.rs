@@ -56,66 +56,66 @@ fn operation(row: &Row) -> Result<Operation, StoreError> {
     })
 }
 
-/// Which operations a statement is about; the same words in the statements for rows, steps and logs.
-macro_rules! of_operations {
-    ($what:literal, $from:literal, $which:literal, $order:literal) => {
-        concat!("SELECT ", $what, " FROM ", $from, " WHERE ", $which, $order)
+/// The columns that [`operation`] reads, with the rest of a statement.
+macro_rules! select {
+    ($($rest:expr),+) => {
+        concat!(
+            "SELECT o.id AS id, o.kind AS kind, o.guest AS guest, o.guest_name AS guest_name, o.owner AS owner, ",
+            "o.requester AS requester, o.requester_name AS requester_name, o.params AS params, o.state AS state, ",
+            "o.cancel_wanted AS cancel_wanted, o.created_at AS created_at, o.ended_at AS ended_at FROM operations o ",
+            $($rest),+
+        )
     };
 }
 
-/// Three statements for the same operations: rows, steps, log lines.
-macro_rules! about {
-    ($which:literal) => {
-        [
-            of_operations!(
-                "o.id AS id, o.kind AS kind, o.guest AS guest, o.guest_name AS guest_name, o.owner AS owner, \
-                 o.requester AS requester, o.requester_name AS requester_name, o.params AS params, o.state AS state, \
-                 o.cancel_wanted AS cancel_wanted, o.created_at AS created_at, o.ended_at AS ended_at",
-                "operations o",
-                $which,
-                " ORDER BY o.created_at DESC, o.id DESC LIMIT 100"
-            ),
-            of_operations!(
-                "s.operation AS operation, s.name AS name, s.state AS state",
-                "operation_steps s JOIN operations o ON o.id = s.operation",
-                $which,
-                " ORDER BY s.operation, s.position"
-            ),
-            of_operations!(
-                "l.operation AS operation, l.at AS at, l.line AS line",
-                "operation_log l JOIN operations o ON o.id = l.operation",
-                $which,
-                " ORDER BY l.operation, l.number"
-            ),
-        ]
+pub(super) use select;
+
+/// Operations whose steps and lines are read by one statement.
+const TOGETHER: usize = 50;
+
+/// As many placeholders as [`TOGETHER`].
+macro_rules! of_these {
+    ($select:literal, $order:literal) => {
+        concat!(
+            $select,
+            " WHERE operation IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, ",
+            "$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, ",
+            "$41, $42, $43, $44, $45, $46, $47, $48, $49, $50) ORDER BY ",
+            $order
+        )
     };
 }
 
-async fn gather(
-    db: &Db,
-    name: &'static str,
-    texts: [&'static str; 3],
-    bind: impl Fn(Query) -> Query,
-) -> Result<Vec<Operation>, StoreError> {
-    let [rows, steps, log] = texts;
-    let mut operations: Vec<Operation> =
-        bind(sql(name, rows)).all(db).await?.iter().map(operation).collect::<Result<_, _>>()?;
-    if operations.is_empty() {
-        return Ok(operations);
+/// The operations that a statement finds, with their steps and logs.
+pub(super) async fn gather(db: &Db, name: &'static str, query: Query) -> Result<Vec<Operation>, StoreError> {
+    let mut operations: Vec<Operation> = query.all(db).await?.iter().map(operation).collect::<Result<_, _>>()?;
+    for some in operations.chunks_mut(TOGETHER) {
+        complete(db, name, some).await?;
     }
+    Ok(operations)
+}
+
+/// By their ids, so that nothing is read of operations that aren't asked for.
+async fn complete(db: &Db, name: &'static str, operations: &mut [Operation]) -> Result<(), StoreError> {
     let places: HashMap<OperationId, usize> = operations.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
-    for row in bind(sql(name, steps)).all(db).await? {
+    let ids: Vec<String> = operations.iter().map(|operation| operation.id.to_string()).collect();
+    let these = |text| {
+        let filled = ids.iter().map(String::as_str).chain(std::iter::repeat("")).take(TOGETHER);
+        filled.fold(sql(name, text), |query, id| query.bind(id))
+    };
+    let steps = of_these!("SELECT operation, name, state FROM operation_steps", "operation, position");
+    for row in these(steps).all(db).await? {
         if let Some(&place) = places.get(&row.parse("operation")?) {
-            let step = StepShown { name: row.get("name")?, state: row.json("state")? };
-            operations[place].steps.push(step);
+            operations[place].steps.push(StepShown { name: row.get("name")?, state: row.json("state")? });
         }
     }
-    for row in bind(sql(name, log)).all(db).await? {
+    let log = of_these!("SELECT operation, at, line FROM operation_log", "operation, number");
+    for row in these(log).all(db).await? {
         if let Some(&place) = places.get(&row.parse("operation")?) {
             operations[place].log.push(LogLine { at: row.get("at")?, text: row.get("line")? });
         }
     }
-    Ok(operations)
+    Ok(())
 }
 
 pub async fn operation_insert(tx: &mut Tx, operation: &Operation) -> Result<(), StoreError> {
@@ -152,37 +152,22 @@ pub async fn operation_insert(tx: &mut Tx, operation: &Operation) -> Result<(), 
 }
 
 pub async fn operation_fetch(db: &Db, id: OperationId) -> Result<Option<Operation>, StoreError> {
-    Ok(gather(db, "operation_fetch", about!("o.id = $1"), |query| query.bind(id)).await?.pop())
+    let name = "operation_fetch";
+    Ok(gather(db, name, sql(name, select!("WHERE o.id = $1")).bind(id)).await?.pop())
 }
 
-/// The newest 100, newest first.
-pub async fn operation_list(db: &Db) -> Result<Vec<Operation>, StoreError> {
-    gather(db, "operation_list", about!("o.created_at >= $1"), |query| query.bind(0i64)).await
-}
-
-/// The newest 100 of a guest, newest first.
-pub async fn operation_list_of_guest(db: &Db, guest: GuestId) -> Result<Vec<Operation>, StoreError> {
-    gather(db, "operation_list_of_guest", about!("o.guest = $1"), |query| query.bind(guest)).await
-}
-
-/// The newest 100 about guests that [`guest_page`](super::guest_pages::guest_page) shows an account, newest first.
-pub async fn operation_list_seen_by(db: &Db, account: AccountId) -> Result<Vec<Operation>, StoreError> {
-    let which = about!(
-        "(o.owner = $1 OR o.guest IN (SELECT t.guest FROM guest_shares t WHERE t.account = $1) \
-         OR (o.guest IS NOT NULL AND o.owner IN (SELECT r.owner FROM reached_owners r WHERE r.account = $1)))"
-    );
-    gather(db, "operation_list_seen_by", which, |query| query.bind(account)).await
-}
-
-/// Those that are not over, the newest first.
+/// Those that are not over, all of them, the newest first.
 pub async fn operation_list_under_way(db: &Db) -> Result<Vec<Operation>, StoreError> {
-    gather(db, "operation_list_under_way", about!("o.over = $1"), |query| query.bind(false)).await
+    let name = "operation_list_under_way";
+    let query = sql(name, select!("WHERE o.over = $1 ORDER BY o.created_at DESC, o.id DESC"));
+    gather(db, name, query.bind(false)).await
 }
 
 /// The one that is under way for a guest, all of it.
 pub async fn operation_under_way_of(db: &Db, guest: GuestId) -> Result<Option<Operation>, StoreError> {
-    let which = about!("o.guest = $1 AND o.over = $2");
-    Ok(gather(db, "operation_under_way_of", which, |query| query.bind(guest).bind(false)).await?.pop())
+    let name = "operation_under_way_of";
+    let query = sql(name, select!("WHERE o.guest = $1 AND o.over = $2 ORDER BY o.created_at DESC, o.id DESC"));
+    Ok(gather(db, name, query.bind(guest).bind(false)).await?.pop())
 }
 
 /// The one that is under way for a guest: its row and its last step's state, for the rule of one at a time.

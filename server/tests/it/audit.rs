@@ -14,13 +14,12 @@ use umbel_server::audit::commands::{AuditError, verify};
 use umbel_server::audit::{Audit, What, Who};
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
-use umbel_server::store::operations::operation_list;
 use umbel_server::store::query::sql;
 use umbel_server::store::{Db, accounts, groups, guests, kernels, meta, networks, shares};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
-use crate::harness::panel::account;
+use crate::harness::panel::{account, operations};
 use crate::harness::program::Umbel;
 use crate::walk::{self, DRAFT, Sent};
 
@@ -262,7 +261,7 @@ async fn everything(edge: &Edge) -> String {
     format!(
         "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
-        operation_list(db).await.expect("a list"),
+        operations(db).await,
         accounts::account_list(db).await.expect("a list"),
         networks::network_list(db, host).await.expect("a list"),
         networks::forward_list(db, host).await.expect("a list"),
@@ -282,7 +281,7 @@ both! {
         let edge = Edge::start_in(&fresh.db, Some(layout)).await;
         let carl = account(&fresh.db, "carl", Role::User).await;
         let guest = edge.test.made("web").await;
-        let operation = operation_list(&fresh.db).await.expect("a list").first().expect("it was created").id;
+        let operation = operations(&fresh.db).await.first().expect("it was created").id;
         walk::group(&fresh.db).await;
         let fill = |text: &str| walk::fill(text, guest, operation, carl.account.id);
         let client = edge.signed_in("root").await;

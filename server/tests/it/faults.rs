@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use umbel_app::shown::{KernelDraft, OperationKind, OperationShown, OperationState, Role, StepState};
+use umbel_app::shown::{KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, StepState};
 use umbel_guest::{Action, Attachment, GuestDraft, GuestId, OperationId, StrayName};
 use umbel_server::clock::Clock;
 use umbel_server::host::Simulated;
@@ -108,7 +108,15 @@ async fn drilled(
 async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<GuestId>) -> TestPanel {
     let panel = again(panel, db, Drill::default()).await;
     let mine = "mine".parse().expect("a slug");
-    if panel.kernels().list(&panel.anna).await.expect("a list").kernels.iter().any(|kernel| kernel.id == mine) {
+    if panel
+        .kernels()
+        .list(&panel.anna, KernelFilter::default())
+        .await
+        .expect("a list")
+        .rows
+        .iter()
+        .any(|kernel| kernel.id == mine)
+    {
         panel.kernels().remove(&panel.anna, mine).await.expect("nobody has it");
     }
     if let Some(guest) = guest

@@ -8,7 +8,7 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend as _, Caller};
 use umbel_app::paths;
 use umbel_app::shown::{
-    GroupDraft, GuestChange, GuestFilter, GuestShown, QuotaChange, QuotaOf, QuotaWish, Role, UsageAsked,
+    GroupDraft, GuestChange, GuestFilter, GuestShown, PersonFilter, QuotaChange, QuotaOf, QuotaWish, Role, UsageAsked,
 };
 use umbel_guest::quota::{Kind, Rule, Said};
 use umbel_guest::{Action, Attachment, GroupId, GuestDraft, GuestId, GuestRight, Relation};
@@ -22,7 +22,7 @@ use umbel_server::store::query::sql;
 use crate::groups::{made, put};
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, closed_with};
-use crate::harness::panel::{account, draft};
+use crate::harness::panel::{about, account, draft};
 
 const SOON: Duration = Duration::from_secs(2);
 
@@ -83,7 +83,7 @@ both! {
             assert_eq!(list(&edge, berta, owner).await.len(), 1, "{owner:?}");
         }
         assert_eq!(list(&edge, berta, "@team").await.len(), 0, "groups have capitals");
-        assert!(!edge.panel.operation_list(berta, None).await.expect("a list").is_empty());
+        assert!(!edge.panel.operation_list(berta, about(guest)).await.expect("a list").rows.is_empty());
         assert_eq!(edge.panel.guest_fetch(&carl, guest).await.map(drop), Err(AppError::not_found("guest")));
         assert!(list(&edge, &carl, "").await.is_empty());
 
@@ -283,7 +283,7 @@ both! {
     async fn what_a_group_owns_by_is_nobodys_account(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let group = team(&edge).await;
-        let people = edge.panel.account_list(&edge.root).await.expect("a list");
+        let people = edge.panel.account_list(&edge.root, PersonFilter::default()).await.expect("a list").rows;
         assert!(people.iter().all(|person| !person.account.name.contains('@')), "{people:?}");
         let missing = Err(AppError::not_found("account"));
         let id = group.as_owner();

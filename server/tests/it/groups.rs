@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend as _, Caller};
 use umbel_app::paths;
-use umbel_app::shown::{GroupDraft, GuestChange, GuestFilter, LiveEvent, MemberDraft, Role, Topic};
+use umbel_app::shown::{GroupDraft, GuestChange, GuestFilter, LiveEvent, MemberDraft, OperationFilter, Role, Topic};
 use umbel_client::Socket;
 use umbel_guest::{Action, GroupId, GuestRight, Relation};
 use umbel_server::store::accounts::account_rights_changed;
@@ -16,7 +16,7 @@ use umbel_server::store::groups::member_delete;
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, closed_with};
-use crate::harness::panel::{account, draft};
+use crate::harness::panel::{about, account, draft};
 
 const SOON: Duration = Duration::from_secs(2);
 
@@ -64,8 +64,8 @@ both! {
 
         let seen = edge.panel.guest_list(&theo, GuestFilter::default()).await.expect("a list").rows;
         assert_eq!((seen.len(), seen[0].id, seen[0].access.relation), (1, guest, Relation::Managed(None)));
-        assert!(!edge.panel.operation_list(&theo, None).await.expect("a list").is_empty());
-        assert!(!edge.panel.operation_list(&theo, Some(guest)).await.expect("a list").is_empty());
+        assert!(!edge.panel.operation_list(&theo, OperationFilter::default()).await.expect("a list").rows.is_empty());
+        assert!(!edge.panel.operation_list(&theo, about(guest)).await.expect("a list").rows.is_empty());
         edge.panel.guest_console_tail(&theo, guest, 5).await.expect("a teacher reads");
         let denied = |done: Result<(), AppError>| matches!(done, Err(AppError::Forbidden { .. }));
         let change = GuestChange { note: Some("mine".into()), ..GuestChange::default() };

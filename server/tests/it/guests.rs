@@ -6,7 +6,7 @@ use umbel_guest::{Action, Exit, GuestDraft, Seen, Wanted};
 use umbel_server::host::simulated::Temper;
 
 use crate::harness::db::both;
-use crate::harness::panel::{TestPanel, account, draft};
+use crate::harness::panel::{TestPanel, about, account, draft};
 
 fn fields(error: AppError) -> Vec<String> {
     let AppError::Invalid(wrong) = error else { panic!("{error:?}") };
@@ -49,7 +49,7 @@ both! {
         assert_eq!(guests.act(&stranger, id, Action::Kill).await.map(drop), missing);
         assert_eq!(guests.change(&stranger, id, GuestChange::default()).await.map(drop), missing);
         assert_eq!(guests.console_tail(&stranger, id, 5).await.map(drop), missing);
-        assert_eq!(guests.operation_list(&stranger, Some(id)).await.map(drop), missing);
+        assert_eq!(guests.operation_list(&stranger, about(id)).await.map(drop), missing);
         let missing = Err(AppError::not_found("operation"));
         assert_eq!(guests.operation_fetch(&stranger, made.operation).await.map(drop), missing);
         assert_eq!(guests.operation_cancel(&stranger, made.operation).await, missing);
@@ -117,6 +117,6 @@ both! {
         let purge = act(Action::Purge).await.expect("always").expect("an operation");
         assert_eq!(panel.over(purge).await.state, OperationState::Done);
         assert_eq!(panel.dump().await, before, "nothing is left");
-        assert!(!panel.guests.operation_list(&panel.anna, Some(id)).await.expect("remembered").is_empty());
+        assert!(!panel.guests.operation_list(&panel.anna, about(id)).await.expect("remembered").rows.is_empty());
     }
 }

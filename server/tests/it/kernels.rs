@@ -1,7 +1,9 @@
 //! Kernels: who may choose and put in which, and what can't be had.
 
 use umbel_app::AppError;
-use umbel_app::shown::{GuestChange, KernelChange, KernelDraft, KernelSettings, OperationState, Role, Who};
+use umbel_app::shown::{
+    GuestChange, KernelChange, KernelDraft, KernelFilter, KernelSettings, OperationState, Role, Who,
+};
 use umbel_guest::{Action, Clock, GuestDraft, KernelMode};
 use umbel_server::host::simulated::debian;
 use umbel_wire::Layout;
@@ -70,11 +72,11 @@ both! {
         assert_eq!(fields(again.expect_err("retired")), ["kernel"]);
         let restart = panel.guests.act(&panel.anna, made.guest, Action::Restart).await.expect("it runs").expect("one");
         assert_eq!(panel.over(restart).await.state, OperationState::Done);
-        let listed = panel.kernels().list(&root).await.expect("a list");
-        let shown = listed.kernels.iter().find(|kernel| kernel.id == old().id).expect("it is there");
+        let listed = panel.kernels().list(&root, KernelFilter::default()).await.expect("a list");
+        let shown = listed.rows.iter().find(|kernel| kernel.id == old().id).expect("it is there");
         assert_eq!((shown.retired, shown.used_by.as_slice()), (true, ["a".to_owned()].as_slice()));
-        let hers = panel.kernels().list(&panel.anna).await.expect("a list");
-        assert!(hers.kernels.iter().all(|kernel| kernel.used_by.is_empty()), "others' guests are not hers to see");
+        let hers = panel.kernels().list(&panel.anna, KernelFilter::default()).await.expect("a list");
+        assert!(hers.rows.iter().all(|kernel| kernel.used_by.is_empty()), "others' guests are not hers to see");
     }
 
     async fn a_kernel_is_uploaded_used_and_removed_over_the_api(fresh) {
@@ -106,7 +108,7 @@ both! {
         let purge = anna.guest_act(made.guest, Action::Purge).await.expect("hers").expect("one");
         anna.operation_over(purge, std::time::Duration::from_secs(10)).await.expect("over");
         root.kernel_remove(&mine).await.expect("nobody has it");
-        assert!(root.kernel_list().await.expect("a list").kernels.iter().all(|kernel| kernel.id != mine));
+        assert!(root.kernel_list().await.expect("a list").iter().all(|kernel| kernel.id != mine));
     }
 
     async fn a_kernel_that_is_none_leaves_nothing_and_says_why(fresh) {

@@ -19,6 +19,7 @@ mod http;
 mod idempotency;
 mod invitations;
 mod kernels;
+mod list_pages;
 mod live;
 mod living;
 mod mail;

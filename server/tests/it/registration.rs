@@ -6,7 +6,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Backend as _;
 use umbel_app::shown::{
     AccountShown, AccountState, AuditShown, GroupDraft, GuestsLeft, GuestsThen, InvitationDraft, MemberDraft,
-    Registration, RegistrationSettings, Role, ShareDraft,
+    PersonFilter, Registration, RegistrationSettings, Role, ShareDraft,
 };
 use umbel_client::Client;
 use umbel_server::accounts::registration::{MOST_WAITING, Registering};
@@ -143,7 +143,7 @@ both! {
         assert!(told(PASSWORD).await.contains("waits for the approval"));
         assert!(told("a wrong password").await.contains("Name or password is wrong"));
 
-        let people = edge.panel.account_list(&edge.root).await.expect("a list");
+        let people = edge.panel.account_list(&edge.root, PersonFilter::default()).await.expect("a list").rows;
         let dora = people.into_iter().find(|person| person.account.name == "dora").expect("there").account;
         assert_eq!(dora.state, AccountState::Waiting);
         edge.panel.account_decide(&edge.root, dora.id, true).await.expect("it waits");

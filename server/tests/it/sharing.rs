@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use umbel_app::AppError;
 use umbel_app::paths;
-use umbel_app::shown::{GuestChange, GuestFilter, LiveEvent, Role, ShareDraft, Topic};
+use umbel_app::shown::{GuestChange, GuestFilter, LiveEvent, OperationFilter, Role, ShareDraft, Topic};
 use umbel_client::Socket;
 use umbel_guest::GuestRight::{Power, ReadConsole, Settings, TypeConsole, View};
 use umbel_guest::console::{ConsoleState, ToReader};
@@ -64,7 +64,7 @@ both! {
         let rights = Shares::of([Power]).expect("it can be shared");
         assert_eq!((seen.len(), seen[0].owner_name.as_str()), (1, "anna"));
         assert_eq!(seen[0].access.relation, Relation::Shared(rights));
-        assert!(!guests.operation_list(berta, None).await.expect("a list").is_empty(), "what was done to it is seen");
+        assert!(!guests.operation_list(berta, OperationFilter::default()).await.expect("a list").rows.is_empty(), "what was done to it is seen");
 
         let denied = |done: Result<(), AppError>| matches!(done, Err(AppError::Forbidden { .. }));
         let change = || GuestChange { note: Some("mine".into()), ..GuestChange::default() };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use reqwest::header::{LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::task::JoinSet;
-use umbel_app::shown::GuestFilter;
+use umbel_app::shown::{GuestFilter, PersonFilter};
 use umbel_client::Client;
 use umbel_server::store::accounts::{Standing, account_set_standing};
 
@@ -212,7 +212,7 @@ both! {
         };
         let first = password(form("/_sf/account_create", "name=carl&role=user".into()).await).await;
         assert!(edge.client().sign_in("carl", &first).await.is_ok());
-        let people = edge.panel.accounts.people_list(&edge.root).await.expect("a list");
+        let people = edge.panel.accounts.people_list(&edge.root, PersonFilter::default()).await.expect("a list").rows;
         let carl = people.iter().find(|person| person.account.name == "carl").expect("made").account.id;
         let second = password(form("/_sf/account_reset_password", format!("account={carl}")).await).await;
         assert!(edge.client().sign_in("carl", &first).await.is_err());

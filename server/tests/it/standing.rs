@@ -7,8 +7,8 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend as _, Caller};
 use umbel_app::paths;
 use umbel_app::shown::{
-    AccountState, AuditAction, AuditShown, GroupDraft, GuestsLeft, GuestsThen, MemberDraft, Role, ShareDraft,
-    TokenDraft,
+    AccountState, AuditAction, AuditShown, GroupDraft, GuestsLeft, GuestsThen, MemberDraft, PersonFilter, Role,
+    ShareDraft, TokenDraft,
 };
 use umbel_guest::{AccountId, Action, GuestId, GuestRight};
 use umbel_server::clock::Clock;
@@ -22,7 +22,7 @@ use umbel_server::store::guests::guest_list;
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD, closed_with};
-use crate::harness::panel::{account, draft};
+use crate::harness::panel::{about, account, draft};
 
 const SOON: Duration = Duration::from_secs(2);
 
@@ -186,7 +186,7 @@ both! {
         assert_eq!(account_fetch(&fresh.db, anna(&edge)).await.expect("a read"), None);
         let row = edge.test.row(guest).await.expect("it is there");
         assert_eq!(row.owner, edge.berta.account.id);
-        assert!(!edge.panel.operation_list(&edge.berta, Some(guest)).await.expect("a list").is_empty());
+        assert!(!edge.panel.operation_list(&edge.berta, about(guest)).await.expect("a list").rows.is_empty());
         let start = edge.panel.guest_act(&edge.berta, guest, Action::Start).await.expect("hers").expect("an operation");
         edge.test
             .eventually("it runs again", async |panel| panel.row(guest).await.expect("there").seen.is_alive())
@@ -230,7 +230,7 @@ both! {
         let edge = Edge::start(&fresh.db).await;
         edge.test.made("web").await;
         account_set_standing(&fresh.db, anna(&edge), Standing::Leaving).await.expect("an update");
-        let people = edge.panel.account_list(&edge.root).await.expect("a list");
+        let people = edge.panel.account_list(&edge.root, PersonFilter::default()).await.expect("a list").rows;
         assert!(people.iter().map(|person| &person.account).all(|account| account.id != anna(&edge) || account.state == AccountState::Leaving));
         is_gone(&edge, anna(&edge)).await;
         fits(&edge).await;
@@ -253,7 +253,7 @@ both! {
         assert_eq!(late, Err(AppError::NotSignedIn), "her page was still open");
         stands(&edge, Standing::Suspended).await;
         is_off(&edge, made.guest).await;
-        let under_way = edge.panel.operation_list(&edge.root, Some(made.guest)).await.expect("a list");
+        let under_way = edge.panel.operation_list(&edge.root, about(made.guest)).await.expect("a list").rows;
         assert!(under_way.iter().all(|operation| operation.state.is_over()), "{under_way:?}");
     }
 

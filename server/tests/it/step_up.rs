@@ -14,13 +14,12 @@ use umbel_server::accounts::sessions::CONFIRMED;
 use umbel_server::clock::{Clock, MINUTE};
 use umbel_server::store::Db;
 use umbel_server::store::audit::audit_list_after;
-use umbel_server::store::operations::operation_list;
 use umbel_server::store::second_factors::second_factor_fetch;
 use umbel_server::store::sessions::{session_list, session_update};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
-use crate::harness::panel::account;
+use crate::harness::panel::{account, operations};
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
@@ -109,7 +108,7 @@ both! {
     async fn an_old_proof_is_not_enough_for_these_and_for_all_else(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let guest = edge.test.made("web").await;
-        let operation = operation_list(&fresh.db).await.expect("a list")[0].id;
+        let operation = operations(&fresh.db).await[0].id;
         walk::group(&fresh.db).await;
         let carl = account(&fresh.db, "carl", Role::User).await;
         let fill = |text: &str| walk::fill(text, guest, operation, carl.account.id);

@@ -8,9 +8,9 @@ use umbel_server::audit::commands::verify;
 use umbel_server::quotas::books;
 use umbel_server::store::backup::{BackupColumn, Snapshot, TABLES, bring_up, open_at};
 use umbel_server::store::db::Address;
-use umbel_server::store::{Db, StoreError, accounts, guests, operations};
+use umbel_server::store::{Db, StoreError, accounts, guests};
 
-use crate::harness::panel::TestPanel;
+use crate::harness::panel::{TestPanel, operations};
 use crate::harness::postgres;
 
 const SQLITE: &str = include_str!("fixtures/0002.sqlite.sql");
@@ -76,7 +76,7 @@ async fn opens_with_all_that_was_in_it(address: &Address) {
     let names = |list: Vec<accounts::Account>| list.into_iter().map(|a| a.name.to_string()).collect::<Vec<_>>();
     assert_eq!(names(accounts::account_list(&db).await.expect("every row can be read")), ["ada", "bob", "eve"]);
     assert_eq!(guests::guest_list(&db).await.expect("every row can be read").len(), 4);
-    assert_eq!(operations::operation_list(&db).await.expect("every row can be read").len(), 2);
+    assert_eq!(operations(&db).await.len(), 2);
     assert_eq!(books::wrong(&db).await.expect("a read"), Vec::<String>::new(), "what they hold was reserved");
     assert_eq!(verify(&db, None).await.expect("a chain").rows, 0);
     // The panel lives on it.

@@ -11,13 +11,12 @@ use umbel_client::Client;
 use umbel_guest::{AccountId, GroupId, GroupKind, GuestId, GuestRight, OperationId};
 use umbel_server::http::router::{Route, routes};
 use umbel_server::store::groups::{Group, group_insert};
-use umbel_server::store::operations::operation_list;
 use umbel_server::store::{Db, Tx};
 use uuid::Uuid;
 
 use crate::harness::db::{alone, both};
 use crate::harness::edge::Edge;
-use crate::harness::panel::account;
+use crate::harness::panel::{account, operations};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -490,7 +489,7 @@ both! {
         let edge = Edge::start_in(&fresh.db, Some(layout)).await;
         let carl = account(&fresh.db, "carl", Role::User).await;
         let guest = edge.test.made("web").await;
-        let operations = operation_list(&fresh.db).await.expect("a list");
+        let operations = operations(&fresh.db).await;
         let operation = operations.first().expect("it was created").id;
         group(&fresh.db).await;
         let fill = |text: &str| fill(text, guest, operation, carl.account.id);

@@ -16,6 +16,7 @@ use crate::parts::icon::{Drawn, Icon};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationDoing;
+use crate::parts::pages::Pages;
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::paths;
@@ -69,7 +70,7 @@ pub fn GuestListPage() -> impl IntoView {
                             {(!page.rows.is_empty()).then(|| view! {
                                 <GuestTable guests=page.rows act=act owners=owners />
                             })}
-                            <Pages asked=asked next=page.next />
+                            <Pages first=asked.first() next=page.next.map(|cursor| asked.at(cursor)) />
                         }
                             .into_any()
                     }
@@ -93,8 +94,12 @@ impl Asked {
         paths::asking(paths::GUESTS, &[("q", &self.q), ("state", &self.state), ("cursor", &self.cursor)])
     }
 
-    fn first(&self) -> Self {
-        Self { cursor: String::new(), ..self.clone() }
+    fn at(&self, cursor: String) -> String {
+        Self { cursor, ..self.clone() }.address()
+    }
+
+    fn first(&self) -> Option<String> {
+        (!self.cursor.is_empty()).then(|| self.at(String::new()))
     }
 }
 
@@ -146,22 +151,6 @@ fn Which(asked: Asked, none: bool) -> impl IntoView {
     } else {
         view! { <p class="meta">{words} " " <a href=paths::GUESTS>"All guests"</a></p> }.into_any()
     }
-}
-
-#[component]
-fn Pages(asked: Asked, next: Option<String>) -> impl IntoView {
-    let first = (!asked.cursor.is_empty()).then(|| asked.first().address());
-    let next = next.map(|cursor| Asked { cursor, ..asked }.address());
-    (first.is_some() || next.is_some())
-        .then(|| {
-            view! {
-                <p class="pages">
-                    {first.map(|to| view! { <a class="button" href=to>"First page"</a> })}
-                    {next.map(|to| view! { <a class="button" href=to rel="next">"Next page"</a> })}
-                </p>
-            }
-        })
-        .into_any()
 }
 
 #[component]

@@ -13,9 +13,11 @@ use crate::parts::curve::bytes;
 use crate::parts::form::Choice;
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
+use crate::parts::pages::{Pages, asked};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
-use crate::shown::{KernelSettings, KernelShown, KernelsShown, Who};
+use crate::paths;
+use crate::shown::{KernelPage, KernelSettings, KernelShown, Who};
 
 #[component]
 pub fn KernelListPage() -> impl IntoView {
@@ -25,12 +27,13 @@ pub fn KernelListPage() -> impl IntoView {
     let retire = ServerAction::<KernelSetRetired>::new();
     let remove = ServerAction::<KernelRemove>::new();
     let settle = ServerAction::<KernelSetSettings>::new();
+    let cursor = asked("cursor");
     let kernels = Resource::new(
         move || {
             let own = (add.version().get(), retire.version().get(), remove.version().get(), settle.version().get());
-            (host.get(), operations.get(), own)
+            (host.get(), operations.get(), own, cursor.get())
         },
-        |_| kernel_list(),
+        |(_, _, _, cursor)| kernel_list(cursor),
     );
     let me = Me::expect();
     view! {
@@ -42,8 +45,12 @@ pub fn KernelListPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let manages = me.may(PanelRight::ManageKernels).await.is_ok();
                 match kernels.await {
-                    Ok(KernelsShown { kernels, settings, may_upload }) => view! {
-                        <KernelTable kernels=kernels manages=manages retire=retire remove=remove />
+                    Ok(KernelPage { rows, next, settings, may_upload }) => view! {
+                        <KernelTable kernels=rows manages=manages retire=retire remove=remove />
+                        <Pages
+                            first=(!cursor.get_untracked().is_empty()).then(|| paths::KERNELS.to_owned())
+                            next=next.map(|cursor| paths::asking(paths::KERNELS, &[("cursor", &cursor)]))
+                        />
                         {may_upload.then(|| view! { <AddForm add=add /> })}
                         {manages.then(|| view! { <Rights settings=settings settle=settle /> })}
                     }

@@ -12,11 +12,12 @@ use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
 use crate::parts::me::Me;
 use crate::parts::once::ShownOnce;
+use crate::parts::pages::{Pages, asked};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
-use crate::paths;
-use crate::shown::{AccountShown, AccountState, FirstPassword, PersonShown, Registration, Role};
+use crate::shown::{AccountShown, AccountState, FirstPassword, PersonPage, PersonShown, Registration, Role};
+use crate::{AppError, paths};
 
 /// The buttons that say whether an account lets anybody in.
 #[derive(Clone, Copy)]
@@ -35,21 +36,38 @@ pub fn PeopleListPage() -> impl IntoView {
     let reset = ServerAction::<AccountResetPassword>::new();
     let release = ServerAction::<AccountResetSecondFactor>::new();
     let promote = ServerAction::<AccountSetRole>::new();
+    let (name, state, cursor) = (asked("name"), asked("state"), asked("cursor"));
+    let asked = Memo::new(move |_| Asked { name: name.get(), state: state.get(), cursor: cursor.get() });
     let people = Resource::new(
         move || {
             let Standing { suspend, reinstate, decide } = standing;
             let stands = (suspend.version().get(), reinstate.version().get(), decide.version().get());
             let passwords = (create.version().get(), reset.version().get(), release.version().get());
-            (changed.get(), stands, passwords, promote.version().get())
+            (asked.get(), changed.get(), stands, passwords, promote.version().get())
         },
-        |_| account_list(),
+        |(asked, ..)| people(asked),
     );
     let created = create.value();
     let renewed = reset.value();
     let me = Me::expect();
     view! {
         <Title text="People" />
-        <PageHead title="People"><a class="button" href=paths::IMPORT>"Many accounts"</a> <a class="button" href=paths::INVITATIONS>"Invitations"</a></PageHead>
+        <PageHead title="People">
+            <form role="search" method="get" action=paths::PEOPLE>
+                <input
+                    class="search"
+                    type="search"
+                    name="name"
+                    aria-label="Filter accounts"
+                    placeholder="Filter  /"
+                    data-shortcut="/"
+                    value=asked.get_untracked().name
+                    prop:value=move || asked.get().name
+                />
+            </form>
+            <a class="button" href=paths::IMPORT>"Many accounts"</a>
+            <a class="button" href=paths::INVITATIONS>"Invitations"</a>
+        </PageHead>
         <Failure error=failure(standing.suspend) />
         <Failure error=failure(standing.reinstate) />
         <Failure error=failure(standing.decide) />
@@ -61,13 +79,18 @@ pub fn PeopleListPage() -> impl IntoView {
         <Transition fallback=Skeleton>
             {move || Suspend::new(async move {
                 let own = me.0.await.ok().map(|me| me.id);
+                let asked = asked.get_untracked();
                 match people.await {
-                    Ok(mut people) => {
-                        // Who waits is looked for first; the others stay by name.
-                        people.sort_by_key(|person| person.account.state != AccountState::Waiting);
+                    Ok((page, waiting)) => {
+                        let notice = notice(&waiting, &asked);
+                        let people = if asked == Asked::default() { waiting_first(waiting, page.rows) } else { page.rows };
                         view! {
-                            {waiting(&people)}
-                            <AccountTable people=people own=own standing=standing reset=reset release=release promote=promote />
+                            {notice}
+                            {which(&asked, people.is_empty())}
+                            {(!people.is_empty()).then(|| view! {
+                                <AccountTable people=people own=own standing=standing reset=reset release=release promote=promote />
+                            })}
+                            <Pages first=asked.first() next=page.next.map(|cursor| asked.at(cursor)) />
                         }
                         .into_any()
                     }
@@ -80,14 +103,71 @@ pub fn PeopleListPage() -> impl IntoView {
     }
 }
 
+/// What the address asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Asked {
+    name: String,
+    state: String,
+    cursor: String,
+}
+
+impl Asked {
+    fn at(&self, cursor: String) -> String {
+        paths::asking(paths::PEOPLE, &[("name", &self.name), ("state", &self.state), ("cursor", &cursor)])
+    }
+
+    fn first(&self) -> Option<String> {
+        (!self.cursor.is_empty()).then(|| self.at(String::new()))
+    }
+}
+
+fn those_who_wait() -> Asked {
+    Asked { state: AccountState::Waiting.word().to_owned(), ..Asked::default() }
+}
+
+/// The page that is asked for, and the first of those who wait.
+async fn people(asked: Asked) -> Result<(PersonPage, PersonPage), AppError> {
+    let page = account_list(asked.name, asked.state, asked.cursor).await?;
+    Ok((page, account_list(String::new(), those_who_wait().state, String::new()).await?))
+}
+
+/// Who waits is looked for first; the others stay by name.
+fn waiting_first(waiting: PersonPage, people: Vec<PersonShown>) -> Vec<PersonShown> {
+    let others = people.into_iter().filter(|person| person.account.state != AccountState::Waiting);
+    waiting.rows.into_iter().chain(others).collect()
+}
+
 /// How many wait for an administrator.
-fn waiting(people: &[PersonShown]) -> Option<impl IntoView + use<>> {
-    let words = match people.iter().filter(|person| person.account.state == AccountState::Waiting).count() {
-        0 => return None,
-        1 => "An account waits for approval.".to_owned(),
-        many => format!("{many} accounts wait for approval."),
+fn notice(waiting: &PersonPage, asked: &Asked) -> Option<impl IntoView + use<>> {
+    let words = match (waiting.rows.len(), &waiting.next) {
+        (0, _) => return None,
+        (1, _) => "An account waits for approval.".to_owned(),
+        (many, None) => format!("{many} accounts wait for approval."),
+        (many, Some(_)) => format!("More than {many} accounts wait for approval."),
     };
-    Some(view! { <p class="notice" role="status">{words}</p> })
+    let all = those_who_wait();
+    let elsewhere = *asked != all;
+    Some(view! {
+        <p class="notice" role="status">
+            {words} {elsewhere.then(|| view! { " " <a href=all.at(String::new())>"Only these"</a> })}
+        </p>
+    })
+}
+
+/// What the rows are limited to, and that there is none like that.
+fn which(asked: &Asked, none: bool) -> Option<impl IntoView + use<>> {
+    let state = asked.state.replace('_', " ");
+    let like = match (asked.name.trim(), state.as_str()) {
+        ("", "") if none => "There are no more accounts.".to_owned(),
+        ("", "") => return None,
+        (name, "") if none => format!("No account fits “{name}”."),
+        (name, "") => format!("Only accounts that fit “{name}”."),
+        ("", state) if none => format!("No account's state is {state}."),
+        ("", state) => format!("Only accounts whose state is {state}."),
+        (name, state) if none => format!("No account whose state is {state} fits “{name}”."),
+        (name, state) => format!("Only accounts that fit “{name}” and whose state is {state}."),
+    };
+    Some(view! { <p class="meta">{like} " " <a href=paths::PEOPLE>"All accounts"</a></p> })
 }
 
 /// Whether people make accounts of their own.

@@ -1,19 +1,25 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{KernelChange, KernelDraft, KernelSettings, KernelShown, KernelsShown};
+use umbel_app::shown::{KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown};
 use umbel_guest::KernelId;
 
 use super::guests::Acted;
-use super::{Json, Path};
+use super::{Json, Path, Query};
 use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Accepted, Done, WithEtag};
 use crate::panel::Panel;
 
-/// The catalogue of kernels.
+/// The catalogue of kernels, a page at a time.
+///
+/// `next` of one page is `cursor` of the next.
 #[utoipa::path(get, path = "/kernels")]
-pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<KernelsShown>, Problem> {
-    Ok(axum::Json(panel.kernel_list(&caller).await?))
+pub async fn list(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Query(filter): Query<KernelFilter>,
+) -> Result<axum::Json<KernelPage>, Problem> {
+    Ok(axum::Json(panel.kernel_list(&caller, filter).await?))
 }
 
 /// Of what was uploaded.

@@ -1,32 +1,24 @@
 use axum::extract::State;
-use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::OperationShown;
-use umbel_guest::{GuestId, OperationId};
-use utoipa::IntoParams;
+use umbel_app::shown::{OperationFilter, OperationPage, OperationShown};
+use umbel_guest::OperationId;
 
 use super::{Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{List, WillBe};
+use crate::http::openapi::answer::WillBe;
 use crate::panel::Panel;
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct Filter {
-    /// Only those about it.
-    #[param(inline)]
-    pub guest: Option<GuestId>,
-}
-
-/// What is under way, and what was, the newest first.
+/// What is under way, and what was, the newest first, a page at a time.
+///
+/// `next` of one page is `cursor` of the next.
 #[utoipa::path(get, path = "/operations")]
 pub async fn list(
     State(panel): State<Panel>,
     SignedIn(caller): SignedIn,
-    Query(filter): Query<Filter>,
-) -> Result<List<OperationShown>, Problem> {
-    Ok(List(panel.operation_list(&caller, filter.guest).await?))
+    Query(filter): Query<OperationFilter>,
+) -> Result<axum::Json<OperationPage>, Problem> {
+    Ok(axum::Json(panel.operation_list(&caller, filter).await?))
 }
 
 /// One operation.

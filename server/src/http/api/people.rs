@@ -1,13 +1,15 @@
 use axum::extract::State;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, PersonShown};
+use umbel_app::shown::{
+    FirstPassword, GuestsLeft, GuestsThen, ImportDraft, ImportShown, PersonFilter, PersonPage, PersonShown,
+};
 use umbel_guest::{AccountId, AccountName, Role};
 
 use super::{Json, Path, Query};
 use crate::http::caller::{Changing, SignedIn};
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Done, List, Made, WithEtag};
+use crate::http::openapi::answer::{Done, Made, WithEtag};
 use crate::panel::Panel;
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -53,10 +55,16 @@ pub enum RemovalWord {
     Give,
 }
 
-/// All accounts.
+/// Accounts by name, a page at a time.
+///
+/// `next` of one page is `cursor` of the next.
 #[utoipa::path(get, path = "/people")]
-pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<List<PersonShown>, Problem> {
-    Ok(List(panel.account_list(&caller).await?))
+pub async fn list(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Query(filter): Query<PersonFilter>,
+) -> Result<axum::Json<PersonPage>, Problem> {
+    Ok(axum::Json(panel.account_list(&caller, filter).await?))
 }
 
 /// One account.

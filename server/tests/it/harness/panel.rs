@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use umbel_app::backend::{Caller, Came, Expects};
 use umbel_app::proof::Proof;
-use umbel_app::shown::{AccountShown, AccountState, OperationShown, Role};
+use umbel_app::shown::{AccountShown, AccountState, OperationFilter, OperationShown, Role};
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{AccountId, GuestDraft, GuestId, OperationId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
@@ -15,8 +15,10 @@ use umbel_server::operations::Drill;
 use umbel_server::parts::{Parts, Patience};
 use umbel_server::quotas::books;
 use umbel_server::store::accounts::{Account, Standing, account_insert};
+use umbel_server::store::operation_pages::{Sought, operation_page};
+use umbel_server::store::operations::Operation;
 use umbel_server::store::quotas::quota_set_own;
-use umbel_server::store::{Db, guests, kernels, networks, operations};
+use umbel_server::store::{Db, guests, kernels, networks};
 use umbel_wire::Layout;
 use uuid::Uuid;
 
@@ -72,6 +74,16 @@ pub(crate) async fn lift_limits(db: &Db, who: &Caller) {
     }
 }
 
+/// The newest operations first.
+pub(crate) async fn operations(db: &Db) -> Vec<Operation> {
+    operation_page(db, &Sought::default(), 200).await.expect("a page")
+}
+
+/// Operations about a guest.
+pub(crate) fn about(guest: GuestId) -> OperationFilter {
+    OperationFilter { guest: guest.to_string(), ..OperationFilter::default() }
+}
+
 pub(crate) fn draft(name: &str) -> GuestDraft {
     GuestDraft {
         name: name.into(),
@@ -124,7 +136,7 @@ impl TestPanel {
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        let list = operations::operation_list(&self.guests.parts.db).await;
+        let list = operations(&self.guests.parts.db).await;
         panic!("not within 10 s: {what}; {:?}; {list:#?}", guests::guest_list(&self.guests.parts.db).await);
     }
 
