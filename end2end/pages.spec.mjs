@@ -61,6 +61,9 @@ for (const colorScheme of ["light", "dark"]) {
       await live(page);
       await page.getByLabel("Name", { exact: true }).fill(name);
       await page.getByRole("button", { name: "Create account" }).click();
+      // Told on this page, or on one of its own where its part of the wasm hadn't come yet.
+      await expect(page.getByText("First password of")).toBeVisible();
+      await page.goto("/people");
       await page.getByRole("link", { name, exact: true }).click();
       await expect(page.getByRole("button", { name: `Delete ${name}` })).toBeVisible();
       await usable(page);

@@ -180,7 +180,8 @@ async fn a_teacher_is_asked_less_of_an_invitation_than_an_administrator() {
 
 #[tokio::test]
 async fn who_manages_a_group_makes_guests_and_tokens_for_it() {
-    let backend = Fake { groups: vec![GroupRoll { group: own_class(), people: Vec::new() }], ..Fake::default() };
+    let groups = vec![GroupRoll { group: own_class(), people: Vec::new() }];
+    let backend = Fake { groups, quota: Some((3, 10)), ..Fake::default() };
     for path in [paths::GUEST_NEW, paths::ACCOUNT] {
         let (_, html) = page(backend.clone(), Some(caller(Role::Teacher)), path).await;
         assert!(html.contains("name=\"group\"") && html.contains("Networks"), "{path}: {html}");

@@ -435,16 +435,17 @@ mod tests {
     use super::*;
 
     /// For each right on a guest: may an administrator, operator, teacher, user to whom it is nothing;
-    /// can it be shared, and may who manages a group of its owner. Owners may everything.
-    const ON_GUESTS: [(GuestRight, [bool; 4], bool, bool); 8] = [
-        (View, [true, true, false, false], true, true),
-        (ReadConsole, [true, true, false, false], true, true),
-        (TypeConsole, [true, false, false, false], true, false),
-        (Power, [true, true, false, false], true, true),
-        (Settings, [true, false, false, false], true, false),
-        (Delete, [true, false, false, false], false, false),
-        (Forwards, [true, false, false, false], false, false),
-        (Share, [true, false, false, false], false, false),
+    /// can it be shared, may who manages a group of its owner, and may who is in the group that owns it. Owners may
+    /// everything.
+    const ON_GUESTS: [(GuestRight, [bool; 4], bool, bool, bool); 8] = [
+        (View, [true, true, false, false], true, true, true),
+        (ReadConsole, [true, true, false, false], true, true, true),
+        (TypeConsole, [true, false, false, false], true, false, true),
+        (Power, [true, true, false, false], true, true, true),
+        (Settings, [true, false, false, false], true, false, false),
+        (Delete, [true, false, false, false], false, false, false),
+        (Forwards, [true, false, false, false], false, false, false),
+        (Share, [true, false, false, false], false, false, false),
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
@@ -484,7 +485,7 @@ mod tests {
 
     #[test]
     fn every_role_relation_and_right_on_a_guest() {
-        for (right, by_role, shareable, by_manager) in ON_GUESTS {
+        for (right, by_role, shareable, by_manager, by_member) in ON_GUESTS {
             for (role, may) in ROLES.into_iter().zip(by_role) {
                 let asked = |relation| allowed(role, Right::Guest(relation, right));
                 assert_eq!(asked(Relation::Owner), Ok(()), "{role:?}, {right:?}");
@@ -496,9 +497,13 @@ mod tests {
                     assert_eq!(asked(Relation::Shared(shares)), shared, "{role:?}, {shares:?}, {right:?}");
                     let managed = if by_manager { Ok(()) } else { shared };
                     assert_eq!(asked(Relation::Managed(Some(shares))), managed, "{role:?}, {shares:?}, {right:?}");
+                    let member = if by_member { Ok(()) } else { shared };
+                    assert_eq!(asked(Relation::Member(Some(shares))), member, "{role:?}, {shares:?}, {right:?}");
                 }
                 let managed = if by_manager { Ok(()) } else { stranger };
                 assert_eq!(asked(Relation::Managed(None)), managed, "{role:?}, {right:?}");
+                let member = if by_member { Ok(()) } else { stranger };
+                assert_eq!(asked(Relation::Member(None)), member, "{role:?}, {right:?}");
             }
         }
     }
@@ -535,7 +540,8 @@ mod tests {
             (Denied::Guest(Delete), "Only its owner and administrators may delete it."),
             (
                 Denied::Guest(TypeConsole),
-                "Only its owner, those with whom that is shared and administrators may type into its console.",
+                "Only its owner, those with whom that is shared, members of the group that owns it and administrators may \
+                 type into its console.",
             ),
         ] {
             assert_eq!(denied.to_string(), words);

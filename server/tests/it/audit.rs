@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 16] = [
+const MORE_READS: [&str; 17] = [
     "/_sf/registration_fetch",
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
@@ -215,6 +215,7 @@ const MORE_READS: [&str; 16] = [
     "/_sf/operation_list",
     "/_sf/operation_fetch",
     "/_sf/quota_mine",
+    "/_sf/quota_of_group",
     "/_sf/quota_list",
     "/_sf/share_list",
     "/_sf/account_fetch",
