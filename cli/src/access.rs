@@ -100,10 +100,7 @@ pub(crate) async fn sign_in(
     let now = i64::try_from(now.as_micros()).unwrap_or_default();
     let called: String = format!("umbelctl on {host}, {}", crate::output::moment(now)).chars().take(64).collect();
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let group = match group {
-        Some(name) => Some(crate::groups::find(&client, &name).await?.id),
-        None => None,
-    };
+    let group = crate::groups::named(&client, group.as_deref()).await?;
     let made = client.token_create_for(group, &called, &scopes, days).await;
     // The sign-in was for the token only.
     client.sign_out().await?;

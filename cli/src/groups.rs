@@ -1,6 +1,7 @@
 //! Groups of accounts. Names are looked up here; the panel knows groups by their ids.
 
 use umbel_client::{Client, Group, GroupMember};
+use umbel_guest::GroupId;
 
 use crate::error::Failure;
 use crate::options::GroupCommand;
@@ -42,6 +43,14 @@ pub(crate) async fn run(panel: &Client, command: GroupCommand, output: &Output) 
             let unknown = || Failure::Unknown { what: "member", name: account, list: "groups members" };
             Ok(panel.member_remove(id, found.ok_or_else(unknown)?.account).await?)
         }
+    }
+}
+
+/// The one that was named, if any was.
+pub(crate) async fn named(panel: &Client, name: Option<&str>) -> Result<Option<GroupId>, Failure> {
+    match name {
+        Some(name) => Ok(Some(find(panel, name).await?.id)),
+        None => Ok(None),
     }
 }
 

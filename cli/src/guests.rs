@@ -77,10 +77,7 @@ pub(crate) async fn find(panel: &Client, word: &str) -> Result<Guest, Failure> {
 async fn create(panel: &Client, new: NewGuest, output: &Output) -> Result<(), Failure> {
     let said = changed(new.change);
     let said = GuestChange { name: new.name.or(said.name), ..said };
-    let group = match new.group {
-        Some(name) => Some(groups::find(panel, &name).await?.id),
-        None => None,
-    };
+    let group = groups::named(panel, new.group.as_deref()).await?;
     let draft = GuestDraft { group, ..draft(panel, said, new.image, new.disk).await? };
     let Created { guest, operation } = panel.guest_create(&draft).await?;
     over(panel, operation, new.wait, output).await?;

@@ -1,8 +1,8 @@
 //! What one may have: show, list, ask, set, decide.
 
 use umbel_client::{AccountQuota, Client, GroupQuota, QuotaRequest};
+use umbel_guest::QuotaRequestId;
 use umbel_guest::quota::{Kind, Said, Standing};
-use umbel_guest::{GroupId, QuotaRequestId};
 
 use crate::error::Failure;
 use crate::options::{QuotaCommand, QuotaOwner, Verdict};
@@ -38,7 +38,7 @@ const REQUESTS: [Column<QuotaRequest>; 7] = [
 pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) -> Result<(), Failure> {
     match command {
         QuotaCommand::Show { group } => {
-            let quota = match group_of(panel, group).await? {
+            let quota = match groups::named(panel, group.as_deref()).await? {
                 Some(group) => panel.quota_of_group(group).await?,
                 None => panel.quota_mine().await?,
             };
@@ -61,7 +61,7 @@ pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) 
             requests(&quotas.requests, output)
         }
         QuotaCommand::Ask { kind, wanted, why, group } => {
-            let group = group_of(panel, group).await?;
+            let group = groups::named(panel, group.as_deref()).await?;
             println!("{}", panel.quota_ask(group, read_kind(&kind)?, wanted, &why).await?);
             Ok(())
         }
@@ -89,13 +89,6 @@ pub(crate) async fn run(panel: &Client, command: QuotaCommand, output: &Output) 
             Ok(())
         }
     }
-}
-
-async fn group_of(panel: &Client, name: Option<String>) -> Result<Option<GroupId>, Failure> {
-    Ok(match name {
-        Some(name) => Some(groups::find(panel, &name).await?.id),
-        None => None,
-    })
 }
 
 fn requests(requests: &[QuotaRequest], output: &Output) -> Result<(), Failure> {

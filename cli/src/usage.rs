@@ -1,6 +1,7 @@
 //! What was used: by day, or by account for administrators.
 
 use umbel_client::{AccountUsed, Client, DayUsed};
+use umbel_guest::GroupId;
 use umbel_guest::usage::Used;
 
 use crate::error::Failure;
@@ -23,10 +24,9 @@ const ACCOUNTS: [Column<AccountUsed>; 4] = [
 ];
 
 pub(crate) async fn run(panel: &Client, options: UsageOptions, output: &Output) -> Result<(), Failure> {
-    let account = match (options.account, options.group) {
-        (Some(name), _) => Some(people::find(panel, &name).await?.id),
-        (None, Some(name)) => Some(groups::find(panel, &name).await?.id.as_owner()),
-        (None, None) => None,
+    let account = match options.account {
+        Some(name) => Some(people::find(panel, &name).await?.id),
+        None => groups::named(panel, options.group.as_deref()).await?.map(GroupId::as_owner),
     };
     let usage = panel.usage(options.days, account).await?;
     if !output.is_for_people() {
