@@ -42,6 +42,11 @@ impl Client {
         self.api(Method::POST, "/session/second-factor/disable").json(&body).done().await.map(drop)
     }
 
+    /// Removes our link to the sign-in provider.
+    pub async fn oidc_link_remove(&self) -> Result<(), Error> {
+        self.api(Method::DELETE, "/session/link").done().await.map(drop)
+    }
+
     /// Who we are.
     pub async fn session_fetch(&self) -> Result<Account, Error> {
         self.api(Method::GET, "/session").read().await

@@ -226,6 +226,11 @@ pub async fn second_factor_disable(panel: &Panel, caller: &Caller, code: &str) -
     panel.audit.change(caller, what, panel.accounts.second_factor_disable(caller, code)).await
 }
 
+pub async fn oidc_link_remove(panel: &Panel, caller: &Caller) -> Result<(), AppError> {
+    let what = own(AuditAction::OidcUnlink, caller);
+    panel.audit.change(caller, what, panel.accounts.oidc_link_remove(caller)).await
+}
+
 pub(super) fn own(action: AuditAction, caller: &Caller) -> What {
     What::new(action, AuditKind::Account).of(caller.account.id).named(&caller.account.name)
 }

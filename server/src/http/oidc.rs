@@ -243,8 +243,7 @@ pub async fn change(
         unread?;
         match form.step.as_str() {
             "unlink" => {
-                let what = caller::own(AuditAction::OidcUnlink, &caller);
-                panel.audit.change(&caller, what, panel.accounts.oidc_link_remove(&caller)).await?;
+                caller::oidc_link_remove(&panel, &caller).await?;
                 Ok(None)
             }
             "link" => {

@@ -165,6 +165,7 @@ pub fn own() -> Vec<Route> {
         api!(session::second_factor_begin).signed_in_only().once_secret(),
         api!(session::second_factor_confirm).signed_in_only(),
         api!(session::second_factor_disable).signed_in_only(),
+        api!(session::link_remove).signed_in_only(),
         api!(tokens::list).signed_in_only(),
         api!(tokens::create).signed_in_only().once_secret(),
         api!(tokens::remove).signed_in_only(),

@@ -255,6 +255,16 @@ both! {
         refuses(Browser::new(&fixture).come("b-4711").await, "No account here is linked").await;
     }
 
+    async fn a_link_is_removed_by_a_program_too(fresh) {
+        let fixture = begin(&fresh, |_| {}).await;
+        linked(&fixture, "berta", "berta").await;
+        let berta = fixture.edge.signed_in("berta").await;
+        berta.oidc_link_remove().await.expect("it was there");
+        let again = berta.oidc_link_remove().await.expect_err("it is gone");
+        assert_eq!(again.status().map(|status| status.as_u16()), Some(409));
+        refuses(Browser::new(&fixture).come("berta").await, "No account here is linked").await;
+    }
+
     async fn what_comes_back_is_good_once_and_where_it_was_begun(fresh) {
         let fixture = begin(&fresh, |_| {}).await;
         linked(&fixture, "berta", "berta").await;

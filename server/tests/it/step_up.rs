@@ -23,9 +23,10 @@ use crate::harness::panel::{account, operations};
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 29] = [
+const ASKED: [&str; 30] = [
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
+    "DELETE /api/v1/session/link",
     "PATCH /api/v1/people/{account}",
     "POST /_sf/account_create",
     "POST /_sf/account_decide",

@@ -99,6 +99,7 @@ pub(crate) fn table() -> Vec<Row> {
             [401, 409, 409, 409, 409, 409, 409],
         ),
         (POST, "/api/v1/session/second-factor", Nothing, [401, 201, 201, 201, 201, 201, 201]),
+        (DELETE, "/api/v1/session/link", Nothing, [401, 409, 409, 409, 409, 409, 409]),
         (GET, "/api/v1/guests", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (POST, "/api/v1/guests", Json("{}"), [401, 422, 422, 422, 422, 422, 422]),
         (GET, "/api/v1/guests/form", Nothing, [401, 200, 200, 200, 200, 200, 200]),

@@ -149,3 +149,10 @@ pub async fn second_factor_disable(
     caller::second_factor_disable(&panel, &caller, &code.code.0).await?;
     Ok(Done)
 }
+
+/// Removes one's own link to the sign-in provider; a page of one's account makes it.
+#[utoipa::path(delete, path = "/session/link")]
+pub async fn link_remove(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<Done, Problem> {
+    caller::oidc_link_remove(&panel, &caller).await?;
+    Ok(Done)
+}
