@@ -9,18 +9,22 @@ use crate::options::UsageOptions;
 use crate::output::{Column, Output, moment};
 use crate::{groups, people};
 
-const DAYS: [Column<DayUsed>; 4] = [
+const DAYS: [Column<DayUsed>; 6] = [
     ("DAY", |day| moment(day.day.saturating_mul(86_400_000_000)).chars().take(10).collect()),
     ("GUEST-HOURS", |day| decimal(day.used.guest_mh())),
     ("MEMORY GIB-HOURS", |day| decimal(day.used.memory_mgibh())),
     ("DISK GIB-HOURS", |day| decimal(day.used.disk_mgibh())),
+    ("RECEIVED GIB", |day| decimal(day.used.received_mgib())),
+    ("SENT GIB", |day| decimal(day.used.sent_mgib())),
 ];
 
-const ACCOUNTS: [Column<AccountUsed>; 4] = [
+const ACCOUNTS: [Column<AccountUsed>; 6] = [
     ("NAME", |account| account.name.clone()),
     ("GUEST-HOURS", |account| decimal(account.used.guest_mh())),
     ("MEMORY GIB-HOURS", |account| decimal(account.used.memory_mgibh())),
     ("DISK GIB-HOURS", |account| decimal(account.used.disk_mgibh())),
+    ("RECEIVED GIB", |account| decimal(account.used.received_mgib())),
+    ("SENT GIB", |account| decimal(account.used.sent_mgib())),
 ];
 
 pub(crate) async fn run(panel: &Client, options: UsageOptions, output: &Output) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use umbel_guest::{
     SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder, StopHow,
+    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder, StopHow,
     StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
@@ -73,6 +73,8 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn networks(&self) -> Result<Vec<NetworkFacts>, HostError>;
     /// All ports that lead into the network; others lead nowhere afterwards.
     async fn network_forwards(&self, network: NetworkId, forwards: Vec<Forward>) -> Result<(), HostError>;
+    /// What has passed each guest's card on a bridge, ever.
+    async fn traffic(&self) -> Result<Vec<(GuestId, Moved)>, HostError>;
     async fn network_remove(&self, network: NetworkId) -> Result<(), HostError>;
     async fn strays(&self) -> Result<Vec<StrayFacts>, HostError>;
     async fn disk_adopt(&self, guest: GuestId, generation: Generation, stray: StrayName) -> Result<(), HostError>;

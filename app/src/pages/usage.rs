@@ -67,7 +67,8 @@ fn Usage(usage: UsageShown, days: String, account: String) -> impl IntoView {
         <h2>"By day"</h2>
         <Days days=by_day />
         <p class="meta">
-            "Counted once a minute, in UTC. Deleted guests hold their disk until they are purged; traffic is not counted."
+            "Counted once a minute, in UTC. Deleted guests hold their disk until they are purged. Traffic is what passes "
+            "guests' cards on the bridge, from one guest to another too."
         </p>
     }
     .into_any()
@@ -78,10 +79,11 @@ fn Graphs(usage: UsageShown) -> impl IntoView {
     let total = usage.total();
     let curve = |of: fn(Used) -> u64| usage.days.iter().map(|day| of(day.used)).collect::<Vec<_>>();
     view! {
-        <div class="graphs three">
+        <div class="graphs apart">
             <Graph title="Guests" unit="h" days=curve(Used::guest_mh) total=total.guest_mh() />
             <Graph title="Memory" unit="GiB·h" days=curve(Used::memory_mgibh) total=total.memory_mgibh() />
             <Graph title="Disk" unit="GiB·h" days=curve(Used::disk_mgibh) total=total.disk_mgibh() />
+            <Graph title="Traffic" unit="GiB" days=curve(Used::traffic_mgib) total=total.traffic_mgib() />
         </div>
     }
     .into_any()
@@ -146,8 +148,8 @@ fn Days(days: Vec<DayUsed>) -> impl IntoView {
 
 #[component]
 fn Heads() -> impl IntoView {
-    view! { <th class="number">"Guest-hours"</th><th class="number">"Memory, GiB-hours"</th><th class="number">"Disk, GiB-hours"</th> }
-        .into_any()
+    let heads = ["Guest-hours", "Memory, GiB-hours", "Disk, GiB-hours", "Received, GiB", "Sent, GiB"];
+    heads.map(|head| view! { <th class="number">{head}</th> }).collect_view()
 }
 
 #[component]
@@ -156,6 +158,8 @@ fn Cells(used: Used) -> impl IntoView {
         <td data-label="Guest-hours" class="number">{number(used.guest_mh())}</td>
         <td data-label="Memory, GiB-hours" class="number">{number(used.memory_mgibh())}</td>
         <td data-label="Disk, GiB-hours" class="number">{number(used.disk_mgibh())}</td>
+        <td data-label="Received, GiB" class="number">{number(used.received_mgib())}</td>
+        <td data-label="Sent, GiB" class="number">{number(used.sent_mgib())}</td>
     }
     .into_any()
 }

@@ -508,7 +508,8 @@ impl Backend for Fake {
     }
 
     async fn usage_fetch(&self, caller: &Caller, _: UsageAsked) -> Result<UsageShown, AppError> {
-        let used = Used { guest_s: 5400, memory_mib_s: 3600 * 512, disk_mib_s: 3600 * 4096 };
+        let used =
+            Used { guest_s: 5400, memory_mib_s: 3600 * 512, disk_mib_s: 3600 * 4096, received: 3 << 30, sent: 1 << 29 };
         let days = (0..30).map(|day| DayUsed { day: 20_000 + day, used });
         let all = caller.may(PanelRight::ManageQuotas).is_ok();
         let accounts = all.then(|| AccountUsed { account: caller.account.id, name: "ada".into(), used });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use umbel_guest::{GuestId, Sample, Series, Span};
-use umbel_wire::agent::Refusal;
+use umbel_wire::agent::{Moved, Refusal};
 
 use crate::ledger::Run;
 use crate::processors::Measured;
@@ -57,8 +57,7 @@ struct Meter {
 struct Round {
     at: Instant,
     processes: Option<Processes>,
-    /// Bytes into each guest and out of it.
-    traffic: BTreeMap<GuestId, (u64, u64)>,
+    traffic: BTreeMap<GuestId, Moved>,
 }
 
 #[derive(Debug)]
@@ -124,7 +123,7 @@ impl Meter {
             }
         };
         // A card whose counters can't be read just now has moved nothing, rather than all at the next look.
-        let last = (watched.last.1.net_in, watched.last.1.net_out);
+        let last = Moved { received: watched.last.1.net_in, sent: watched.last.1.net_out };
         let counters = read(&watched.sources).with_traffic(traffic.unwrap_or(last));
         let (then, before) = std::mem::replace(&mut watched.last, (round.at, counters));
         let elapsed = u64::try_from(round.at.saturating_duration_since(then).as_nanos()).unwrap_or(u64::MAX);

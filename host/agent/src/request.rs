@@ -65,6 +65,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Inventory { .. } => Ok(Reply::Inventory(state.inventory())),
         Request::NetworkEnsure { network } => state.networks.ensure(network).map(Reply::Network),
         Request::Networks {} => Ok(Reply::Networks { networks: state.networks.all() }),
+        Request::Traffic {} => Ok(Reply::Traffic { moved: state.networks.moved().into_iter().collect() }),
         Request::NetworkForwards { network, forwards } => state.networks.forward(network, forwards).map(done),
         Request::NetworkRemove { network } => state.networks.remove(network).map(done),
         Request::Strays {} => Ok(Reply::Strays { strays: strays::all(state) }),
@@ -348,6 +349,7 @@ fn purge(state: &State, guest: GuestId, generation: Generation) -> Result<(), Re
         check_purge(&entry.seen)?;
     }
     launch::take_away(state, guest).map_err(|e| failed("removing what a run left")(&e))?;
+    state.networks.forget(guest).map_err(|e| failed("forgetting its traffic")(&e))?;
     let directory = state.layout.guest(guest);
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

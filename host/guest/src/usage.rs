@@ -18,6 +18,12 @@ pub struct Used {
     pub memory_mib_s: u64,
     /// MiB of disks, written or not, times seconds; guests that are stopped hold theirs too.
     pub disk_mib_s: u64,
+    /// Bytes into guests through their cards on the bridge, from each other too.
+    #[serde(default)]
+    pub received: u64,
+    /// Bytes out of them.
+    #[serde(default)]
+    pub sent: u64,
 }
 
 impl Used {
@@ -26,6 +32,8 @@ impl Used {
             guest_s: self.guest_s.saturating_add(other.guest_s),
             memory_mib_s: self.memory_mib_s.saturating_add(other.memory_mib_s),
             disk_mib_s: self.disk_mib_s.saturating_add(other.disk_mib_s),
+            received: self.received.saturating_add(other.received),
+            sent: self.sent.saturating_add(other.sent),
         }
     }
 
@@ -43,12 +51,32 @@ impl Used {
     pub fn disk_mgibh(self) -> u64 {
         gib_hours(self.disk_mib_s)
     }
+
+    /// Thousandths of GiB.
+    pub fn received_mgib(self) -> u64 {
+        gib(self.received)
+    }
+
+    /// Thousandths of GiB.
+    pub fn sent_mgib(self) -> u64 {
+        gib(self.sent)
+    }
+
+    /// Either way, in thousandths of GiB.
+    pub fn traffic_mgib(self) -> u64 {
+        gib(self.received.saturating_add(self.sent))
+    }
 }
 
 /// In thousandths.
 fn gib_hours(mib_s: u64) -> u64 {
     let thousandths = u128::from(mib_s) * 1000 / (1024 * 3600);
     u64::try_from(thousandths).unwrap_or(u64::MAX)
+}
+
+/// In thousandths.
+fn gib(bytes: u64) -> u64 {
+    u64::try_from((u128::from(bytes) * 1000) >> 30).unwrap_or(u64::MAX)
 }
 
 /// A guest, as far as it uses anything.
@@ -75,7 +103,7 @@ impl Using<'_> {
         let ran = runs_from
             .into_iter()
             .flat_map(|from| days(from, to))
-            .map(|(day, s)| (day, Used { guest_s: s, memory_mib_s: s.saturating_mul(memory), disk_mib_s: 0 }));
+            .map(|(day, s)| (day, Used { guest_s: s, memory_mib_s: s.saturating_mul(memory), ..Used::default() }));
         let there = days(from.max(self.created_at.div_euclid(1_000_000)), to);
         let held = there.map(|(day, s)| (day, Used { disk_mib_s: s.saturating_mul(disk), ..Used::default() }));
         ran.chain(held).collect()
@@ -114,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_runs_uses_memory_and_disk_and_a_stopped_one_its_disk() {
-        let ran = Used { guest_s: 60, memory_mib_s: 60 * 64, disk_mib_s: 0 };
+        let ran = Used { guest_s: 60, memory_mib_s: 60 * 64, ..Used::default() };
         let held = Used { disk_mib_s: 60 * 128, ..Used::default() };
         assert_eq!(used(Seen::Running { since: 0 }, 100, 160), [(0, ran), (0, held)]);
         assert_eq!(used(Seen::Paused { since: 150 * S }, 100, 160), [(0, ran), (0, held)]);
@@ -139,8 +167,10 @@ mod tests {
 
     #[test]
     fn hours_are_said_in_thousandths() {
-        let hour = Used { guest_s: 3600, memory_mib_s: 3600 * 512, disk_mib_s: 3600 * 2048 };
+        let hour =
+            Used { guest_s: 3600, memory_mib_s: 3600 * 512, disk_mib_s: 3600 * 2048, received: 1 << 30, sent: 1 << 29 };
         assert_eq!((hour.guest_mh(), hour.memory_mgibh(), hour.disk_mgibh()), (1000, 500, 2000));
+        assert_eq!((hour.received_mgib(), hour.sent_mgib(), hour.traffic_mgib()), (1000, 500, 1500));
         assert_eq!(Used { disk_mib_s: u64::MAX, ..hour }.plus(hour).disk_mib_s, u64::MAX);
     }
 }

@@ -11,7 +11,7 @@ use umbel_guest::{
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -98,6 +98,8 @@ pub enum Request {
         network: NetworkId,
     },
     Networks {},
+    /// What has passed each guest's card, whether it is plugged in now or was before.
+    Traffic {},
     /// The ports that lead into the network, all of them: others lead nowhere afterwards.
     NetworkForwards {
         network: NetworkId,
@@ -170,6 +172,7 @@ pub enum Reply {
     MemoryInside(MemoryInside),
     Network(NetworkFacts),
     Networks { networks: Vec<NetworkFacts> },
+    Traffic { moved: Vec<(GuestId, Moved)> },
     Strays { strays: Vec<StrayFacts> },
     Refused(Refusal),
 }
@@ -221,6 +224,30 @@ pub struct KernelFacts {
 pub struct MemoryInside {
     pub total_kib: u32,
     pub available_kib: u32,
+}
+
+/// Bytes that have passed a guest's cards on the bridge since the host has its network. Grows, but for a host
+/// that lost the last of it as it went down, and for a guest that came into another network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// Into the guest.
+    pub received: u64,
+    /// Out of it.
+    pub sent: u64,
+}
+
+impl Moved {
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { received: self.received.saturating_add(other.received), sent: self.sent.saturating_add(other.sent) }
+    }
+
+    /// What came since it was `before`; nothing where it has shrunk.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self { received: self.received.saturating_sub(before.received), sent: self.sent.saturating_sub(before.sent) }
+    }
 }
 
 /// A network as it stands on the host.

@@ -13,8 +13,8 @@ use umbel_guest::{
     SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Reply, Request, StartOrder, StopHow,
-    StrayFacts, VERSION, Wall,
+    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Reply, Request, StartOrder,
+    StopHow, StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -228,6 +228,13 @@ impl Host for Agent {
         match self.call(&Request::NetworkForwards { network, forwards }, SOON).await? {
             Reply::Done | Reply::Network(_) => Ok(()),
             other => Err(unexpected("network_forwards", other)),
+        }
+    }
+
+    async fn traffic(&self) -> Result<Vec<(GuestId, Moved)>, HostError> {
+        match self.call(&Request::Traffic {}, SOON).await? {
+            Reply::Traffic { moved } => Ok(moved),
+            other => Err(unexpected("traffic", other)),
         }
     }
 

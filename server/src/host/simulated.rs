@@ -12,7 +12,7 @@ use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
     Limits, Memory, NetworkId, Seen, StrayName,
 };
-use umbel_wire::agent::{Card, KernelFacts, Profile, Refusal, Said, StrayFacts};
+use umbel_wire::agent::{Card, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
 
 use super::HostError;
@@ -56,6 +56,7 @@ struct Inner {
     kernels: Vec<KernelFacts>,
     /// Each with the ports that lead into it; the third byte of a subnet is its place.
     networks: Vec<(NetworkId, Vec<Forward>)>,
+    moved: BTreeMap<GuestId, Moved>,
     strays: Vec<StrayFacts>,
     calls: Vec<String>,
 }
@@ -82,6 +83,7 @@ impl Simulated {
             profile: Profile::Hosting,
             kernels: vec![debian()],
             networks: Vec::new(),
+            moved: BTreeMap::new(),
             strays: Vec::new(),
             calls: Vec::new(),
         };
@@ -128,6 +130,11 @@ impl Simulated {
     pub fn put_stray(&self, name: StrayName, size_bytes: u64) {
         let file_system = Some("ext4".into());
         self.lock().strays.push(StrayFacts { name, size_bytes, file_system, refused: None });
+    }
+
+    /// All that has passed a guest's card, ever.
+    pub fn set_moved(&self, guest: GuestId, moved: Moved) {
+        self.lock().moved.insert(guest, moved);
     }
 
     /// As if root in the guest wrote it to /proc/mconsole.

@@ -1,4 +1,4 @@
-//! What guests use, counted once a minute, and read by those whose it is. Traffic is not counted yet.
+//! What guests use, counted once a minute, and read by those whose it is.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,16 +8,19 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AccountUsed, DayUsed, UsageAsked, UsageShown};
 use umbel_guest::usage::{DAY_S, Used, Using};
-use umbel_guest::{AccountId, PanelRight};
+use umbel_guest::{AccountId, GuestId, PanelRight};
+use umbel_wire::agent::Moved;
 
 use super::Quotas;
 use crate::error::chain;
-use crate::store::StoreError;
 use crate::store::accounts::owner_fetch_name;
 use crate::store::groups::{Reached, reached_fetch};
 use crate::store::guests::{Guest, guest_each};
 use crate::store::meta::{Key, panel_fetch, panel_put, panel_swap};
-use crate::store::usage::{usage_add, usage_delete_before, usage_list, usage_list_accounts, usage_list_of};
+use crate::store::usage::{
+    traffic_list, traffic_put, usage_add, usage_delete_before, usage_list, usage_list_accounts, usage_list_of,
+};
+use crate::store::{StoreError, Tx};
 
 /// Between two counts: so exact is it when a guest starts or stops.
 const EVERY: Duration = Duration::from_secs(60);
@@ -54,7 +57,10 @@ impl Quotas {
             return Ok(());
         }
         let mut sums: HashMap<(AccountId, i64), Used> = HashMap::new();
+        let moved = self.moved().await;
+        let mut owners = HashMap::new();
         let count = |guest: Guest| {
+            owners.insert(guest.id, guest.owner);
             let using = Using { spec: &guest.spec, seen: &guest.seen, created_at: guest.created_at };
             for (day, used) in using.between(from, to) {
                 let sum = sums.entry((guest.owner, day)).or_default();
@@ -66,11 +72,31 @@ impl Quotas {
         if !panel_swap(&mut tx, Key::UsageUntil, &until, &to.to_string()).await? {
             return Ok(());
         }
+        // A host may know guests that the panel doesn't.
+        let of_owners = moved.into_iter().filter_map(|(guest, moved)| Some((*owners.get(&guest)?, guest, moved)));
+        for (owner, Moved { received, sent }) in passed(&mut tx, of_owners).await? {
+            // Whatever day it was on.
+            let sum = sums.entry((owner, to.div_euclid(DAY_S))).or_default();
+            *sum = sum.plus(Used { received, sent, ..Used::default() });
+        }
         for ((account, day), used) in sums {
             usage_add(&mut tx, account, day, used).await?;
         }
         usage_delete_before(&mut tx, to.div_euclid(DAY_S) - REMEMBERED).await?;
         tx.commit().await
+    }
+
+    /// Traffic of all guests, ever; nothing while the agent is away: the next count includes it.
+    async fn moved(&self) -> Vec<(GuestId, Moved)> {
+        match self.parts.link.host.traffic().await {
+            Ok(moved) => moved,
+            Err(error) => {
+                if !error.is_away() {
+                    tracing::warn!(cause = chain(&error), "the host does not say what guests have sent and received");
+                }
+                Vec::new()
+            }
+        }
     }
 
     /// One's own, or that of a group one is in; of everybody together, or of one account, for whoever manages quotas.
@@ -93,4 +119,21 @@ impl Quotas {
         let accounts = accounts.into_iter().map(|(account, name, used)| AccountUsed { account, name, used });
         Ok(UsageShown { of, days: DayUsed::every(&days, from, today), accounts: accounts.collect() })
     }
+}
+
+/// What has passed since it was counted last, which is here.
+async fn passed(
+    tx: &mut Tx,
+    moved: impl Iterator<Item = (AccountId, GuestId, Moved)>,
+) -> Result<Vec<(AccountId, Moved)>, StoreError> {
+    let counted = traffic_list(&mut *tx).await?;
+    let mut passed = Vec::new();
+    for (owner, guest, moved) in moved {
+        let before = counted.get(&guest).copied().unwrap_or_default();
+        if moved != before {
+            traffic_put(&mut *tx, guest, moved).await?;
+            passed.push((owner, moved.since(before)));
+        }
+    }
+    Ok(passed)
 }

@@ -38,6 +38,7 @@ pub const TABLES: &[&str] = &[
     "second_factors",
     "recovery_codes",
     "usage_days",
+    "traffic_counted",
     "invitations",
     "webhooks",
     "oidc_links",

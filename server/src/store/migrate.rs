@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     step!(17, "0017_oidc"),
     step!(18, "0018_group_owners"),
     step!(19, "0019_pages"),
+    step!(20, "0020_traffic"),
 ];
 
 /// The newest version that this program knows.

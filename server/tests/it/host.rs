@@ -11,7 +11,7 @@ use umbel_guest::{
 };
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
-use umbel_wire::agent::{Profile, Refusal, Reply, Request, StopHow, VERSION};
+use umbel_wire::agent::{Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
 use umbel_wire::frame;
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::MemoryInside { guest } => host.memory_inside(guest).await.map(Reply::MemoryInside),
             Request::NetworkEnsure { network } => host.network_ensure(network).await.map(Reply::Network),
             Request::Networks {} => host.networks().await.map(|networks| Reply::Networks { networks }),
+            Request::Traffic {} => host.traffic().await.map(|moved| Reply::Traffic { moved }),
             Request::NetworkForwards { network, forwards } => done(host.network_forwards(network, forwards).await),
             Request::NetworkRemove { network } => done(host.network_remove(network).await),
             Request::Strays {} => host.strays().await.map(|strays| Reply::Strays { strays }),
@@ -96,6 +97,9 @@ async fn every_answer_comes_through_and_a_new_life_of_the_agent_is_noticed() {
     let refused = agent.stop(guest, Generation::FIRST, StopHow::Kill).await.expect_err("no such guest");
     assert!(matches!(refused, HostError::Refused(Refusal::NotRunning)), "{refused:?}");
     every_request(&agent).await;
+    let moved = Moved { received: 1, sent: 2 };
+    host.set_moved(guest, moved);
+    assert_eq!(agent.traffic().await.expect("there"), [(guest, moved)]);
     for _ in 0..5 {
         host.set_away(false);
     }

@@ -4,9 +4,10 @@ use futures::future::join_all;
 use umbel_app::AppError;
 use umbel_app::shown::{Role, UsageAsked};
 use umbel_client::Method;
-use umbel_guest::Action;
+use umbel_guest::{Action, GuestId};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::quotas::Quotas;
+use umbel_wire::agent::Moved;
 
 use crate::harness::db::both;
 use crate::harness::edge::Edge;
@@ -43,6 +44,35 @@ both! {
         clock.advance(60 * SECOND);
         let used = count().await;
         assert_eq!((used.guest_s, used.disk_mib_s), (600, 660 * 256), "its disk is there still");
+    }
+
+    async fn what_guests_send_and_receive_is_counted_once_and_a_smaller_counter_begins_anew(fresh) {
+        let test = TestPanel::start(&fresh.db).await;
+        let guest = test.made("web").await;
+        let clock = Clock::set_to(Clock::System.now() + HOUR);
+        let panels: Vec<Quotas> = (0..4).map(|_| at(&test, &clock)).collect();
+        let stranger = GuestId(uuid::Uuid::now_v7());
+        let count = async |received, sent| {
+            for guest in [guest, stranger] {
+                test.host.set_moved(guest, Moved { received, sent });
+            }
+            clock.advance(60 * SECOND);
+            for done in join_all(panels.iter().map(Quotas::count)).await {
+                done.expect("a count");
+            }
+            let used = panels[0].usage(&test.anna, UsageAsked::default()).await.expect("her own").total();
+            (used.received, used.sent)
+        };
+        panels[0].count().await.expect("it begins here");
+        assert_eq!(count(1, 1).await, (1, 1));
+        assert_eq!(count(700, 40).await, (700, 40));
+        assert_eq!(count(1000, 40).await, (1000, 40));
+        assert_eq!(count(10, 50).await, (1000, 50), "the host has lost its end");
+        assert_eq!(count(15, 50).await, (1005, 50));
+        test.host.set_away(true);
+        assert_eq!(count(25, 50).await, (1005, 50), "nobody says");
+        test.host.set_away(false);
+        assert_eq!(count(30, 51).await, (1020, 51), "the next count includes it");
     }
 
     async fn each_sees_their_own_and_who_manages_quotas_sees_all(fresh) {

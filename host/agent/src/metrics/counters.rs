@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use umbel_guest::Sample;
+use umbel_wire::agent::Moved;
 
 use crate::cgroup::Cgroup;
 
@@ -22,8 +23,8 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Bytes into the guest and out of it are counted by its card, everything else by its processes.
-    pub(super) fn with_traffic(self, (net_in, net_out): (u64, u64)) -> Self {
-        Self { net_in, net_out, ..self }
+    pub(super) fn with_traffic(self, Moved { received, sent }: Moved) -> Self {
+        Self { net_in: received, net_out: sent, ..self }
     }
 
     /// Means over the time between two moments. What has shrunk was counted anew: nothing is said of it.

@@ -193,6 +193,7 @@ mod tests {
             forwards: vec![Forward { host_port: 20_022, to: number, guest_port: 22 }],
             plugs: [(guest, plug)].into(),
             switch: None,
+            moved: [].into(),
         }
     }
 

@@ -38,7 +38,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::unistd::Gid;
 use umbel_guest::{Attachment, Forward, GuestId, Mac, NetworkId};
 use umbel_wire::Layout;
-use umbel_wire::agent::{Card, NetworkFacts, Refusal, Wall};
+use umbel_wire::agent::{Card, Moved, NetworkFacts, Refusal, Wall};
 use umbel_wire::launch;
 
 use crate::uid::{Range, UidError};
@@ -242,22 +242,64 @@ impl Networks {
         self.records.save(network, record)
     }
 
-    /// Bytes into every guest that is plugged into a bridge, and out of it, since it was plugged in.
-    pub fn traffic(&self) -> BTreeMap<GuestId, (u64, u64)> {
-        let taps: BTreeMap<NetworkId, Vec<GuestId>> = {
-            let known = self.lock();
-            known.iter().map(|(id, r)| (*id, r.plugged(Attachment::Bridge).map(|(guest, _)| guest).collect())).collect()
-        };
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut traffic = BTreeMap::new();
-        for (network, guests) in taps.into_iter().filter(|(_, guests)| !guests.is_empty()) {
-            let path = names::namespace(&self.layout, network);
-            let Ok(table) = bridge::counters(&mut counters, network, &path) else { continue };
-            let counted: BTreeMap<&str, (u64, u64)> =
-                namespace::counted(&table).map(|(name, received, sent)| (name, (sent, received))).collect();
-            traffic.extend(guests.iter().filter_map(|guest| Some((*guest, *counted.get(&*names::tap(*guest))?))));
+    /// What has passed each guest's card on a bridge since it was plugged in.
+    pub fn traffic(&self) -> BTreeMap<GuestId, Moved> {
+        self.lock().iter().flat_map(|(network, record)| self.counted(*network, record)).collect()
+    }
+
+    /// The same with the cards that were taken away before. A guest whose card can't be read is left out, rather
+    /// than said to have moved less.
+    pub fn moved(&self) -> BTreeMap<GuestId, Moved> {
+        let known = self.lock();
+        let mut all: BTreeMap<GuestId, Moved> = BTreeMap::new();
+        for (network, record) in known.iter() {
+            let counted = self.counted(*network, record);
+            let unread = |guest: &GuestId| {
+                let on_bridge = record.plugs.get(guest).is_some_and(|plug| plug.attachment == Attachment::Bridge);
+                on_bridge && !counted.contains_key(guest)
+            };
+            let before = record.moved.iter().filter(|(guest, _)| !unread(guest));
+            for (guest, moved) in before.chain(&counted) {
+                let sum = all.entry(*guest).or_default();
+                *sum = sum.plus(*moved);
+            }
         }
-        traffic
+        all
+    }
+
+    /// A guest that will never be plugged in again.
+    pub fn forget(&self, guest: GuestId) -> Result<(), NetworkError> {
+        for (network, record) in self.lock().iter_mut() {
+            if record.moved.remove(&guest).is_some() {
+                self.records.save(*network, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counted(&self, network: NetworkId, record: &Record) -> BTreeMap<GuestId, Moved> {
+        let mut guests = record.plugged(Attachment::Bridge).map(|(guest, _)| guest).peekable();
+        if guests.peek().is_none() {
+            return BTreeMap::new();
+        }
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = names::namespace(&self.layout, network);
+        let Ok(table) = bridge::counters(&mut counters, network, &path) else { return BTreeMap::new() };
+        // What a tap sends, its guest receives.
+        let of_taps: BTreeMap<&str, Moved> = namespace::counted(&table)
+            .map(|(name, received, sent)| (name, Moved { received: sent, sent: received }))
+            .collect();
+        guests.filter_map(|guest| Some((guest, *of_taps.get(&*names::tap(guest))?))).collect()
+    }
+
+    /// Before cards are taken away.
+    fn remember(&self, network: NetworkId, record: &mut Record, guest: Option<GuestId>) {
+        for (card, moved) in self.counted(network, record) {
+            if guest.is_none_or(|guest| guest == card) {
+                let sum = record.moved.entry(card).or_default();
+                *sum = sum.plus(moved);
+            }
+        }
     }
 
     /// Takes every network off the host; the records stay, so that all of them come back as they were.
@@ -266,6 +308,7 @@ impl Networks {
         let networks: Vec<NetworkId> = known.keys().copied().collect();
         for network in networks {
             let Some(record) = known.get_mut(&network) else { continue };
+            self.remember(network, record, None);
             self.take_off(network, record)?;
             record.plugs.clear();
             self.records.save(network, record)?;
@@ -309,7 +352,7 @@ impl Networks {
             // A switch leads nowhere: whoever has the same addresses never meets them.
             None => (Gid::effective().as_raw(), wish),
         };
-        Ok(Record { group, subnet, forwards: Vec::new(), plugs: BTreeMap::new(), switch: None })
+        Ok(Record { group, subnet, forwards: Vec::new(), plugs: BTreeMap::new(), switch: None, moved: BTreeMap::new() })
     }
 
     fn claim(&self, network: NetworkId, wish: Subnet) -> Result<Subnet, NetworkError> {
@@ -439,6 +482,7 @@ impl Networks {
 
     fn unplug_from(&self, known: &mut BTreeMap<NetworkId, Record>, guest: GuestId) -> Result<(), NetworkError> {
         let Some((network, record)) = plugged_mut(known, guest) else { return Ok(()) };
+        self.remember(network, record, Some(guest));
         let Some(plug) = record.plugs.remove(&guest) else { return Ok(()) };
         match plug.attachment {
             Attachment::Bridge => bridge::unplug(&names::namespace(&self.layout, network), record, guest)?,

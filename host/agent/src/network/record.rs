@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use umbel_guest::{Attachment, Forward, GuestId, HostNumber, NetworkId};
+use umbel_wire::agent::Moved;
 
 use super::NetworkError;
 use super::subnet::Subnet;
@@ -23,6 +24,9 @@ pub struct Record {
     pub forwards: Vec<Forward>,
     pub plugs: BTreeMap<GuestId, Plug>,
     pub switch: Option<Process>,
+    /// What has passed cards on the bridge that were taken away since.
+    #[serde(default)]
+    pub moved: BTreeMap<GuestId, Moved>,
 }
 
 /// A guest that is plugged in.
@@ -143,6 +147,7 @@ mod tests {
             forwards: Vec::new(),
             plugs: [(guest, plug)].into(),
             switch: Some(Process { pid: 1, start_time: 2, boot_id: "b".into() }),
+            moved: [(guest, Moved { received: 3, sent: 4 })].into(),
         };
         records.save(network, &record).expect("saved");
         fs::write(dir.path().join("networks/half.new"), "{").expect("written");

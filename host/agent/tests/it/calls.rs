@@ -84,8 +84,15 @@ fn everything_works(mode: KernelMode, attachment: Attachment, kernel: impl Fn(&H
     house.done(&Request::SysRq { guest, generation: generation(7), key: SysRqKey::ShowMemory }).expect("pressed");
     let memory = house.connect().ask(&Request::MemoryInside { guest });
     assert!(matches!(memory, Reply::MemoryInside(_)), "{memory:?}");
+    let moved = house.moved(guest);
+    let pinged = moved.is_some_and(|moved| moved.received > 84 && moved.sent > 84);
+    assert_eq!(pinged, attachment == Attachment::Bridge, "an echo is a frame of 98 bytes each way: {moved:?}");
     house.stop(guest, 8, StopHow::ShutDown).expect("asked");
     assert_eq!(house.ended(guest), Exit::PoweredOff);
+    let after = house.moved(guest);
+    assert!(after.map(|moved| moved.sent) >= moved.map(|moved| moved.sent), "its card took it along: {after:?}");
+    house.done(&Request::Purge { guest, generation: generation(9) }).expect("it is off");
+    assert_eq!(house.moved(guest), None);
     drop(other);
     house.stop(peer, 3, StopHow::Kill).expect("killed");
     assert_eq!(house.ended(peer), Exit::Killed);

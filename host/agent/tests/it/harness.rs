@@ -17,7 +17,7 @@ use umbel_guest::{
     Boot, Clock, DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, KernelMode, Limits, Memory, Seen, Series,
     Span,
 };
-use umbel_wire::agent::{GuestFacts, Inventory, Refusal, Reply, Request, StartOrder, StopHow, VERSION, Wall};
+use umbel_wire::agent::{GuestFacts, Inventory, Moved, Refusal, Reply, Request, StartOrder, StopHow, VERSION, Wall};
 use umbel_wire::{Layout, frame};
 
 /// How long anything may take on a busy machine.
@@ -151,6 +151,12 @@ impl House {
 
     pub(crate) fn facts(&self, guest: GuestId) -> Option<GuestFacts> {
         self.inventory(0, 0).guests.into_iter().find(|facts| facts.guest == guest)
+    }
+
+    /// What has passed a guest's cards.
+    pub(crate) fn moved(&self, guest: GuestId) -> Option<Moved> {
+        let Reply::Traffic { moved } = self.connect().ask(&Request::Traffic {}) else { panic!("another answer") };
+        moved.into_iter().find(|(of, _)| *of == guest).map(|(_, moved)| moved)
     }
 
     pub(crate) fn seen(&self, guest: GuestId) -> Seen {

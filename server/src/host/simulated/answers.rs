@@ -6,7 +6,7 @@ use umbel_guest::{
     Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId, WallState,
 };
 use umbel_wire::agent::{
-    GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, NetworkFacts, Refusal, StartOrder,
+    GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder,
     StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
@@ -278,6 +278,10 @@ impl Host for Simulated {
         let found = inner.networks.iter_mut().find(|(id, _)| *id == network);
         found.ok_or(Refusal::UnknownNetwork { network })?.1 = forwards;
         Ok(())
+    }
+
+    async fn traffic(&self) -> Result<Vec<(GuestId, Moved)>, HostError> {
+        Ok(self.begin("traffic", "")?.moved.clone().into_iter().collect())
     }
 
     async fn network_remove(&self, network: NetworkId) -> Result<(), HostError> {

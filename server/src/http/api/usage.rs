@@ -65,10 +65,10 @@ fn csv(usage: &UsageShown) -> String {
         None => usage.accounts.iter().map(|account| (account.name.clone(), account.used)).collect(),
     };
     let first = if usage.of.is_some() { "date" } else { "name" };
-    let mut text = format!("{first},guest_hours,memory_gib_hours,disk_gib_hours\r\n");
+    let mut text = format!("{first},guest_hours,memory_gib_hours,disk_gib_hours,received_gib,sent_gib\r\n");
     for (name, used) in rows {
-        let [guest, memory, disk] = [used.guest_mh(), used.memory_mgibh(), used.disk_mgibh()].map(decimal);
-        text.push_str(&format!("{},{guest},{memory},{disk}\r\n", cell(&name)));
+        let numbers = [used.guest_mh(), used.memory_mgibh(), used.disk_mgibh(), used.received_mgib(), used.sent_mgib()];
+        text.push_str(&format!("{},{}\r\n", cell(&name), numbers.map(decimal).join(",")));
     }
     text
 }
@@ -86,8 +86,9 @@ mod tests {
 
     #[test]
     fn a_file_has_a_line_for_each_day() {
-        let used = Used { guest_s: 5400, memory_mib_s: 3600 * 512, disk_mib_s: 0 };
+        let used = Used { guest_s: 5400, memory_mib_s: 3600 * 512, sent: 1 << 28, ..Used::default() };
         let usage = UsageShown { of: Some("ada".into()), days: vec![DayUsed { day: 0, used }], accounts: vec![] };
-        assert_eq!(csv(&usage), "date,guest_hours,memory_gib_hours,disk_gib_hours\r\n1970-01-01,1.500,0.500,0.000\r\n");
+        let (heads, line) = ("date,guest_hours,memory_gib_hours,disk_gib_hours", "1970-01-01,1.500,0.500,0.000");
+        assert_eq!(csv(&usage), format!("{heads},received_gib,sent_gib\r\n{line},0.000,0.250\r\n"));
     }
 }
