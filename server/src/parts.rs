@@ -44,6 +44,8 @@ pub struct Parts {
     pub patience: Patience,
     /// Of the host's memory, how much may be promised to guests that run.
     pub memory_percent: u32,
+    /// Of its file system, how much may be promised to their disks.
+    pub disk_percent: u32,
     /// Private networks that events may be sent into.
     pub webhook_networks: Vec<Network>,
     /// By whom mail is sent; none where the settings name no server.
@@ -80,6 +82,7 @@ impl Parts {
             clock,
             patience,
             memory_percent: 100,
+            disk_percent: 1000,
             webhook_networks: Vec::new(),
             mail: None,
             epoch,

@@ -104,6 +104,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let agent = Arc::new(Agent::new(layout.agent_socket()));
     let mut parts = Parts::new(db.clone(), events.clone(), agent, clock.clone(), config.patience, Some(layout)).await?;
     parts.memory_percent = config.memory_percent;
+    parts.disk_percent = config.disk_percent;
     parts.webhook_networks = config.webhook_networks.clone();
     parts.mail = config.mail.as_ref().map(Mailer::load).transpose()?;
     let guests = Guests::new(parts);

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use umbel_guest::Span;
-use umbel_guest::size::in_words;
 
 use crate::AppError;
 use crate::api::host::{host_fetch, host_metrics};
@@ -99,7 +98,10 @@ fn Capacity(host: HostShown) -> impl IntoView {
                 <Used label="Disk used" used=disk_used total=host.disk_total_mib />
             </Fact>
             <Fact label="Guests running">{host.guests_running.to_string()}</Fact>
-            <Fact label="Memory free">{in_words(host.memory_available_mib)}</Fact>
+            <Fact label="Disk promised to guests">
+                {format!("{} of {}", gib(host.disk_promised_mib), gib(host.disk_promisable_mib))}
+                <Used label="Disk promised" used=host.disk_promised_mib total=host.disk_promisable_mib />
+            </Fact>
             <Fact label="Cores">{host.cores.to_string()}</Fact>
             <Fact label="Profile">{host.profile}</Fact>
             <Fact label="Walls and limits"><a href=paths::DOCTOR>"Doctor"</a></Fact>

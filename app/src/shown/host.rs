@@ -30,6 +30,9 @@ pub struct HostShown {
     pub walls: Vec<WallShown>,
     /// Memory of all guests that run or are wanted to, in MiB: as much as they may come to use.
     pub memory_promised_mib: u64,
+    /// Sizes of all guests' disks, whatever of them is written, in MiB, and how much they may come to.
+    pub disk_promised_mib: u64,
+    pub disk_promisable_mib: u64,
     pub guests_running: u32,
     /// Limits of the host that many guests would meet.
     pub checks: Vec<CheckShown>,

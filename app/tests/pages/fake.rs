@@ -156,6 +156,8 @@ impl Fake {
             disk_free_mib: 5120,
             walls: self.walls.clone(),
             memory_promised_mib: self.guests.iter().map(|g| u64::from(g.memory.mib())).sum(),
+            disk_promised_mib: self.guests.iter().map(|g| u64::from(g.disk.mib())).sum(),
+            disk_promisable_mib: 102_400,
             guests_running: 1,
             checks: self.checks.clone(),
         }

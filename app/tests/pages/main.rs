@@ -146,9 +146,9 @@ async fn of_the_host_everybody_is_told_that_its_agent_is_away_and_no_more() {
     let (status, html) = page(backend.clone(), Some(caller(Role::User)), paths::OVERVIEW).await;
     assert_eq!(status, StatusCode::OK);
     assert!(html.contains("The agent has been away") && !html.contains("Memory free"), "{html}");
-    for path in [paths::OVERVIEW, paths::HOST] {
+    for (path, fact) in [(paths::OVERVIEW, "Memory free"), (paths::HOST, "Disk promised")] {
         let (_, html) = page(backend.clone(), Some(caller(Role::Administrator)), path).await;
-        assert!(html.contains("The agent has been away") && html.contains("Memory free"), "{path}: {html}");
+        assert!(html.contains("The agent has been away") && html.contains(fact), "{path}: {html}");
     }
 }
 

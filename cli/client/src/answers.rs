@@ -355,6 +355,8 @@ pub struct HostFacts {
     pub disk_free_mib: u64,
     pub walls: Vec<Wall>,
     pub memory_promised_mib: u64,
+    pub disk_promised_mib: u64,
+    pub disk_promisable_mib: u64,
     pub guests_running: u32,
     pub checks: Vec<Check>,
 }

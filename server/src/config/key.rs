@@ -20,6 +20,7 @@ pub enum Key {
     UndeleteS,
     BootS,
     MemoryPercent,
+    DiskPercent,
     AuditDays,
     MetricsListen,
     WebhookNetworks,
@@ -37,7 +38,7 @@ pub enum Key {
 }
 
 impl Key {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -52,6 +53,7 @@ impl Key {
         Self::UndeleteS,
         Self::BootS,
         Self::MemoryPercent,
+        Self::DiskPercent,
         Self::AuditDays,
         Self::MetricsListen,
         Self::WebhookNetworks,
@@ -84,6 +86,7 @@ impl Key {
             Self::UndeleteS => "undelete_s",
             Self::BootS => "boot_s",
             Self::MemoryPercent => "memory_percent",
+            Self::DiskPercent => "disk_percent",
             Self::AuditDays => "audit_days",
             Self::MetricsListen => "metrics_listen",
             Self::WebhookNetworks => "webhook_networks",
@@ -121,7 +124,15 @@ impl Key {
     }
 
     pub fn is_number(self) -> bool {
-        matches!(self, Self::ShutDownGraceS | Self::UndeleteS | Self::BootS | Self::MemoryPercent | Self::AuditDays)
+        matches!(
+            self,
+            Self::ShutDownGraceS
+                | Self::UndeleteS
+                | Self::BootS
+                | Self::MemoryPercent
+                | Self::DiskPercent
+                | Self::AuditDays
+        )
     }
 
     /// A value as a file would have it.

@@ -68,6 +68,10 @@ pub struct Flags {
     /// use all of theirs at once meet the host's own limit
     #[arg(long, value_name = "PERCENT")]
     pub memory_percent: Option<String>,
+    /// How much of the file system of the data directory may be promised to guests' disks, in percent; disks are
+    /// sparse, and one that finds no room when it is written to fails in its guest
+    #[arg(long, value_name = "PERCENT")]
+    pub disk_percent: Option<String>,
     /// Days after which a row of the audit is removed
     #[arg(long, value_name = "DAYS")]
     pub audit_days: Option<String>,
@@ -129,6 +133,7 @@ impl Flags {
             Key::UndeleteS => self.undelete_s.as_ref(),
             Key::BootS => self.boot_s.as_ref(),
             Key::MemoryPercent => self.memory_percent.as_ref(),
+            Key::DiskPercent => self.disk_percent.as_ref(),
             Key::AuditDays => self.audit_days.as_ref(),
             Key::MetricsListen => self.metrics_listen.as_ref(),
             Key::WebhookNetworks => self.webhook_networks.as_ref(),
@@ -194,6 +199,7 @@ impl Machine {
             Key::UndeleteS => Some("3600".into()),
             Key::BootS => Some("60".into()),
             Key::MemoryPercent => Some("100".into()),
+            Key::DiskPercent => Some("1000".into()),
             Key::AuditDays => Some("365".into()),
             Key::OidcLabel => Some("single sign-on".into()),
             Key::OidcNameClaim => Some("preferred_username".into()),

@@ -41,6 +41,8 @@ pub struct Config {
     pub patience: Patience,
     /// Of the host's memory, how much may be promised.
     pub memory_percent: u32,
+    /// Of the file system that disks lie in, the same.
+    pub disk_percent: u32,
     /// How old a row of the audit becomes.
     pub audit_days: i64,
     /// Where Prometheus is answered without a token.
@@ -137,6 +139,7 @@ impl Reader<'_> {
         let undelete = self.value(Key::UndeleteS, |text| value::seconds(text, 1, 30 * 86_400));
         let boot = self.value(Key::BootS, |text| value::seconds(text, 1, 3600));
         let memory_percent = self.value(Key::MemoryPercent, |text| value::percent(text, 10, 1000));
+        let disk_percent = self.value(Key::DiskPercent, |text| value::percent(text, 10, 100_000));
         let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
         let metrics_listen = self.value(Key::MetricsListen, value::listen);
         let webhook_networks = self.value(Key::WebhookNetworks, value::networks).unwrap_or_default();
@@ -163,6 +166,7 @@ impl Reader<'_> {
             log_format: log_format?,
             patience: Patience { shut_down: shut_down? * SECOND, boot: boot? * SECOND, undelete: undelete? * SECOND },
             memory_percent: memory_percent?,
+            disk_percent: disk_percent?,
             audit_days: audit_days?,
             metrics_listen,
             webhook_networks,

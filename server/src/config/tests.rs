@@ -63,7 +63,7 @@ fn nothing_said_is_a_panel_on_loopback() {
     assert_eq!(config.run, PathBuf::from("/tmp/umbel-1000/umbel"));
     assert_eq!(config.database, Address::within(&config.data.join("panel")));
     assert_eq!(config.patience, Patience::default());
-    assert_eq!(config.memory_percent, 100);
+    assert_eq!((config.memory_percent, config.disk_percent), (100, 1000));
 }
 
 #[test]

@@ -52,11 +52,11 @@ impl Guests {
         let disk = DiskSize::ladder().find(|size| size.bytes() >= facts.size_bytes).ok_or_else(large)?;
         let draft = GuestDraft { image: IMAGE.into(), disk_mib: disk.mib(), disk_kind: DiskKind::Plain, ..draft };
         let group = draft.group;
-        let spec = self.look(caller, draft, false).await?;
+        let looked = self.look(caller, draft, false).await?;
         let params = Params { stray: Some(stray), ..Params::default() };
         let mut tx = self.parts.db.begin().await?;
         let owner = Owner::of(&mut tx, caller, group).await?;
-        let created = self.insert(&mut tx, caller, owner, spec, OperationKind::GuestAdopt, &params).await?;
+        let created = self.insert(&mut tx, caller, owner, looked, OperationKind::GuestAdopt, &params).await?;
         tx.commit().await?;
         self.begun(created);
         Ok(created)

@@ -4,6 +4,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
+use umbel_guest::quota::{Kind, held};
 use umbel_guest::{
     Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec,
     ImageKind, KernelId, Memory, PanelRight, Seen, Wanted,
@@ -20,6 +21,7 @@ use crate::operations::Params;
 use crate::store::accounts::account_fetch;
 use crate::store::guests::{Guest, guest_insert};
 use crate::store::kernels::kernel_list;
+use crate::store::quotas::host_promised_disk;
 use crate::store::{StoreError, Tx};
 
 /// What the host said of kernels, with what people decided about them: enough for an [`Offer`].
@@ -42,10 +44,11 @@ impl Guests {
     pub async fn create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError> {
         caller.may(PanelRight::CreateGuests)?;
         let group = draft.group;
-        let spec = self.look(caller, draft, true).await?;
+        let looked = self.look(caller, draft, true).await?;
         let mut tx = self.parts.db.begin().await?;
         let owner = Owner::of(&mut tx, caller, group).await?;
-        let created = self.insert(&mut tx, caller, owner, spec, OperationKind::GuestCreate, &Params::default()).await?;
+        let created =
+            self.insert(&mut tx, caller, owner, looked, OperationKind::GuestCreate, &Params::default()).await?;
         tx.commit().await?;
         self.begun(created);
         Ok(created)
@@ -58,7 +61,7 @@ impl Guests {
         caller: &Caller,
         mut draft: GuestDraft,
         of_image: bool,
-    ) -> Result<GuestSpec, AppError> {
+    ) -> Result<Looked, AppError> {
         let host = &self.parts.link.host;
         let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
         let kernels = self.kernels(caller, facts.profile).await?;
@@ -75,7 +78,8 @@ impl Guests {
         }
         wrong.take_all(offer.check(&spec, None));
         wrong.take(memory(spec.memory, facts.memory_total_mib));
-        if wrong.is_empty() { Ok(spec) } else { Err(AppError::Invalid(wrong)) }
+        let disk_most_mib = self.disk_promisable_mib(&facts);
+        if wrong.is_empty() { Ok(Looked { spec, disk_most_mib }) } else { Err(AppError::Invalid(wrong)) }
     }
 
     /// What kernels there are for the caller.
@@ -90,13 +94,18 @@ impl Guests {
         })
     }
 
+    /// What disks of all guests may come to.
+    pub(super) fn disk_promisable_mib(&self, facts: &HostFacts) -> u64 {
+        facts.disk_total_mib.saturating_mul(self.parts.disk_percent.into()) / 100
+    }
+
     /// Guest and operation, with a place in its owner's network where it is plugged in.
     pub(super) async fn insert(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         owner: Owner,
-        spec: GuestSpec,
+        Looked { spec, disk_most_mib }: Looked,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
@@ -138,6 +147,7 @@ impl Guests {
         if let Err(error) = guest_insert(tx, &guest).await {
             return Err(name_taken(error, &guest.spec.name));
         }
+        room_for_disk(tx, &guest, disk_most_mib).await?;
         Ok(Created { guest: guest.id, operation })
     }
 
@@ -146,6 +156,26 @@ impl Guests {
         self.parts.operation_changed(created.operation, Some(created.guest));
         self.operations.spawn(created.operation);
     }
+}
+
+/// A spec that this host can have.
+#[derive(Debug)]
+pub(super) struct Looked {
+    spec: GuestSpec,
+    /// How much it may promise to disks of all guests together.
+    disk_most_mib: u64,
+}
+
+/// Asked once its disk is counted with all others: of several at once the last finds them all.
+async fn room_for_disk(tx: &mut Tx, guest: &Guest, most_mib: u64) -> Result<(), AppError> {
+    let own_mib = held(&guest.spec, false).of(Kind::Disk);
+    let promised_mib = host_promised_disk(tx, guest.host).await?;
+    if own_mib == 0 || promised_mib <= most_mib {
+        return Ok(());
+    }
+    let left_mib = most_mib.saturating_sub(promised_mib - own_mib);
+    let message = format!("The host can promise no more than {left_mib} MiB of disk to guests.");
+    Err(AppError::Invalid(FieldErrors::one("disk_mib", message)))
 }
 
 /// What only the host knows of image and disk; every wrong field is named at once.

@@ -9,6 +9,7 @@ use umbel_wire::agent::Profile;
 use super::{Guests, checks};
 use crate::quotas;
 use crate::store::guest_pages::{Promised, guest_promised};
+use crate::store::quotas::host_promised_disk;
 
 /// Operations on the first page.
 const RECENT: &str = "10";
@@ -42,6 +43,7 @@ impl Guests {
         let facts = tokio::try_join!(link.facts(), link.walls());
         let Promised { alive: guests_running, memory_mib: memory_promised_mib } =
             guest_promised(&self.parts.db).await?;
+        let disk_promised_mib = host_promised_disk(&self.parts.db, self.parts.host).await?;
         let checks = checks::checks(&checks::read());
         let agent = link.heard().agent;
         let Ok((facts, walls)) = facts else {
@@ -55,6 +57,8 @@ impl Guests {
                 disk_free_mib: 0,
                 walls: Vec::new(),
                 memory_promised_mib,
+                disk_promised_mib,
+                disk_promisable_mib: 0,
                 guests_running,
                 checks,
             });
@@ -73,6 +77,8 @@ impl Guests {
             disk_free_mib: facts.disk_free_mib,
             walls: walls.into_iter().map(|w| WallShown { name: w.name, state: w.state }).collect(),
             memory_promised_mib,
+            disk_promised_mib,
+            disk_promisable_mib: self.disk_promisable_mib(&facts),
             guests_running,
             checks,
         })

@@ -49,6 +49,11 @@ fn compare(books: &Books) -> Vec<String> {
             wrong.insert(format!("{kind} of account {account}: {total} counted, {sum} reserved"));
         }
     }
+    for (host, (counted, held)) in &books.hosts {
+        if counted != held {
+            wrong.insert(format!("disk of host {host}: {counted} counted, {held} held"));
+        }
+    }
     wrong.into_iter().collect()
 }
 
@@ -58,6 +63,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::store::meta::HostId;
 
     #[test]
     fn what_is_missing_too_much_or_miscounted_is_named() {
@@ -67,8 +73,15 @@ mod tests {
         books.due.insert((guest, Kind::Memory), (account, 64));
         books.reserved.insert((guest, Kind::Disk), (account, 256));
         books.totals.insert((account, Kind::Ports), 1);
+        books.hosts.insert(HostId(Uuid::from_u128(3)), (256, 128));
         let wrong = compare(&books);
-        let ends = ["0 reserved, 64 held", "256 reserved, 0 held", "0 counted, 256 reserved", "1 counted, 0 reserved"];
+        let ends = [
+            "0 reserved, 64 held",
+            "256 reserved, 0 held",
+            "0 counted, 256 reserved",
+            "1 counted, 0 reserved",
+            "256 counted, 128 held",
+        ];
         assert_eq!(wrong.len(), ends.len(), "{wrong:?}");
         for end in ends {
             assert!(wrong.iter().any(|line| line.ends_with(end)), "{end} in {wrong:?}");

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use umbel_guest::quota::{Kind, held};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GuestId, GuestName, GuestSpec, HostNumber,
@@ -12,7 +13,7 @@ use super::StoreError;
 use super::db::{Db, On, Tx};
 use super::meta::HostId;
 use super::query::{Query, Row, sql};
-use super::quotas::{reservation_follow, reservation_follow_ports, reservation_release};
+use super::quotas::{host_promise_disk, int, reservation_follow, reservation_follow_ports, reservation_release};
 
 /// Rows that are read at once where all are.
 const PART: u32 = 250;
@@ -181,7 +182,8 @@ pub async fn guest_insert(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> 
         .bind(guest.owner)
         .bind(guest.created_at);
     columns(query, guest).run(&mut *tx).await?;
-    reservation_follow(tx, guest).await
+    reservation_follow(tx, guest).await?;
+    host_promise_disk(tx, guest.host, int(held(&guest.spec, false).of(Kind::Disk))).await
 }
 
 /// Binds everything of a guest that may change, in the order of the statements that use it.
@@ -309,8 +311,11 @@ pub async fn guest_give(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
 
 /// Whether there was such a guest. All that it held is free again.
 pub async fn guest_delete(tx: &mut Tx, id: GuestId) -> Result<bool, StoreError> {
-    reservation_release(tx, id).await?;
-    Ok(sql("guest_delete", "DELETE FROM guests WHERE id = $1").bind(id).run(tx).await? == 1)
+    let released = reservation_release(tx, id).await?;
+    let delete = sql("guest_delete", "DELETE FROM guests WHERE id = $1 RETURNING host").bind(id);
+    let Some(row) = delete.run_one(&mut *tx).await? else { return Ok(false) };
+    host_promise_disk(tx, row.parse("host")?, -int(released.of(Kind::Disk))).await?;
+    Ok(true)
 }
 
 /// Brings guests of an older epoch into this one, as after a restored backup.

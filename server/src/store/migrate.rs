@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     step!(18, "0018_group_owners"),
     step!(19, "0019_pages"),
     step!(20, "0020_traffic"),
+    step!(21, "0021_host_disk"),
 ];
 
 /// The newest version that this program knows.

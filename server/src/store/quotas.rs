@@ -12,6 +12,7 @@ use umbel_guest::{AccountId, GuestId};
 use super::StoreError;
 use super::db::{Db, On, Tx};
 use super::guests::Guest;
+use super::meta::HostId;
 use super::operations::{operation_guests_asked_to_run, operation_under_way};
 use super::query::{Row, sql};
 
@@ -100,13 +101,32 @@ pub(super) async fn reservation_follow_ports(tx: &mut Tx, guest: GuestId) -> Res
     bring(tx, guest, row.parse("owner")?, Kind::Ports, has, row.number("ports")?).await
 }
 
-/// A guest goes, and everything that it held.
-pub(super) async fn reservation_release(tx: &mut Tx, guest: GuestId) -> Result<(), StoreError> {
+/// A guest goes, and everything that it held, which is told.
+pub(super) async fn reservation_release(tx: &mut Tx, guest: GuestId) -> Result<Amounts, StoreError> {
     let select = "SELECT kind, account, amount FROM reservations WHERE guest = $1";
+    let mut released = Amounts::default();
     for row in sql("reservation_release", select).bind(guest).all(&mut *tx).await? {
-        bring(tx, guest, row.parse("account")?, kind(&row)?, row.number("amount")?, 0).await?;
+        let (kind, amount) = (kind(&row)?, row.number("amount")?);
+        bring(tx, guest, row.parse("account")?, kind, amount, 0).await?;
+        released = released.with(kind, amount);
+    }
+    Ok(released)
+}
+
+/// Sizes of all disks on a host change by so many MiB. The last row of a transaction that many meet at, so that
+/// none holds it while it waits for another.
+pub(super) async fn host_promise_disk(tx: &mut Tx, host: HostId, mib: i64) -> Result<(), StoreError> {
+    if mib != 0 {
+        let promise = "UPDATE hosts SET disk_mib = disk_mib + $1 WHERE id = $2";
+        sql("host_promise_disk", promise).bind(mib).bind(host.to_string()).run(tx).await?;
     }
     Ok(())
+}
+
+/// Sizes of all disks on a host, in MiB, whatever of them is written.
+pub async fn host_promised_disk(on: impl Into<On<'_>>, host: HostId) -> Result<u64, StoreError> {
+    let query = sql("host_promised_disk", "SELECT disk_mib FROM hosts WHERE id = $1").bind(host.to_string());
+    query.one(on).await?.map_or(Ok(0), |row| row.number("disk_mib"))
 }
 
 /// A total that can't grow so far; nothing of the transaction may be kept.
@@ -267,6 +287,8 @@ pub struct Books {
     /// What each guest's row, its operation and its ports say.
     pub due: HashMap<(GuestId, Kind), (AccountId, u64)>,
     pub totals: HashMap<(AccountId, Kind), u64>,
+    /// Disk by host, as it is counted and as guests' rows say.
+    pub hosts: HashMap<HostId, (u64, u64)>,
 }
 
 /// `guests` as they are in this transaction.
@@ -280,6 +302,9 @@ pub async fn quota_books(tx: &mut Tx, guests: &[Guest]) -> Result<Books, StoreEr
     for row in sql("quota_books", "SELECT account, kind, used FROM quota_totals").all(&mut *tx).await? {
         books.totals.insert((row.parse("account")?, kind(&row)?), row.number("used")?);
     }
+    for row in sql("quota_books", "SELECT id, disk_mib FROM hosts").all(&mut *tx).await? {
+        books.hosts.insert(row.parse("id")?, (row.number("disk_mib")?, 0));
+    }
     let ports = "SELECT guest, COUNT(*) AS ports FROM forwards GROUP BY guest";
     let mut ports_of = HashMap::new();
     for row in sql("quota_books", ports).all(&mut *tx).await? {
@@ -290,6 +315,9 @@ pub async fn quota_books(tx: &mut Tx, guests: &[Guest]) -> Result<Books, StoreEr
         let ports = ports_of.get(&guest.id).copied().unwrap_or_default();
         let runs = runs(&guest.wanted, &guest.seen, coming.contains(&guest.id));
         let due = held(&guest.spec, runs).with(Kind::Ports, ports);
+        if let Some((_, disk)) = books.hosts.get_mut(&guest.host) {
+            *disk += due.of(Kind::Disk);
+        }
         let held = Kind::ALL.into_iter().map(|kind| (kind, due.of(kind))).filter(|(_, amount)| *amount > 0);
         books.due.extend(held.map(|(kind, amount)| ((guest.id, kind), (guest.owner, amount))));
     }
@@ -302,6 +330,9 @@ pub async fn quota_write_anew(tx: &mut Tx, books: &Books) -> Result<(), StoreErr
     sql("quota_write_anew", "DELETE FROM quota_totals").run(&mut *tx).await?;
     for ((guest, kind), (account, amount)) in &books.due {
         bring(tx, *guest, *account, *kind, 0, *amount).await?;
+    }
+    for (host, (counted, due)) in &books.hosts {
+        host_promise_disk(tx, *host, int(*due) - int(*counted)).await?;
     }
     Ok(())
 }

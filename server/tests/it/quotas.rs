@@ -17,7 +17,7 @@ use umbel_server::store::accounts::account_set_password;
 use umbel_server::store::guests::{Guest, guest_insert};
 use umbel_server::store::meta::host_local;
 use umbel_server::store::query::sql;
-use umbel_server::store::quotas::{quota_of, quota_set_own};
+use umbel_server::store::quotas::{host_promised_disk, quota_of, quota_set_own};
 use umbel_server::store::{Db, Tx};
 
 use crate::harness::db::{alone, both};
@@ -129,6 +129,37 @@ both! {
             }
             books_fit(db).await;
         }
+    }
+
+    async fn of_64_disks_at_once_one_gets_what_the_host_has_left(fresh) {
+        let (mut panel, db) = (TestPanel::start(&fresh.db).await, &fresh.db);
+        let one = one(Kind::Disk);
+        // The simulated host has 20 GiB.
+        panel.guests.parts.disk_percent = 10;
+        let most = 20_480 / 10;
+        let person = panel.anna.clone();
+        lift_limits(db, &person).await;
+        while host_promised_disk(db, panel.guests.parts.host).await.expect("a read") + one < most {
+            let name = format!("before-{}", uuid::Uuid::now_v7().simple());
+            panel.guests.create(&person, plugged(&name)).await.expect("room");
+        }
+        for round in 0..rounds().min(40) {
+            let create = |number: usize| panel.guests.create(&person, plugged(&format!("g{round}-{number}")));
+            let (made, refused): (Vec<_>, Vec<_>) = join_all((0..CROWD).map(create)).await.into_iter().partition(Result::is_ok);
+            let Some(Ok(made)) = made.first().filter(|_| made.len() == 1) else { panic!("{made:?}") };
+            for error in refused.into_iter().flat_map(Result::err) {
+                let AppError::Invalid(wrong) = &error else { panic!("{error:?}") };
+                assert_eq!(wrong.0[0].field, "disk_mib");
+            }
+            panel.over(made.operation).await;
+            for action in [Action::Kill, Action::Delete, Action::Purge] {
+                if let Some(operation) = panel.guests.act(&person, made.guest, action).await.expect("possible") {
+                    panel.over(operation).await;
+                }
+            }
+            assert_eq!(host_promised_disk(db, panel.guests.parts.host).await.expect("a read"), most - one);
+        }
+        books_fit(db).await;
     }
 
     async fn of_64_starts_and_changes_at_once_one_gets_what_is_left(fresh) {
@@ -359,6 +390,7 @@ both! {
         let before = used(&fresh.db, &panel.anna).await;
         sql("spoil", "UPDATE quota_totals SET used = used + 5").run(&fresh.db).await.expect("a write");
         sql("spoil", "DELETE FROM reservations WHERE kind = 'memory'").run(&fresh.db).await.expect("a write");
+        sql("spoil", "UPDATE hosts SET disk_mib = 7").run(&fresh.db).await.expect("a write");
         assert!(books::wrong(&fresh.db).await.expect("a read").len() > 5);
         umbel_server::quotas::put_right(&fresh.db).await.expect("a write");
         books_fit(&fresh.db).await;
