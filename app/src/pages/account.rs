@@ -6,7 +6,7 @@ use crate::api::quotas::{QuotaAsk, quota_mine};
 use crate::live::Live;
 use crate::pages::tokens::Tokens;
 use crate::parts::frame::SignOut;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::quota::QuotaAndWishes;
 use crate::parts::table::{Fact, PageHead};
@@ -31,7 +31,7 @@ pub fn AccountPage() -> impl IntoView {
             <SignOut class="button" />
         </PageHead>
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 me.0.await.ok().map(|me| view! {
                     <dl class="facts">
                         <Fact label="Name">{me.name}</Fact>
@@ -59,16 +59,14 @@ pub fn AccountPage() -> impl IntoView {
         <h2>"Where you are signed in"</h2>
         <Failure error=failure(end) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match sessions.await {
                     Ok(sessions) => view! { <SessionTable sessions=sessions end=end /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
             })}
         </Transition>
-        <Transition>
-            {move || Suspend::new(async move { me.0.await.ok().map(|me| view! { <Tokens role=me.role /> }) })}
-        </Transition>
+        <Tokens />
     }
 }
 
@@ -81,7 +79,7 @@ fn OwnQuota() -> impl IntoView {
     view! {
         <h2>"Quota"</h2>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match quota.await {
                     Ok(quota) => view! { <QuotaAndWishes quota=quota ask=ask /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),

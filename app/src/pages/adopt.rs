@@ -12,7 +12,7 @@ use crate::api::strays::{GuestAdopt, adopt_read, stray_list};
 use crate::parts::cards::{Card, Cards};
 use crate::parts::curve::bytes;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::{Fact, PageHead};
 use crate::parts::title::Title;
 use crate::paths;
@@ -65,7 +65,7 @@ pub fn AdoptPage() -> impl IntoView {
             </form>
         </section>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match (read.await, strays.await, form.await) {
                     (Ok(None), Ok(strays), _) => view! { <Strays strays=strays /> }.into_any(),
                     (Ok(Some(read)), Ok(strays), Ok(form)) => {

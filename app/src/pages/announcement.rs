@@ -7,7 +7,7 @@ use umbel_guest::PanelRight;
 use crate::api::announcements::{AnnouncementClear, AnnouncementSet};
 use crate::parts::announcement::Announced;
 use crate::parts::form::{Choice, FieldError};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
@@ -25,7 +25,7 @@ pub fn AnnouncementPage() -> impl IntoView {
         <Failure error=failure(clear) />
         <Failure error=failure(set) fields=&["text", "level", "hours"] />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 if let Err(denied) = me.may(PanelRight::Announce).await {
                     return view! { <Problem error=crate::api::refused(denied) /> }.into_any();
                 }

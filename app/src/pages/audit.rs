@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use crate::api::audit::audit_list;
 use crate::parts::badge::Mark;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
@@ -43,7 +43,7 @@ pub fn AuditPage() -> impl IntoView {
         <Title text="Audit" />
         <PageHead title="Audit" />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let asked = filter.get_untracked();
                 match rows.await {
                     Ok(page) => {

@@ -7,7 +7,7 @@ use crate::api::host::host_fetch;
 use crate::live::Live;
 use crate::parts::badge::{Mark, WallBadge};
 use crate::parts::copied::Copied;
-use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::shown::{CheckShown, CheckState, HostShown, WallShown};
@@ -20,7 +20,7 @@ pub fn DoctorPage() -> impl IntoView {
         <Title text="Doctor" />
         <PageHead title="Doctor" />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match host.await {
                     Ok(host) => view! { <Findings host=host /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),

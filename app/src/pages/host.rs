@@ -8,7 +8,7 @@ use crate::api::host::{host_fetch, host_metrics};
 use crate::live::Live;
 use crate::parts::away::AgentNotice;
 use crate::parts::graph::{Graphs, Ranges, chosen_span, ticks};
-use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::table::{Fact, PageHead, Used};
 use crate::parts::title::Title;
 use crate::paths;
@@ -29,7 +29,7 @@ pub fn HostPage() -> impl IntoView {
         <Title text="Host" />
         <PageHead title="Host"><Adopt host=host /></PageHead>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match host.await {
                     Ok(host) => view! { <Shown host=host metrics=metrics span=span /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -44,7 +44,7 @@ pub fn HostPage() -> impl IntoView {
 fn Adopt(host: Resource<Result<HostShown, AppError>>) -> impl IntoView {
     view! {
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 host.await.is_ok().then(|| view! { <a class="button" href=paths::ADOPT>"Adopt a guest"</a> })
             })}
         </Transition>
@@ -60,7 +60,7 @@ fn Shown(host: HostShown, metrics: Resource<Result<MetricsShown, AppError>>, spa
             <h2>"All guests together"</h2>
             <Ranges span=span />
             <Transition>
-                {move || Suspend::new(async move {
+                {awaited(move || async move {
                     metrics.await.ok().map(|metrics| view! {
                         <Graphs shown=metrics memory_least_kib=memory_kib cpu_least_permille=cpu_permille />
                     })

@@ -6,7 +6,7 @@ use umbel_guest::PanelRight;
 
 use crate::api::accounts::AccountImport;
 use crate::parts::form::FieldError;
-use crate::parts::loaded::{Failure, failure};
+use crate::parts::loaded::{Failure, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
@@ -21,7 +21,7 @@ pub fn ImportPage() -> impl IntoView {
         <Title text="Many accounts" />
         <PageHead title="Many accounts" />
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 me.may(PanelRight::ManagePeople).await.err().map(|why| view! { <p class="notice">{why.to_string()}</p> })
             })}
         </Transition>

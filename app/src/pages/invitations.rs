@@ -10,7 +10,7 @@ use crate::api::groups::group_list;
 use crate::api::invitations::{InvitationCreate, InvitationRemove, invitation_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::once::ShownOnce;
 use crate::parts::table::PageHead;
@@ -46,7 +46,7 @@ pub fn InvitationsPage() -> impl IntoView {
             view! { <ShownOnce secret=new.link then=format!(" {whom} can come by it. It is shown only now.") /> }
         })}
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match invitations.await {
                     Ok(invitations) => view! { <InvitationTable invitations=invitations remove=remove /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -54,7 +54,7 @@ pub fn InvitationsPage() -> impl IntoView {
             })}
         </Transition>
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let anybody = me.may(PanelRight::ManagePeople).await;
                 let groups: Vec<GroupShown> = groups.await.unwrap_or_default();
                 let own = |group: &GroupShown| anybody.is_ok() || group.role == Some(GroupRole::Manager);

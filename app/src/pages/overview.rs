@@ -9,7 +9,7 @@ use crate::api::host::overview;
 use crate::live::Live;
 use crate::parts::away::AgentNotice;
 use crate::parts::badge::{Mark, WallBadge};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationTable;
 use crate::parts::table::{Fact, PageHead, Used};
@@ -33,7 +33,7 @@ pub fn OverviewPage() -> impl IntoView {
         </PageHead>
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let sees_all = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 match shown.await {
                     Ok(shown) => view! { <Shown shown=shown act=act sees_all=sees_all /> }.into_any(),

@@ -8,7 +8,7 @@ use umbel_guest::quota::{Kind, Standing};
 use crate::api::quotas::{QuotaDecide, QuotaSet, quota_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::quota::{KindChoice, most_words, standing_words};
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
@@ -33,7 +33,7 @@ pub fn QuotasPage() -> impl IntoView {
         <Failure error=failure(decide) />
         <Failure error=failure(set) fields=&["of", "kind", "limit"] />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match quotas.await {
                     Ok(quotas) => view! { <Quotas quotas=quotas set=set decide=decide /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),

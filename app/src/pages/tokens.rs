@@ -8,7 +8,8 @@ use crate::api::groups::group_list;
 use crate::api::tokens::{TokenCreate, TokenRemove, token_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
+use crate::parts::me::Me;
 use crate::parts::once::ShownOnce;
 use crate::parts::time::When;
 use crate::paths;
@@ -18,7 +19,8 @@ use crate::shown::{Role, Scope, TokenShown};
 const DAYS: [u32; 4] = [7, 30, 90, 366];
 
 #[component]
-pub fn Tokens(role: Role) -> impl IntoView {
+pub fn Tokens() -> impl IntoView {
+    let me = Me::expect();
     let changed = Live::expect().people();
     let create = ServerAction::<TokenCreate>::new();
     let remove = ServerAction::<TokenRemove>::new();
@@ -39,7 +41,7 @@ pub fn Tokens(role: Role) -> impl IntoView {
             <ShownOnce secret=new.token then=" It is shown only now.">"The token " <strong>{new.name}</strong> ": "</ShownOnce>
         })}
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match tokens.await {
                     Ok(tokens) => view! { <TokenTable tokens=tokens remove=remove /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -47,11 +49,12 @@ pub fn Tokens(role: Role) -> impl IntoView {
             })}
         </Transition>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let groups = groups.await.unwrap_or_default();
+                let role = me.0.await.ok()?.role;
                 let own = groups.into_iter().filter(|group| group.role.is_some());
                 let own = own.map(|group| (group.id.to_string(), format!("the guests of {}", group.name))).collect();
-                view! { <NewTokenForm role=role groups=own create=create /> }
+                Some(view! { <NewTokenForm role=role groups=own create=create /> })
             })}
         </Transition>
     }

@@ -7,7 +7,7 @@ use umbel_guest::usage::Used;
 
 use crate::api::usage::usage_fetch;
 use crate::parts::curve::{COLUMNS, HEIGHT, path, top};
-use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::table::PageHead;
 use crate::parts::time::date;
 use crate::parts::title::Title;
@@ -27,7 +27,7 @@ pub fn UsagePage() -> impl IntoView {
         <Title text="Usage" />
         <PageHead title="Usage" />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let (days, account) = asked.get_untracked();
                 match usage.await {
                     Ok(usage) => view! { <Usage usage=usage days=days account=account /> }.into_any(),
@@ -146,22 +146,25 @@ fn Days(days: Vec<DayUsed>) -> impl IntoView {
     .into_any()
 }
 
+/// A title, and what stands below it in thousandths of its unit.
+type Sum = (&'static str, fn(Used) -> u64);
+
+const SUMS: [Sum; 5] = [
+    ("Guest-hours", Used::guest_mh),
+    ("Memory, GiB-hours", Used::memory_mgibh),
+    ("Disk, GiB-hours", Used::disk_mgibh),
+    ("Received, GiB", Used::received_mgib),
+    ("Sent, GiB", Used::sent_mgib),
+];
+
 #[component]
 fn Heads() -> impl IntoView {
-    let heads = ["Guest-hours", "Memory, GiB-hours", "Disk, GiB-hours", "Received, GiB", "Sent, GiB"];
-    heads.map(|head| view! { <th class="number">{head}</th> }).collect_view()
+    SUMS.map(|(title, _)| view! { <th class="number">{title}</th> }).collect_view()
 }
 
 #[component]
 fn Cells(used: Used) -> impl IntoView {
-    view! {
-        <td data-label="Guest-hours" class="number">{number(used.guest_mh())}</td>
-        <td data-label="Memory, GiB-hours" class="number">{number(used.memory_mgibh())}</td>
-        <td data-label="Disk, GiB-hours" class="number">{number(used.disk_mgibh())}</td>
-        <td data-label="Received, GiB" class="number">{number(used.received_mgib())}</td>
-        <td data-label="Sent, GiB" class="number">{number(used.sent_mgib())}</td>
-    }
-    .into_any()
+    SUMS.map(|(title, of)| view! { <td data-label=title class="number">{number(of(used))}</td> }).collect_view()
 }
 
 /// Thousandths as people read them: to a hundredth where it is little.

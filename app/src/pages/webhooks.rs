@@ -7,7 +7,7 @@ use crate::api::webhooks::{WebhookCreate, WebhookRedeliver, WebhookRemove, Webho
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::form::{FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::once::ShownOnce;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
@@ -37,7 +37,7 @@ pub fn WebhooksPage() -> impl IntoView {
             </ShownOnce>
         })}
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match webhooks.await {
                     Ok(shown) => view! {
                         <WebhookTable webhooks=shown.webhooks remove=remove test=test />

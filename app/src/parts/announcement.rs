@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use super::loaded::awaited;
 use crate::AppError;
 use crate::api::announcements::announcement_fetch;
 use crate::live::Live;
@@ -26,7 +27,7 @@ pub fn Announcement() -> impl IntoView {
     let announced = Announced::expect();
     view! {
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 announced.0.await.ok().flatten().map(|said| view! {
                     <p class=said.level.class() role="status"><strong>{said.level.title()}</strong>": "{said.text}</p>
                 })

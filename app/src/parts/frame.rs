@@ -7,6 +7,7 @@ use umbel_guest::PanelRight;
 use super::announcement::Announcement;
 use super::dialog::Dialog;
 use super::icon::{Drawn, Icon};
+use super::loaded::awaited;
 use super::me::Me;
 use crate::live::{Live, Wire};
 use crate::paths;
@@ -71,7 +72,7 @@ fn Administration() -> impl IntoView {
     let me = Me::expect();
     view! {
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let audit = me.may(PanelRight::ReadAudit).await.is_ok();
                 let people = me.may(PanelRight::ManagePeople).await.is_ok();
                 let announce = me.may(PanelRight::Announce).await.is_ok();
@@ -107,7 +108,7 @@ fn WhoAmI() -> impl IntoView {
     view! {
         <div class="sidebar-foot">
             <Transition>
-                {move || Suspend::new(async move {
+                {awaited(move || async move {
                     me.0.await.ok().map(|me| view! {
                         <p class="who"><span class="who-name">{me.name}</span> <span class="meta">{me.role.word()}</span></p>
                     })

@@ -2,9 +2,28 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos::tachys::reactive_graph::OwnedView;
 use leptos_router::hooks::use_location;
 
 use crate::{AppError, paths};
+
+/// Shows what `view` gives, once that has come, within a `Suspense` or `Transition`; anew when what it waited for changes.
+///
+/// A bare `Suspend` gives up what its last view owns as soon as something changes, while that view is still on the page and
+/// listens: a resource or signal of its own that it reads then is gone, and all scripts stop. Here a view owns what it has
+/// until the next one is in its place. Each costs the page an empty owner of some hundred bytes for as long as it is open.
+#[expect(clippy::disallowed_methods, reason = "the one place: here the view owns what it has")]
+pub fn awaited<F, V>(view: impl Fn() -> F + Send + 'static) -> impl Fn() -> Suspend<OwnedView<AnyView>> + Send + 'static
+where
+    F: Future<Output = V> + Send + 'static,
+    V: IntoAny,
+{
+    let around = Owner::current().unwrap_or_default();
+    move || {
+        let view = view();
+        around.child().with(|| Suspend::new(async move { OwnedView::new(view.await.into_any()) }))
+    }
+}
 
 /// Where something is about to be; seen only when it takes long enough to be noticed.
 #[component]

@@ -5,7 +5,7 @@ use umbel_guest::{GroupKind, PanelRight};
 use crate::api::groups::{GroupCreate, group_list};
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
@@ -22,7 +22,7 @@ pub fn GroupListPage() -> impl IntoView {
         <Title text="Groups" />
         <PageHead title="Groups" />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageGroups).await.is_ok();
                 let list = match groups.await {
                     Ok(groups) => view! { <GroupTable groups=groups manages=manages /> }.into_any(),

@@ -11,14 +11,14 @@ use crate::api::missing;
 use crate::api::quotas::{QuotaAsk, quota_of_group};
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::quota::QuotaAndWishes;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
 use crate::parts::title::Title;
-use crate::paths;
-use crate::shown::{GroupRoll, GroupShown, MemberShown};
+use crate::shown::{GroupRoll, GroupShown, MemberShown, QuotaShown};
+use crate::{AppError, paths};
 
 /// What administrators may do with it.
 #[derive(Clone, Copy)]
@@ -47,15 +47,20 @@ pub fn GroupPage() -> impl IntoView {
         },
         |(id, ..)| async move { group_fetch(id.ok_or_else(|| missing("group"))?).await },
     );
+    let (guests, ask) = (Live::expect().guests(), ServerAction::<QuotaAsk>::new());
+    let quota = Resource::new(
+        move || (id.get(), changed.get(), guests.get(), ask.version().get()),
+        |(id, ..)| async move { quota_of_group(id.ok_or_else(|| missing("group"))?).await },
+    );
     let me = Me::expect();
     view! {
         <Failure error=failure(actions.remove) />
         <Failure error=failure(actions.end) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageGroups).await.is_ok();
                 match roll.await {
-                    Ok(roll) => view! { <Roll roll=roll actions=manages.then_some(actions) /> }.into_any(),
+                    Ok(roll) => view! { <Roll roll=roll actions=manages.then_some(actions) quota=quota ask=ask /> }.into_any(),
                     Err(error) => view! { <Title text="Group" /><Problem error=error /> }.into_any(),
                 }
             })}
@@ -64,7 +69,12 @@ pub fn GroupPage() -> impl IntoView {
 }
 
 #[component]
-fn Roll(roll: GroupRoll, actions: Option<Actions>) -> impl IntoView {
+fn Roll(
+    roll: GroupRoll,
+    actions: Option<Actions>,
+    quota: Resource<Result<QuotaShown, AppError>>,
+    ask: ServerAction<QuotaAsk>,
+) -> impl IntoView {
     let GroupRoll { group, people } = roll;
     let words = match group.role {
         Some(GroupRole::Manager) => "You see its members and their guests, read their consoles, start and stop them.",
@@ -80,7 +90,7 @@ fn Roll(roll: GroupRoll, actions: Option<Actions>) -> impl IntoView {
             {invites.then(|| view! { " " <a href=invitations>"Invite people"</a> })}
         </p>
         <MemberTable group=group.clone() people=people remove=actions.map(|actions| actions.remove) />
-        <GroupQuota group=group.clone() />
+        <GroupQuota group=group.clone() quota=quota ask=ask />
         {actions.map(|actions| view! {
             <NewMember group=group.clone() put=actions.put />
             <Settings group=group actions=actions />
@@ -91,11 +101,12 @@ fn Roll(roll: GroupRoll, actions: Option<Actions>) -> impl IntoView {
 
 /// What the group owns, and what of it is left; whoever manages it may ask for more.
 #[component]
-fn GroupQuota(group: GroupShown) -> impl IntoView {
-    let (people, guests) = (Live::expect().people(), Live::expect().guests());
-    let ask = ServerAction::<QuotaAsk>::new();
+fn GroupQuota(
+    group: GroupShown,
+    quota: Resource<Result<QuotaShown, AppError>>,
+    ask: ServerAction<QuotaAsk>,
+) -> impl IntoView {
     let (id, manages) = (group.id, group.role == Some(GroupRole::Manager));
-    let quota = Resource::new(move || (people.get(), guests.get(), ask.version().get()), move |_| quota_of_group(id));
     let owned = paths::asking(paths::GUESTS, &[("q", &format!("@{}", group.name))]);
     view! {
         <h2>"What belongs to the group"</h2>
@@ -104,7 +115,7 @@ fn GroupQuota(group: GroupShown) -> impl IntoView {
             {manages.then(|| view! { " " <a href=paths::GUEST_NEW>"New guest"</a> })}
         </p>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match quota.await {
                     Ok(quota) => view! { <QuotaAndWishes quota=quota group=Some(id) ask=manages.then_some(ask) /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),

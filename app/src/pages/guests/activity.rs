@@ -5,7 +5,7 @@ use crate::AppError;
 use crate::api::missing;
 use crate::api::operations::operation_list;
 use crate::live::Live;
-use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::operation::OperationTable;
 use crate::parts::pages::{Pages, asked};
 use crate::paths;
@@ -23,7 +23,7 @@ pub fn GuestActivityPage() -> impl IntoView {
     );
     view! {
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 // A guest that isn't there has said so in its header.
                 let here = context.id.get_untracked().map(paths::guest_activity).unwrap_or_default();
                 let later = !cursor.get_untracked().is_empty();

@@ -5,6 +5,7 @@ use umbel_guest::Action;
 use super::show::GuestContext;
 use crate::api::guests::guest_console_tail;
 use crate::api::missing;
+use crate::parts::loaded::awaited;
 use crate::paths;
 use crate::terminal::Terminal;
 
@@ -34,9 +35,9 @@ pub fn GuestConsolePage() -> impl IntoView {
     );
     view! {
         <Transition>
-            {move || {
+            {awaited(move || {
                 denied.track();
-                Suspend::new(async move {
+                async move {
                     if let Some(why) = denied_now().await {
                         return Some(view! { <p class="notice">{why.to_string()}</p> }.into_any());
                     }
@@ -49,8 +50,8 @@ pub fn GuestConsolePage() -> impl IntoView {
                             <pre class="console-text" tabindex="0">{text.unwrap_or_default()}</pre>
                         </section>
                     }.into_any())
-                })
-            }}
+                }
+            })}
         </Transition>
     }
 }

@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::StateBadge;
 use crate::parts::icon::{Drawn, Icon};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::operation::OperationDoing;
 use crate::parts::pages::Pages;
@@ -58,7 +58,7 @@ pub fn GuestListPage() -> impl IntoView {
         </PageHead>
         <Failure error=failure(act) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let sees_all = me.may(PanelRight::SeeAllGuests).await.is_ok();
                 let asked = asked.get_untracked();
                 match guests.await {

@@ -9,7 +9,7 @@ use crate::api::networks::{ForwardAdd, ForwardRemove, network_list};
 use crate::live::Live;
 use crate::pages::networks::forwards::{ForwardForm, ForwardTable};
 use crate::parts::copied::Copied;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::Fact;
 use crate::paths;
 use crate::shown::{GuestShown, NetworkShown};
@@ -24,7 +24,7 @@ pub fn GuestNetworkPage() -> impl IntoView {
     view! {
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 // A guest that isn't there has said so in its header.
                 let guest = context.guest.await.ok()?;
                 Some(match networks.await {

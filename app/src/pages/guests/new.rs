@@ -9,7 +9,7 @@ use crate::AppError;
 use crate::api::guests::{GuestCreate, guest_choices};
 use crate::parts::cards::first_free;
 use crate::parts::form::{Choice, FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::paths;
@@ -51,7 +51,7 @@ pub fn GuestNewPage() -> impl IntoView {
         <PageHead title="New guest" />
         <Failure error=error fields=FIELDS />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match form.await {
                     Ok(form) => view! { <NewForm form=form create=create error=error /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),

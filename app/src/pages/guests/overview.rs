@@ -14,6 +14,7 @@ use crate::live::Live;
 use crate::parts::copied::Copied;
 use crate::parts::curve::bytes;
 use crate::parts::graph::{Graphs, Ranges, chosen_span, ticks};
+use crate::parts::loaded::awaited;
 use crate::parts::operation::OperationSteps;
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
@@ -28,13 +29,13 @@ pub fn GuestOverviewPage() -> impl IntoView {
     let context = GuestContext::expect();
     view! {
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 context.guest.await.ok().map(|guest| view! { <Why guest=guest /> })
             })}
         </Transition>
         <GuestGraphs />
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 context.guest.await.ok().map(|guest| view! {
                     <Facts guest=guest.clone() />
                     <SaidLines said=guest.said.clone() />
@@ -131,7 +132,7 @@ fn GuestGraphs() -> impl IntoView {
         <section class="measured" aria-label="Measured">
             <Ranges span=span />
             <Transition>
-                {move || Suspend::new(async move {
+                {awaited(move || async move {
                     let (guest, metrics) = (context.guest.await, metrics.await);
                     guest.ok().zip(metrics.ok()).map(|(guest, metrics)| view! {
                         <Graphs shown=metrics memory_least_kib={guest.memory.mib().saturating_mul(1024)} cpu_least_permille=100 />
@@ -139,7 +140,7 @@ fn GuestGraphs() -> impl IntoView {
                 })}
             </Transition>
             <Transition>
-                {move || Suspend::new(async move {
+                {awaited(move || async move {
                     let guest = context.guest.await.ok()?;
                     matches!(guest.seen, Seen::Running { .. }).then(|| view! { <MemoryInside guest=guest.id /> })
                 })}
@@ -257,7 +258,7 @@ fn LastLines() -> impl IntoView {
     );
     view! {
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let id = context.id.get_untracked();
                 tail.await.ok().zip(id).filter(|(tail, _)| !tail.text.trim().is_empty()).map(|(tail, id)| view! {
                     <section class="last-lines">

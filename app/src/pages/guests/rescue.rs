@@ -7,7 +7,7 @@ use umbel_guest::{Action, SysRqKey};
 use super::show::GuestContext;
 use crate::api::guests::GuestSysrq;
 use crate::parts::action::ActionButton;
-use crate::parts::loaded::{Failure, failure};
+use crate::parts::loaded::{Failure, awaited, failure};
 use crate::paths;
 use crate::shown::GuestShown;
 
@@ -19,7 +19,7 @@ pub fn Rescue() -> impl IntoView {
         <h2>"When it doesn't do as it should"</h2>
         <Failure error=failure(press) />
         <Transition>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 context.guest.await.ok().map(|guest| view! { <Shell guest=guest.clone() /><SysRq guest=guest press=press /> })
             })}
         </Transition>

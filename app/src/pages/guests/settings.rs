@@ -11,7 +11,7 @@ use crate::api::guests::{
 use crate::api::missing;
 use crate::parts::action::ActionButton;
 use crate::parts::form::{FieldError, TextField};
-use crate::parts::loaded::{Failure, Skeleton, failure};
+use crate::parts::loaded::{Failure, Skeleton, awaited, failure};
 use crate::shown::{GuestShown, KernelChoice};
 
 #[component]
@@ -32,7 +32,7 @@ pub fn GuestSettingsPage() -> impl IntoView {
     );
     view! {
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let kernels = form.await.map(|f| f.kernels).unwrap_or_default();
                 guest.await.ok().map(|guest| view! {
                     {guest.access.may(GuestRight::Settings).err().map(|why| view! { <p class="notice">{why.to_string()}</p> })}

@@ -9,7 +9,7 @@ use crate::api::missing;
 use crate::api::shares::{GuestGive, SharePut, ShareRemove, share_list};
 use crate::live::Live;
 use crate::parts::form::TextField;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::time::When;
 use crate::shown::{GuestShown, ShareShown};
@@ -42,7 +42,7 @@ pub fn GuestSharingPage() -> impl IntoView {
     view! {
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 // A guest that isn't there has said so in its header.
                 let guest = context.guest.await.ok()?;
                 if let Err(why) = guest.access.may(GuestRight::Share) {
@@ -77,9 +77,9 @@ fn Own(guest: GuestShown, remove: ServerAction<ShareRemove>) -> impl IntoView {
             <h2>{format!("{} shares it with you", guest.owner_name)}</h2>
             <p>{format!("You may {}.", words(rights))}</p>
             <Transition>
-                {move || {
+                {awaited(move || {
                     let id = id.clone();
-                    Suspend::new(async move {
+                    async move {
                         let me = me.0.await.ok()?;
                         Some(view! {
                             <ActionForm action=remove attr:class="inline">
@@ -95,8 +95,8 @@ fn Own(guest: GuestShown, remove: ServerAction<ShareRemove>) -> impl IntoView {
                                 </button>
                             </ActionForm>
                         })
-                    })
-                }}
+                    }
+                })}
             </Transition>
         </section>
     }

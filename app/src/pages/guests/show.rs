@@ -15,7 +15,7 @@ use crate::parts::action::ActionButton;
 use crate::parts::badge::StateBadge;
 use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::icon::Icon;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::time::{Said, When};
 use crate::parts::title::Title;
 use crate::paths;
@@ -57,7 +57,7 @@ pub fn GuestPage() -> impl IntoView {
     provide_context(GuestContext { id, guest, act, changed });
     view! {
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match guest.await {
                     Ok(guest) => view! { <GuestHead guest=guest act=act /> }.into_any(),
                     Err(error) => view! { <Title text="Guest" /><Problem error=error /> }.into_any(),

@@ -11,7 +11,7 @@ use crate::parts::badge::Mark;
 use crate::parts::copied::Copied;
 use crate::parts::curve::bytes;
 use crate::parts::form::Choice;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::pages::{Pages, asked};
 use crate::parts::table::PageHead;
@@ -42,7 +42,7 @@ pub fn KernelListPage() -> impl IntoView {
         <Failure error=failure(retire) />
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageKernels).await.is_ok();
                 match kernels.await {
                     Ok(KernelPage { rows, next, settings, may_upload }) => view! {

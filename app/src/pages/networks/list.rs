@@ -11,7 +11,7 @@ use crate::live::Live;
 use crate::pages::guests::choices::network_words;
 use crate::parts::badge::StateBadge;
 use crate::parts::copied::Copied;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::{Fact, PageHead};
 use crate::parts::title::Title;
@@ -34,7 +34,7 @@ pub fn NetworkListPage() -> impl IntoView {
         <PageHead title="Networks" />
         <Failure error=failure(remove) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let own = me.0.await.ok().map(|me| me.id);
                 match networks.await {
                     Ok(networks) => {

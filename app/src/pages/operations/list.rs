@@ -2,7 +2,7 @@ use leptos::prelude::*;
 
 use crate::api::operations::operation_list;
 use crate::live::Live;
-use crate::parts::loaded::{Problem, Skeleton};
+use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::operation::OperationTable;
 use crate::parts::pages::{Pages, asked};
 use crate::parts::table::PageHead;
@@ -36,7 +36,7 @@ pub fn OperationListPage() -> impl IntoView {
             </nav>
         </PageHead>
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let (state, cursor) = (state.get_untracked(), cursor.get_untracked());
                 match operations.await {
                     Ok(page) => {

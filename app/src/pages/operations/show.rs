@@ -6,7 +6,7 @@ use umbel_guest::OperationId;
 use crate::api::missing;
 use crate::api::operations::{OperationCancel, operation_fetch};
 use crate::live::Live;
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::operation::OperationSteps;
 use crate::parts::table::PageHead;
 use crate::parts::time::When;
@@ -27,7 +27,7 @@ pub fn OperationPage() -> impl IntoView {
     view! {
         <Failure error=failure(cancel) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 match operation.await {
                     Ok(operation) => view! { <Shown operation=operation cancel=cancel /> }.into_any(),
                     Err(error) => view! { <Title text="Operation" /><Problem error=error /> }.into_any(),

@@ -9,7 +9,7 @@ use crate::api::accounts::{
 };
 use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::once::ShownOnce;
 use crate::parts::pages::{Pages, asked};
@@ -77,7 +77,7 @@ pub fn PeopleListPage() -> impl IntoView {
         {move || created.get().and_then(Result::ok).map(first_password)}
         {move || renewed.get().and_then(Result::ok).map(first_password)}
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let own = me.0.await.ok().map(|me| me.id);
                 let asked = asked.get_untracked();
                 match people.await {
@@ -182,7 +182,7 @@ fn WhoRegisters() -> impl IntoView {
             <p>"People make accounts of their own on a page that the sign-in leads to. They are users, with the usual limits."</p>
             <Failure error=error fields=&["registration"] />
             <Transition>
-                {move || Suspend::new(async move {
+                {awaited(move || async move {
                     let Ok(settings) = settings.await else { return ().into_any() };
                     let options = Registration::ALL.map(|word| (word.word().to_owned(), effect(word).to_owned())).to_vec();
                     let chosen = settings.registration.word();

@@ -13,7 +13,7 @@ use crate::api::missing;
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::form::{FieldError, TextField};
-use crate::parts::loaded::{Failure, Problem, Skeleton, failure};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::{Fact, PageHead};
 use crate::parts::time::{When, iso};
@@ -81,7 +81,7 @@ pub fn PersonPage() -> impl IntoView {
         <Failure error=failure(actions.reinstate) />
         <Failure error=failure(actions.decide) />
         <Transition fallback=Skeleton>
-            {move || Suspend::new(async move {
+            {awaited(move || async move {
                 let own = me.0.await.ok().map(|me| me.id);
                 match person.await {
                     Ok(person) => {
