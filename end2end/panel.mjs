@@ -16,7 +16,7 @@ function environment(more) {
   return { ...Object.fromEntries(own), ...more };
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((listening) => server.once("listening", listening));
   const { port } = server.address();
@@ -33,19 +33,20 @@ export async function until(words, seconds, look) {
   throw new Error(`${words}: not within ${seconds} s`);
 }
 
-export async function start() {
+/** With settings of its own, as variables of the environment. */
+export async function start(settings = {}) {
   // Short, since sockets lie below it; passable, since panel and guests run as users of their own.
   const home = mkdtempSync("/tmp/umbel-e2e.");
   chmodSync(home, 0o711);
   const place = {
     DATA: path.join(home, "data"),
     RUN: path.join(home, "run"),
-    LISTEN: `127.0.0.1:${await freePort()}`,
+    LISTEN: settings.LISTEN ?? `127.0.0.1:${await freePort()}`,
   };
   const [out, err] = ["out", "err"].map((name) => path.join(home, name));
   const supervisor = spawn(path.join(root, "deploy/run"), {
     cwd: root,
-    env: environment(place),
+    env: environment({ ...place, ...settings }),
     stdio: ["ignore", openSync(out, "w"), openSync(err, "w")],
   });
   const panel = { ...place, home, err };
@@ -83,6 +84,16 @@ export function killPanel(panel) {
   const pid = Number(readFileSync(path.join(panel.DATA, ".run.lock"), "utf8").match(/^panel (\d+) /m)[1]);
   process.kill(pid, "SIGKILL");
   return pid;
+}
+
+/** Who is signed in proved that the given minutes ago. */
+export async function age(panel, minutes) {
+  const sql = "UPDATE sessions SET data = json_set(data, '$.confirmed', json_extract(data, '$.confirmed') - ?)";
+  const program = `import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db:
+    assert db.execute(sys.argv[2], [int(sys.argv[3])]).rowcount, "nobody is signed in"`;
+  const database = path.join(panel.DATA, "panel/umbel.db");
+  await run(path.join(root, ".venv/bin/python"), ["-c", program, database, sql, String(minutes * 60_000_000)]);
 }
 
 function processesNaming(text) {
