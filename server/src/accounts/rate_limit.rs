@@ -25,6 +25,8 @@ struct Rate {
 
 const ACCOUNT: Rate = Rate { burst: 10, refill: 30 * SECOND };
 const ADDRESS: Rate = Rate { burst: 40, refill: 5 * SECOND };
+/// A code has six digits and whoever tries them has the password already: slow enough that guessing is no way in.
+const CODES: Rate = Rate { burst: 10, refill: 5 * MINUTE };
 /// A class registers at once; whoever asks for names that are taken gets a try a minute after that.
 const REGISTRATION: Rate = Rate { burst: 40, refill: MINUTE };
 
@@ -32,6 +34,8 @@ const REGISTRATION: Rate = Rate { burst: 40, refill: MINUTE };
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Who {
     Account(AccountName),
+    /// The codes of its second factor.
+    Codes(AccountName),
     /// An IPv4 address, or the /64 that one IPv6 user has (RFC 6177).
     Address(IpAddr),
     /// The same, where accounts are made.
@@ -46,6 +50,7 @@ impl Who {
     fn rate(&self) -> Rate {
         match self {
             Self::Account(_) => ACCOUNT,
+            Self::Codes(_) => CODES,
             Self::Address(_) => ADDRESS,
             Self::Registrations(_) => REGISTRATION,
         }
@@ -88,6 +93,13 @@ impl RateLimit {
     pub fn take(&self, account: Option<&AccountName>, address: Option<IpAddr>, now: i64) -> Result<Try, TooMany> {
         let who = account.cloned().map(Who::Account).into_iter().chain(address.map(Who::at)).collect();
         let taken = self.take_all(who, now)?;
+        Ok(Try { limit: self.clone(), taken })
+    }
+
+    /// A try of a code: one of the account's tries, and one of those that its codes have.
+    pub fn take_code(&self, account: &AccountName, address: Option<IpAddr>, now: i64) -> Result<Try, TooMany> {
+        let who = [Who::Account(account.clone()), Who::Codes(account.clone())];
+        let taken = self.take_all(who.into_iter().chain(address.map(Who::at)).collect(), now)?;
         Ok(Try { limit: self.clone(), taken })
     }
 
@@ -169,6 +181,20 @@ mod tests {
         assert!(limit.take(Some(&anna), Some(HOME), 30 * SECOND).is_err());
         let berta = "berta".parse().expect("a name");
         let _ = limit.take(Some(&berta), Some(HOME), 0).expect("another account is not meant");
+    }
+
+    #[test]
+    fn ten_wrong_codes_and_then_one_in_five_minutes_while_passwords_have_theirs() {
+        let (limit, anna) = (RateLimit::default(), anna());
+        for _ in 0..10 {
+            let _ = limit.take_code(&anna, Some(HOME), 0).expect("within the burst");
+        }
+        let later = 10 * 30 * SECOND;
+        limit.take_code(&anna, Some(HOME), later - 1).expect_err("too early");
+        limit.take(Some(&anna), Some(HOME), later - 1).expect("a password may be tried").succeeded();
+        limit.take_code(&anna, Some(HOME), later).expect("one more").succeeded();
+        let _ = limit.take_code(&anna, Some(HOME), later).expect("the right one costs nothing");
+        assert_eq!(limit.take_code(&anna, Some(HOME), later).expect_err("too many"), TooMany { retry_after_s: 300 });
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<(), AppError> {
         let now = self.clock.now();
-        let attempt = self.tries.take(Some(name), address, now)?;
+        let attempt = self.tries.take_code(name, address, now)?;
         let found = second_factor_fetch(&self.db, account).await?.filter(|found| found.confirmed_at.is_some());
         let good = match (Typed::read(code), found) {
             (Typed::Totp(code), Some(found)) => match self.secret(&found)?.step_of(&code, now) {
