@@ -171,6 +171,21 @@ both! {
         assert_eq!(books::wrong(&fresh.db).await.expect("a read"), Vec::<String>::new());
     }
 
+    async fn a_group_that_is_removed_while_a_guest_is_made_for_it_is_there_with_it_or_gone_without(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        for round in 0..10 {
+            let group = made(&edge, &format!("Team {round}"), &[("anna", "manager")]).await;
+            let create = |number: usize| edge.panel.guest_create(&edge.test.anna, of(group, &format!("g{number}")));
+            let (made, removed) =
+                tokio::join!(join_all((0..4).map(create)), edge.panel.group_remove(&edge.root, group));
+            let all: Vec<Option<&AppError>> =
+                made.iter().map(|made| made.as_ref().err()).chain([removed.as_ref().err()]).collect();
+            assert!(!all.iter().any(|e| matches!(e, Some(AppError::Internal { .. }))), "round {round}: {all:?}");
+            assert_eq!(made.iter().any(Result::is_ok), removed.is_err(), "round {round}: {all:?}");
+        }
+        assert_eq!(books::wrong(&fresh.db).await.expect("a read"), Vec::<String>::new());
+    }
+
     async fn a_groups_network_is_its_own_and_its_members_see_it(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let group = team(&edge).await;
