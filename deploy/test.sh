@@ -21,10 +21,10 @@ logs=$CARGO_TARGET_DIR/test-logs
 rm -rf "$logs"
 mkdir -p "$logs"
 # The long matrices are #[ignore]d tests in Rust; other tests look at the variable.
-rust_args=()
+rust_args=() rust_limit=2400
 if [ "$kind" = full ]; then
     export UMBEL_TEST_FULL=1
-    rust_args=(--include-ignored)
+    rust_args=(--include-ignored) rust_limit=9000
 fi
 
 times=() failures=()
@@ -138,7 +138,7 @@ kernel_status=0
 wait "$kernel_pid" || kernel_status=$?
 trap - EXIT
 needed kernel kernel_built
-step rust timeout -k 10 2400 cargo test --locked --no-fail-fast -- "${rust_args[@]}"
+step rust timeout -k 10 "$rust_limit" cargo test --locked --no-fail-fast -- "${rust_args[@]}"
 [ ! -f package.json ] || step script-tests npm run --silent --if-present test
 step supervisor deploy/test-run.sh
 [ ! -f package.json ] || step browser timeout -k 10 1200 npm run --silent --if-present end2end
