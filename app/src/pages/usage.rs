@@ -52,7 +52,7 @@ fn Usage(usage: UsageShown, days: String, account: String) -> impl IntoView {
     });
     let all = (!account.is_empty()).then(|| at(paths::USAGE, &days, ""));
     let export = at(paths::USAGE_EXPORT, &days, &account);
-    let by_day: Vec<DayUsed> = usage.days.iter().rev().copied().collect();
+    let by_day = usage.days.iter().rev().filter(|day| day.used != Used::default()).copied().collect();
     view! {
         <div class="measured">
             <h2>{whose}</h2>
@@ -136,11 +136,14 @@ fn Accounts(accounts: Vec<AccountUsed>, days: String) -> impl IntoView {
 
 #[component]
 fn Days(days: Vec<DayUsed>) -> impl IntoView {
+    if days.is_empty() {
+        return view! { <p class="meta">"Nothing was used in this time."</p> }.into_any();
+    }
     let row = |day: DayUsed| view! { <tr><td data-label="Day">{date(day.day)}</td><Cells used=day.used /></tr> };
     view! {
         <table class="table cards">
             <thead><tr><th>"Day"</th><Heads /></tr></thead>
-            <tbody>{days.into_iter().filter(|day| day.used != Used::default()).map(row).collect_view()}</tbody>
+            <tbody>{days.into_iter().map(row).collect_view()}</tbody>
         </table>
     }
     .into_any()

@@ -241,7 +241,7 @@ fn NewAccount(create: ServerAction<AccountCreate>) -> impl IntoView {
 fn meaning(role: Role) -> &'static str {
     match role {
         Role::User => "Has guests of their own.",
-        Role::Teacher => "As a user.",
+        Role::Teacher => "A user with room for a class. Whom they teach, groups say.",
         Role::Operator => "Sees everybody's guests, reads their consoles, starts and stops them.",
         Role::Administrator => "May everything.",
     }
