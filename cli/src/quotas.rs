@@ -123,7 +123,9 @@ fn read_limit(word: &str) -> Result<Option<Said>, Failure> {
         ("default", _) => Ok(None),
         ("none", _) => Ok(Some(Said::NoLimit)),
         (_, Some(most)) => Ok(Some(Said::AtMost(most))),
-        _ => Err(Failure::Wrong(format!("{word:?} is no limit: a number (memory and disk in MiB), none or default"))),
+        _ => Err(Failure::Wrong(format!(
+            "{word:?} is no limit: a number (memory and disk in MiB, bandwidth in Mbit/s), none or default"
+        ))),
     }
 }
 

@@ -182,7 +182,7 @@ fn AsWhat(#[prop(into)] error: Signal<Option<crate::AppError>>) -> impl IntoView
         <Choice name="role" label="Role" options=roles chosen=Role::User.word() error=error />
         <details>
             <summary>"Own limits"</summary>
-            <p class="meta">"What is empty is as for everybody of that role. Memory and disk in MiB."</p>
+            <p class="meta">"What is empty is as for everybody of that role. Memory and disk in MiB, bandwidth in Mbit/s."</p>
             {limits}
             <FieldError field="limits" error=error />
         </details>

@@ -94,7 +94,10 @@ impl InvitedLimit {
         for (word, number) in said.iter().filter(|(_, number)| !number.trim().is_empty()) {
             let read = word.parse::<Kind>().ok().zip(Kind::read(number));
             let read = read.ok_or_else(|| {
-                FieldError::new("limits", format!("{word}: write a whole number; memory and disk are counted in MiB."))
+                FieldError::new(
+                    "limits",
+                    format!("{word}: write a whole number; memory and disk are counted in MiB, bandwidth in Mbit/s."),
+                )
             });
             limits.extend(wrong.take(read).map(|(kind, most)| Self { kind, limit: Said::AtMost(most) }));
         }

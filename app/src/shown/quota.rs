@@ -192,7 +192,10 @@ fn read_kind(text: &str) -> Result<Kind, umbel_guest::FieldError> {
 }
 
 fn not_a_number(field: &str) -> umbel_guest::FieldError {
-    umbel_guest::FieldError::new(field, "Write a whole number; memory and disk are counted in MiB.")
+    umbel_guest::FieldError::new(
+        field,
+        "Write a whole number; memory and disk are counted in MiB, bandwidth in Mbit/s.",
+    )
 }
 
 #[cfg(test)]

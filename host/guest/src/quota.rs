@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::NET_MBIT;
 use crate::size;
 use crate::spec::{Attachment, DiskKind, GuestSpec};
 use crate::state::{Seen, Wanted};
@@ -27,6 +28,8 @@ pub enum Kind {
     Disk,
     /// Cards on the bridge.
     Taps,
+    /// What running guests may send and receive over those.
+    Bandwidth,
     /// Ports of the host that lead to guests.
     Ports,
 }
@@ -36,15 +39,25 @@ pub enum Kind {
 pub enum Unit {
     Pieces,
     Mib,
+    /// Mbit/s, in each direction.
+    Mbit,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::Guests, Self::Running, Self::Memory, Self::CpuWeight, Self::Disk, Self::Taps, Self::Ports];
+    pub const ALL: [Self; 8] = [
+        Self::Guests,
+        Self::Running,
+        Self::Memory,
+        Self::CpuWeight,
+        Self::Disk,
+        Self::Taps,
+        Self::Bandwidth,
+        Self::Ports,
+    ];
 
     /// What follows from a guest's row alone; ports are rows of their own.
-    pub const OF_GUESTS: [Self; 6] =
-        [Self::Guests, Self::Running, Self::Memory, Self::CpuWeight, Self::Disk, Self::Taps];
+    pub const OF_GUESTS: [Self; 7] =
+        [Self::Guests, Self::Running, Self::Memory, Self::CpuWeight, Self::Disk, Self::Taps, Self::Bandwidth];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -54,6 +67,7 @@ impl Kind {
             Self::CpuWeight => "cpu_weight",
             Self::Disk => "disk",
             Self::Taps => "taps",
+            Self::Bandwidth => "bandwidth",
             Self::Ports => "ports",
         }
     }
@@ -66,6 +80,7 @@ impl Kind {
             Self::CpuWeight => "CPU weight of running guests",
             Self::Disk => "Disk",
             Self::Taps => "Guests on the bridge",
+            Self::Bandwidth => "Bandwidth of running guests",
             Self::Ports => "Forwarded ports",
         }
     }
@@ -73,6 +88,7 @@ impl Kind {
     pub fn unit(self) -> Unit {
         match self {
             Self::Memory | Self::Disk => Unit::Mib,
+            Self::Bandwidth => Unit::Mbit,
             Self::Guests | Self::Running | Self::CpuWeight | Self::Taps | Self::Ports => Unit::Pieces,
         }
     }
@@ -81,6 +97,7 @@ impl Kind {
     pub fn amount(self, amount: u64) -> String {
         match self.unit() {
             Unit::Pieces => amount.to_string(),
+            Unit::Mbit => format!("{amount} Mbit/s"),
             Unit::Mib => u32::try_from(amount).map_or_else(|_| format!("{} GiB", amount >> 10), size::in_words),
         }
     }
@@ -134,6 +151,15 @@ pub fn runs(wanted: &Wanted, seen: &Seen, coming: bool) -> bool {
     coming || *wanted == Wanted::Running || seen.is_alive()
 }
 
+/// Mbit/s of a running guest's card. One on the bridge that nobody limits counts as the fastest that can be set; others
+/// reach nothing outside.
+pub fn bandwidth(network: Attachment, net_mbit: Option<u32>) -> u32 {
+    match network {
+        Attachment::Bridge => net_mbit.unwrap_or(*NET_MBIT.end()),
+        Attachment::None | Attachment::Switch => 0,
+    }
+}
+
 /// What a guest holds, [`Kind::Ports`] apart.
 pub fn held(spec: &GuestSpec, runs: bool) -> Amounts {
     let if_runs = |amount: u32| if runs { u64::from(amount) } else { 0 };
@@ -148,6 +174,7 @@ pub fn held(spec: &GuestSpec, runs: bool) -> Amounts {
         .with(Kind::CpuWeight, if_runs(spec.limits.cpu_weight))
         .with(Kind::Disk, disk)
         .with(Kind::Taps, u64::from(spec.network == Attachment::Bridge))
+        .with(Kind::Bandwidth, if_runs(bandwidth(spec.network, spec.limits.net_mbit)))
 }
 
 /// What somebody has said about a kind.
@@ -274,6 +301,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
     use crate::spec::GuestDraft;
 
     fn spec(draft: GuestDraft) -> GuestSpec {
@@ -314,6 +342,19 @@ mod tests {
         assert_eq!((held.of(Kind::Disk), held.of(Kind::Taps)), (0, 1));
         let draft = GuestDraft { network: Attachment::Switch, ..GuestDraft::default() };
         assert_eq!(super::held(&spec(draft), true).of(Kind::Taps), 0);
+    }
+
+    #[test]
+    fn bandwidth_is_of_guests_that_run_on_the_bridge_and_without_a_limit_the_most_there_is() {
+        let held = |network, net_mbit, runs| {
+            let limits = Limits { net_mbit, ..Limits::default() };
+            held(&spec(GuestDraft { network, limits, ..GuestDraft::default() }), runs).of(Kind::Bandwidth)
+        };
+        assert_eq!(held(Attachment::Bridge, Some(100), true), 100);
+        assert_eq!(held(Attachment::Bridge, None, true), 40_000);
+        assert_eq!(held(Attachment::Bridge, Some(100), false), 0);
+        assert_eq!(held(Attachment::Switch, Some(100), true), 0);
+        assert_eq!(Kind::Bandwidth.amount(100), "100 Mbit/s");
     }
 
     #[test]

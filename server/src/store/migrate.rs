@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     step!(19, "0019_pages"),
     step!(20, "0020_traffic"),
     step!(21, "0021_host_disk"),
+    step!(22, "0022_bandwidth"),
 ];
 
 /// The newest version that this program knows.

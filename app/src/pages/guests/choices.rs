@@ -173,7 +173,7 @@ pub fn LimitFields(limits: Limits, #[prop(into)] error: Signal<Option<AppError>>
                 label="Network, in Mbit/s"
                 kind="number"
                 value=text(limits.net_mbit)
-                hint="In each direction. Empty: no limit."
+                hint="In each direction. Empty: no limit, which a quota counts as 40,000."
                 error=error
             />
             <TextField

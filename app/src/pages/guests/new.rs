@@ -1,6 +1,6 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
-use umbel_guest::quota::{Amounts, Kind, Standing};
+use umbel_guest::quota::{Amounts, Kind, Standing, bandwidth};
 use umbel_guest::size::in_words;
 use umbel_guest::{Attachment, Clock, DiskKind, DiskSize, ImageKind, KernelMode, Limits, RestartPolicy};
 
@@ -96,6 +96,7 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
         memory_exact: String::new(),
         disk_mib: disk.clone(),
         cpu_weight: Limits::default().cpu_weight.to_string(),
+        net_mbit: String::new(),
         group: String::new(),
     });
     let trees: Vec<String> =
@@ -186,6 +187,7 @@ struct Chosen {
     memory_exact: String,
     disk_mib: String,
     cpu_weight: String,
+    net_mbit: String,
     /// The id of the group that it is for; nothing is oneself.
     group: String,
 }
@@ -239,6 +241,7 @@ impl Chosen {
                 Some("memory_exact") => self.memory_exact = value,
                 Some("disk_mib") => self.disk_mib = value,
                 Some("cpu_weight") => self.cpu_weight = value,
+                Some("net_mbit") => self.net_mbit = value,
                 Some("group") => self.group = value,
                 _ => {}
             }
@@ -255,13 +258,16 @@ impl Chosen {
     /// What the guest will hold, as far as the form says.
     fn asks(&self) -> Amounts {
         let disk = if self.host_tree { 0 } else { self.disk_mib.parse().unwrap_or_default() };
+        let network =
+            Attachment::ALL.iter().find(|network| network.word() == self.network).copied().unwrap_or_default();
         Amounts::default()
             .with(Kind::Guests, 1)
             .with(Kind::Running, 1)
             .with(Kind::Memory, self.memory().unwrap_or_default().into())
             .with(Kind::CpuWeight, self.cpu_weight.trim().parse().unwrap_or(Limits::default().cpu_weight.into()))
             .with(Kind::Disk, disk)
-            .with(Kind::Taps, u64::from(self.network == Attachment::Bridge.word()))
+            .with(Kind::Taps, u64::from(network == Attachment::Bridge))
+            .with(Kind::Bandwidth, bandwidth(network, self.net_mbit.trim().parse().ok()).into())
     }
 
     /// The same as a call.
