@@ -5,12 +5,13 @@
 //! and every hash that runs takes that much. PHC strings carry their own cost, so that it can be
 //! raised without a migration.
 
-use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::{fmt, thread};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -94,10 +95,15 @@ pub enum HashError {
     Gone,
 }
 
-/// The pool. Clones share it.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The pool. Clones share it; its threads end with the last of them.
+///
+/// Threads of its own, since malloc keeps what a hash took for the thread that computed it: on tokio's, which are many, the
+/// panel kept some hundred MiB.
 #[derive(Clone)]
 pub struct Passwords {
-    running: Arc<Semaphore>,
+    work: mpsc::Sender<Work>,
     admitted: Arc<Semaphore>,
     argon2: Argon2<'static>,
     computed: Arc<AtomicU64>,
@@ -105,7 +111,7 @@ pub struct Passwords {
 
 impl fmt::Debug for Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Passwords").field("running", &self.running).finish_non_exhaustive()
+        f.debug_struct("Passwords").field("admitted", &self.admitted).finish_non_exhaustive()
     }
 }
 
@@ -113,9 +119,16 @@ impl Passwords {
     /// One hash per two cores at a time, so that a storm of sign-ins leaves the panel its other half.
     pub fn new(cores: usize) -> Self {
         let at_once = (cores / 2).max(1);
+        let (work, given) = mpsc::channel();
+        let given = Arc::new(Mutex::new(given));
+        for _ in 0..at_once {
+            let given = given.clone();
+            let worker = thread::Builder::new().name("passwords".into()).spawn(move || work_on(&given));
+            drop(worker.expect("the system has threads"));
+        }
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("constants within argon2's bounds");
         Self {
-            running: Arc::new(Semaphore::new(at_once)),
+            work,
             admitted: Arc::new(Semaphore::new(at_once + QUEUE)),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             computed: Arc::default(),
@@ -153,16 +166,27 @@ impl Passwords {
             TryAcquireError::NoPermits => HashError::Busy,
             TryAcquireError::Closed => HashError::Gone,
         })?;
-        let turn = self.running.clone().acquire_owned().await.map_err(|_| HashError::Gone)?;
+        let (tell, told) = oneshot::channel();
         let computed = self.computed.clone();
-        let done = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let out = work();
             computed.fetch_add(1, Ordering::Relaxed);
             // Held by the work itself: whoever stops waiting does not make room for more.
-            drop((turn, admitted));
-            out
-        });
-        done.await.map_err(|_| HashError::Gone)
+            drop(admitted);
+            // Nobody may be waiting any more.
+            let _ = tell.send(out);
+        };
+        self.work.send(Box::new(work)).map_err(|_| HashError::Gone)?;
+        told.await.map_err(|_| HashError::Gone)
+    }
+}
+
+/// A turn after the other, until nobody can give one any more. One that panics is nobody else's.
+fn work_on(given: &Mutex<mpsc::Receiver<Work>>) {
+    loop {
+        let next = given.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(work) = next else { return };
+        let _ = catch_unwind(AssertUnwindSafe(work));
     }
 }
 
@@ -233,7 +257,7 @@ mod tests {
             let pool = pool.clone();
             async move { pool.turn(move || wait.recv()).await }
         });
-        while pool.running.available_permits() > 0 {
+        while pool.admitted.available_permits() > QUEUE {
             tokio::task::yield_now().await;
         }
         let waiting: Vec<_> = (0..QUEUE)
@@ -252,5 +276,12 @@ mod tests {
             assert_eq!(task.await.expect("no panic").expect("a turn"), i);
         }
         assert!(pool.hash(given("there is room again")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_panics_is_gone_and_the_next_is_taken() {
+        let pool = Passwords::new(1);
+        assert!(matches!(pool.turn(|| panic!("as a test wants it")).await, Err::<(), _>(HashError::Gone)));
+        assert!(pool.hash(given("the next one")).await.is_ok());
     }
 }
