@@ -39,6 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const READERS_MAX: usize = 256;
 /// Notices that are taken before others are looked at: a guest can send them without end.
 const NOTICES: usize = 64;
+/// After so long the host has brought what was typed to the kernel's side of the terminal, however busy it is.
+const TYPED_IS_THERE: Duration = Duration::from_millis(20);
 const PAUSED: &str = "the guest is paused";
 const SYS_RQ: &str = "sys_rq";
 /// Of what the kernel wrote at its end, for whoever asks why.
@@ -52,6 +54,8 @@ struct Driver {
     run: Run,
     readers: Vec<Reader<UnixStream>>,
     typed: Vec<u8>,
+    /// When the kernel is signalled once more for what was typed last.
+    signal_at: Option<Instant>,
     /// The window has a size that the kernel could not be told of yet.
     size_untold: bool,
     talk: Talk,
@@ -84,6 +88,7 @@ pub fn drive(outfit: Outfit) -> Result<(), LaunchError> {
         run: Run::new(now()),
         readers: Vec::new(),
         typed: Vec::new(),
+        signal_at: None,
         size_untold: false,
         talk: Talk::new(now()),
     };
@@ -114,7 +119,11 @@ impl Driver {
                     return Ok(());
                 }
             }
-            let timeout = if leave_at.is_some() { PollTimeout::from(50u8) } else { PollTimeout::NONE };
+            let timeout = match (leave_at, self.signal_at) {
+                (Some(_), _) => PollTimeout::from(50u8),
+                (None, Some(_)) => PollTimeout::from(10u8),
+                (None, None) => PollTimeout::NONE,
+            };
             let (terminal, others, ready) = self.wait(signals, timeout)?;
             if terminal.contains(PollFlags::POLLIN) {
                 let drained = self.drain_terminal(DRAIN);
@@ -127,7 +136,7 @@ impl Driver {
                     }
                 }
                 if drained >= FULL {
-                    self.say_there_is_room();
+                    self.signal_once_more();
                 }
             }
             if others[0] {
@@ -142,6 +151,10 @@ impl Driver {
             }
             self.serve_readers(&ready);
             self.hand_over_typing();
+            if self.signal_at.is_some_and(|at| at <= Instant::now()) {
+                self.signal_at = None;
+                self.signal_once_more();
+            }
         }
     }
 
@@ -191,12 +204,13 @@ impl Driver {
         drained
     }
 
-    /// A kernel that found its terminal full waits for SIGIO and then asks epoll, edge-triggered, once.
-    /// The host sends that signal a moment before it tells epoll (tty_wakeup), so the kernel may ask too
-    /// early and would wait for ever. A second signal, now that both are done, makes it ask again.
-    fn say_there_is_room(&self) {
+    /// A kernel that waits for its terminal waits for SIGIO and then asks epoll, edge-triggered, once. The host sends that
+    /// signal a moment before it tells epoll, where there is room (tty_wakeup) and where something was typed
+    /// (n_tty_receive_buf), so the kernel may ask too early and would wait for ever. A second signal, once both are done,
+    /// makes it ask again.
+    fn signal_once_more(&self) {
         if self.run.takes_signals() {
-            // A process that is gone has no more to write.
+            // A process that is gone has nothing to write or read.
             let _ = kill(self.kernel_pid(), Signal::SIGIO);
         }
     }
@@ -428,7 +442,10 @@ impl Driver {
     fn hand_over_typing(&mut self) {
         while !self.typed.is_empty() {
             match nix::unistd::write(&self.kernel.master, &self.typed) {
-                Ok(length) if length > 0 => drop(self.typed.drain(..length)),
+                Ok(length) if length > 0 => {
+                    drop(self.typed.drain(..length));
+                    self.signal_at = Some(Instant::now() + TYPED_IS_THERE);
+                }
                 _ => return,
             }
         }
