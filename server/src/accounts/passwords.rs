@@ -252,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn beyond_the_queue_the_answer_is_busy() {
         let pool = Passwords::new(1);
-        let (free, wait) = std::sync::mpsc::channel::<()>();
+        let (free, wait) = mpsc::channel::<()>();
         let busy = tokio::spawn({
             let pool = pool.clone();
             async move { pool.turn(move || wait.recv()).await }
