@@ -1,14 +1,11 @@
 import path from "node:path";
 
-import { NAME, PASSWORD, expect, live, test } from "./fixtures.mjs";
+import { NAME, expect, live, makeAccount, signIn, test } from "./fixtures.mjs";
 import { until } from "./panel.mjs";
 
 test("the printed link makes the first administrator", async ({ page, panel }) => {
   await page.goto(panel.link);
-  await page.getByLabel("Name").fill(NAME);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByLabel("Password again").fill(PASSWORD);
-  await page.getByRole("button", { name: "Create administrator" }).click();
+  await makeAccount(page, NAME, "Create administrator");
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await expect(page.locator(".empty").getByRole("link", { name: "New guest" })).toBeVisible();
   await page.context().storageState({ path: path.join(import.meta.dirname, "test-results/.signed-in.json") });
@@ -17,10 +14,7 @@ test("the printed link makes the first administrator", async ({ page, panel }) =
 // Chromium gives up whatever it loads when an interface of the host gets an address, and a person's first
 // guest on the bridge brings one. So there is one before pages are looked at.
 test("the network stands before the other tests begin", async ({ page, panel }) => {
-  await page.goto("/sign-in");
-  await page.getByLabel("Name").fill(NAME);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await signIn(page, NAME);
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await live(page);
   await page.goto("about:blank");

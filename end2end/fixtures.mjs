@@ -40,6 +40,21 @@ export async function live(page) {
   await expect(page.locator(".live-notice")).toHaveAttribute("data-live", "open");
 }
 
+/** Fills a form that makes an account, with the password of all tests. */
+export async function makeAccount(page, name, button) {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("Password again").fill(PASSWORD);
+  await page.getByRole("button", { name: button }).click();
+}
+
+export async function signIn(page, name) {
+  await page.goto("/sign-in");
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
 /** Text of the terminal, as far as it has been drawn. */
 export function screen(page) {
   return page.evaluate(() => document.querySelector(".terminal")?.terminal?.text() ?? "");

@@ -1,6 +1,6 @@
 // Several people: who makes an account, who lets it in, and what a member may do with a group's guest.
 
-import { PASSWORD, expect, live, test } from "./fixtures.mjs";
+import { PASSWORD, expect, live, makeAccount, signIn, test } from "./fixtures.mjs";
 
 // Whoever waits is refused.
 test.use({ expected: /422 \(Unprocessable Entity\) \(\S+\/sign-in\)/ });
@@ -21,28 +21,19 @@ test("a stranger is let in, and starts a guest of the group", async ({ page, pan
   const setting = async () => (await ask("GET", "/settings/registration")).registration;
   await expect.poll(setting).toBe("approval");
 
-  const other = listen(await browser.newContext({ storageState: { cookies: [], origins: [] } }));
+  const other = listen(await browser.newContext({ baseURL: origin, storageState: { cookies: [], origins: [] } }));
   const stranger = await other.newPage();
-  const signIn = async () => {
-    await stranger.goto(`${origin}/sign-in`);
-    await stranger.getByLabel("Name").fill("nora");
-    await stranger.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await stranger.getByRole("button", { name: "Sign in" }).click();
-  };
-  await stranger.goto(`${origin}/sign-in`);
+  await stranger.goto("/sign-in");
   await stranger.getByRole("link", { name: "Make an account" }).click();
-  await stranger.getByLabel("Name").fill("nora");
-  await stranger.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await stranger.getByLabel("Password again").fill(PASSWORD);
-  await stranger.getByRole("button", { name: "Create account" }).click();
+  await makeAccount(stranger, "nora", "Create account");
   await expect(stranger).toHaveURL(/\/sign-in\?waits=1$/);
-  await signIn();
+  await signIn(stranger, "nora");
   await expect(stranger.getByRole("heading", { name: "Sign in" })).toBeVisible();
 
   // The page is open: whoever comes to wait stands on it.
   await page.getByRole("button", { name: "Approve nora" }).click();
   await expect(page.getByRole("button", { name: "Suspend nora" })).toBeVisible();
-  await signIn();
+  await signIn(stranger, "nora");
   await expect(stranger.getByRole("heading", { name: "Overview" })).toBeVisible();
 
   await page.goto("/groups");
@@ -65,7 +56,7 @@ test("a stranger is let in, and starts a guest of the group", async ({ page, pan
   await ask("POST", `/guests/${guest}/kill`);
   await expect.poll(seen, { timeout: 20_000 }).toBe("ended");
 
-  await stranger.goto(`${origin}/guests/${guest}`);
+  await stranger.goto(`/guests/${guest}`);
   await expect(stranger.locator(".guest-state")).toContainText("Stopped");
   await live(stranger);
   await stranger.getByRole("button", { name: "Start shed" }).click();

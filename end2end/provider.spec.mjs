@@ -2,11 +2,12 @@
 // since the settings name the provider.
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
-import { NAME, PASSWORD, test as base, expect, live } from "./fixtures.mjs";
+import { NAME, PASSWORD, test as base, expect, live, makeAccount } from "./fixtures.mjs";
 import { age, freePort, start, stop } from "./panel.mjs";
 
 const PROVIDER = path.join(import.meta.dirname, "../server/tests/it/oidc-provider.mjs");
@@ -17,24 +18,26 @@ const test = base.extend({
     const provider = spawn("node", [PROVIDER, "0", `http://${listen}/sign-in/provider/back`], {
       stdio: ["pipe", "pipe", "ignore"],
     });
-    const [issuer] = await new Promise((said) => createInterface(provider.stdout).once("line", (...line) => said(line)));
+    const [issuer] = await once(createInterface(provider.stdout), "line");
     const home = mkdtempSync("/tmp/umbel-e2e.");
     const secret = path.join(home, "secret");
     // The panel runs as a user of its own.
     chmodSync(home, 0o711);
     writeFileSync(secret, "secret-of-umbel", { mode: 0o644 });
-    const panel = await start({
+    const settings = {
       LISTEN: listen,
       UMBEL_PUBLIC_URL: `http://${listen}`,
       UMBEL_OIDC_ISSUER: issuer,
       UMBEL_OIDC_CLIENT_ID: "umbel",
       UMBEL_OIDC_CLIENT_SECRET_FILE: secret,
       UMBEL_OIDC_LABEL: "School",
-    });
+    };
+    let panel;
     try {
+      panel = await start(settings);
       await use(panel);
     } finally {
-      await stop(panel);
+      if (panel) await stop(panel);
       provider.stdin.end();
       rmSync(home, { recursive: true });
     }
@@ -55,10 +58,7 @@ async function atTheProvider(page) {
 
 test("an account is linked, signs in at the provider, and proves there who it is", async ({ page, panel }) => {
   await page.goto(panel.link);
-  await page.getByLabel("Name").fill(NAME);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByLabel("Password again").fill(PASSWORD);
-  await page.getByRole("button", { name: "Create administrator" }).click();
+  await makeAccount(page, NAME, "Create administrator");
 
   await page.goto("/account");
   await live(page);
