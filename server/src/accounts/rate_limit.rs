@@ -91,16 +91,17 @@ pub struct Try {
 impl RateLimit {
     /// Takes a token of each, or none. A name that can't be an account's counts for its address only.
     pub fn take(&self, account: Option<&AccountName>, address: Option<IpAddr>, now: i64) -> Result<Try, TooMany> {
-        let who = account.cloned().map(Who::Account).into_iter().chain(address.map(Who::at)).collect();
-        let taken = self.take_all(who, now)?;
-        Ok(Try { limit: self.clone(), taken })
+        self.attempt(account.cloned().map(Who::Account).into_iter().chain(address.map(Who::at)).collect(), now)
     }
 
     /// A try of a code: one of the account's tries, and one of those that its codes have.
     pub fn take_code(&self, account: &AccountName, address: Option<IpAddr>, now: i64) -> Result<Try, TooMany> {
         let who = [Who::Account(account.clone()), Who::Codes(account.clone())];
-        let taken = self.take_all(who.into_iter().chain(address.map(Who::at)).collect(), now)?;
-        Ok(Try { limit: self.clone(), taken })
+        self.attempt(who.into_iter().chain(address.map(Who::at)).collect(), now)
+    }
+
+    fn attempt(&self, who: Vec<Who>, now: i64) -> Result<Try, TooMany> {
+        Ok(Try { limit: self.clone(), taken: self.take_all(who, now)? })
     }
 
     /// A try to make an account, which counts whatever comes of it.

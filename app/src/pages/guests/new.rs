@@ -258,8 +258,7 @@ impl Chosen {
     /// What the guest will hold, as far as the form says.
     fn asks(&self) -> Amounts {
         let disk = if self.host_tree { 0 } else { self.disk_mib.parse().unwrap_or_default() };
-        let network =
-            Attachment::ALL.iter().find(|network| network.word() == self.network).copied().unwrap_or_default();
+        let network: Attachment = self.network.parse().unwrap_or_default();
         Amounts::default()
             .with(Kind::Guests, 1)
             .with(Kind::Running, 1)
