@@ -160,6 +160,27 @@ test("what changes before a page's socket is open is seen", async ({ page, conte
   await expect(page.getByRole("row", { name })).toBeVisible();
 });
 
+test("what changes before a page's own part is there is seen", async ({ page, panel, context }, info) => {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(/split___groups_part_/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest(/split___groups_part_/);
+  await page.goto("/groups");
+  await asked;
+
+  const name = `later-${info.project.name}`;
+  const { origin } = panel;
+  const made = await context.request.post(`${origin}/api/v1/groups`, { headers: { origin }, data: { name, kind: "team" } });
+  expect(made.ok(), await made.text()).toBe(true);
+  // Long enough for a socket that was open by now to tell of it.
+  await page.waitForTimeout(500);
+  release();
+  await expect(page.getByRole("row", { name })).toBeVisible();
+});
+
 test("keys lead everywhere", async ({ page, viewport }) => {
   test.skip(viewport.width < 641, "a phone has no keyboard");
   await page.goto("/");

@@ -121,6 +121,27 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// Makes what the server rendered live, and only then listens to what changes. A page may be a part of the wasm that has to
+/// come first: of what is told before it has, it would never know, and would show what the document said.
+#[cfg(feature = "hydrate")]
+pub fn hydrate() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    wasm_bindgen_futures::spawn_local(async {
+        let body = document().body().expect("the document has a body");
+        let live = Rc::new(Cell::new(None));
+        let provided = Rc::clone(&live);
+        let app = move || {
+            provided.set(Some(Live::provide()));
+            App()
+        };
+        // For as long as the tab.
+        hydrate_from_async(body, app).await.forget();
+        live.get().expect("the app is made").open();
+    });
+}
+
 /// All pages. `SsrMode::Async` throughout: statuses and redirects are decided before the first byte
 /// leaves, and everything is there without scripts.
 #[component]
@@ -128,7 +149,9 @@ pub fn App() -> impl IntoView {
     // The head is the server's to write.
     #[cfg(feature = "ssr")]
     leptos_meta::provide_meta_context();
-    Live::provide();
+    if use_context::<Live>().is_none() {
+        Live::provide();
+    }
     Me::provide();
     Announced::provide();
     view! {

@@ -29,5 +29,7 @@ pub mod proof;
 pub mod shown;
 pub mod terminal;
 
+#[cfg(feature = "hydrate")]
+pub use app::hydrate;
 pub use app::{App, OUTPUT_NAME, shell};
 pub use error::AppError;

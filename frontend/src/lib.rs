@@ -6,6 +6,5 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    // Not at once: a page may be a part that has to come first.
-    leptos::mount::hydrate_lazy(umbel_app::App);
+    umbel_app::hydrate();
 }

@@ -31,13 +31,17 @@ pub struct Live {
 }
 
 impl Live {
-    /// Puts itself into the context and, in a browser, opens the socket.
+    /// Puts itself into the context.
     pub fn provide() -> Self {
         let live = Self { versions: RwSignal::new(Versions::default()), wire: RwSignal::new(Wire::Fresh) };
         provide_context(live);
-        #[cfg(feature = "hydrate")]
-        Effect::new(move |_| socket::open(live));
         live
+    }
+
+    /// Opens the socket, once everything on the page listens: what is told earlier is lost.
+    #[cfg(feature = "hydrate")]
+    pub(crate) fn open(self) {
+        socket::open(self);
     }
 
     pub fn expect() -> Self {
