@@ -2,7 +2,7 @@
 
 use umbel_client::{AccountQuota, Client, GroupQuota, QuotaRequest};
 use umbel_guest::QuotaRequestId;
-use umbel_guest::quota::{Kind, Said, Standing};
+use umbel_guest::quota::{Kind, Said, Standing, UNITS};
 
 use crate::error::Failure;
 use crate::options::{QuotaCommand, QuotaOwner, Verdict};
@@ -123,9 +123,7 @@ fn read_limit(word: &str) -> Result<Option<Said>, Failure> {
         ("default", _) => Ok(None),
         ("none", _) => Ok(Some(Said::NoLimit)),
         (_, Some(most)) => Ok(Some(Said::AtMost(most))),
-        _ => Err(Failure::Wrong(format!(
-            "{word:?} is no limit: a number (memory and disk in MiB, bandwidth in Mbit/s), none or default"
-        ))),
+        _ => Err(Failure::Wrong(format!("{word:?} is no limit: a number, none or default. {UNITS}"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use umbel_guest::quota::{Kind, Said};
+use umbel_guest::quota::{Kind, Said, UNITS};
 use umbel_guest::{GroupRole, PanelRight};
 
 use crate::api::groups::group_list;
@@ -182,7 +182,7 @@ fn AsWhat(#[prop(into)] error: Signal<Option<crate::AppError>>) -> impl IntoView
         <Choice name="role" label="Role" options=roles chosen=Role::User.word() error=error />
         <details>
             <summary>"Own limits"</summary>
-            <p class="meta">"What is empty is as for everybody of that role. Memory and disk in MiB, bandwidth in Mbit/s."</p>
+            <p class="meta">"What is empty is as for everybody of that role. " {UNITS}</p>
             {limits}
             <FieldError field="limits" error=error />
         </details>

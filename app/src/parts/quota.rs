@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::GroupId;
-use umbel_guest::quota::{Kind, Rule, Standing};
+use umbel_guest::quota::{Kind, Rule, Standing, UNITS};
 
 use super::badge::Mark;
 use super::form::{Choice, TextField};
@@ -98,7 +98,7 @@ fn AskForMore(
             <ActionForm action=ask attr:class="form">
                 {group.map(|group| view! { <input type="hidden" name="group" value=group.to_string() /> })}
                 <KindChoice kinds=kinds error=error />
-                <TextField name="wanted" label="The limit you want" kind="number" error=error hint="Memory and disk in MiB, bandwidth in Mbit/s." />
+                <TextField name="wanted" label="The limit you want" kind="number" error=error hint=UNITS />
                 <TextField name="why" label="Why" error=error hint="An administrator reads it and decides." />
                 <button class="button" type="submit">"Ask"</button>
             </ActionForm>
@@ -130,11 +130,7 @@ pub fn KindChoice(kinds: Vec<Kind>, error: Signal<Option<AppError>>) -> impl Int
 }
 
 fn kind_words(kind: Kind) -> String {
-    match kind {
-        Kind::Memory | Kind::Disk => format!("{}, in MiB", kind.title()),
-        Kind::Bandwidth => format!("{}, in Mbit/s", kind.title()),
-        _ => kind.title().to_owned(),
-    }
+    kind.unit().word().map_or_else(|| kind.title().to_owned(), |unit| format!("{}, in {unit}", kind.title()))
 }
 
 pub fn state_words(state: QuotaRequestState) -> (&'static str, &'static str, &'static str) {

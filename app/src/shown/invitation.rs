@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::quota::{Kind, Said};
+use umbel_guest::quota::{Kind, Said, UNITS};
 use umbel_guest::{FieldError, FieldErrors, GroupId, GroupName, GroupRole, InvitationId};
 
 use super::Role;
@@ -93,12 +93,7 @@ impl InvitedLimit {
         let mut limits = Vec::new();
         for (word, number) in said.iter().filter(|(_, number)| !number.trim().is_empty()) {
             let read = word.parse::<Kind>().ok().zip(Kind::read(number));
-            let read = read.ok_or_else(|| {
-                FieldError::new(
-                    "limits",
-                    format!("{word}: write a whole number; memory and disk are counted in MiB, bandwidth in Mbit/s."),
-                )
-            });
+            let read = read.ok_or_else(|| FieldError::new("limits", format!("{word}: write a whole number. {UNITS}")));
             limits.extend(wrong.take(read).map(|(kind, most)| Self { kind, limit: Said::AtMost(most) }));
         }
         if wrong.is_empty() { Ok(limits) } else { Err(wrong) }

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::quota::{Kind, Said, Standing};
+use umbel_guest::quota::{Kind, Said, Standing, UNITS};
 use umbel_guest::{AccountId, FieldErrors, GroupId, GroupName, QuotaRequestId};
 
 use super::Role;
@@ -192,10 +192,7 @@ fn read_kind(text: &str) -> Result<Kind, umbel_guest::FieldError> {
 }
 
 fn not_a_number(field: &str) -> umbel_guest::FieldError {
-    umbel_guest::FieldError::new(
-        field,
-        "Write a whole number; memory and disk are counted in MiB, bandwidth in Mbit/s.",
-    )
+    umbel_guest::FieldError::new(field, format!("Write a whole number. {UNITS}"))
 }
 
 #[cfg(test)]

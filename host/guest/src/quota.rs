@@ -43,6 +43,20 @@ pub enum Unit {
     Mbit,
 }
 
+impl Unit {
+    /// Behind a number; pieces have none.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Pieces => None,
+            Self::Mib => Some("MiB"),
+            Self::Mbit => Some("Mbit/s"),
+        }
+    }
+}
+
+/// The units of [`Kind`], for whoever writes a number.
+pub const UNITS: &str = "Memory and disk in MiB, bandwidth in Mbit/s.";
+
 impl Kind {
     pub const ALL: [Self; 8] = [
         Self::Guests,
@@ -56,8 +70,9 @@ impl Kind {
     ];
 
     /// What follows from a guest's row alone; ports are rows of their own.
-    pub const OF_GUESTS: [Self; 7] =
-        [Self::Guests, Self::Running, Self::Memory, Self::CpuWeight, Self::Disk, Self::Taps, Self::Bandwidth];
+    pub fn of_guests() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| *kind != Self::Ports)
+    }
 
     pub fn word(self) -> &'static str {
         match self {
@@ -98,6 +113,7 @@ impl Kind {
         match self.unit() {
             Unit::Pieces => amount.to_string(),
             Unit::Mbit => format!("{amount} Mbit/s"),
+            // The larger unit where one fits.
             Unit::Mib => u32::try_from(amount).map_or_else(|_| format!("{} GiB", amount >> 10), size::in_words),
         }
     }
@@ -355,6 +371,17 @@ mod tests {
         assert_eq!(held(Attachment::Bridge, Some(100), false), 0);
         assert_eq!(held(Attachment::Switch, Some(100), true), 0);
         assert_eq!(Kind::Bandwidth.amount(100), "100 Mbit/s");
+    }
+
+    #[test]
+    fn the_sentence_about_units_names_every_kind_that_has_one() {
+        let said = UNITS.to_lowercase();
+        for kind in Kind::ALL {
+            assert_eq!(said.contains(kind.word()), kind.unit().word().is_some(), "{kind}");
+        }
+        for unit in [Unit::Mib, Unit::Mbit] {
+            assert!(UNITS.contains(unit.word().expect("not pieces")), "{unit:?}");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ async fn bring(
 /// What a guest holds becomes what its row says. Only tells what is so, therefore never refused.
 pub(super) async fn reservation_follow(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
     let (due, has) = (due(tx, guest).await?, reserved(&mut *tx, guest.id).await?);
-    for kind in Kind::OF_GUESTS {
+    for kind in Kind::of_guests() {
         bring(tx, guest.id, guest.owner, kind, has.of(kind), due.of(kind)).await?;
     }
     Ok(())
@@ -144,7 +144,7 @@ pub async fn reservation_ask(
 ) -> Result<Vec<Short>, StoreError> {
     let (due, has) = (due(tx, guest).await?, reserved(&mut *tx, guest.id).await?);
     let mut short = Vec::new();
-    for kind in Kind::OF_GUESTS {
+    for kind in Kind::of_guests() {
         let (from, to) = (has.of(kind), due.of(kind));
         // What shrinks does so when the row is written.
         if to > from && !grow(tx, guest, kind, from, to, limit(kind)).await? {

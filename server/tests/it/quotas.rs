@@ -122,7 +122,7 @@ both! {
         let (mut panel, db) = (TestPanel::start(&fresh.db).await, &fresh.db);
         // Every round leaves a guest; the host's own limit is another test's.
         panel.guests.parts.disk_percent *= 1000;
-        for kind in Kind::OF_GUESTS {
+        for kind in Kind::of_guests() {
             for round in 0..rounds() {
                 let person = with_one_limit(db, &format!("{kind}-{round}"), kind, one(kind)).await;
                 let create = |number: usize| panel.guests.create(&person, plugged(&format!("g{number}")));
@@ -212,7 +212,7 @@ both! {
         let holds = async || {
             books_fit(db).await;
             let used = used(db, &panel.anna).await;
-            Kind::OF_GUESTS.map(|kind| used.of(kind))
+            Kind::of_guests().map(|kind| used.of(kind)).collect::<Vec<_>>()
         };
         let (running, still) = ([1, 1, 64, 100, 256, 1, 40_000], [1, 0, 0, 0, 256, 1, 0]);
         let made = panel.guests.create(&panel.anna, plugged("web")).await.expect("a good draft");
