@@ -27,7 +27,8 @@ enum Asks {
     Who(PanelRight),
 }
 
-/// The table: what opens a way in that stays, decides about people, leads data out, or can't be taken back.
+/// The table: what opens a way in that stays, shuts the owner out, decides about people, leads data out, or can't be taken
+/// back.
 fn asks(action: AuditAction) -> Asks {
     match action {
         AuditAction::AccountCreate
@@ -45,14 +46,15 @@ fn asks(action: AuditAction) -> Asks {
         AuditAction::WebhookCreate => Asks::Who(PanelRight::ManageWebhooks),
         AuditAction::TokenCreate
         | AuditAction::InvitationCreate
+        | AuditAction::SecondFactorBegin
         | AuditAction::OidcLink
         | AuditAction::OidcUnlink
+        | AuditAction::GuestGive
         | AuditAction::GuestPurge => Asks::Everybody,
         // They are the proof, ask for what is in it by themselves, or give nobody a way in.
         AuditAction::SignIn
         | AuditAction::SessionConfirm
         | AuditAction::PasswordChange
-        | AuditAction::SecondFactorBegin
         | AuditAction::SecondFactorOn
         | AuditAction::SecondFactorOff
         | AuditAction::OidcOpen
@@ -79,7 +81,6 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestDelete
         | AuditAction::GuestUndelete
         | AuditAction::GuestSysrq
-        | AuditAction::GuestGive
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

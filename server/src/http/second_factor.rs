@@ -16,6 +16,7 @@ use umbel_app::{AppError, paths};
 use umbel_guest::FieldErrors;
 
 use super::caller::{self, CameFrom};
+use super::confirm;
 use super::error::Reader;
 use super::secret::Secret;
 use super::sign_in::{SignInQuery, after, again, read, settled_in};
@@ -130,6 +131,7 @@ pub async fn change(
     match done.await {
         Ok(SecondFactorStage::Off) => Redirect::to(paths::ACCOUNT).into_response(),
         Ok(stage) => page(stage, FieldErrors::default(), &nonce),
+        Err(AppError::ConfirmNeeded) => confirm::to(paths::SECOND_FACTOR),
         Err(error) => {
             let confirms = form.step == "confirm" && matches!(error, AppError::Invalid(_) | AppError::TooMany { .. });
             let stage = match panel.accounts.second_factor(&caller).await {

@@ -23,7 +23,7 @@ use crate::harness::panel::{account, operations};
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 30] = [
+const ASKED: [&str; 33] = [
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
     "DELETE /api/v1/session/link",
@@ -38,6 +38,7 @@ const ASKED: [&str; 30] = [
     "POST /_sf/account_set_expiry",
     "POST /_sf/account_set_role",
     "POST /_sf/account_suspend",
+    "POST /_sf/guest_give",
     "POST /_sf/invitation_create",
     "POST /_sf/registration_set",
     "POST /_sf/token_create",
@@ -51,8 +52,10 @@ const ASKED: [&str; 30] = [
     "POST /api/v1/people/{account}/refuse",
     "POST /api/v1/people/{account}/reinstate",
     "POST /api/v1/people/{account}/suspend",
+    "POST /api/v1/session/second-factor",
     "POST /api/v1/tokens",
     "POST /api/v1/webhooks",
+    "PUT /api/v1/guests/{guest}/owner",
     "PUT /api/v1/settings/registration",
 ];
 
@@ -133,6 +136,8 @@ both! {
         aged(&fresh.db, edge.berta.account.id, 15).await;
         let unlink = submit(&berta, "/account/sign-in-provider", &[("step", "unlink")]).await;
         assert_eq!(leads(&unlink), (303, "/account/confirm?next=/account/sign-in-provider"));
+        let begin = submit(&berta, "/account/second-factor", &[("step", "begin")]).await;
+        assert_eq!(leads(&begin), (303, "/account/confirm?next=/account/second-factor"));
         let body = serde_json::json!({ "name": "dora", "role": "user" });
         let answer = berta.request(Method::POST, "/api/v1/people").json(&body).send().await.expect("an answer");
         assert!(answer.status() == 403 && !asks(answer).await, "she may not anyway");
