@@ -10,7 +10,7 @@ use crate::live::Live;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::quota::{KindChoice, most_words, standing_words};
-use crate::parts::table::PageHead;
+use crate::parts::table::{PageHead, Sideways};
 use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
@@ -140,10 +140,12 @@ fn RoleTable(roles: Vec<RoleQuotaShown>, of_groups: Vec<RoleLimit>) -> impl Into
     };
     let all = roles.into_iter().map(|role| (role.role.word(), role.limits)).chain([("group", of_groups)]);
     view! {
-        <table class="table cards">
-            <thead><tr><th>"Whose"</th><KindHeads /></tr></thead>
-            <tbody>{all.map(row).collect_view()}</tbody>
-        </table>
+        <Sideways label="Defaults">
+            <table class="table cards">
+                <thead><tr><th>"Whose"</th><KindHeads /></tr></thead>
+                <tbody>{all.map(row).collect_view()}</tbody>
+            </table>
+        </Sideways>
     }
     .into_any()
 }
@@ -159,10 +161,12 @@ fn AccountTable(accounts: Vec<AccountQuotaShown>) -> impl IntoView {
         }
     };
     view! {
-        <table class="table cards">
-            <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
-            <tbody>{accounts.into_iter().map(row).collect_view()}</tbody>
-        </table>
+        <Sideways label="Accounts">
+            <table class="table cards">
+                <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
+                <tbody>{accounts.into_iter().map(row).collect_view()}</tbody>
+            </table>
+        </Sideways>
     }
     .into_any()
 }
@@ -178,10 +182,12 @@ fn GroupTable(groups: Vec<GroupQuotaShown>) -> impl IntoView {
         }
     };
     view! {
-        <table class="table cards">
-            <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
-            <tbody>{groups.into_iter().map(row).collect_view()}</tbody>
-        </table>
+        <Sideways label="Groups">
+            <table class="table cards">
+                <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
+                <tbody>{groups.into_iter().map(row).collect_view()}</tbody>
+            </table>
+        </Sideways>
     }
     .into_any()
 }

@@ -25,3 +25,9 @@ pub fn PageHead(#[prop(into)] title: String, #[prop(optional)] children: Option<
     }
     .into_any()
 }
+
+/// Around a table of many columns: moved by itself where it is too wide, also by keys.
+#[component]
+pub fn Sideways(label: &'static str, children: Children) -> impl IntoView {
+    view! { <div class="sideways" role="region" aria-label=label tabindex="0">{children()}</div> }.into_any()
+}
