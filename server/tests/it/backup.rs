@@ -38,14 +38,14 @@ async fn taken(db: &Db, directory: &Path) -> String {
 }
 
 /// With the last line that it would have by right.
-fn sealed(lines: &[&str]) -> String {
+pub(crate) fn sealed(lines: &[&str]) -> String {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let hash: String = Sha256::digest(&text).iter().map(|b| format!("{b:02x}")).collect();
     let rows = lines.iter().filter(|line| line.starts_with('[')).count();
     format!("{text}{{\"rows\":{rows},\"sha256\":\"{hash}\"}}\n")
 }
 
-async fn restored(text: &str, to: &Address, directory: &Path) -> Result<(), BackupError> {
+pub(crate) async fn restored(text: &str, to: &Address, directory: &Path) -> Result<(), BackupError> {
     let path = directory.join("given");
     fs::write(&path, text).expect("a file");
     restore(&mut File::open(&path).expect("just written"), &path, to, who()).await.map(drop)

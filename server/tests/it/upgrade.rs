@@ -1,15 +1,17 @@
-//! Databases of panels of before: opened by the present one, with all that was in them.
+//! Databases and backups of panels of before: opened by the present one, with all that was in them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use umbel_server::audit::commands::verify;
 use umbel_server::quotas::books;
-use umbel_server::store::backup::{BackupColumn, Snapshot, TABLES, bring_up, open_at};
+use umbel_server::store::backup::{BackupColumn, LEFT_OUT, Snapshot, TABLES, bring_up, open_at};
 use umbel_server::store::db::Address;
 use umbel_server::store::{Db, StoreError, accounts, guests};
 
+use crate::backup::{restored, sealed};
 use crate::harness::panel::{TestPanel, operations};
 use crate::harness::postgres;
 
@@ -57,7 +59,13 @@ async fn opens_with_all_that_was_in_it(address: &Address) {
     db.close().await;
 
     let db = Db::open(address).await.expect("nothing left to do");
-    let after = values(&db, &OF_BEFORE).await;
+    assert_eq!(verify(&db, None).await.expect("a chain").rows, 0);
+    has_all_and_a_panel_lives_on_it(&db, before).await;
+    db.close().await;
+}
+
+async fn has_all_and_a_panel_lives_on_it(db: &Db, before: Values) {
+    let after = values(db, &OF_BEFORE).await;
     for (table, rows) in before {
         assert_eq!(rows.len(), after[&table].len(), "{table}");
         for mut row in rows {
@@ -74,27 +82,45 @@ async fn opens_with_all_that_was_in_it(address: &Address) {
     assert!(TABLES.len() > OF_BEFORE.len(), "there are new ones");
 
     let names = |list: Vec<accounts::Account>| list.into_iter().map(|a| a.name.to_string()).collect::<Vec<_>>();
-    assert_eq!(names(accounts::account_list(&db).await.expect("every row can be read")), ["ada", "bob", "eve"]);
-    assert_eq!(guests::guest_list(&db).await.expect("every row can be read").len(), 4);
-    assert_eq!(operations(&db).await.len(), 2);
-    assert_eq!(books::wrong(&db).await.expect("a read"), Vec::<String>::new(), "what they hold was reserved");
-    assert_eq!(verify(&db, None).await.expect("a chain").rows, 0);
-    // The panel lives on it.
-    let panel = TestPanel::start(&db).await;
+    assert_eq!(names(accounts::account_list(db).await.expect("every row can be read")), ["ada", "bob", "eve"]);
+    assert_eq!(guests::guest_list(db).await.expect("every row can be read").len(), 4);
+    assert_eq!(operations(db).await.len(), 2);
+    assert_eq!(books::wrong(db).await.expect("a read"), Vec::<String>::new(), "what they hold was reserved");
+    let panel = TestPanel::start(db).await;
     panel.made("new").await;
-    drop(panel);
-    db.close().await;
+}
+
+/// Of a database of before, as the panel of then would have written it.
+async fn backup_of_before(db: &Db) -> String {
+    let head = json!({ "umbel_backup": 1, "migration": BEFORE, "version": "0.1.0", "taken_at": 7 });
+    let mut lines = vec![head.to_string()];
+    let mut snapshot = Snapshot::begin(db).await.expect("a moment");
+    for table in OF_BEFORE.into_iter().filter(|table| !LEFT_OUT.contains(table)) {
+        let mut begun = false;
+        let read = snapshot.table::<StoreError>(table, |columns: &[BackupColumn], row| {
+            if !std::mem::replace(&mut begun, true) {
+                lines.push(json!({ "table": table, "columns": columns }).to_string());
+            }
+            lines.push(Value::from(row).to_string());
+            Ok(())
+        });
+        read.await.expect("rows");
+    }
+    sealed(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+async fn sqlite_of_before(directory: &Path) -> Address {
+    let url = format!("sqlite:{}?mode=rwc", directory.join("umbel.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("a new file");
+    sqlx::raw_sql(SQLITE).execute(&mut connection).await.expect("the fixture");
+    connection.close().await.expect("a quiet end");
+    Address::within(directory)
 }
 
 #[tokio::test]
 async fn a_database_of_before_is_brought_up_on_sqlite() {
     let directory = tempfile::tempdir().expect("a directory");
-    let address = Address::within(directory.path());
-    let url = format!("sqlite:{}?mode=rwc", directory.path().join("umbel.db").display());
-    let mut connection = SqliteConnection::connect(&url).await.expect("a new file");
-    sqlx::raw_sql(SQLITE).execute(&mut connection).await.expect("the fixture");
-    connection.close().await.expect("a quiet end");
-    opens_with_all_that_was_in_it(&address).await;
+    opens_with_all_that_was_in_it(&sqlite_of_before(directory.path()).await).await;
 }
 
 #[tokio::test]
@@ -105,5 +131,23 @@ async fn a_database_of_before_is_brought_up_on_postgres() {
     sqlx::raw_sql(POSTGRES).execute(&mut connection).await.expect("the fixture");
     connection.close().await.expect("a quiet end");
     opens_with_all_that_was_in_it(&address).await;
+    postgres::remove(&name).await;
+}
+
+#[tokio::test]
+async fn a_backup_of_before_is_restored_and_brought_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let db = open_at(&sqlite_of_before(directory.path()).await, BEFORE).await.expect("nothing to do yet");
+    let (mut before, text) = (values(&db, &OF_BEFORE).await, backup_of_before(&db).await);
+    db.close().await;
+    // Whoever was signed in is not, and the agent is told of a new epoch.
+    before.retain(|table, _| table != "sessions" && table != "panel");
+    let (there, name) = postgres::create_empty().await;
+    for to in [Address::within(&directory.path().join("new")), there] {
+        restored(&text, &to, directory.path()).await.expect("restored");
+        let db = Db::open(&to).await.expect("nothing left to do");
+        has_all_and_a_panel_lives_on_it(&db, before.clone()).await;
+        db.close().await;
+    }
     postgres::remove(&name).await;
 }
