@@ -36,15 +36,19 @@ async function findings(page) {
   return violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html}`).join("\n")}`);
 }
 
-/** In both themes: axe finds nothing on what is shown, and nothing sticks out of it. */
+/** In both themes axe finds nothing on what is shown, and nothing sticks out of it, nor where the window is a tablet's. */
 async function usable(page) {
   for (const colorScheme of ["light", "dark"]) {
     // Colours that change little by little would be read halfway.
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     expect(await findings(page), colorScheme).toEqual([]);
   }
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect(wider, "nothing sticks out").toBeLessThanOrEqual(0);
+  const { width, height } = page.viewportSize();
+  for (const wide of [width, 800]) {
+    await page.setViewportSize({ width: wide, height });
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(wider, `nothing sticks out at ${wide}`).toBeLessThanOrEqual(0);
+  }
 }
 
 for (const path of [...PAGES, ...PLAIN]) {
