@@ -27,8 +27,9 @@ const PAGES = [
   "/doctor",
   "/account",
 ];
+const PROGRAM = `/account/program?id=${"0a1b2c3d".repeat(8)}&name=umbelctl&scopes=read,power&days=90`;
 // Without wasm.
-const PLAIN = ["/account/password", "/account/second-factor", "/account/sign-in-provider", "/api"];
+const PLAIN = ["/account/password", "/account/second-factor", "/account/sign-in-provider", PROGRAM, "/api"];
 
 async function findings(page) {
   // What a guest prints has the guest's colours.

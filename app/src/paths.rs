@@ -44,6 +44,8 @@ pub const SECOND_FACTOR: &str = "/account/second-factor";
 pub const CONFIRM: &str = "/account/confirm";
 /// The same at the sign-in provider; only a GET.
 pub const CONFIRM_PROVIDER: &str = "/account/confirm/provider";
+/// Where a program sends its owner for a token that it has made by itself (`?id=…`, [`TokenAsk`](crate::shown::TokenAsk)).
+pub const PROGRAM: &str = "/account/program";
 /// One's own link to the sign-in provider.
 pub const OIDC: &str = "/account/sign-in-provider";
 

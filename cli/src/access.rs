@@ -4,13 +4,17 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde::{Deserialize, Serialize};
 use umbel_client::Client;
 
 use crate::error::Failure;
-use crate::options::At;
+use crate::options::{At, SignIn};
+
+/// How long somebody may take to agree in a browser.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What sign-in keeps.
 #[derive(Serialize, Deserialize)]
@@ -66,13 +70,7 @@ pub(crate) fn panel(at: &At) -> Result<Client, Failure> {
     }
 }
 
-pub(crate) async fn sign_in(
-    at: At,
-    name: Option<String>,
-    scopes: &[String],
-    days: u32,
-    group: Option<String>,
-) -> Result<(), Failure> {
+pub(crate) async fn sign_in(at: At, how: SignIn) -> Result<(), Failure> {
     let (address, ca) = match at.panel {
         Some(address) => (address, at.ca),
         None => kept()?.map(|kept| (kept.panel, at.ca.or(kept.ca))).ok_or(Failure::NoPanel)?,
@@ -86,7 +84,14 @@ pub(crate) async fn sign_in(
         None => None,
     };
     let client = client(&address, ca.as_deref())?;
-    let name = name.map_or_else(|| ask("Name: "), Ok)?;
+    let (name, token) = if how.browser { by_browser(client, &how).await? } else { by_password(&client, how).await? };
+    let path = write(&Kept { panel: address, token, ca })?;
+    eprintln!("Signed in as {name}. The token is kept in {}.", path.display());
+    Ok(())
+}
+
+async fn by_password(client: &Client, how: SignIn) -> Result<(String, String), Failure> {
+    let name = how.name.as_ref().map_or_else(|| ask("Name: "), |name| Ok(name.clone()))?;
     let password = ask_unseen("Password: ")?;
     match client.sign_in(&name, &password).await {
         Err(error) if error.needs_code() => {
@@ -94,19 +99,34 @@ pub(crate) async fn sign_in(
         }
         done => drop(done?),
     }
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    // With the moment, since a name is taken but once.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_micros()).unwrap_or_default();
-    let called: String = format!("umbelctl on {host}, {}", crate::output::moment(now)).chars().take(64).collect();
-    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let group = crate::groups::named(&client, group.as_deref()).await?;
-    let made = client.token_create_for(group, &called, &scopes, days).await;
+    let scopes: Vec<&str> = how.scopes.iter().map(String::as_str).collect();
+    let group = crate::groups::named(client, how.group.as_deref()).await?;
+    let made = client.token_create_for(group, &called(), &scopes, how.days).await;
     // The sign-in was for the token only.
     client.sign_out().await?;
-    let path = write(&Kept { panel: address, token: made?.token, ca })?;
-    eprintln!("Signed in as {name}. The token is kept in {}.", path.display());
-    Ok(())
+    Ok((name, made?.token))
+}
+
+/// Whoever opens the address agrees, wherever that is; the token never leaves this machine.
+async fn by_browser(client: Client, how: &SignIn) -> Result<(String, String), Failure> {
+    if !how.scopes.iter().any(|scope| scope == "read") {
+        return Err(Failure::Wrong(
+            "with --browser, read is among the scopes: by it the program sees that you agreed".into(),
+        ));
+    }
+    let asked = client.token_ask(&called(), &how.scopes.join(","), how.days, how.group.as_deref());
+    eprintln!("Open this where you are signed in, or can sign in:\n\n  {}\n", asked.address);
+    eprintln!("It shows the code {}. Waiting for you to agree there; Ctrl-C gives up.", asked.code);
+    let account = client.bearing(&asked.token)?.token_agreed(PATIENCE).await?;
+    Ok((account.name, asked.token))
+}
+
+/// As what the token is known: with the moment, since a name is taken but once.
+fn called() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_micros()).unwrap_or_default();
+    format!("umbelctl on {host}, {}", crate::output::moment(now)).chars().take(64).collect()
 }
 
 pub(crate) fn sign_out() -> Result<(), Failure> {

@@ -45,9 +45,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
     let output = Output::new(options.output);
     let panel = || access::panel(&options.at);
     match options.command {
-        Command::SignIn { name, scopes, days, group } => {
-            access::sign_in(options.at, name, &scopes, days, group).await?;
-        }
+        Command::SignIn(how) => access::sign_in(options.at, how).await?,
         Command::SignOut => access::sign_out()?,
         Command::WhoAmI => output.one(&panel()?.session_fetch().await?)?,
         Command::Guests(command) => guests::run(&panel()?, command, &output).await?,

@@ -52,21 +52,27 @@ pub(crate) enum Form {
     Yaml,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SignIn {
+    pub(crate) name: Option<String>,
+    /// Agree in a browser that is signed in, on whatever machine; no password is asked for here.
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) browser: bool,
+    /// What the token may do.
+    #[arg(long, value_delimiter = ',', default_value = "read,power,console,write")]
+    pub(crate) scopes: Vec<String>,
+    /// How long it is good.
+    #[arg(long, default_value_t = 90)]
+    pub(crate) days: u32,
+    /// Good for the guests of this group only, which one is in.
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Asks for name and password, makes a token and keeps it (mode 0600). UMBEL_TOKEN is used in its place.
-    SignIn {
-        name: Option<String>,
-        /// What the token may do.
-        #[arg(long, value_delimiter = ',', default_value = "read,power,console,write")]
-        scopes: Vec<String>,
-        /// How long it is good.
-        #[arg(long, default_value_t = 90)]
-        days: u32,
-        /// Good for the guests of this group only, which one is in.
-        #[arg(long)]
-        group: Option<String>,
-    },
+    /// Asks for name and password, or a browser, makes a token and keeps it (mode 0600). UMBEL_TOKEN is used in its place.
+    SignIn(SignIn),
     /// Forgets the token that sign-in has kept; on the account page it can be removed.
     SignOut,
     /// Whose token it is.

@@ -51,7 +51,7 @@ pub use quota::{
 };
 pub use share::{ShareDraft, ShareShown};
 pub use stray::{AdoptShown, StrayShown};
-pub use token::{NewToken, Scope, TokenDraft, TokenShown};
+pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 pub use umbel_guest::Role;
 pub use usage::{AccountUsed, DayUsed, Days, UsageAsked, UsageShown};
 pub use webhook::{DeliveryShown, DeliveryState, NewWebhook, WebhookDraft, WebhookEvent, WebhookShown, WebhooksShown};

@@ -80,6 +80,34 @@ pub struct TokenDraft {
     pub days: u32,
 }
 
+/// What a program asks its owner for by a link. It has made the token by itself and tells its hash, so the secret is in
+/// no address, no page and no answer. Text as it came: the panel checks it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenAsk {
+    /// SHA-256 of the token, in lower-case hexadecimal.
+    pub id: String,
+    pub name: String,
+    /// Words of [`Scope`] with commas between them.
+    pub scopes: String,
+    pub days: String,
+    /// The name of a group, or nothing.
+    pub group: String,
+}
+
+impl TokenAsk {
+    /// What both the program and the page show, so that a person sees that one belongs to the other.
+    pub fn code(id: &str) -> String {
+        let part = |from| id.chars().skip(from).take(4).collect::<String>().to_ascii_uppercase();
+        format!("{}-{}", part(0), part(4))
+    }
+
+    /// Names and values, as an address and a form have them.
+    pub fn fields(&self) -> [(&'static str, &str); 5] {
+        [("id", &self.id), ("name", &self.name), ("scopes", &self.scopes), ("days", &self.days), ("group", &self.group)]
+    }
+}
+
 /// A token, shown once to the one who made it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -116,6 +116,14 @@ impl Client {
         }
     }
 
+    /// A page of the panel's, for a browser.
+    pub(crate) fn address<'a>(&self, path: &str, asked: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url.query_pairs_mut().clear().extend_pairs(asked);
+        url.into()
+    }
+
     /// A WebSocket at the panel, with our sign-in and origin. A refusal of the upgrade is
     /// [`Error::Refused`], as everywhere.
     pub async fn socket(&self, path: &str) -> Result<Socket, Error> {

@@ -59,3 +59,4 @@ pub use error::{Error, Problem};
 pub use events::Events;
 pub use pages::{GuestPage, KernelPage, OperationPage, Page, PersonPage};
 pub use reqwest::Method;
+pub use tokens::AskedToken;

@@ -1,13 +1,64 @@
-//! One's own tokens. Made and removed with a sign-in only.
+//! One's own tokens. Made and removed with a sign-in only, or made here and agreed to in a browser.
 
-use reqwest::Method;
+use std::time::Duration;
+
+use rand::Rng as _;
+use reqwest::{Method, StatusCode};
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
 use umbel_guest::GroupId;
 
-use crate::answers::{NewToken, Token};
+use crate::answers::{Account, NewToken, Token};
 use crate::client::Client;
 use crate::error::Error;
 
+/// Between two looks whether somebody has agreed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A token that was made here. It is good once its owner has agreed at the address, which holds its hash only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AskedToken {
+    pub token: String,
+    /// A page of the panel's.
+    pub address: String,
+    /// What that page shows too.
+    pub code: String,
+}
+
+impl std::fmt::Debug for AskedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AskedToken").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
 impl Client {
+    /// Words of `scopes` have commas between them; `group` is a name. Nothing is sent: what is wrong with it, the page says.
+    pub fn token_ask(&self, name: &str, scopes: &str, days: u32, group: Option<&str>) -> AskedToken {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let token = format!("umbel_{}", hex(&rand::rng().random::<[u8; 32]>()));
+        let id = hex(&Sha256::digest(&token));
+        let code = format!("{}-{}", &id[..4], &id[4..8]).to_ascii_uppercase();
+        let days = days.to_string();
+        let asked = [("id", id.as_str()), ("name", name), ("scopes", scopes), ("days", &days)];
+        let asked = asked.into_iter().chain(group.map(|group| ("group", group)));
+        AskedToken { token, address: self.address("/account/program", asked), code }
+    }
+
+    /// Who has agreed to our token, which must be good for reading; asks until then.
+    pub async fn token_agreed(&self, patience: Duration) -> Result<Account, Error> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.session_fetch().await {
+                Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) || error.is_passing() => {}
+                done => return done,
+            }
+            if Instant::now() >= until {
+                return Err(Error::TimedOut { what: "somebody agrees in a browser".into(), patience });
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     pub async fn token_list(&self) -> Result<Vec<Token>, Error> {
         self.api(Method::GET, "/tokens").read().await
     }

@@ -5,15 +5,17 @@ use rand::Rng as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::proof::Proof;
-use umbel_app::shown::{NewToken, Scope, TokenDraft, TokenShown};
+use umbel_app::shown::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 use umbel_guest::{FieldError, FieldErrors, GroupId, GroupName, PanelRight};
 
 use super::{Accounts, caller};
 use crate::clock::{DAY, MINUTE};
 use crate::hex::{hex, sha256_hex};
 use crate::store::Tx;
-use crate::store::groups::{group_fetch, member_fetch};
-use crate::store::tokens::{Token, token_delete_of, token_fetch, token_insert, token_list, token_touch};
+use crate::store::groups::{group_fetch, group_fetch_by_name, member_fetch};
+use crate::store::tokens::{
+    Token, token_delete_of, token_fetch, token_insert, token_is_there, token_list, token_touch,
+};
 
 /// What every token begins with, so that one that lies where it shouldn't is found.
 const PREFIX: &str = "umbel_";
@@ -30,18 +32,65 @@ impl Accounts {
     }
 
     pub async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
+        let secret = format!("{PREFIX}{}", hex(&rand::rng().random::<[u8; 32]>()));
+        let mut tx = self.db.begin().await?;
+        let token = self.token(&mut tx, caller, sha256_hex(secret.as_bytes()), draft).await?;
+        self.token_keep(tx, caller, &token).await?;
+        Ok(NewToken { id: token.id, name: token.name, token: secret })
+    }
+
+    /// Refused as [`Accounts::token_admit`] would refuse it; keeps nothing.
+    pub async fn token_asked(&self, caller: &Caller, ask: &TokenAsk) -> Result<(), AppError> {
+        let mut tx = self.db.begin().await?;
+        self.token_of_program(&mut tx, caller, ask).await.map(drop)
+    }
+
+    /// A token that a program has made by itself: only its hash has come here.
+    pub async fn token_admit(&self, caller: &Caller, ask: &TokenAsk) -> Result<(), AppError> {
+        let mut tx = self.db.begin().await?;
+        let token = self.token_of_program(&mut tx, caller, ask).await?;
+        self.token_keep(tx, caller, &token).await
+    }
+
+    async fn token_of_program(&self, tx: &mut Tx, caller: &Caller, ask: &TokenAsk) -> Result<Token, AppError> {
+        let is_hash = ask.id.len() == 64 && ask.id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_hash {
+            let message = "The SHA-256 of the token, in lower-case hexadecimal.";
+            return Err(AppError::Invalid(FieldErrors::one("id", message)));
+        }
+        let group = match ask.group.as_str() {
+            "" => None,
+            name => {
+                let found = match name.parse::<GroupName>() {
+                    Ok(name) => group_fetch_by_name(&mut *tx, &name).await?,
+                    Err(_) => None,
+                };
+                Some(found.ok_or_else(no_group)?.id)
+            }
+        };
+        let scopes = ask.scopes.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        // No number is refused as the days that it can't be.
+        let days = ask.days.parse().unwrap_or(0);
+        let draft = TokenDraft { name: ask.name.clone(), group, scopes, days };
+        let token = self.token(&mut *tx, caller, ask.id.clone(), draft).await?;
+        if token_is_there(tx, &token.id).await? {
+            return Err(AppError::Conflict { message: "It has been given a token already. Let it ask anew.".into() });
+        }
+        Ok(token)
+    }
+
+    /// As it would be; nothing is written.
+    async fn token(&self, tx: &mut Tx, caller: &Caller, id: String, draft: TokenDraft) -> Result<Token, AppError> {
         let group = draft.group;
         let (name, scopes, days) = checked(caller, draft)?;
-        let secret = format!("{PREFIX}{}", hex(&rand::rng().random::<[u8; 32]>()));
-        let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
         let group = match group {
-            Some(group) => Some(bindable(&mut tx, caller, group, &scopes).await?),
+            Some(group) => Some(bindable(&mut *tx, caller, group, &scopes).await?),
             None => None,
         };
+        let (now, account) = (self.clock.now(), caller.account.id);
         let token = Token {
-            id: sha256_hex(secret.as_bytes()),
-            account: caller.account.id,
+            id,
+            account,
             group,
             name,
             scopes,
@@ -49,18 +98,22 @@ impl Accounts {
             expires_at: now + i64::from(days) * DAY,
             last_used_at: None,
         };
-        if token_list(&mut tx, token.account).await?.len() >= MOST_TOKENS {
+        if token_list(tx, account).await?.len() >= MOST_TOKENS {
             let message = format!("You have {MOST_TOKENS} tokens. Remove one that isn't used any more first.");
             return Err(AppError::Conflict { message });
         }
-        token_insert(&mut tx, &token).await.map_err(|error| {
+        Ok(token)
+    }
+
+    async fn token_keep(&self, mut tx: Tx, caller: &Caller, token: &Token) -> Result<(), AppError> {
+        token_insert(&mut tx, token).await.map_err(|error| {
             let taken = || FieldErrors::one("name", format!("You have a token {} already.", token.name));
             if error.is_duplicate() { AppError::Invalid(taken()) } else { error.into() }
         })?;
         tx.commit().await?;
         tracing::info!(token = token.name, by = caller.account.name, scopes = ?token.scopes, "a token was made");
         self.people_changed();
-        Ok(NewToken { id: token.id, name: token.name, token: secret })
+        Ok(())
     }
 
     /// Ends whatever came in with it.
@@ -98,13 +151,16 @@ async fn bindable(
     group: GroupId,
     scopes: &[Scope],
 ) -> Result<(GroupId, GroupName), AppError> {
-    let invalid = |message: &str| AppError::Invalid(FieldErrors::one("group", message));
     if scopes.contains(&Scope::Manage) {
-        return Err(invalid("What the scope manage opens is no group's."));
+        return Err(AppError::Invalid(FieldErrors::one("group", "What the scope manage opens is no group's.")));
     }
     let role = member_fetch(&mut *tx, group, caller.account.id).await?;
     let found = group_fetch(tx, group).await?.filter(|_| role.is_some());
-    found.map(|found| (found.id, found.name)).ok_or_else(|| invalid("You are in no such group."))
+    found.map(|found| (found.id, found.name)).ok_or_else(no_group)
+}
+
+fn no_group() -> AppError {
+    AppError::Invalid(FieldErrors::one("group", "You are in no such group."))
 }
 
 /// Name, scopes and days of the draft; every wrong field is named at once.

@@ -10,7 +10,9 @@ use axum::http::{Extensions, HeaderMap, Uri};
 use tower_sessions::Session;
 use umbel_app::backend::{Caller, Came, Expects};
 use umbel_app::proof::Proof;
-use umbel_app::shown::{AccountShown, AuditAction, AuditKind, AuditVia, RecoveryCodes, Scope, SecondFactorStart};
+use umbel_app::shown::{
+    AccountShown, AuditAction, AuditKind, AuditVia, RecoveryCodes, Scope, SecondFactorStart, TokenAsk,
+};
 use umbel_app::{AppError, paths};
 use umbel_guest::{AccountId, AccountName};
 
@@ -208,6 +210,12 @@ pub(super) async fn keep_half_confirmed(panel: &Panel, session: &Session) -> Res
 /// When it did.
 pub(super) async fn half_confirmed(session: &Session) -> Result<Option<i64>, AppError> {
     session.get(sessions::HALF_CONFIRMED).await.map_err(unreadable)
+}
+
+/// What a program asked for by a link.
+pub async fn token_admit(panel: &Panel, caller: &Caller, ask: &TokenAsk) -> Result<(), AppError> {
+    let what = What::new(AuditAction::TokenCreate, AuditKind::Token).named(&ask.name);
+    panel.audit.change(caller, what, panel.accounts.token_admit(caller, ask)).await
 }
 
 /// A secret for a second factor of one's own, told this once.

@@ -22,6 +22,7 @@ pub mod oidc;
 pub mod openapi;
 pub mod origin;
 pub mod pages;
+pub mod program;
 pub mod registration;
 pub mod router;
 pub mod second_factor;

@@ -21,7 +21,7 @@ use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
 use super::{
-    condition, confirm, console, health, invitation, layers, metrics, oidc, openapi, pages, registration,
+    condition, confirm, console, health, invitation, layers, metrics, oidc, openapi, pages, program, registration,
     second_factor, sign_in,
 };
 use crate::panel::Panel;
@@ -146,6 +146,8 @@ pub fn own() -> Vec<Route> {
         get(paths::CONFIRM, confirm::shown),
         post(paths::CONFIRM, confirm::confirm),
         get(paths::CONFIRM_PROVIDER, confirm::begin),
+        get(paths::PROGRAM, program::shown),
+        post(paths::PROGRAM, program::give),
         get(paths::OIDC_BEGIN, oidc::begin),
         get(paths::OIDC_BACK, oidc::back),
         get(paths::OIDC, oidc::shown),

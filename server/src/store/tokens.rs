@@ -59,6 +59,11 @@ pub async fn token_insert(on: impl Into<On<'_>>, token: &Token) -> Result<(), St
     Ok(())
 }
 
+/// Whosever it is.
+pub async fn token_is_there(on: impl Into<On<'_>>, id: &str) -> Result<bool, StoreError> {
+    Ok(sql("token_is_there", "SELECT id FROM tokens WHERE id = $1").bind(id).one(on).await?.is_some())
+}
+
 /// What a token lets in to, and whom; one statement, as it is asked with every request of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Used {

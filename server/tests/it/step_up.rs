@@ -20,6 +20,7 @@ use umbel_server::store::sessions::{session_list, session_update};
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
 use crate::harness::panel::{account, operations};
+use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
@@ -138,6 +139,10 @@ both! {
         assert_eq!(leads(&unlink), (303, "/account/confirm?next=/account/sign-in-provider"));
         let begin = submit(&berta, "/account/second-factor", &[("step", "begin")]).await;
         assert_eq!(leads(&begin), (303, "/account/confirm?next=/account/second-factor"));
+        let asked = berta.token_ask("program", "read", 7, None);
+        let (_, fields) = asked.address.split_once('?').expect("what it asks for");
+        let agreed = agree(&berta, fields).await;
+        assert!(leads(&agreed).1.starts_with("/account/confirm?next=/account/program"), "{agreed:?}");
         let body = serde_json::json!({ "name": "dora", "role": "user" });
         let answer = berta.request(Method::POST, "/api/v1/people").json(&body).send().await.expect("an answer");
         assert!(answer.status() == 403 && !asks(answer).await, "she may not anyway");

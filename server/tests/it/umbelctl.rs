@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Response, StatusCode};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 use umbel_app::shown::{AuditAction, AuditVia};
+use umbel_client::Client;
 use umbel_server::http::serve::Certificate;
 use umbel_server::store::accounts::account_fetch;
 use umbel_server::store::audit::audit_list_after;
@@ -63,6 +65,13 @@ impl Shell {
     async fn code(&self, words: &[&str]) -> i32 {
         self.run(words, "").await.status.code().expect("no signal")
     }
+}
+
+/// As the button of the page to which a program sends its owner.
+pub(crate) async fn agree(client: &Client, asked: &str) -> Response {
+    let request = client.request(Method::POST, "/account/program").header(ACCEPT, "text/html");
+    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(asked.to_owned());
+    request.send().await.expect("an answer")
 }
 
 both! {
@@ -231,6 +240,33 @@ both! {
         assert_eq!(anna.code(&["usage", "--days", "400"]).await, 5, "no such range");
     }
 
+    async fn somebody_agrees_in_a_browser_and_no_password_is_typed(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let shell = Shell::at(&edge);
+        let mut child = shell.command(&["--panel", &shell.panel, "sign-in", "--browser", "--days", "7"]).spawn().expect("starts");
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let mut next = async |word: &str| loop {
+            let line = said.next_line().await.expect("text").expect("it waits");
+            if let Some(at) = line.find(word) {
+                return line[at..].to_owned();
+            }
+        };
+        let address = next("http").await;
+        let code = next("the code ").await["the code ".len()..][..9].to_owned();
+        let (_, asked) = address.split_once('?').expect("what it asks for");
+        let anna = edge.signed_in("anna").await;
+        let page = anna.request(Method::GET, &format!("/account/program?{asked}")).send().await.expect("a page");
+        let page = page.text().await.expect("text");
+        assert!(page.contains(&code) && page.contains("as anna for 7 days"), "{page}");
+        let given = agree(&anna, asked).await;
+        assert_eq!(given.status(), 200);
+        next("Signed in as anna.").await;
+        assert!(child.wait().await.expect("it ends").success());
+        assert!(shell.says(&["who-am-i"]).await.contains("anna"));
+        assert_eq!(agree(&anna, asked).await.status(), 409, "it has one");
+        assert_eq!(shell.run(&["--panel", &shell.panel, "sign-in", "--browser", "--scopes", "power"], "").await.status.code(), Some(5));
+    }
+
     async fn a_panel_with_a_certificate_of_its_own_is_trusted_by_file_only(fresh) {
         let lies = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name);
         let files = Certificate { certificate: lies("one.pem"), key: lies("one.key") };
@@ -243,7 +279,7 @@ both! {
         assert!(trusted.status.success(), "{trusted:?}");
         // The file is remembered with the panel; WebSockets trust it too.
         shell.says(&["guests", "list"]).await;
-        let client = umbel_client::Client::trusting(&edge.address, &files.certificate).expect("an address");
+        let client = Client::trusting(&edge.address, &files.certificate).expect("an address");
         client.sign_in("anna", PASSWORD).await.expect("the right password");
         client.socket("/events").await.expect("a WebSocket over TLS");
         let rows = audit_list_after(&fresh.db, 0, 100).await.expect("a list");

@@ -63,6 +63,8 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/account/second-factor", Form("step=disable&code=123456"), [303, 409, 409, 409, 409, 409, 409]),
         (GET, "/account/confirm", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (POST, "/account/confirm", Form("password="), [303, 422, 422, 422, 422, 422, 422]),
+        (GET, "/account/program", Nothing, [303, 422, 422, 422, 422, 422, 422]),
+        (POST, "/account/program", Form("id=x"), [303, 422, 422, 422, 422, 422, 422]),
         (GET, "/account/confirm/provider", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         // This panel has no sign-in provider, and nobody is linked.
         (GET, "/sign-in/provider", Nothing, [404, 404, 404, 404, 404, 404, 404]),
