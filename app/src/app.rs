@@ -133,8 +133,9 @@ pub fn hydrate() {
         let live = Rc::new(Cell::new(None));
         let provided = Rc::clone(&live);
         let app = move || {
-            provided.set(Some(Live::provide()));
-            App()
+            let app = App();
+            provided.set(Some(Live::expect()));
+            app
         };
         // For as long as the tab.
         hydrate_from_async(body, app).await.forget();
@@ -149,9 +150,7 @@ pub fn App() -> impl IntoView {
     // The head is the server's to write.
     #[cfg(feature = "ssr")]
     leptos_meta::provide_meta_context();
-    if use_context::<Live>().is_none() {
-        Live::provide();
-    }
+    Live::provide();
     Me::provide();
     Announced::provide();
     view! {

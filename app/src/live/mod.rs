@@ -32,10 +32,8 @@ pub struct Live {
 
 impl Live {
     /// Puts itself into the context.
-    pub fn provide() -> Self {
-        let live = Self { versions: RwSignal::new(Versions::default()), wire: RwSignal::new(Wire::Fresh) };
-        provide_context(live);
-        live
+    pub fn provide() {
+        provide_context(Self { versions: RwSignal::new(Versions::default()), wire: RwSignal::new(Wire::Fresh) });
     }
 
     /// Opens the socket, once everything on the page listens: what is told earlier is lost.
