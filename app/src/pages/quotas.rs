@@ -56,18 +56,29 @@ fn Quotas(quotas: QuotasShown, set: ServerAction<QuotaSet>, decide: ServerAction
         .chain(accounts.iter().map(account))
         .chain(groups.iter().map(group))
         .collect();
+    let defaults = roles.into_iter().map(|role| (role.role.word(), role.limits)).chain([("group", of_groups)]);
+    let defaults =
+        defaults.map(|(whose, limits)| (view! { <strong>{whose}</strong> }.into_any(), limit_cells(&limits)));
+    let account = |account: AccountQuotaShown| {
+        let name = view! { <strong>{account.name}</strong> " " <span class="meta">{account.role.word()}</span> };
+        (name.into_any(), standing_cells(account.standings))
+    };
+    let group = |group: GroupQuotaShown| {
+        let name = view! { <a href=paths::group(group.group)>{group.name.to_string()}</a> };
+        (name.into_any(), standing_cells(group.standings))
+    };
     view! {
         <h2>"Wishes for more"</h2>
         <Requests requests=requests decide=decide />
         <h2>"Defaults"</h2>
-        <RoleTable roles=roles of_groups=of_groups />
+        <KindTable label="Defaults" whose="Whose" rows=defaults.collect() />
         <h2>"Accounts"</h2>
         <p class="meta">"Used of the limit. Where nothing else stands, the limit is the role's."</p>
-        <AccountTable accounts=accounts />
+        <KindTable label="Accounts" whose="Name" rows=accounts.into_iter().map(account).collect() />
         {(!groups.is_empty()).then(|| view! {
             <h2>"Groups"</h2>
             <p class="meta">"What belongs to a group counts here and with none of its members."</p>
-            <GroupTable groups=groups />
+            <KindTable label="Groups" whose="Name" rows=groups.into_iter().map(group).collect() />
         })}
         <SetLimit whose=whose set=set />
     }
@@ -129,70 +140,29 @@ fn Decide(request: QuotaRequestId, who: String, granted: bool, decide: ServerAct
     .into_any()
 }
 
+/// Whose a row is, and a cell for each kind.
 #[component]
-fn RoleTable(roles: Vec<RoleQuotaShown>, of_groups: Vec<RoleLimit>) -> impl IntoView {
-    let row = |(whose, limits): (&'static str, Vec<RoleLimit>)| {
-        let most = |kind: Kind| limits.iter().find(|limit| limit.kind == kind).map(|limit| limit.most);
-        let cells = Kind::ALL.into_iter().map(|kind| {
-            view! { <td data-label=kind.title() class="number">{most_words(kind, most(kind))}</td> }
-        });
-        view! { <tr><td data-label="Whose"><strong>{whose}</strong></td>{cells.collect_view()}</tr> }
-    };
-    let all = roles.into_iter().map(|role| (role.role.word(), role.limits)).chain([("group", of_groups)]);
+fn KindTable(label: &'static str, whose: &'static str, rows: Vec<(AnyView, AnyView)>) -> impl IntoView {
+    let row = move |(name, cells)| view! { <tr><td data-label=whose>{name}</td>{cells}</tr> };
+    let heads = Kind::ALL.into_iter().map(|kind| view! { <th class="number">{kind.title()}</th> });
     view! {
-        <Sideways label="Defaults">
+        <Sideways label=label>
             <table class="table cards">
-                <thead><tr><th>"Whose"</th><KindHeads /></tr></thead>
-                <tbody>{all.map(row).collect_view()}</tbody>
+                <thead><tr><th>{whose}</th>{heads.collect_view()}</tr></thead>
+                <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
             </table>
         </Sideways>
     }
     .into_any()
 }
 
-#[component]
-fn AccountTable(accounts: Vec<AccountQuotaShown>) -> impl IntoView {
-    let row = |account: AccountQuotaShown| {
-        view! {
-            <tr>
-                <td data-label="Name"><strong>{account.name}</strong> " " <span class="meta">{account.role.word()}</span></td>
-                {standing_cells(account.standings)}
-            </tr>
-        }
-    };
-    view! {
-        <Sideways label="Accounts">
-            <table class="table cards">
-                <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
-                <tbody>{accounts.into_iter().map(row).collect_view()}</tbody>
-            </table>
-        </Sideways>
-    }
-    .into_any()
+fn limit_cells(limits: &[RoleLimit]) -> AnyView {
+    let most = |kind: Kind| limits.iter().find(|limit| limit.kind == kind).map(|limit| limit.most);
+    let cell = |kind: Kind| view! { <td data-label=kind.title() class="number">{most_words(kind, most(kind))}</td> };
+    Kind::ALL.into_iter().map(cell).collect_view().into_any()
 }
 
-#[component]
-fn GroupTable(groups: Vec<GroupQuotaShown>) -> impl IntoView {
-    let row = |group: GroupQuotaShown| {
-        view! {
-            <tr>
-                <td data-label="Name"><a href=paths::group(group.group)>{group.name.to_string()}</a></td>
-                {standing_cells(group.standings)}
-            </tr>
-        }
-    };
-    view! {
-        <Sideways label="Groups">
-            <table class="table cards">
-                <thead><tr><th>"Name"</th><KindHeads /></tr></thead>
-                <tbody>{groups.into_iter().map(row).collect_view()}</tbody>
-            </table>
-        </Sideways>
-    }
-    .into_any()
-}
-
-fn standing_cells(standings: Vec<Standing>) -> impl IntoView {
+fn standing_cells(standings: Vec<Standing>) -> AnyView {
     let cell = |standing: Standing| {
         view! {
             <td data-label=standing.kind.title() class="number" title=standing.limit.why.words()>
@@ -200,12 +170,7 @@ fn standing_cells(standings: Vec<Standing>) -> impl IntoView {
             </td>
         }
     };
-    standings.into_iter().map(cell).collect_view()
-}
-
-#[component]
-fn KindHeads() -> impl IntoView {
-    Kind::ALL.into_iter().map(|kind| view! { <th class="number">{kind.title()}</th> }).collect_view()
+    standings.into_iter().map(cell).collect_view().into_any()
 }
 
 /// Of a role, an account, all groups or one, one kind at a time.
