@@ -69,12 +69,21 @@ pub(super) fn announcement(said: Option<&AnnouncementShown>) -> String {
     format!("<p class={class:?} role=\"status\"><strong>{title}</strong>: {}</p>\n", escape(text))
 }
 
-/// A form of a page that has several: `step` says which was sent. `fields` and `look` are HTML already.
-pub(super) fn step_form(action: &str, step: &str, fields: &str, words: &str, look: &str) -> String {
+/// A form with one button. What is sent unseen is escaped here; `fields` and `look` are HTML already.
+pub(super) fn form(action: &str, unseen: &[(&str, &str)], fields: &str, words: &str, look: &str) -> String {
+    let unseen: String = unseen
+        .iter()
+        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escape(value)))
+        .collect();
     format!(
-        "<form method=\"post\" action=\"{action}\">\n<input type=\"hidden\" name=\"step\" value=\"{step}\">\n{fields}\
+        "<form method=\"post\" action=\"{action}\">\n{unseen}{fields}\
          <button {look} type=\"submit\">{words}</button>\n</form>\n"
     )
+}
+
+/// One of a page that has several: `step` says which was sent.
+pub(super) fn step_form(action: &str, step: &str, fields: &str, words: &str, look: &str) -> String {
+    form(action, &[("step", step)], fields, words, look)
 }
 
 /// One field of a form.

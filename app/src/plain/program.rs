@@ -1,6 +1,6 @@
-use umbel_guest::FieldErrors;
+use umbel_guest::{FieldErrors, token};
 
-use super::document::{document, escape, form_errors};
+use super::document::{document, escape, form, form_errors};
 use crate::paths;
 use crate::shown::{Scope, TokenAsk};
 
@@ -23,21 +23,15 @@ pub fn program_page(view: &ProgramView, nonce: &str) -> String {
             "" => String::new(),
             group => format!(", with what belongs to the group {} only", escape(group)),
         };
-        let hidden = ask
-            .fields()
-            .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escape(value)));
         body.push_str(&format!(
-            "<p><strong>{name}</strong> wants to act as {who} for {days} days{group}:</p>\n<ul>\n{scopes}</ul>\n\
+            "<p><strong>{name}</strong> wants to act as {who} for {days} days{group}:</p>\n<ul class=\"points\">\n{scopes}</ul>\n\
              <p>Agree only if you have just started it yourself and it shows the same code: \
-             <strong><code>{code}</code></strong></p>\n\
-             <form method=\"post\" action=\"{to}\">\n{hidden}\
-             <button class=\"button primary\" type=\"submit\">Give it a token</button>\n</form>\n",
+             <strong><code>{code}</code></strong></p>\n{form}",
             name = escape(&ask.name),
             who = escape(who),
             days = escape(&ask.days),
-            code = escape(&TokenAsk::code(&ask.id)),
-            to = paths::PROGRAM,
-            hidden = hidden.concat(),
+            code = escape(&token::code(&ask.id)),
+            form = form(paths::PROGRAM, &ask.fields(), "", "Give it a token", "class=\"button primary\""),
         ));
     }
     body.push_str(&format!("<p><a class=\"button\" href=\"{}\">To your account</a></p>\n", paths::ACCOUNT));

@@ -96,12 +96,6 @@ pub struct TokenAsk {
 }
 
 impl TokenAsk {
-    /// What both the program and the page show, so that a person sees that one belongs to the other.
-    pub fn code(id: &str) -> String {
-        let part = |from| id.chars().skip(from).take(4).collect::<String>().to_ascii_uppercase();
-        format!("{}-{}", part(0), part(4))
-    }
-
     /// Names and values, as an address and a form have them.
     pub fn fields(&self) -> [(&'static str, &str); 5] {
         [("id", &self.id), ("name", &self.name), ("scopes", &self.scopes), ("days", &self.days), ("group", &self.group)]

@@ -6,7 +6,7 @@ use rand::Rng as _;
 use reqwest::{Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
-use umbel_guest::GroupId;
+use umbel_guest::{GroupId, token};
 
 use crate::answers::{Account, NewToken, Token};
 use crate::client::Client;
@@ -35,13 +35,12 @@ impl Client {
     /// Words of `scopes` have commas between them; `group` is a name. Nothing is sent: what is wrong with it, the page says.
     pub fn token_ask(&self, name: &str, scopes: &str, days: u32, group: Option<&str>) -> AskedToken {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let token = format!("umbel_{}", hex(&rand::rng().random::<[u8; 32]>()));
-        let id = hex(&Sha256::digest(&token));
-        let code = format!("{}-{}", &id[..4], &id[4..8]).to_ascii_uppercase();
+        let secret = format!("{}{}", token::PREFIX, hex(&rand::rng().random::<[u8; 32]>()));
+        let id = hex(&Sha256::digest(&secret));
         let days = days.to_string();
         let asked = [("id", id.as_str()), ("name", name), ("scopes", scopes), ("days", &days)];
         let asked = asked.into_iter().chain(group.map(|group| ("group", group)));
-        AskedToken { token, address: self.address("/account/program", asked), code }
+        AskedToken { address: self.address("/account/program", asked), code: token::code(&id), token: secret }
     }
 
     /// Who has agreed to our token, which must be good for reading; asks until then.

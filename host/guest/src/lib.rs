@@ -26,6 +26,7 @@ pub mod spec;
 pub mod state;
 pub mod stray;
 pub mod sysrq;
+pub mod token;
 pub mod usage;
 pub mod wall;
 

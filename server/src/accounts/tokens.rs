@@ -6,25 +6,39 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::proof::Proof;
 use umbel_app::shown::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
+use umbel_guest::token::PREFIX;
 use umbel_guest::{FieldError, FieldErrors, GroupId, GroupName, PanelRight};
 
 use super::{Accounts, caller};
 use crate::clock::{DAY, MINUTE};
 use crate::hex::{hex, sha256_hex};
-use crate::store::Tx;
 use crate::store::groups::{group_fetch, group_fetch_by_name, member_fetch};
 use crate::store::tokens::{
     Token, token_delete_of, token_fetch, token_insert, token_is_there, token_list, token_touch,
 };
+use crate::store::{On, Tx};
 
-/// What every token begins with, so that one that lies where it shouldn't is found.
-const PREFIX: &str = "umbel_";
 /// Days that a token is good at most.
 const MOST_DAYS: u32 = 366;
 /// Characters of a name.
 const MOST_NAME: usize = 64;
 /// Of one account.
 const MOST_TOKENS: usize = 100;
+
+/// What is asked for, by form or by link.
+struct Draft<'a> {
+    name: String,
+    group: Option<Wanted<'a>>,
+    /// Words of [`Scope`].
+    scopes: Vec<String>,
+    days: u32,
+}
+
+/// The group that a token is to be bound to, as it was named.
+enum Wanted<'a> {
+    Id(GroupId),
+    Name(&'a str),
+}
 
 impl Accounts {
     pub async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {
@@ -34,59 +48,55 @@ impl Accounts {
     pub async fn token_create(&self, caller: &Caller, draft: TokenDraft) -> Result<NewToken, AppError> {
         let secret = format!("{PREFIX}{}", hex(&rand::rng().random::<[u8; 32]>()));
         let mut tx = self.db.begin().await?;
-        let token = self.token(&mut tx, caller, sha256_hex(secret.as_bytes()), draft).await?;
+        let TokenDraft { name, group, scopes, days } = draft;
+        let (id, group) = (sha256_hex(secret.as_bytes()), group.map(Wanted::Id));
+        let token = self.token((&mut tx).into(), caller, id, Draft { name, group, scopes, days }).await?;
         self.token_keep(tx, caller, &token).await?;
         Ok(NewToken { id: token.id, name: token.name, token: secret })
     }
 
     /// Refused as [`Accounts::token_admit`] would refuse it; keeps nothing.
     pub async fn token_asked(&self, caller: &Caller, ask: &TokenAsk) -> Result<(), AppError> {
-        let mut tx = self.db.begin().await?;
-        self.token_of_program(&mut tx, caller, ask).await.map(drop)
+        self.token_of_program((&self.db).into(), caller, ask).await.map(drop)
     }
 
     /// A token that a program has made by itself: only its hash has come here.
     pub async fn token_admit(&self, caller: &Caller, ask: &TokenAsk) -> Result<(), AppError> {
         let mut tx = self.db.begin().await?;
-        let token = self.token_of_program(&mut tx, caller, ask).await?;
+        let token = self.token_of_program((&mut tx).into(), caller, ask).await?;
         self.token_keep(tx, caller, &token).await
     }
 
-    async fn token_of_program(&self, tx: &mut Tx, caller: &Caller, ask: &TokenAsk) -> Result<Token, AppError> {
+    async fn token_of_program(&self, mut on: On<'_>, caller: &Caller, ask: &TokenAsk) -> Result<Token, AppError> {
         let is_hash = ask.id.len() == 64 && ask.id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !is_hash {
             let message = "The SHA-256 of the token, in lower-case hexadecimal.";
             return Err(AppError::Invalid(FieldErrors::one("id", message)));
         }
-        let group = match ask.group.as_str() {
-            "" => None,
-            name => {
-                let found = match name.parse::<GroupName>() {
-                    Ok(name) => group_fetch_by_name(&mut *tx, &name).await?,
-                    Err(_) => None,
-                };
-                Some(found.ok_or_else(no_group)?.id)
-            }
-        };
+        let group = Some(ask.group.as_str()).filter(|name| !name.is_empty()).map(Wanted::Name);
         let scopes = ask.scopes.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         // No number is refused as the days that it can't be.
         let days = ask.days.parse().unwrap_or(0);
-        let draft = TokenDraft { name: ask.name.clone(), group, scopes, days };
-        let token = self.token(&mut *tx, caller, ask.id.clone(), draft).await?;
-        if token_is_there(tx, &token.id).await? {
+        let draft = Draft { name: ask.name.clone(), group, scopes, days };
+        let token = self.token(on.again(), caller, ask.id.clone(), draft).await?;
+        if token_is_there(on, &token.id).await? {
             return Err(AppError::Conflict { message: "It has been given a token already. Let it ask anew.".into() });
         }
         Ok(token)
     }
 
     /// As it would be; nothing is written.
-    async fn token(&self, tx: &mut Tx, caller: &Caller, id: String, draft: TokenDraft) -> Result<Token, AppError> {
-        let group = draft.group;
-        let (name, scopes, days) = checked(caller, draft)?;
+    async fn token(&self, mut on: On<'_>, caller: &Caller, id: String, draft: Draft<'_>) -> Result<Token, AppError> {
+        let Draft { name, group, scopes, days } = draft;
+        let mut wrong = FieldErrors::default();
+        let (name, scopes) = checked(caller, &name, &scopes, days, &mut wrong);
         let group = match group {
-            Some(group) => Some(bindable(&mut *tx, caller, group, &scopes).await?),
+            Some(group) => wrong.take(bindable(on.again(), caller, group, &scopes).await?),
             None => None,
         };
+        if !wrong.is_empty() {
+            return Err(AppError::Invalid(wrong));
+        }
         let (now, account) = (self.clock.now(), caller.account.id);
         let token = Token {
             id,
@@ -98,7 +108,7 @@ impl Accounts {
             expires_at: now + i64::from(days) * DAY,
             last_used_at: None,
         };
-        if token_list(tx, account).await?.len() >= MOST_TOKENS {
+        if token_list(on, account).await?.len() >= MOST_TOKENS {
             let message = format!("You have {MOST_TOKENS} tokens. Remove one that isn't used any more first.");
             return Err(AppError::Conflict { message });
         }
@@ -144,48 +154,53 @@ impl Accounts {
     }
 }
 
-/// The group, if a token of theirs may be bound to it.
-async fn bindable(
-    tx: &mut Tx,
-    caller: &Caller,
-    group: GroupId,
-    scopes: &[Scope],
-) -> Result<(GroupId, GroupName), AppError> {
-    if scopes.contains(&Scope::Manage) {
-        return Err(AppError::Invalid(FieldErrors::one("group", "What the scope manage opens is no group's.")));
-    }
-    let role = member_fetch(&mut *tx, group, caller.account.id).await?;
-    let found = group_fetch(tx, group).await?.filter(|_| role.is_some());
-    found.map(|found| (found.id, found.name)).ok_or_else(no_group)
-}
-
-fn no_group() -> AppError {
-    AppError::Invalid(FieldErrors::one("group", "You are in no such group."))
-}
-
-/// Name, scopes and days of the draft; every wrong field is named at once.
-fn checked(caller: &Caller, draft: TokenDraft) -> Result<(String, Vec<Scope>, u32), AppError> {
-    let mut wrong = FieldErrors::default();
-    let name = draft.name.trim().to_owned();
+/// Name and scopes of what is asked for, as they are kept; every wrong field is named at once.
+fn checked(caller: &Caller, name: &str, words: &[String], days: u32, wrong: &mut FieldErrors) -> (String, Vec<Scope>) {
+    let name = name.trim().to_owned();
     if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
         wrong.0.push(FieldError::new("name", format!("A name has 1 to {MOST_NAME} characters.")));
     }
     let mut scopes = Vec::new();
-    for word in &draft.scopes {
+    for word in words {
         scopes.extend(wrong.take(word.parse::<Scope>()));
     }
     scopes.sort_unstable();
     scopes.dedup();
-    if draft.scopes.is_empty() {
+    if words.is_empty() {
         wrong.0.push(FieldError::new("scopes", "Choose what the token may do."));
     }
     if scopes.contains(&Scope::Manage) && caller.may(PanelRight::ManagePeople).is_err() {
         wrong.0.push(FieldError::new("scopes", "Only administrators have what the scope manage opens."));
     }
-    if !(1..=MOST_DAYS).contains(&draft.days) {
+    if !(1..=MOST_DAYS).contains(&days) {
         wrong.0.push(FieldError::new("days", format!("A token is good for 1 to {MOST_DAYS} days.")));
     }
-    if wrong.is_empty() { Ok((name, scopes, draft.days)) } else { Err(AppError::Invalid(wrong)) }
+    (name, scopes)
+}
+
+/// The group, if a token of theirs may be bound to it.
+async fn bindable(
+    mut on: On<'_>,
+    caller: &Caller,
+    group: Wanted<'_>,
+    scopes: &[Scope],
+) -> Result<Result<(GroupId, GroupName), FieldError>, AppError> {
+    if scopes.contains(&Scope::Manage) {
+        return Ok(Err(FieldError::new("group", "What the scope manage opens is no group's.")));
+    }
+    let found = match group {
+        Wanted::Id(group) => group_fetch(on.again(), group).await?,
+        Wanted::Name(name) => match name.parse() {
+            Ok(name) => group_fetch_by_name(on.again(), &name).await?,
+            Err(_) => None,
+        },
+    };
+    let role = match &found {
+        Some(group) => member_fetch(on, group.id, caller.account.id).await?,
+        None => None,
+    };
+    let found = found.filter(|_| role.is_some()).map(|group| (group.id, group.name));
+    Ok(found.ok_or_else(|| FieldError::new("group", "You are in no such group.")))
 }
 
 fn shown(token: Token) -> TokenShown {

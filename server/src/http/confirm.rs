@@ -143,7 +143,7 @@ pub(super) fn to(next: &str) -> Response {
 
 /// Whoever isn't in signs in instead, which is the same proof.
 async fn here(panel: &Panel, session: &Session, came: Came, next: &str, nonce: &str) -> Result<Caller, Response> {
-    settled_in(panel, session, came, &in_query(paths::safe_next(next)), nonce).await
+    settled_in(panel, session, came, paths::safe_next(next), nonce).await
 }
 
 async fn by(panel: &Panel, session: &Session, caller: &Caller) -> Result<ConfirmBy, AppError> {

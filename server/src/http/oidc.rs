@@ -92,7 +92,7 @@ pub async fn back(
         Ok((Pending { purpose: Purpose::Confirm { account, session: id }, next, .. }, who)) => {
             match owner(&panel, &session, came, account, &id).await {
                 Ok(Some(caller)) => confirm::back(&panel, &session, &caller, who, next, &nonce).await,
-                Ok(None) => to_sign_in(&in_query(&next)),
+                Ok(None) => to_sign_in(&next),
                 Err(error) => Reader::Person.answer(error, &nonce),
             }
         }

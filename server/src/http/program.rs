@@ -13,7 +13,6 @@ use umbel_guest::FieldErrors;
 
 use super::caller::{self, CameFrom};
 use super::confirm;
-use super::pages::in_query;
 use super::sign_in::{again, read, settled_in};
 use crate::panel::Panel;
 
@@ -25,7 +24,7 @@ pub async fn shown(
     query: Result<Query<TokenAsk>, QueryRejection>,
 ) -> Response {
     let Query(ask) = query.unwrap_or_default();
-    let caller = match settled_in(&panel, &session, came, &in_query(&address(&ask)), &nonce).await {
+    let caller = match settled_in(&panel, &session, came, &address(&ask), &nonce).await {
         Ok(caller) => caller,
         Err(response) => return response,
     };
@@ -44,7 +43,7 @@ pub async fn give(
     form: Result<Form<TokenAsk>, FormRejection>,
 ) -> Response {
     let (ask, unread) = read(form);
-    let caller = match settled_in(&panel, &session, came, &in_query(&address(&ask)), &nonce).await {
+    let caller = match settled_in(&panel, &session, came, &address(&ask), &nonce).await {
         Ok(caller) => caller,
         Err(response) => return response,
     };

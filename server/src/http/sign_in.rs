@@ -277,7 +277,7 @@ pub(super) fn after(must_change: bool, next: &str) -> Response {
     Redirect::to(if must_change { paths::NEW_PASSWORD } else { paths::safe_next(next) }).into_response()
 }
 
-/// Whoever is in with a password of their own; for anybody else the answer that leads to `page` in the end.
+/// Whoever is in with a password of their own; for anybody else the answer that leads to `page`, an address, in the end.
 pub(super) async fn settled_in(
     panel: &Panel,
     session: &Session,
@@ -296,7 +296,7 @@ pub(super) async fn settled_in(
 }
 
 pub(super) fn to_sign_in(next: &str) -> Response {
-    Redirect::to(&format!("{}?next={next}", paths::SIGN_IN)).into_response()
+    Redirect::to(&format!("{}?next={}", paths::SIGN_IN, in_query(next))).into_response()
 }
 
 /// A form, or what was wrong with it; its fields are empty then.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use reqwest::Method;
 use tokio::time::timeout;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend as _, Caller};
@@ -10,6 +11,7 @@ use umbel_app::paths;
 use umbel_app::shown::{
     GroupDraft, GuestChange, GuestFilter, GuestShown, PersonFilter, QuotaChange, QuotaOf, QuotaWish, Role, UsageAsked,
 };
+use umbel_client::Client;
 use umbel_guest::quota::{Kind, Rule, Said};
 use umbel_guest::{Action, Attachment, GroupId, GuestDraft, GuestId, GuestRight, Relation};
 use umbel_server::quotas::books;
@@ -23,6 +25,7 @@ use crate::groups::{made, put};
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, closed_with};
 use crate::harness::panel::{about, account, draft};
+use crate::umbelctl::agree;
 
 const SOON: Duration = Duration::from_secs(2);
 
@@ -293,6 +296,34 @@ both! {
         edge.panel.member_remove(&edge.root, group, edge.test.anna.account.id).await.expect("she was in it");
         assert_eq!(timeout(SOON, closed_with(&mut console)).await, Ok(Some(1000)));
         assert_eq!(bound.guest_list().await.expect_err("good for nothing").status().map(|s| s.as_u16()), Some(401));
+    }
+
+    async fn a_program_s_token_is_bound_to_the_group_that_its_link_names(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let group = team(&edge).await;
+        let ours = guest(&edge, group, "ours").await;
+        edge.test.made("own").await;
+        let asks = |client: &Client, name: &str, group: &str| {
+            let asked = client.token_ask(name, "read", 7, Some(group));
+            let fields = asked.address.split_once('?').expect("what it asks for").1.to_owned();
+            (asked.token, fields)
+        };
+        let (anna, root) = (edge.signed_in("anna").await, edge.signed_in("root").await);
+        let (token, fields) = asks(&anna, "ci", "Team");
+        let page = anna.request(Method::GET, &format!("/account/program?{fields}")).send().await.expect("a page");
+        assert!(page.text().await.expect("text").contains("the group Team only"));
+        assert_eq!(agree(&anna, &fields).await.status(), 200);
+        let bound = edge.client().bearing(&token).expect("a token");
+        assert_eq!(bound.token_agreed(SOON).await.expect("she has").name, "anna");
+        let seen = bound.guest_list().await.expect("a list");
+        assert_eq!(seen.iter().map(|guest| guest.id).collect::<Vec<_>>(), [ours]);
+        for (who, name) in [(&root, "Team"), (&anna, "No team"), (&anna, "<")] {
+            let (_, fields) = asks(who, "more", name);
+            assert_eq!(agree(who, &fields).await.status(), 422, "{name}");
+        }
+        let (_, fields) = asks(&anna, "", "No team");
+        let refused = agree(&anna, &fields).await.text().await.expect("text");
+        assert!(refused.contains("A name has") && refused.contains("in no such group"), "{refused}");
     }
 
     async fn what_a_group_owns_by_is_nobodys_account(fresh) {
