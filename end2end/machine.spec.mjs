@@ -1,4 +1,6 @@
-// What guests run on: networks, kernels, pauses, the classic example. Real guests.
+// What guests run on: networks, images, kernels, pauses, the classic example. Real guests.
+
+import { execFileSync } from "node:child_process";
 
 import { AxeBuilder } from "@axe-core/playwright";
 
@@ -106,6 +108,47 @@ test("what is no kernel is refused with the reason", async ({ page }) => {
   await page.getByRole("button", { name: "Put it in" }).click();
   await page.getByRole("link", { name: "See how far it is" }).click();
   await expect(page.locator(".notice.failed")).toBeVisible({ timeout: 30_000 });
+});
+
+/** Fills in and sends the form for an image; its operation is shown at the end. */
+async function putIn(page, name, file) {
+  await page.goto("/images");
+  await live(page);
+  await page.locator("#files").setInputFiles(file);
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Version", { exact: true }).fill("1");
+  await page.getByRole("button", { name: "Put it in" }).click();
+  await page.getByRole("link", { name: "See how far it is" }).click();
+}
+
+test("a file system becomes an image, is deprecated with a note and removed", async ({ page }, info) => {
+  const [file, name] = [info.outputPath("root_fs"), `page-${info.project.name}`];
+  execFileSync("/sbin/mke2fs", ["-q", "-t", "ext4", file, "8M"]);
+  await putIn(page, name, file);
+  await expect(page.locator(".note.meta")).toContainText("; over", { timeout: 30_000 });
+  await page.goto("/images");
+  await live(page);
+  await page.getByRole("link", { name }).click();
+  await page.waitForURL(`**/images/${name}-1`);
+  await live(page);
+  await expect(page.locator(".facts")).toContainText("imported");
+  await page.getByLabel("Note").fill("Take another.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Deprecate" }).click();
+  await expect(page.locator(".facts")).toContainText("Deprecated");
+  await page.goto("/guests/new");
+  await expect(page.locator(".choice-card", { hasText: "Deprecated: Take another." })).toBeVisible();
+  await page.goto(`/images/${name}-1`);
+  await live(page);
+  await page.getByRole("button", { name: `Remove ${name}-1` }).click();
+  await page.waitForURL("**/images");
+  await expect(page.getByRole("link", { name })).toHaveCount(0);
+});
+
+test("what is no file system is refused with the reason", async ({ page }, info) => {
+  const buffer = Buffer.from("#!/bin/sh\n");
+  await putIn(page, `none-${info.project.name}`, { name: "none", mimeType: "application/octet-stream", buffer });
+  await expect(page.locator(".notice.failed")).toContainText("no file system", { timeout: 30_000 });
 });
 
 test("C1 and C2 are made in one click", async ({ page }) => {

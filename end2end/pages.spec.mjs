@@ -22,6 +22,8 @@ const PAGES = [
   "/webhooks",
   "/quotas",
   "/usage",
+  "/images",
+  "/images/tiny-2",
   "/kernels",
   "/host",
   "/doctor",

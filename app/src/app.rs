@@ -24,6 +24,8 @@ use crate::pages::guests::settings::GuestSettingsPage;
 use crate::pages::guests::sharing::GuestSharingPage;
 use crate::pages::guests::show::GuestPage;
 use crate::pages::host::HostPage;
+use crate::pages::images::list::ImageListPage;
+use crate::pages::images::show::ImageShowPage;
 use crate::pages::import::ImportPage;
 use crate::pages::invitations::InvitationsPage;
 use crate::pages::kernels::list::KernelListPage;
@@ -77,6 +79,8 @@ parts! {
     GuestNetworkPart: GuestNetworkPage,
     AdoptPart: AdoptPage,
     NetworksPart: NetworkListPage,
+    ImagesPart: ImageListPage,
+    ImagePart: ImageShowPage,
     KernelsPart: KernelListPage,
     HostPart: HostPage,
     DoctorPart: DoctorPage,
@@ -172,6 +176,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/operations") view={Lazy::<OperationsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/operations/:operation") view={Lazy::<OperationPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/networks") view={Lazy::<NetworksPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/images") view={Lazy::<ImagesPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/images/:image") view={Lazy::<ImagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/kernels") view={Lazy::<KernelsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/host") view={Lazy::<HostPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />

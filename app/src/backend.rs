@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, PanelRight,
-    QuotaRequestId, Right, Role, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
+    PanelRight, QuotaRequestId, Right, Role, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
 };
 
 use crate::error::AppError;
@@ -19,12 +19,13 @@ use crate::proof::Proof;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
     ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft,
-    ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings,
-    KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
-    OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange,
-    QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
+    ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
+    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
+    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
+    RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -152,6 +153,13 @@ pub trait Backend: Send + Sync {
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError>;
     async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError>;
 
+    async fn image_list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError>;
+    /// Of what was uploaded, as an operation.
+    async fn image_import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError>;
+    async fn image_fetch(&self, caller: &Caller, image: ImageId) -> Result<ImageShown, AppError>;
+    async fn image_change(&self, caller: &Caller, image: ImageId, change: ImageChange) -> Result<(), AppError>;
+    /// One that was put in and that nobody has.
+    async fn image_remove(&self, caller: &Caller, image: ImageId) -> Result<(), AppError>;
     async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError>;
     /// Takes over what was uploaded.
     async fn kernel_add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError>;

@@ -2,12 +2,14 @@
 
 use leptos_router::params::ParamsMap;
 use umbel_guest::state::Badge;
-use umbel_guest::{AccountId, GroupId, GuestId, OperationId};
+use umbel_guest::{AccountId, GroupId, GuestId, ImageId, OperationId};
 
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
 pub const GUEST_NEW: &str = "/guests/new";
 pub const NETWORKS: &str = "/networks";
+/// `?q=…&cursor=…`
+pub const IMAGES: &str = "/images";
 pub const KERNELS: &str = "/kernels";
 pub const HOST: &str = "/host";
 pub const DOCTOR: &str = "/doctor";
@@ -112,6 +114,10 @@ pub fn guest_settings(id: GuestId) -> String {
 
 pub fn guest_sharing(id: GuestId) -> String {
     format!("{GUESTS}/{id}/sharing")
+}
+
+pub fn image(id: &ImageId) -> String {
+    format!("{IMAGES}/{id}")
 }
 
 pub fn operation(id: OperationId) -> String {

@@ -87,6 +87,11 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::ExampleCreate
         | AuditAction::ForwardAdd
         | AuditAction::ForwardRemove
+        | AuditAction::ImageImport
+        | AuditAction::ImageRemove
+        | AuditAction::ImageChange
+        | AuditAction::ImageDeprecate
+        | AuditAction::ImageOffer
         | AuditAction::KernelAdd
         | AuditAction::KernelRetire
         | AuditAction::KernelOffer

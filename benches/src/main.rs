@@ -11,6 +11,7 @@
 //! target/release/umbel-benches crowd --mode fast --guests 1000
 //! target/release/umbel-benches reads
 //! target/release/umbel-benches sign-in
+//! target/release/umbel-benches images
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -21,6 +22,7 @@ mod console;
 mod crowd;
 mod figures;
 mod idle;
+mod images;
 mod inside;
 mod kernels;
 mod load;
@@ -110,6 +112,8 @@ enum What {
     Reads,
     /// Sign-ins that fail, one by one and 200 at once.
     SignIn,
+    /// Putting an image in, beside cp and sha256sum.
+    Images,
     /// Boot, console, idle and pages.
     All,
 }
@@ -149,6 +153,7 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         What::Network => return network::measure(&panel, report).await,
         What::Many => return many::measure(&panel, options.guests.unwrap_or(100), report).await,
         What::Reads => return reads::measure(&setup, panel, report).await,
+        What::Images => return images::measure(&panel, options.pairs, report).await,
         What::SignIn => return sign_in::measure(&panel, report).await,
         What::Crowd => {
             return crowd::measure(&panel, crowd, options.seconds, report).await;

@@ -103,6 +103,9 @@ pub(crate) enum Command {
     Operations(OperationCommand),
     /// What changes, a line each, until it is interrupted.
     Events(EventOptions),
+    /// What guests' disks are made of; changing what is said of them needs a token to manage.
+    #[command(subcommand, visible_alias = "image")]
+    Images(ImageCommand),
     /// Kernels that guests run on.
     Kernels,
     /// Networks, their guests and the ports that lead there.
@@ -120,6 +123,61 @@ pub(crate) enum Command {
     Webhooks(WebhookCommand),
     /// Completions for a shell, on standard output.
     Completions { shell: Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    #[command(visible_alias = "ls")]
+    List,
+    Show {
+        image: String,
+    },
+    /// Sends the file system of a root, as it is, and makes it an image; needs a token to manage.
+    Import(ImageImport),
+    /// One that was put in and that nobody has.
+    #[command(visible_alias = "rm")]
+    Remove {
+        image: String,
+    },
+    /// It is offered last, with its note; guests that have it keep it.
+    Deprecate {
+        image: String,
+    },
+    /// As before it was deprecated.
+    Offer {
+        image: String,
+    },
+    /// What whoever chooses it should know; empty, it has none.
+    Note {
+        image: String,
+        note: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageImport {
+    pub(crate) file: PathBuf,
+    /// What its versions have in common, for example debian.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Begins with a digit, for example 13.2.
+    #[arg(long)]
+    pub(crate) version: String,
+    /// Its name, unless it is said.
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Who signs in to a new guest; root, unless it is said.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Suggested for a new guest, in MiB.
+    #[arg(long)]
+    pub(crate) memory: Option<u32>,
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,17 +8,17 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword,
     ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
-    GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
-    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
-    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
-    RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown, WebhookDraft, WebhooksShown,
+    GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
+    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
+    KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
+    NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown,
+    QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId,
-    Span, StrayName, SysRqKey, UploadId, WebhookId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
+    QuotaRequestId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use crate::accounts::invitations::Invited;
@@ -140,6 +140,26 @@ impl Backend for Bare<'_> {
         self.networks.forward_remove(caller, host_port).await
     }
 
+    async fn image_list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError> {
+        self.images.list(caller, filter).await
+    }
+
+    async fn image_import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
+        self.images.import(caller, draft).await
+    }
+
+    async fn image_fetch(&self, caller: &Caller, image: ImageId) -> Result<ImageShown, AppError> {
+        self.images.fetch(caller, &image).await
+    }
+
+    async fn image_change(&self, caller: &Caller, image: ImageId, change: ImageChange) -> Result<(), AppError> {
+        self.images.change(caller, image, change).await
+    }
+
+    async fn image_remove(&self, caller: &Caller, image: ImageId) -> Result<(), AppError> {
+        self.images.remove(caller, image).await
+    }
+
     async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError> {
         self.kernels.list(caller, filter).await
     }
@@ -169,11 +189,11 @@ impl Backend for Bare<'_> {
     }
 
     async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
-        self.kernels.upload_begin(caller).await
+        self.uploads.begin(caller).await
     }
 
     async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
-        self.kernels.upload_remove(caller, upload).await
+        self.uploads.remove(caller, upload).await
     }
 
     async fn operation_list(&self, caller: &Caller, filter: OperationFilter) -> Result<OperationPage, AppError> {

@@ -4,7 +4,8 @@
 use serde::Serialize;
 pub use umbel_app::shown::Etag;
 use umbel_app::shown::{
-    AccountShown, AnnouncementShown, GroupRoll, GroupShown, GuestShown, KernelSettings, KernelShown, PersonShown,
+    AccountShown, AnnouncementShown, GroupRoll, GroupShown, GuestShown, ImageShown, KernelSettings, KernelShown,
+    PersonShown,
 };
 
 use crate::hex::sha256_hex;
@@ -57,6 +58,12 @@ impl Tagged for GroupRoll {
 impl Tagged for KernelShown {
     fn etag(&self) -> Etag {
         etag_of(&(&self.note, self.retired))
+    }
+}
+
+impl Tagged for ImageShown {
+    fn etag(&self) -> Etag {
+        etag_of(&(&self.note, self.deprecated))
     }
 }
 

@@ -11,8 +11,8 @@ use umbel_guest::{
     SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder, StopHow,
-    StrayFacts, Wall,
+    HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder,
+    StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -49,6 +49,8 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn kernel_remove(&self, kernel: KernelId) -> Result<(), HostError>;
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError>;
     async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError>;
+    async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError>;
+    async fn image_remove(&self, image: ImageId) -> Result<(), HostError>;
     async fn disk_create(
         &self,
         guest: GuestId,

@@ -19,12 +19,14 @@ use crate::guests::Guests;
 use crate::http::connections::Connections;
 use crate::http::cookies::Cookies;
 use crate::http::origin::Origins;
+use crate::images::Images;
 use crate::kernels::Kernels;
 use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::oidc::Oidc;
 use crate::quotas::Quotas;
 use crate::store::Db;
+use crate::uploads::Uploads;
 use crate::webhooks::Webhooks;
 
 /// Requests that are being answered at once; the next ones wait for a turn.
@@ -38,6 +40,8 @@ pub struct Panel(Arc<Held>);
 pub struct Held {
     pub guests: Guests,
     pub networks: Networks,
+    pub images: Images,
+    pub uploads: Uploads,
     pub kernels: Kernels,
     pub quotas: Quotas,
     pub accounts: Accounts,
@@ -64,6 +68,7 @@ pub struct Held {
 
 impl Panel {
     pub fn new(guests: Guests, accounts: Accounts, origins: Origins, oidc: Option<Oidc>) -> Self {
+        let uploads = Uploads::new(guests.parts.clone());
         Self(Arc::new(Held {
             audit: Audit::new(guests.parts.db.clone(), guests.parts.clock.clone()),
             metrics: Metrics::new(guests.parts.clock.now()),
@@ -72,7 +77,9 @@ impl Panel {
             clock: guests.parts.clock.clone(),
             layout: guests.parts.layout.clone(),
             networks: Networks::new(guests.clone()),
-            kernels: Kernels::new(guests.clone()),
+            images: Images::new(guests.clone(), uploads.clone()),
+            kernels: Kernels::new(guests.clone(), uploads.clone()),
+            uploads,
             quotas: Quotas::new(guests.parts.clone()),
             webhooks: Webhooks::new(guests.parts.clone(), accounts.seal().clone()),
             announcements: Announcements::new(guests.parts.clone()),

@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, GuestShown, KernelShown, NetworkGuest, NetworkShown, StrayShown, WallShown,
+    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, StrayShown,
+    WallShown,
 };
 use umbel_guest::{
-    Access, AccountId, Attachment, HostNumber, KernelFeatures, KernelMode, NetworkId, Relation, Role, Sample, Series,
-    Span, WallState,
+    Access, AccountId, Attachment, DiskSize, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory, NetworkId,
+    Relation, Role, Sample, Series, Span, WallState,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,36 @@ pub(crate) fn checks() -> Vec<CheckShown> {
             "65530: mappings of one process; a guest with much memory has many; too few for a thousand guests",
         ),
         check("kernel.pid_max", true, "4194304: processes and threads; each program of a guest is one; enough"),
+    ]
+}
+
+pub(crate) fn images() -> Vec<ImageShown> {
+    let image = |id: &str, title: &str, origin: &str, mib: u64| ImageShown {
+        id: id.parse().expect("a slug"),
+        name: id.split('-').next().unwrap_or_default().to_owned(),
+        version: id.split('-').nth(1).map(str::to_owned),
+        title: title.into(),
+        description: "A root to make guests of.".into(),
+        origin: origin.into(),
+        sha256: Some("5eed".repeat(16)),
+        kind: ImageKind::Disk,
+        file_system: Some("ext4".into()),
+        default_user: "root".into(),
+        sizes: DiskSize::ladder().collect(),
+        taken_bytes: mib << 20,
+        suggested_memory: Memory::DEFAULT,
+        imported: origin == "imported",
+        deprecated: false,
+        newer: None,
+        note: String::new(),
+        used_by: Some(3),
+    };
+    let newer = "debian-13.2".parse().expect("a slug");
+    let old = image("debian-13.1", "Debian 13", "imported", 412);
+    vec![
+        ImageShown { deprecated: true, newer: Some(newer), note: "Take debian-13.2.".into(), ..old },
+        image("debian-13.2", "Debian 13", "imported", 418),
+        image("tiny-2", "Tiny", "built by Umbel", 23),
     ]
 }
 

@@ -193,6 +193,7 @@ pub(crate) fn panel() -> Fake {
     let guests = vec![web, paused, starting, waiting, stopping, stopped, broken, deleted];
     Fake {
         networks: hardware::networks(&guests),
+        images: hardware::images(),
         kernels: hardware::kernels(),
         checks: hardware::checks(),
         series: Some(hardware::series()),

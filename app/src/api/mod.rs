@@ -7,6 +7,7 @@ pub mod audit;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod images;
 pub mod invitations;
 pub mod kernels;
 #[cfg(feature = "ssr")]
@@ -83,6 +84,7 @@ mod tests {
             announcements::AnnouncementSet::PATH,
             audit::AuditList::PATH,
             host::Overview::PATH,
+            images::ImageList::PATH,
             kernels::KernelList::PATH,
             networks::ForwardAdd::PATH,
             quotas::QuotaAsk::PATH,

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod images;
 pub mod import;
 pub mod invitations;
 pub mod kernels;

@@ -28,6 +28,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                 <ul>
                     <Place href=paths::OVERVIEW go="o" icon=Icon::Overview words="Overview" exact=true />
                     <Place href=paths::GUESTS go="g" icon=Icon::Guests words="Guests" />
+                    <Place href=paths::IMAGES go="i" icon=Icon::Images words="Images" />
                     <Place href=paths::NETWORKS go="w" icon=Icon::Networks words="Networks" />
                     <Place href=paths::OPERATIONS go="a" icon=Icon::Activity words="Activity" />
                     <Place href=paths::GROUPS go="r" icon=Icon::Groups words="Groups" />
@@ -147,11 +148,12 @@ fn LiveNotice() -> impl IntoView {
 }
 
 /// Keys on every page; pages.js has their meaning.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     ("/", "Filter the list"),
     ("n", "New guest"),
     ("g g", "Guests"),
     ("g o", "Overview"),
+    ("g i", "Images"),
     ("g w", "Networks"),
     ("g a", "Activity"),
     ("g m", "Account"),

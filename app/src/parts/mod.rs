@@ -24,3 +24,4 @@ pub mod quota;
 pub mod table;
 pub mod time;
 pub mod title;
+pub mod upload;

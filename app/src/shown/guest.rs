@@ -8,7 +8,7 @@ use umbel_guest::{
     GuestName, ImageId, KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
 };
 
-use super::{Etag, ImageShown, KernelChoice, OperationShown};
+use super::{Etag, ImageChoice, KernelChoice, OperationShown};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -110,7 +110,8 @@ impl GuestShown {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct GuestForm {
     pub suggested_name: String,
-    pub images: Vec<ImageShown>,
+    /// Deprecated ones last.
+    pub images: Vec<ImageChoice>,
     /// The default first. Retired ones aren't there.
     pub kernels: Vec<KernelChoice>,
     pub disks: Vec<DiskSize>,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
+use umbel_guest::WallState;
 use umbel_guest::state::Badge;
-use umbel_guest::{DiskSize, ImageId, ImageKind, Memory, WallState};
 
 use super::{GuestPage, OperationShown};
 
@@ -71,18 +71,6 @@ pub enum CheckState {
 pub struct WallShown {
     pub name: String,
     pub state: WallState,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct ImageShown {
-    pub id: ImageId,
-    pub title: String,
-    pub description: String,
-    /// A host tree takes a disk in memory, a disk image any other.
-    pub kind: ImageKind,
-    pub sizes: Vec<DiskSize>,
-    pub suggested_memory: Memory,
 }
 
 /// The first page after signing in.

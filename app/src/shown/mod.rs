@@ -7,6 +7,7 @@ mod etag;
 mod group;
 mod guest;
 mod host;
+mod image;
 mod invitation;
 mod kernel;
 mod live;
@@ -32,7 +33,8 @@ pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{
     ConsoleTail, Created, GroupChoice, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown,
 };
-pub use host::{AgentLink, CheckShown, CheckState, HostShown, ImageShown, OverviewShown, WallShown};
+pub use host::{AgentLink, CheckShown, CheckState, HostShown, OverviewShown, WallShown};
+pub use image::{ImageChange, ImageChoice, ImageDraft, ImageFilter, ImagePage, ImageShown};
 pub use invitation::{InvitationDraft, InvitationShown, InvitedInto, InvitedLimit, NewInvitation};
 pub use kernel::{
     Choice, KernelChange, KernelChoice, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown,

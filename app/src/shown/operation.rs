@@ -17,10 +17,11 @@ pub enum OperationKind {
     /// As a creation, its disk out of an image that was run by hand.
     GuestAdopt,
     KernelAdd,
+    ImageImport,
 }
 
 impl OperationKind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::GuestCreate,
         Self::GuestStart,
         Self::GuestShutDown,
@@ -31,6 +32,7 @@ impl OperationKind {
         Self::GuestStartShell,
         Self::GuestAdopt,
         Self::KernelAdd,
+        Self::ImageImport,
     ];
 
     /// As rows and the API spell it.
@@ -46,6 +48,7 @@ impl OperationKind {
             Self::GuestStartShell => "guest_start_shell",
             Self::GuestAdopt => "guest_adopt",
             Self::KernelAdd => "kernel_add",
+            Self::ImageImport => "image_import",
         }
     }
 
@@ -55,7 +58,8 @@ impl OperationKind {
             Self::GuestCreate | Self::GuestAdopt | Self::GuestStart | Self::GuestStartShell | Self::GuestRestart => {
                 true
             }
-            Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge | Self::KernelAdd => false,
+            Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge => false,
+            Self::KernelAdd | Self::ImageImport => false,
         }
     }
 
@@ -72,6 +76,7 @@ impl OperationKind {
             Self::GuestStartShell => "Start into a shell",
             Self::GuestAdopt => "Adopt",
             Self::KernelAdd => "Add kernel",
+            Self::ImageImport => "Import image",
         }
     }
 
@@ -80,9 +85,8 @@ impl OperationKind {
         match self {
             Self::GuestStart | Self::GuestShutDown | Self::GuestKill | Self::GuestRestart => GuestRight::Power,
             Self::GuestStartShell => GuestRight::Settings,
-            Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge | Self::KernelAdd => {
-                GuestRight::Delete
-            }
+            Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge => GuestRight::Delete,
+            Self::KernelAdd | Self::ImageImport => GuestRight::Delete,
         }
     }
 }

@@ -6,21 +6,22 @@ use umbel_app::shown::{
     AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
     AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
     DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageShown,
-    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelFilter,
-    KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation,
-    NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage,
-    PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration,
-    RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
+    ImageChoice, ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown,
+    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter,
+    OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange,
+    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit,
+    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId, GroupRole,
-    GuestDraft, GuestId, ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory, Note,
-    OperationId, PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey,
+    GuestDraft, GuestId, ImageId, ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory,
+    Note, OperationId, PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey,
     UploadId, Wanted, WebhookId,
 };
 use uuid::Uuid;
@@ -37,6 +38,7 @@ pub(crate) struct Fake {
     pub(crate) walls: Vec<WallShown>,
     pub(crate) checks: Vec<CheckShown>,
     pub(crate) networks: Vec<NetworkShown>,
+    pub(crate) images: Vec<ImageShown>,
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
     pub(crate) groups: Vec<GroupRoll>,
@@ -109,14 +111,15 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
     }
 }
 
-fn image(id: &str, title: &str, description: &str, kind: ImageKind) -> ImageShown {
-    ImageShown {
+fn image(id: &str, title: &str, description: &str, kind: ImageKind) -> ImageChoice {
+    ImageChoice {
         id: id.parse().expect("an image"),
         title: title.into(),
         description: description.into(),
         kind,
         sizes: vec![DiskSize::DEFAULT],
         suggested_memory: Memory::DEFAULT,
+        deprecated: None,
     }
 }
 
@@ -304,6 +307,26 @@ impl Backend for Fake {
 
     async fn forward_remove(&self, _: &Caller, _: u16) -> Result<(), AppError> {
         Err(AppError::not_found("forwarded port"))
+    }
+
+    async fn image_list(&self, _: &Caller, _: ImageFilter) -> Result<ImagePage, AppError> {
+        Ok(ImagePage { rows: self.images.clone(), next: None })
+    }
+
+    async fn image_import(&self, _: &Caller, _: ImageDraft) -> Result<OperationId, AppError> {
+        Err(AppError::not_found("upload"))
+    }
+
+    async fn image_fetch(&self, _: &Caller, _: ImageId) -> Result<ImageShown, AppError> {
+        self.images.first().cloned().ok_or_else(|| AppError::not_found("image"))
+    }
+
+    async fn image_remove(&self, _: &Caller, _: ImageId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn image_change(&self, _: &Caller, _: ImageId, _: ImageChange) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn kernel_list(&self, _: &Caller, _: KernelFilter) -> Result<KernelPage, AppError> {

@@ -5,13 +5,13 @@ use std::net::Ipv4Addr;
 use axum::http::StatusCode;
 use umbel_app::paths;
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown, StrayShown,
-    WallShown,
+    CheckShown, CheckState, ForwardShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown,
+    StrayShown, WallShown,
 };
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    Access, AccountId, Attachment, Boot, Exit, HostNumber, KernelFeatures, KernelMode, NetworkId, Relation, Sample,
-    Seen, Series, Span, WallState, Wanted,
+    Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
+    NetworkId, Relation, Sample, Seen, Series, Span, WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -194,6 +194,48 @@ async fn a_network_shows_who_is_in_it() {
         &["My network", "10.77.3.2", "10.77.3.1", "1 guest, with a way out", "Network of bob", "/_sf/example_create"],
     );
     all_of(&html, &["none: it needs an agent that runs as root"]);
+}
+
+fn image() -> ImageShown {
+    ImageShown {
+        id: "tiny-1".parse().expect("a slug"),
+        name: "tiny".into(),
+        version: Some("1".into()),
+        title: "Tiny <b>".into(),
+        description: "Busybox".into(),
+        origin: "built by Umbel".into(),
+        sha256: Some("ab".repeat(32)),
+        kind: ImageKind::Disk,
+        file_system: Some("ext4".into()),
+        default_user: "root".into(),
+        sizes: vec![DiskSize::DEFAULT],
+        taken_bytes: 23 << 20,
+        suggested_memory: Memory::DEFAULT,
+        imported: false,
+        deprecated: false,
+        newer: Some("tiny-2".parse().expect("a slug")),
+        note: "Old".into(),
+        used_by: Some(3),
+    }
+}
+
+#[tokio::test]
+async fn an_image_says_what_it_takes_and_what_is_newer() {
+    let fake = || Fake { images: vec![image()], ..Fake::default() };
+    let html = seen(fake(), Role::Administrator, paths::IMAGES).await;
+    all_of(&html, &["Tiny &lt;b&gt;", "tiny-1, built by Umbel", "23 MiB", "ext4", "tiny-2 is newer", ">3<", "Old"]);
+    let own = paths::image(&image().id);
+    let html = seen(fake(), Role::Administrator, &own).await;
+    all_of(&html, &["abababab<", "Busybox", "/_sf/image_set_note", "/_sf/image_set_deprecated", "value=\"true\""]);
+    assert!(!html.contains("/_sf/image_remove"), "it is Umbel's own: {html}");
+    let imported = ImageShown { imported: true, used_by: Some(1), ..image() };
+    let html = seen(Fake { images: vec![imported], ..Fake::default() }, Role::Administrator, &own).await;
+    all_of(&html, &["/_sf/image_remove", "One guest has it."]);
+    let deprecated = ImageShown { deprecated: true, used_by: None, ..image() };
+    let html = seen(Fake { images: vec![deprecated], ..Fake::default() }, Role::User, &own).await;
+    all_of(&html, &["Deprecated", "Old"]);
+    assert!(!html.contains("/_sf/image_set"), "{html}");
+    all_of(&seen(Fake::default(), Role::User, paths::IMAGES).await, &["There is no image yet."]);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Guest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestForm {
     pub suggested_name: String,
-    pub images: Vec<Image>,
+    pub images: Vec<ImageChoice>,
     /// The default first.
     pub kernels: Vec<KernelChoice>,
     pub disks: Vec<DiskSize>,
@@ -88,7 +88,7 @@ pub struct GuestForm {
 
 impl GuestForm {
     /// The first image that a guest gets a disk of its own from.
-    pub fn disk_image(&self) -> Option<&Image> {
+    pub fn disk_image(&self) -> Option<&ImageChoice> {
         self.images.iter().find(|image| image.kind == ImageKind::Disk)
     }
 
@@ -110,14 +110,56 @@ impl GuestForm {
     }
 }
 
+/// An image as the form for a guest offers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Image {
+pub struct ImageChoice {
     pub id: ImageId,
     pub title: String,
     pub description: String,
     pub kind: ImageKind,
     pub sizes: Vec<DiskSize>,
     pub suggested_memory: Memory,
+    /// What was said about it, where it should rather not be taken.
+    pub deprecated: Option<String>,
+}
+
+/// An image of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    pub id: ImageId,
+    pub name: String,
+    pub version: Option<String>,
+    pub title: String,
+    pub description: String,
+    pub origin: String,
+    pub sha256: Option<String>,
+    pub kind: ImageKind,
+    pub file_system: Option<String>,
+    pub default_user: String,
+    pub sizes: Vec<DiskSize>,
+    /// Of the host's disk.
+    pub taken_bytes: u64,
+    pub suggested_memory: Memory,
+    pub imported: bool,
+    pub deprecated: bool,
+    /// The newest version, if this isn't it.
+    pub newer: Option<ImageId>,
+    pub note: String,
+    /// How many guests have it; for administrators.
+    pub used_by: Option<u64>,
+}
+
+/// An image that is to be made of an upload. What is empty is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImageDraft {
+    pub upload: String,
+    pub name: String,
+    pub version: String,
+    pub title: String,
+    pub description: String,
+    pub default_user: String,
+    pub memory_mib: Option<u32>,
+    pub note: String,
 }
 
 /// A kernel as the form for a guest offers it.

@@ -1,5 +1,7 @@
 //! The catalogue of kernels, and putting one in: begin an upload, send its files, add them under a name.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use umbel_guest::{KernelId, OperationId, UploadId};
 
@@ -7,6 +9,9 @@ use crate::answers::{Acted, Begun, Kernel, KernelSettings, UploadedFile};
 use crate::client::Client;
 use crate::error::Error;
 use crate::pages::KernelPage;
+
+/// How long a file may take: 16 GiB by 10 Mbit/s are four hours.
+const SENDING: Duration = Duration::from_secs(4 * 3600);
 
 impl Client {
     /// The whole catalogue, by id, however many pages that takes.
@@ -30,7 +35,7 @@ impl Client {
         name: &str,
         bytes: impl Into<reqwest::Body>,
     ) -> Result<UploadedFile, Error> {
-        self.api(Method::PUT, &format!("/uploads/{upload}/{name}")).body(bytes).read().await
+        self.api(Method::PUT, &format!("/uploads/{upload}/{name}")).patient(SENDING).body(bytes).read().await
     }
 
     pub async fn upload_remove(&self, upload: UploadId) -> Result<(), Error> {

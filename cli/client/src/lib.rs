@@ -31,6 +31,7 @@ mod groups;
 mod guests;
 mod health;
 mod host;
+mod images;
 mod invitations;
 mod kernels;
 mod networks;
@@ -48,10 +49,10 @@ mod webhooks;
 pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
     Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupQuota, GroupRoll, Guest, GuestChange, GuestForm,
-    HostFacts, Image, Imported, Invitation, InvitationDraft, InvitedInto, Kernel, KernelChoice, KernelSettings,
-    LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken, NewWebhook, Operation,
-    OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share, Step, StepState, Stray,
-    Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
+    HostFacts, Image, ImageChoice, ImageDraft, Imported, Invitation, InvitationDraft, InvitedInto, Kernel,
+    KernelChoice, KernelSettings, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken,
+    NewWebhook, Operation, OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share,
+    Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

@@ -17,10 +17,10 @@ use umbel_wire::launch::RootDisk;
 
 use crate::host::free_mib;
 use crate::state::{State, failed_at};
-use crate::{beneath, in_full, jail, tree};
+use crate::{beneath, image, in_full, jail, tree};
 
 /// Blocks of this size that hold nothing but zeros are not written.
-const BLOCK: usize = 4096;
+pub const BLOCK: usize = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
@@ -47,6 +47,11 @@ pub fn create(
     size: DiskSize,
     kind: DiskKind,
 ) -> Result<(), Refusal> {
+    // Nobody takes the image away until its child is there.
+    let _used = image::used();
+    if *image != tree::image() {
+        image::make_size(&state.layout, image, size)?;
+    }
     let made_of = made_of(state, image, size, kind)?;
     let disk = state.layout.disk(guest);
     if disk.exists() {
@@ -265,12 +270,14 @@ pub fn sparse_copy(from: &mut File, to: &File) -> io::Result<()> {
 }
 
 /// Every block of a file that isn't zero, with its place; the last one may be short.
+/// What is written to it meanwhile behind its end is not seen.
 pub fn each_block(from: &mut File, mut act: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = vec![0; 64 * BLOCK];
-    let mut next = 0;
-    while let Some((start, end)) = data_after(from, next)? {
+    let (mut next, length) = (0, from.metadata()?.len());
+    while let Some((start, end)) = data_after(from, next)?.filter(|(start, _)| *start < length) {
         from.seek(SeekFrom::Start(start))?;
         next = start;
+        let end = end.min(length);
         while next < end {
             let wanted = buffer.len().min(usize::try_from(end - next).unwrap_or(usize::MAX));
             from.read_exact(&mut buffer[..wanted])?;

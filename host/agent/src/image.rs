@@ -1,24 +1,27 @@
 //! Images that disks are made of. The one that comes with Umbel is built here out of the machine's
 //! busybox: a root file system in a directory, an ext4 of it for every size of the ladder. Nothing is
-//! mounted and no right is needed.
+//! mounted and no right is needed. Others are [`import`]ed.
 
+mod import;
 mod root;
 
 use std::fs::{self, File, FileTimes};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use umbel_guest::{DiskSize, ImageId, Memory};
+use umbel_guest::{DiskSize, ImageId, ImageOrigin, Memory, UploadId};
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
-use crate::disk::sparse_copy;
+pub use import::{import, make_size, sweep, take_away};
+
+use crate::disk::{self, each_block};
 use crate::host::free_mib;
 use crate::in_full;
 
@@ -26,6 +29,8 @@ pub const TINY: &str = "tiny-2";
 /// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
 const THEN: u64 = 946_684_800;
 const UUID: &str = "756d6265-6c00-4000-8000-74696e792d32";
+/// Of `st_blocks`, in bytes (stat(3type)).
+const BLOCK: u64 = 512;
 /// What a base of any size takes at most.
 const ROOM_MIB: u64 = 16;
 
@@ -52,6 +57,31 @@ struct Manifest {
     /// Of the smallest base.
     sha256: String,
     suggested_memory: Memory,
+    #[serde(default)]
+    import: Option<Imported>,
+}
+
+/// What is known of an image that somebody put in.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Imported {
+    /// Out of which it was made, so that nothing is made twice.
+    upload: UploadId,
+    file_system: String,
+    default_user: String,
+}
+
+/// Held while disks are made of images: none is taken away meanwhile.
+static USED: RwLock<()> = RwLock::new(());
+
+pub fn used() -> RwLockReadGuard<'static, ()> {
+    USED.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One at a time makes what belongs to an image: two would build in the same place.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Images whose manifest is there.
@@ -72,9 +102,6 @@ pub fn all(layout: &Layout) -> Vec<ImageFacts> {
 
 /// Makes what is missing of the image. Repeating it changes nothing that is there.
 pub fn prepare(layout: &Layout, image: &ImageId) -> Result<ImageFacts, Refusal> {
-    // Two panels' requests at once would build in the same directory.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if image.as_str() != TINY {
         return match facts(layout, image) {
             Ok(Some(facts)) => Ok(facts),
@@ -86,13 +113,18 @@ pub fn prepare(layout: &Layout, image: &ImageId) -> Result<ImageFacts, Refusal> 
 }
 
 fn prepare_tiny(layout: &Layout, image: &ImageId) -> Result<ImageFacts, ImageError> {
-    let directory = layout.image(image);
-    let missing: Vec<DiskSize> = DiskSize::ladder().filter(|size| !layout.base(image, *size).exists()).collect();
-    if missing.is_empty()
-        && let Some(facts) = facts(layout, image)?
-    {
+    let whole = || match missing(layout, image).is_empty() {
+        true => facts(layout, image),
+        false => Ok(None),
+    };
+    if let Some(facts) = whole()? {
         return Ok(facts);
     }
+    let _turn = turn();
+    if let Some(facts) = whole()? {
+        return Ok(facts);
+    }
+    let (directory, missing) = (layout.image(image), missing(layout, image));
     make_directory(&directory)?;
     // A dot: no id of an image begins with one.
     let building = layout.data().join("images").join(".building");
@@ -107,9 +139,15 @@ fn prepare_tiny(layout: &Layout, image: &ImageId) -> Result<ImageFacts, ImageErr
         description: "Busybox in a few MiB: boots at once, its console is signed in.".into(),
         sha256,
         suggested_memory: Memory::DEFAULT,
+        import: None,
     };
     write_manifest(&directory, &manifest)?;
     Ok(facts_of(layout, image, manifest))
+}
+
+/// Sizes whose base isn't there.
+fn missing(layout: &Layout, image: &ImageId) -> Vec<DiskSize> {
+    DiskSize::ladder().filter(|size| !layout.base(image, *size).exists()).collect()
 }
 
 fn build(layout: &Layout, image: &ImageId, sizes: &[DiskSize], building: &Path) -> Result<(), ImageError> {
@@ -124,7 +162,7 @@ fn build(layout: &Layout, image: &ImageId, sizes: &[DiskSize], building: &Path) 
         run("/sbin/debugfs", "e2fsprogs", |debugfs| {
             debugfs.args(["-w", "-f"]).arg(&commands).arg(&raw);
         })?;
-        put(&raw, &building.join("base"), &layout.base(image, *size))?;
+        put(&raw, size.bytes(), &building.join("base"), &layout.base(image, *size))?;
     }
     Ok(())
 }
@@ -139,21 +177,37 @@ fn make_file_system(file: &Path, tree: &Path, size: DiskSize) -> Result<(), Imag
     })
 }
 
-/// Gives a finished base its place, without the blocks that hold nothing, and the identity that its
-/// children know it by: size and time. The time comes from the content, so a base that was made again
-/// is the same to them exactly if it is the same.
-fn put(raw: &Path, beside: &Path, base: &Path) -> Result<(), ImageError> {
+/// Gives a finished base its place, without the blocks that hold nothing and with a hole up to `bytes`, and the identity
+/// that its children know it by: size and time. The time comes from the content, so a base that was made again is the
+/// same to them exactly if it is the same. Answers its [`digest`].
+fn put(raw: &Path, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
+    let source = File::open(raw).map_err(|source| ImageError::Make { path: raw.to_owned(), source })?;
+    put_open(source, bytes, beside, base)
+}
+
+fn put_open(mut raw: File, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
     let at = |source| ImageError::Make { path: base.to_owned(), source };
     remove(beside)?;
     let copy = File::create_new(beside).map_err(at)?;
-    File::open(raw).and_then(|mut raw| sparse_copy(&mut raw, &copy)).map_err(at)?;
-    let digest = digest(beside).map_err(at)?;
+    copy.set_len(bytes).map_err(at)?;
+    let mut digest = Sha256::new();
+    digest.update(bytes.to_le_bytes());
+    let copied = each_block(&mut raw, |at, block| {
+        digest.update(at.to_le_bytes());
+        digest.update(block);
+        // The last of a file that ends within it goes on as the hole does.
+        digest.update(&[0; disk::BLOCK][block.len()..]);
+        copy.write_all_at(block, at)
+    });
+    copied.map_err(at)?;
+    let digest = digest.finalize().to_vec();
     let spread = digest.iter().take(3).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
     let time = UNIX_EPOCH + Duration::from_secs(THEN + spread);
     copy.set_permissions(fs::Permissions::from_mode(0o444)).map_err(at)?;
     copy.set_times(FileTimes::new().set_modified(time).set_accessed(time)).map_err(at)?;
     copy.sync_all().map_err(at)?;
-    fs::rename(beside, base).map_err(at)
+    fs::rename(beside, base).map_err(at)?;
+    Ok(digest)
 }
 
 /// Of a sparse file: its length and every block that isn't zero, with its place.
@@ -161,7 +215,7 @@ fn digest(path: &Path) -> io::Result<Vec<u8>> {
     let mut digest = Sha256::new();
     let mut file = File::open(path)?;
     digest.update(file.metadata()?.len().to_le_bytes());
-    crate::disk::each_block(&mut file, |at, block| {
+    each_block(&mut file, |at, block| {
         digest.update(at.to_le_bytes());
         digest.update(block);
         Ok(())
@@ -171,7 +225,11 @@ fn digest(path: &Path) -> io::Result<Vec<u8>> {
 
 fn digest_of_base(base: &Path) -> Result<String, ImageError> {
     let digest = digest(base).map_err(|source| ImageError::Make { path: base.to_owned(), source })?;
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ImageError> {
@@ -182,19 +240,44 @@ fn write_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ImageErro
 }
 
 fn facts(layout: &Layout, image: &ImageId) -> Result<Option<ImageFacts>, ImageError> {
+    Ok(manifest(layout, image)?.map(|manifest| facts_of(layout, image, manifest)))
+}
+
+fn manifest(layout: &Layout, image: &ImageId) -> Result<Option<Manifest>, ImageError> {
     let path = layout.image(image).join("image.json");
     let json = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|source| ImageError::Make { path: path.clone(), source })?,
     };
-    let manifest = serde_json::from_slice(&json).map_err(|source| ImageError::Manifest { path, source })?;
-    Ok(Some(facts_of(layout, image, manifest)))
+    serde_json::from_slice(&json).map(Some).map_err(|source| ImageError::Manifest { path, source })
 }
 
 fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts {
-    let Manifest { title, description, sha256, suggested_memory } = manifest;
-    let sizes = DiskSize::ladder().filter(|size| layout.base(image, *size).exists()).collect();
-    ImageFacts { id: image.clone(), title, description, sha256, kind: ImageKind::Disk, sizes, suggested_memory }
+    let Manifest { title, description, sha256, suggested_memory, import } = manifest;
+    let bases = DiskSize::ladder().filter_map(|size| Some((size, fs::metadata(layout.base(image, size)).ok()?)));
+    let (there, taken): (Vec<_>, Vec<_>) = bases.map(|(size, base)| (size, base.blocks() * BLOCK)).unzip();
+    // Of an import, every size from its own on is made when it is asked for.
+    let (origin, file_system, default_user, sizes) = match import {
+        Some(import) => {
+            let larger = |size: &DiskSize| there.first().is_some_and(|least| size >= least);
+            let sizes = DiskSize::ladder().filter(larger).collect();
+            (ImageOrigin::Imported, import.file_system, import.default_user, sizes)
+        }
+        None => (ImageOrigin::Built, "ext4".to_owned(), "root".to_owned(), there),
+    };
+    ImageFacts {
+        id: image.clone(),
+        title,
+        description,
+        origin,
+        sha256,
+        kind: ImageKind::Disk,
+        file_system: Some(file_system),
+        default_user,
+        sizes,
+        taken_bytes: taken.iter().sum(),
+        suggested_memory,
+    }
 }
 
 fn run(program: &'static str, package: &'static str, arguments: impl FnOnce(&mut Command)) -> Result<(), ImageError> {
@@ -242,8 +325,6 @@ fn refusal(layout: &Layout, error: &ImageError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     /// What children of a base know it by, and what it holds.
@@ -270,11 +351,21 @@ mod tests {
         assert_eq!(prepare(&layout, &tiny).expect("made again"), facts);
         assert_eq!((identity(&layout, small), identity(&layout, large)), before);
         assert!(!dir.path().join("images/.building").exists());
-        let used: u64 = fs::read_dir(layout.image(&tiny))
-            .expect("there")
-            .map(|entry| entry.expect("read").metadata().expect("there").blocks() * 512)
-            .sum();
-        assert!(used < 64 << 20, "the ladder takes {used} bytes");
+        let used = facts.taken_bytes;
+        assert!((1 << 20..64 << 20).contains(&used), "the ladder takes {used} bytes");
+    }
+
+    #[test]
+    fn what_is_told_of_a_base_is_what_it_holds_wherever_its_file_ended() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let at = |name: &str| dir.path().join(name);
+        for length in [1, 4095, 4096, 70_000] {
+            fs::write(at("raw"), vec![7; length]).expect("written");
+            let told = put(&at("raw"), 1 << 20, &at("beside"), &at("base")).expect("put");
+            assert_eq!(told, digest(&at("base")).expect("readable"), "{length}");
+            assert_eq!(fs::metadata(at("base")).expect("there").len(), 1 << 20);
+            fs::remove_file(at("base")).expect("ours");
+        }
     }
 
     #[test]

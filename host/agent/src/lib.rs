@@ -26,6 +26,7 @@ pub mod launcher;
 pub mod ledger;
 pub mod libraries;
 pub mod limits;
+pub mod magic;
 pub mod metrics;
 pub mod network;
 pub mod policy;

@@ -51,6 +51,8 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Kernels {} => Ok(Reply::Kernels { kernels: state.kernels.all() }),
         Request::Images {} => Ok(Reply::Images { images: images(state) }),
         Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),
+        Request::ImageImport { image, upload, said } => image::import(&state.layout, &image, upload, said).map(done),
+        Request::ImageRemove { image } => image::take_away(&state.layout, &image).map(done),
         Request::DiskCreate { guest, generation, image, size, kind } => {
             let make = |uid| disk::create(state, guest, uid, &image, size, kind);
             in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)

@@ -25,7 +25,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{in_full, launch, metrics, request, watch};
+use crate::{image, in_full, launch, metrics, request, watch};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -88,6 +88,7 @@ pub fn run(
     state.tree = tree::make(&state.layout, shown, state.entries().iter().all(|(_, entry)| entry.run.is_none()));
     let state = Arc::new(state);
     state.kernels.sweep();
+    image::sweep(&state.layout);
     raise_descriptors().map_err(ServeError::Descriptors)?;
     metrics::measure(Arc::clone(&state)).map_err(ServeError::Metrics)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

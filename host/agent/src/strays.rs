@@ -2,19 +2,15 @@
 //! `mv` or a hard link. Each becomes a guest's plain disk as a copy: the file itself stays as it was.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use umbel_guest::{DiskSize, GuestId, StrayName};
-use umbel_uml::cow;
 use umbel_wire::agent::{Refusal, StrayFacts};
 
 use crate::disk;
+use crate::magic::Head;
 use crate::state::{State, failed_at};
-
-/// Enough of a file for every magic number that is looked for.
-const HEAD: usize = 0x1_0048;
 
 /// What lies there; files whose names can't travel are passed over.
 pub fn all(state: &State) -> Vec<StrayFacts> {
@@ -99,10 +95,8 @@ fn open(path: &Path) -> Result<Stray, String> {
         Err(error) => Some(format!("a process has locked it ({error})")),
         Ok(()) => user_of(facts.dev(), facts.ino()),
     };
-    let mut head = Vec::with_capacity(HEAD);
-    (&file).take(HEAD as u64).read_to_end(&mut head).map_err(|e| format!("it can't be read: {e}"))?;
-    let is_cow = head.first_chunk().is_some_and(|first: &[u8; 4]| cow::looks_like_cow(first));
-    Ok(Stray { size: facts.size(), file_system: file_system(&head), is_cow, user, file })
+    let head = Head::of(&file).map_err(|e| format!("it can't be read: {e}"))?;
+    Ok(Stray { size: facts.size(), file_system: head.file_system(), is_cow: head.is_cow(), user, file })
 }
 
 /// Who has this file open besides us: a process, or a loop device that it is mounted through.
@@ -125,34 +119,6 @@ fn user_of(device: u64, inode: u64) -> Option<String> {
     None
 }
 
-/// By its magic number, as blkid(8) tells them.
-fn file_system(head: &[u8]) -> Option<&'static str> {
-    let word = |at: usize| head.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    let has = |at: usize, magic: &[u8]| head.get(at..at + magic.len()) == Some(magic);
-    if has(0, b"XFSB") {
-        return Some("xfs");
-    }
-    if has(0, b"hsqs") {
-        return Some("squashfs");
-    }
-    if has(0x1_0040, b"_BHRfS_M") {
-        return Some("btrfs");
-    }
-    if !has(0x438, &[0x53, 0xef]) {
-        return None;
-    }
-    // Features that only ext4 has: extents, 64bit, flex_bg; huge_file and what came after it (kernel:
-    // filesystems/ext4/super.rst). Of the others ext3 has a journal.
-    let (compatible, incompatible, read_only) = (word(0x45c), word(0x460), word(0x464));
-    if incompatible & 0x2c0 != 0 || read_only & 0x478 != 0 {
-        Some("ext4")
-    } else if compatible & 0x4 != 0 {
-        Some("ext3")
-    } else {
-        Some("ext2")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -169,12 +135,6 @@ mod tests {
             let stray = open(&path).expect("a file");
             assert_eq!((stray.file_system, stray.check()), (Some(kind), DiskSize::from_mib(64).map_err(|e| e.message)));
         }
-        assert_eq!(file_system(b"XFSB"), Some("xfs"));
-        assert_eq!(file_system(b"hsqs"), Some("squashfs"));
-        let mut head = vec![0; HEAD];
-        assert_eq!((file_system(&head), file_system(&[])), (None, None));
-        head[0x1_0040..].copy_from_slice(b"_BHRfS_M");
-        assert_eq!(file_system(&head), Some("btrfs"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskSize, ImageId, Memory};
+use umbel_guest::{DiskSize, ImageId, ImageOrigin, Memory};
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, KernelFacts};
 
@@ -120,10 +120,14 @@ pub fn facts(kernels: &[KernelFacts]) -> Option<ImageFacts> {
         id: image(),
         title: "This host's files".into(),
         description: "The host's own programs, read-only; what the guest writes lies in its memory.".into(),
+        origin: ImageOrigin::Host,
         sha256: String::new(),
         kind: ImageKind::HostTree,
+        file_system: None,
+        default_user: "root".into(),
         // It has none; what is asked for is not looked at.
         sizes: vec![DiskSize::DEFAULT],
+        taken_bytes: 0,
         suggested_memory: Memory::DEFAULT,
     })
 }

@@ -2,7 +2,7 @@
 //! asked of it next. Pure: no clock, no randomness, no IO, so the same code decides in the browser,
 //! the server and the agent.
 //!
-//! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`] and [`kernel`], [`state`],
+//! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
 //! [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
@@ -12,6 +12,7 @@ pub mod console;
 pub mod field;
 pub mod group;
 pub mod id;
+pub mod image;
 pub mod kernel;
 pub mod limits;
 pub mod metrics;
@@ -37,6 +38,7 @@ pub use id::{
     AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, NetworkId,
     OperationId, QuotaRequestId, UploadId, WebhookId,
 };
+pub use image::ImageOrigin;
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};

@@ -135,6 +135,7 @@ pub enum PanelRight {
     /// The machine, its walls, what all guests together use, and the doctor's page.
     SeeHost,
     ManageKernels,
+    ManageImages,
     /// To set them, and to decide about wishes for more.
     ManageQuotas,
     /// Guests that were run by hand.
@@ -153,12 +154,13 @@ pub enum PanelRight {
 }
 
 impl PanelRight {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ManagePeople,
         Self::ManageGroups,
         Self::ReadAudit,
         Self::SeeHost,
         Self::ManageKernels,
+        Self::ManageImages,
         Self::ManageQuotas,
         Self::AdoptGuests,
         Self::CreateGuests,
@@ -178,6 +180,7 @@ impl PanelRight {
             Self::ReadAudit => "read the audit",
             Self::SeeHost => "see the host",
             Self::ManageKernels => "manage kernels",
+            Self::ManageImages => "manage images",
             Self::ManageQuotas => "set quotas",
             Self::AdoptGuests => "adopt guests",
             Self::CreateGuests => "make guests",
@@ -449,12 +452,13 @@ mod tests {
     ];
 
     /// For each right on the panel: may an administrator, operator, teacher, user.
-    const ON_PANEL: [(PanelRight, [bool; 4]); 14] = [
+    const ON_PANEL: [(PanelRight, [bool; 4]); 15] = [
         (PanelRight::ManagePeople, [true, false, false, false]),
         (PanelRight::ManageGroups, [true, false, false, false]),
         (PanelRight::ReadAudit, [true, false, false, false]),
         (PanelRight::SeeHost, [true, false, false, false]),
         (PanelRight::ManageKernels, [true, false, false, false]),
+        (PanelRight::ManageImages, [true, false, false, false]),
         (PanelRight::ManageQuotas, [true, false, false, false]),
         (PanelRight::AdoptGuests, [true, false, false, false]),
         (PanelRight::CreateGuests, [true, true, true, true]),

@@ -6,12 +6,12 @@
 use serde::{Deserialize, Serialize};
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
-    InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen, Series, Span,
-    UploadId, WallState,
+    ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen,
+    Series, Span, UploadId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -40,6 +40,17 @@ pub enum Request {
     Images {},
     /// Builds the image that comes with Umbel and the bases of its ladder, if they aren't there.
     ImagePrepare {
+        image: ImageId,
+    },
+    /// Makes an image of the file system that the panel has put into its directory of uploads, as `disk`. Repeating it
+    /// does no harm.
+    ImageImport {
+        image: ImageId,
+        upload: UploadId,
+        said: ImageSaid,
+    },
+    /// Refused for an image that a guest's disk is a child of, and for one that nobody put in. Repeating it does no harm.
+    ImageRemove {
         image: ImageId,
     },
     DiskCreate {
@@ -272,15 +283,33 @@ pub struct StrayFacts {
     pub refused: Option<String>,
 }
 
+/// What somebody says of an image that they put in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSaid {
+    pub title: String,
+    pub description: String,
+    pub default_user: String,
+    pub suggested_memory: Memory,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {
     pub id: ImageId,
     pub title: String,
     pub description: String,
+    pub origin: ImageOrigin,
+    /// Of the smallest base, its length and what it holds; nothing of the host's own files.
     pub sha256: String,
     pub kind: ImageKind,
-    /// Sizes whose base is there.
+    /// As the kernel calls it; `None` where it has none of its own.
+    pub file_system: Option<String>,
+    /// Who signs in to a new guest.
+    pub default_user: String,
+    /// Sizes that its disks can have.
     pub sizes: Vec<DiskSize>,
+    /// What its bases take of the host's disk.
+    pub taken_bytes: u64,
     pub suggested_memory: Memory,
 }
 
@@ -330,6 +359,10 @@ pub enum Refusal {
     UnknownImage { image: ImageId },
     #[error("a file of the image {image} is missing: {file}")]
     ImageMissing { image: ImageId, file: String },
+    #[error("the image {image} can't be used: {reason}")]
+    BadImage { image: ImageId, reason: String },
+    #[error("the image {image} is in use")]
+    ImageInUse { image: ImageId },
     #[error("the kernel {kernel} is in use")]
     KernelInUse { kernel: KernelId },
     #[error("there is no upload {upload}")]

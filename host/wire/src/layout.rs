@@ -110,7 +110,12 @@ impl Layout {
 
     /// The immutable base of one size.
     pub fn base(&self, image: &ImageId, size: DiskSize) -> PathBuf {
-        self.image(image).join(format!("base-{}.ext4", size.mib()))
+        self.image(image).join(Self::base_name(size))
+    }
+
+    /// Whatever file system it holds.
+    pub fn base_name(size: DiskSize) -> String {
+        format!("base-{}.ext4", size.mib())
     }
 
     /// Directory of the kernels that were uploaded.
@@ -123,7 +128,8 @@ impl Layout {
         self.kernels().join(kernel.as_str())
     }
 
-    /// Files that came in and that the agent may take over: `linux`, and what it came with in `lib/`.
+    /// Files that came in and that the agent may take over: a kernel as `linux`, with what it came with in `lib/`; a file
+    /// system as `disk`.
     pub fn upload(&self, upload: UploadId) -> PathBuf {
         self.panel().join("uploads").join(upload.to_string())
     }

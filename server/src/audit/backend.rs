@@ -8,17 +8,18 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail,
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
-    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish,
-    QuotasShown, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter,
+    ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft,
+    KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
+    PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, Role,
+    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
+    WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, InvitationId, KernelId, OperationId, QuotaRequestId,
-    Span, StrayName, SysRqKey, UploadId, WebhookId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
+    QuotaRequestId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use super::What;
@@ -61,6 +62,10 @@ impl Panel {
 
 fn kernel(action: AuditAction, kernel: &KernelId) -> What {
     What::new(action, AuditKind::Kernel).of(kernel).named(kernel.as_str())
+}
+
+fn of_image(action: AuditAction, image: &ImageId) -> What {
+    What::new(action, AuditKind::Image).of(image).named(image.as_str())
 }
 
 fn upload(action: AuditAction, upload: UploadId) -> What {
@@ -239,6 +244,38 @@ impl Backend for Panel {
         let name = found.map(|forward| forward.guest_name.to_string()).unwrap_or_default();
         let what = What::new(AuditAction::ForwardRemove, AuditKind::Forward).of(host_port).named(&name);
         self.audit.change(caller, what, Bare(self).forward_remove(caller, host_port)).await
+    }
+
+    async fn image_list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError> {
+        Bare(self).image_list(caller, filter).await
+    }
+
+    async fn image_import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
+        let name = format!("{}-{}", draft.name, draft.version);
+        let what = What::new(AuditAction::ImageImport, AuditKind::Image).of(&name).named(&name);
+        let what = what.detail(&format!("upload {}", draft.upload));
+        self.audit.change(caller, what, Bare(self).image_import(caller, draft)).await
+    }
+
+    async fn image_fetch(&self, caller: &Caller, image: ImageId) -> Result<ImageShown, AppError> {
+        Bare(self).image_fetch(caller, image).await
+    }
+
+    async fn image_change(&self, caller: &Caller, image: ImageId, change: ImageChange) -> Result<(), AppError> {
+        let action = match change.deprecated {
+            Some(true) => AuditAction::ImageDeprecate,
+            Some(false) => AuditAction::ImageOffer,
+            None => AuditAction::ImageChange,
+        };
+        let words = if change.note.is_some() { "note" } else { "" };
+        self.audit
+            .change(caller, of_image(action, &image).detail(words), Bare(self).image_change(caller, image, change))
+            .await
+    }
+
+    async fn image_remove(&self, caller: &Caller, image: ImageId) -> Result<(), AppError> {
+        let what = of_image(AuditAction::ImageRemove, &image);
+        self.audit.change(caller, what, Bare(self).image_remove(caller, image)).await
     }
 
     async fn kernel_list(&self, caller: &Caller, filter: KernelFilter) -> Result<KernelPage, AppError> {

@@ -5,6 +5,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
 use umbel_guest::quota::{Kind, held};
+use umbel_guest::size::in_words;
 use umbel_guest::{
     Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec,
     ImageKind, KernelId, Memory, PanelRight, Seen, Wanted,
@@ -20,6 +21,7 @@ use crate::networks;
 use crate::operations::Params;
 use crate::store::accounts::account_fetch;
 use crate::store::guests::{Guest, guest_insert};
+use crate::store::images::{ImageState, image_fetch};
 use crate::store::kernels::kernel_list;
 use crate::store::quotas::host_promised_disk;
 use crate::store::{StoreError, Tx};
@@ -75,6 +77,7 @@ impl Guests {
         let mut wrong = FieldErrors::default();
         if of_image {
             wrong.take_all(check(&spec, &facts, &images));
+            wrong.take(readable(&spec, &images, &kernels.facts));
         }
         wrong.take_all(offer.check(&spec, None));
         wrong.take(memory(spec.memory, facts.memory_total_mib));
@@ -113,6 +116,10 @@ impl Guests {
         let account = account_fetch(&mut *tx, caller.account.id).await?;
         if !account.is_some_and(|account| account.state(self.parts.clock.now()).lets_in()) {
             return Err(AppError::NotSignedIn);
+        }
+        let image = image_fetch(&mut *tx, self.parts.host, &spec.image).await?;
+        if image.is_some_and(|image| image.state == ImageState::Going) {
+            return Err(AppError::Invalid(FieldErrors::one("image", format!("There is no image {}.", spec.image))));
         }
         let number = match spec.network {
             Attachment::None => None,
@@ -188,6 +195,11 @@ fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(
             if let Some(why) = disk_refused(spec.disk_kind, image.kind) {
                 refuse("disk_kind", why.to_owned());
             }
+            if let Some(least) = image.sizes.first().filter(|_| !image.sizes.contains(&spec.disk))
+                && image.kind == ImageKind::Disk
+            {
+                refuse("disk_mib", format!("A disk of it has at least {}.", in_words(least.mib())));
+            }
         }
     }
     // A copy-on-write child begins empty; only a plain disk takes its place at once.
@@ -195,6 +207,21 @@ fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(
         refuse("disk_mib", format!("The host has {} MiB of disk left.", facts.disk_free_mib));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Whether the kernel has what the image's file system needs.
+fn readable(spec: &GuestSpec, images: &[ImageFacts], kernels: &[KernelFacts]) -> Result<(), FieldError> {
+    let image = images.iter().find(|image| image.id == spec.image);
+    let kernel = kernels.iter().find(|kernel| kernel.id == spec.kernel);
+    let (Some(has), Some(kernel)) = (image.and_then(|image| image.file_system.as_deref()), kernel) else {
+        return Ok(());
+    };
+    // Its driver reads the older ones too (kernel: filesystems/ext4/overview.rst).
+    let needs = if matches!(has, "ext2" | "ext3") { "ext4" } else { has };
+    if kernel.features.file_systems.iter().any(|can| can == has || can == needs) {
+        return Ok(());
+    }
+    Err(FieldError::new("kernel", format!("The kernel {} has no {has}, which the image is made of.", kernel.id)))
 }
 
 /// Why a root of that kind can't have such a disk.

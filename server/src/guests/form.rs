@@ -2,12 +2,14 @@
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{GroupChoice, GuestForm, ImageShown};
-use umbel_guest::DiskSize;
+use umbel_app::shown::{GroupChoice, GuestForm, ImageChoice};
+use umbel_guest::{DiskSize, ImageId, ImageOrigin};
+use umbel_wire::agent::ImageFacts;
 
 use super::{Guests, from_host};
 use crate::store::groups::group_list_managed;
 use crate::store::guests::guest_list_of;
+use crate::store::images::{ImageState, image_list};
 use crate::store::quotas::quota_of;
 
 impl Guests {
@@ -19,17 +21,7 @@ impl Guests {
         let taken: Vec<&str> = guests.iter().map(|guest| guest.spec.name.as_str()).collect();
         Ok(GuestForm {
             suggested_name: suggest(&taken),
-            images: images
-                .into_iter()
-                .map(|image| ImageShown {
-                    id: image.id,
-                    title: image.title,
-                    description: image.description,
-                    kind: image.kind,
-                    sizes: image.sizes,
-                    suggested_memory: image.suggested_memory,
-                })
-                .collect(),
+            images: self.images(images).await?,
             kernels: kernels.offer().choices(),
             disks: DiskSize::ladder().collect(),
             memory_available_mib: facts.memory_available_mib,
@@ -37,6 +29,34 @@ impl Guests {
             quota: quota_of(&self.parts.db, caller.looks_as()).await?,
             groups: self.groups_managed(caller).await?,
         })
+    }
+
+    /// With what was said about them. The first is suggested: Umbel's own before what somebody put in, and what should
+    /// rather not be taken last.
+    async fn images(&self, mut facts: Vec<ImageFacts>) -> Result<Vec<ImageChoice>, AppError> {
+        facts.sort_by_key(|image| match image.origin {
+            ImageOrigin::Built => 0,
+            ImageOrigin::Imported => 1,
+            ImageOrigin::Host => 2,
+        });
+        let said = image_list(&self.parts.db, self.parts.host).await?;
+        let state = |id: &ImageId| said.iter().find(|said| said.id == *id);
+        let deprecated = |id: &ImageId| state(id).filter(|said| said.state == ImageState::Deprecated);
+        let mut choices: Vec<ImageChoice> = facts
+            .into_iter()
+            .filter(|image| state(&image.id).is_none_or(|said| said.state != ImageState::Going))
+            .map(|image| ImageChoice {
+                deprecated: deprecated(&image.id).map(|said| said.note.clone()),
+                id: image.id,
+                title: image.title,
+                description: image.description,
+                kind: image.kind,
+                sizes: image.sizes,
+                suggested_memory: image.suggested_memory,
+            })
+            .collect();
+        choices.sort_by_key(|choice| choice.deprecated.is_some());
+        Ok(choices)
     }
 
     async fn groups_managed(&self, caller: &Caller) -> Result<Vec<GroupChoice>, AppError> {

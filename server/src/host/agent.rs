@@ -13,8 +13,8 @@ use umbel_guest::{
     SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Reply, Request, StartOrder,
-    StopHow, StrayFacts, VERSION, Wall,
+    HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Reply, Request,
+    StartOrder, StopHow, StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -143,6 +143,14 @@ impl Host for Agent {
             Reply::Image(facts) => Ok(facts),
             other => Err(unexpected("image_prepare", other)),
         }
+    }
+
+    async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
+        self.done("image_import", Request::ImageImport { image, upload, said }, LONG).await
+    }
+
+    async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {
+        self.done("image_remove", Request::ImageRemove { image }, SOON).await
     }
 
     async fn disk_create(

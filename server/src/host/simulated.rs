@@ -12,7 +12,7 @@ use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
     Limits, Memory, NetworkId, Seen, StrayName,
 };
-use umbel_wire::agent::{Card, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
+use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
 
 use super::HostError;
@@ -54,6 +54,7 @@ struct Inner {
     disk_free_mib: u64,
     profile: Profile,
     kernels: Vec<KernelFacts>,
+    images: Vec<ImageFacts>,
     /// Each with the ports that lead into it; the third byte of a subnet is its place.
     networks: Vec<(NetworkId, Vec<Forward>)>,
     moved: BTreeMap<GuestId, Moved>,
@@ -82,6 +83,7 @@ impl Simulated {
             disk_free_mib: 10_240,
             profile: Profile::Hosting,
             kernels: vec![debian()],
+            images: answers::images(),
             networks: Vec::new(),
             moved: BTreeMap::new(),
             strays: Vec::new(),
@@ -100,6 +102,10 @@ impl Simulated {
         inner.version += 1;
         drop(inner);
         self.changed.notify_waiters();
+    }
+
+    pub fn set_disk_free_mib(&self, disk_free_mib: u64) {
+        self.change(|inner| inner.disk_free_mib = disk_free_mib);
     }
 
     pub fn set_away(&self, away: bool) {
@@ -227,6 +233,7 @@ pub fn debian() -> KernelFacts {
             cow: true,
             time_travel: true,
             ip_config: true,
+            file_systems: ["ext2", "ext3", "ext4"].map(str::to_owned).to_vec(),
             ..KernelFeatures::default()
         },
         is_default: true,

@@ -11,8 +11,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, events, groups, guests, host, invitations, kernels, networks, operations, people, quotas,
-    registrations, session, shares, tokens, uploads, usage, webhooks,
+    announcements, audit, events, groups, guests, host, images, invitations, kernels, networks, operations, people,
+    quotas, registrations, session, shares, tokens, uploads, usage, webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -255,6 +255,11 @@ pub fn own() -> Vec<Route> {
         api!(networks::list).of_groups(),
         api!(networks::forward_add).once().of_groups(),
         api!(networks::forward_remove).of_groups(),
+        api!(images::list).of_groups(),
+        api!(images::fetch).of_groups(),
+        api!(images::import).of(Scope::Manage).once(),
+        api!(images::change).of(Scope::Manage),
+        api!(images::remove).of(Scope::Manage),
         api!(kernels::list).of_groups(),
         api!(kernels::fetch).of_groups(),
         api!(kernels::settings).of_groups(),

@@ -15,7 +15,7 @@ use crate::operations::{About, Params};
 use crate::pages::{self, PAGE_MOST};
 use crate::store::guests::{Guest, guest_each};
 use crate::store::kernels::{Kernel, kernel_delete, kernel_fetch, kernel_list, kernel_put};
-use crate::store::operations::operation_list_under_way;
+use crate::store::operations::operation_is_about;
 
 impl Kernels {
     /// The agent tells all that there are, however few are shown. Its `next` is where the kernels after these begin.
@@ -62,28 +62,28 @@ impl Kernels {
 
     /// As an operation; the name must be free, since taking it back removes the kernel of that name.
     pub async fn add(&self, caller: &Caller, draft: KernelDraft) -> Result<OperationId, AppError> {
-        self.may_upload(caller).await?;
         let parts = self.parts();
+        if !allows(settings(&parts.db).await?.upload, caller) {
+            return Err(AppError::Forbidden { reason: "Only administrators put kernels in here.".into() });
+        }
         let mut wrong = FieldErrors::default();
         let name = "A kernel's name is 1 to 64 of a–z, 0–9, - and ., for example mine-7.2.";
         let id = wrong.take(draft.name.trim().parse::<KernelId>().map_err(|_| FieldError::new("name", name)));
         let note = wrong.take(draft.note.parse::<Note>());
-        let upload = draft.upload.parse::<UploadId>().ok().filter(|upload| self.upload_is_there(caller, *upload));
+        let upload = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
         let upload = wrong.take(upload.ok_or_else(|| FieldError::new("upload", "Choose a file first.")));
         let (Some(id), Some(note), Some(upload)) = (id, note, upload) else { return Err(AppError::Invalid(wrong)) };
         let taken = || AppError::Invalid(FieldErrors::one("name", format!("There is a kernel {id} already.")));
         if parts.link.host.kernels().await.map_err(from_host)?.iter().any(|kernel| kernel.id == id) {
             return Err(taken());
         }
-        let under_way = operation_list_under_way(&parts.db).await?;
-        if under_way.iter().any(|o| o.kind == OperationKind::KernelAdd && o.guest_name == id.as_str()) {
+        let (operations, kind) = (&self.guests.operations, OperationKind::KernelAdd);
+        let mut tx = parts.db.begin().await?;
+        if operation_is_about(&mut tx, kind, id.as_str()).await? {
             return Err(taken());
         }
         let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
         let params = Params { kernel: Some(id), upload: Some(upload), note: note.into(), ..Params::default() };
-        let operations = &self.guests.operations;
-        let mut tx = parts.db.begin().await?;
-        let kind = OperationKind::KernelAdd;
         let operation = operations.insert_about(&mut tx, kind, about, &requester(caller), &params).await?;
         tx.commit().await?;
         parts.operation_changed(operation, None);

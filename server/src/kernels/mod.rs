@@ -1,15 +1,15 @@
 //! The catalogue of kernels: what the host has, what people said about it, who may choose and who may
-//! put one in. [`uploads`] takes files in, [`debian`] reads packages, the operation `kernel_add` does
+//! put one in. [`Uploads`] takes files in, [`debian`] reads packages, the operation `kernel_add` does
 //! the rest.
 
 mod catalogue;
 pub mod choice;
 pub mod debian;
 mod settings;
-pub mod uploads;
 
 use crate::guests::Guests;
 use crate::parts::Parts;
+use crate::uploads::Uploads;
 
 pub use settings::{allows, settings};
 
@@ -17,11 +17,12 @@ pub use settings::{allows, settings};
 #[derive(Clone, Debug)]
 pub struct Kernels {
     guests: Guests,
+    uploads: Uploads,
 }
 
 impl Kernels {
-    pub fn new(guests: Guests) -> Self {
-        Self { guests }
+    pub fn new(guests: Guests, uploads: Uploads) -> Self {
+        Self { guests, uploads }
     }
 
     fn parts(&self) -> &Parts {

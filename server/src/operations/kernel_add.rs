@@ -1,16 +1,15 @@
 //! Add a kernel: what was uploaded is unpacked, the agent takes it over and asks it what it can do, and
 //! it is in the catalogue. Its name was free when this began.
 
-use std::path::PathBuf;
-
 use umbel_app::shown::Topic;
 use umbel_guest::KernelId;
 use umbel_wire::agent::Refusal;
 
 use super::step::{Run, Step, StepError};
 use crate::host::HostError;
-use crate::kernels::{debian, uploads};
+use crate::kernels::debian;
 use crate::store::kernels::{Kernel, kernel_delete, kernel_put};
+use crate::uploads;
 
 pub const STEPS: &[Step] = &[
     Step { name: "Look at the files", act: |run| Box::pin(unpack(run)), undo: Some(|run| Box::pin(discard(run))) },
@@ -24,27 +23,14 @@ async fn kernel(run: &Run) -> Result<KernelId, StepError> {
     run.params().await?.kernel.ok_or_else(|| StepError::Failed("it names no kernel".into()))
 }
 
-async fn place(run: &Run) -> Result<PathBuf, StepError> {
-    let upload = run.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
-    let layout = run.parts.layout.as_ref();
-    Ok(layout.ok_or_else(|| StepError::Failed("there is no place for uploads".into()))?.upload(upload))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, StepError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StepError::Failed(error.to_string()))?.map_err(StepError::Failed)
-}
-
 async fn unpack(run: &Run) -> Result<(), StepError> {
-    let place = place(run).await?;
-    blocking(move || debian::unpack(&place).map_err(|error| crate::error::chain(&error))).await
+    let place = run.upload_place().await?;
+    run.blocking(move || debian::unpack(&place).map_err(|error| crate::error::chain(&error))).await
 }
 
 async fn discard(run: &Run) -> Result<(), StepError> {
-    let place = place(run).await?;
-    blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
+    let place = run.upload_place().await?;
+    run.blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
 }
 
 async fn take(run: &Run) -> Result<(), StepError> {

@@ -18,6 +18,7 @@ pub mod guest_restart;
 pub mod guest_shut_down;
 pub mod guest_start;
 pub mod guest_start_shell;
+pub mod image_import;
 pub mod kernel_add;
 pub mod runner;
 pub mod state;
@@ -26,7 +27,7 @@ pub mod step;
 use umbel_app::shown::OperationKind;
 
 pub use runner::{About, Drill, Operations, Requester};
-pub use step::{Params, Run, Step, StepError};
+pub use step::{ImageParams, Params, Run, Step, StepError};
 
 /// The steps of a kind, in order.
 pub fn table(kind: OperationKind) -> &'static [Step] {
@@ -41,12 +42,14 @@ pub fn table(kind: OperationKind) -> &'static [Step] {
         OperationKind::GuestStartShell => guest_start_shell::STEPS,
         OperationKind::GuestAdopt => guest_adopt::STEPS,
         OperationKind::KernelAdd => kernel_add::STEPS,
+        OperationKind::ImageImport => image_import::STEPS,
     }
 }
 
 /// Kinds whose first step has something to take back before it begins: the guest's row, uploaded files.
 pub fn begun_before(kind: OperationKind) -> bool {
-    matches!(kind, OperationKind::GuestCreate | OperationKind::GuestAdopt | OperationKind::KernelAdd)
+    use OperationKind as K;
+    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport)
 }
 
 /// How many of its first steps a cancel may still undo. Only what makes something new has a way back
@@ -56,6 +59,7 @@ pub fn cancellable(kind: OperationKind) -> usize {
         OperationKind::GuestCreate => guest_create::STEPS.len() - 1,
         OperationKind::GuestAdopt => guest_adopt::STEPS.len() - 1,
         OperationKind::KernelAdd => kernel_add::STEPS.len() - 1,
+        OperationKind::ImageImport => image_import::STEPS.len() - 1,
         _ => 0,
     }
 }

@@ -2,11 +2,13 @@
 //! by asking whether it is done already.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Generation, GuestId, KernelId, StrayName, UploadId, Wanted};
+use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, StrayName, UploadId, Wanted};
+use umbel_wire::agent::ImageSaid;
 
 use crate::host::HostError;
 use crate::parts::Parts;
@@ -81,6 +83,9 @@ pub struct Params {
     /// The kernel that is put in, and the files that it is made of.
     #[serde(default)]
     pub kernel: Option<KernelId>,
+    /// The image that is put in, out of an upload too.
+    #[serde(default)]
+    pub image: Option<ImageParams>,
     #[serde(default)]
     pub upload: Option<UploadId>,
     #[serde(default)]
@@ -88,6 +93,12 @@ pub struct Params {
     /// The root image that is adopted.
     #[serde(default)]
     pub stray: Option<StrayName>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageParams {
+    pub id: ImageId,
+    pub said: ImageSaid,
 }
 
 /// One operation under way, as its steps see it.
@@ -122,6 +133,22 @@ impl Run {
     pub async fn params(&self) -> Result<Params, StepError> {
         let operation = crate::store::operations::operation_fetch(&self.parts.db, self.operation.id).await?;
         Ok(operation.and_then(|o| serde_json::from_str(&o.params).ok()).unwrap_or_default())
+    }
+
+    /// Where the files are that it is made of.
+    pub async fn upload_place(&self) -> Result<PathBuf, StepError> {
+        let upload = self.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
+        let layout = self.parts.layout.as_ref();
+        Ok(layout.ok_or_else(|| StepError::Failed("there is no place for uploads".into()))?.upload(upload))
+    }
+
+    /// What would keep others waiting.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, StepError> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| StepError::Failed(error.to_string()))?.map_err(StepError::Failed)
     }
 
     /// Changes what is wanted, as a new generation, and notes the generation in the operation. `edit`

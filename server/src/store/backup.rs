@@ -23,6 +23,7 @@ pub const TABLES: &[&str] = &[
     "networks",
     "forwards",
     "kernels",
+    "images",
     "audit",
     "audit_checkpoints",
     "audit_pending",

@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     step!(20, "0020_traffic"),
     step!(21, "0021_host_disk"),
     step!(22, "0022_bandwidth"),
+    step!(23, "0023_images"),
 ];
 
 /// The newest version that this program knows.

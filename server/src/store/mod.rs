@@ -30,6 +30,7 @@ pub mod groups;
 pub mod guest_pages;
 pub mod guests;
 pub mod idempotency;
+pub mod images;
 pub mod invitations;
 pub mod kernels;
 pub mod meta;

@@ -163,6 +163,13 @@ pub async fn operation_list_under_way(db: &Db) -> Result<Vec<Operation>, StoreEr
     gather(db, name, query.bind(false)).await
 }
 
+/// Whether one of that kind is under way about what is called so.
+pub async fn operation_is_about(on: impl Into<On<'_>>, kind: OperationKind, name: &str) -> Result<bool, StoreError> {
+    let select = "SELECT id FROM operations WHERE over = $1 AND kind = $2 AND guest_name = $3";
+    let query = sql("operation_is_about", select).bind(false).bind(kind.word()).bind(name);
+    Ok(query.one(on).await?.is_some())
+}
+
 /// The one that is under way for a guest, all of it.
 pub async fn operation_under_way_of(db: &Db, guest: GuestId) -> Result<Option<Operation>, StoreError> {
     let name = "operation_under_way_of";

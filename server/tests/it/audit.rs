@@ -15,7 +15,7 @@ use umbel_server::audit::{Audit, What, Who};
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
 use umbel_server::store::query::sql;
-use umbel_server::store::{Db, accounts, groups, guests, kernels, meta, networks, shares};
+use umbel_server::store::{Db, accounts, groups, guests, images, kernels, meta, networks, shares};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 17] = [
+const MORE_READS: [&str; 19] = [
     "/_sf/registration_fetch",
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
@@ -211,6 +211,8 @@ const MORE_READS: [&str; 17] = [
     "/_sf/usage_fetch",
     "/_sf/audit_list",
     "/_sf/network_list",
+    "/_sf/image_list",
+    "/_sf/image_fetch",
     "/_sf/kernel_list",
     "/_sf/operation_list",
     "/_sf/operation_fetch",
@@ -260,12 +262,13 @@ async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operations(db).await,
         accounts::account_list(db).await.expect("a list"),
         networks::network_list(db, host).await.expect("a list"),
         networks::forward_list(db, host).await.expect("a list"),
+        images::image_list(db, host).await.expect("a list"),
         kernels::kernel_list(db, host).await.expect("a list"),
         shared(edge).await,
         grouped(edge).await,
@@ -324,8 +327,10 @@ both! {
             assert_eq!((row.reason.as_str(), row.via.as_str(), row.address.as_str()), ("There is no such guest.", "api", "127.0.0.1"));
             assert_eq!(row.object, guest.to_string());
         }
-        let retire = client.request(Method::PATCH, "/api/v1/kernels/debian-6.1").body(r#"{"retired":true}"#);
-        retire.header("content-type", "application/json").send().await.expect("an answer");
+        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-2", r#"{"deprecated":true}"#)] {
+            let change = client.request(Method::PATCH, &format!("/api/v1/{path}")).body(change);
+            change.header("content-type", "application/json").send().await.expect("an answer");
+        }
 
         let all = rows(&fresh.db).await;
         let seen: BTreeSet<&str> = all.iter().map(|row| row.action.as_str()).collect();

@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
-use umbel_app::shown::{KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, StepState};
-use umbel_guest::{Action, Attachment, GuestDraft, GuestId, OperationId, StrayName};
+use umbel_app::shown::{
+    ImageDraft, KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, StepState,
+};
+use umbel_guest::{Action, Attachment, GuestDraft, GuestId, ImageId, OperationId, StrayName};
 use umbel_server::clock::Clock;
 use umbel_server::host::Simulated;
 use umbel_server::operations::{Drill, begun_before, table};
@@ -17,7 +19,8 @@ use crate::harness::panel::{TestPanel, account, draft};
 /// What each kind is asked of, and by which action; none of those that make something new.
 fn action(kind: OperationKind) -> Option<(bool, Action)> {
     match kind {
-        OperationKind::GuestCreate | OperationKind::GuestAdopt | OperationKind::KernelAdd => None,
+        OperationKind::GuestCreate | OperationKind::GuestAdopt => None,
+        OperationKind::KernelAdd | OperationKind::ImageImport => None,
         OperationKind::GuestStartShell => Some((false, Action::StartShell)),
         OperationKind::GuestStart => Some((false, Action::Start)),
         OperationKind::GuestShutDown => Some((true, Action::ShutDown)),
@@ -56,12 +59,21 @@ fn uploads(root: &Path) -> usize {
 
 /// Adds a kernel of one file.
 async fn upload(panel: &TestPanel) -> OperationId {
-    let kernels = panel.kernels();
-    let upload = kernels.upload_begin(&panel.anna).await.expect("a place");
+    let upload = panel.uploads().begin(&panel.anna).await.expect("a place");
     let body = futures::stream::iter([Ok::<_, std::io::Error>(b"\x7fELF")]);
-    kernels.upload_put(&panel.anna, upload, "linux", body).await.expect("it fits");
+    panel.uploads().put(&panel.anna, upload, "linux", body).await.expect("it fits");
     let draft = KernelDraft { upload: upload.to_string(), name: "mine".into(), note: String::new() };
-    kernels.add(&panel.anna, draft).await.expect("a free name")
+    panel.kernels().add(&panel.anna, draft).await.expect("a free name")
+}
+
+/// Makes an image of one file.
+async fn import(panel: &TestPanel) -> OperationId {
+    let upload = panel.uploads().begin(&panel.anna).await.expect("a place");
+    let body = futures::stream::iter([Ok::<_, std::io::Error>(b"a file system")]);
+    panel.uploads().put(&panel.anna, upload, "root_fs", body).await.expect("it fits");
+    let (name, version) = ("mine".into(), "1".into());
+    let draft = ImageDraft { upload: upload.to_string(), name, version, ..ImageDraft::default() };
+    panel.images().import(&panel.anna, draft).await.expect("a free name")
 }
 
 /// Brings a guest into place, then another life of the panel with that drill does the operation.
@@ -88,6 +100,7 @@ async fn drilled(
             panel.guests.act(&panel.anna, guest, action).await.expect("possible").expect("an operation")
         }
         _ if kind == OperationKind::KernelAdd => upload(&panel).await,
+        _ if kind == OperationKind::ImageImport => import(&panel).await,
         _ => {
             // With a network of its own, which goes with it.
             let draft = GuestDraft { network: Attachment::Bridge, ..draft("web") };
@@ -118,6 +131,10 @@ async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<Gue
         .any(|kernel| kernel.id == mine)
     {
         panel.kernels().remove(&panel.anna, mine).await.expect("nobody has it");
+    }
+    let mine: ImageId = "mine-1".parse().expect("a slug");
+    if panel.images().fetch(&panel.anna, &mine).await.is_ok() {
+        panel.images().remove(&panel.anna, mine).await.expect("nobody has it");
     }
     if let Some(guest) = guest
         && panel.row(guest).await.is_some()

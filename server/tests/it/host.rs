@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, InstanceId, KernelId, Limits, NetworkId, Span,
-    SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Memory,
+    NetworkId, Span, SysRqKey, UploadId,
 };
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
-use umbel_wire::agent::{Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
+use umbel_wire::agent::{ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
 use umbel_wire::frame;
 use uuid::Uuid;
 
@@ -54,6 +54,8 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
+            Request::ImageImport { image, upload, said } => done(host.image_import(image, upload, said).await),
+            Request::ImageRemove { image } => done(host.image_remove(image).await),
             Request::KernelAdd { kernel, upload } => done(host.kernel_add(kernel, upload).await),
             Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
             Request::Limit { guest, generation, limits } => done(host.limit(guest, generation, limits).await),
@@ -123,6 +125,16 @@ async fn every_request(agent: &Agent) {
     let (kernel, generation): (KernelId, _) = ("mine".parse().expect("a slug"), Generation::FIRST);
     agent.kernel_add(kernel.clone(), UploadId(Uuid::nil())).await.expect("taken over");
     agent.kernel_remove(kernel).await.expect("gone");
+    let image: ImageId = "mine-1".parse().expect("a slug");
+    let said = ImageSaid {
+        title: "Mine".into(),
+        description: String::new(),
+        default_user: "root".into(),
+        suggested_memory: Memory::DEFAULT,
+    };
+    agent.image_import(image.clone(), UploadId(Uuid::nil()), said).await.expect("taken over");
+    assert!(agent.images().await.expect("there").iter().any(|known| known.id == image && known.title == "Mine"));
+    agent.image_remove(image).await.expect("gone");
     agent
         .disk_create(guest, generation, "tiny-1".parse().expect("a slug"), DiskSize::DEFAULT, DiskKind::Cow)
         .await

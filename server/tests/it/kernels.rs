@@ -118,9 +118,9 @@ both! {
         let root = account(&fresh.db, "root", Role::Administrator).await;
         let before = panel.dump().await;
         let add = async |content: &'static [u8]| {
-            let upload = panel.kernels().upload_begin(&root).await.expect("a place");
+            let upload = panel.uploads().begin(&root).await.expect("a place");
             let body = futures::stream::iter([Ok::<_, std::io::Error>(content)]);
-            panel.kernels().upload_put(&root, upload, "linux", body).await.expect("it fits");
+            panel.uploads().put(&root, upload, "linux", body).await.expect("it fits");
             let draft = KernelDraft { upload: upload.to_string(), name: "bad".into(), note: String::new() };
             let operation = panel.kernels().add(&root, draft).await.expect("a free name");
             panel.eventually("it is over", async |panel| {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationShown, OperationState, Role};
-use umbel_client::Client;
-use umbel_guest::{Action, Exit, GuestDraft, GuestId, ImageKind, OperationId, Seen};
+use umbel_client::{Client, ImageDraft};
+use umbel_guest::{Action, DiskSize, Exit, GuestDraft, GuestId, ImageId, ImageKind, OperationId, Seen};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
 use umbel_server::guests::{Guests, Running};
@@ -254,6 +254,41 @@ async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client)
     let client = Client::new(panel.origin()).expect("an address");
     client.sign_in("ada", PASSWORD).await.expect("the right password");
     (panel, client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_it() {
+    let machine = Machine::start();
+    let panel = machine.panel();
+    let client = Client::new(panel.origin()).expect("an address");
+    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
+    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    let form = client.guest_form_ready(TAKES).await.expect("an image is made");
+    let tiny = form.disk_image().expect("it was waited for").id.clone();
+    let base = fs::read(machine.layout.base(&tiny, DiskSize::from_mib(64).expect("a size"))).expect("readable");
+    let upload = client.upload_begin().await.expect("a place");
+    client.upload_put(upload, "root_fs", base).await.expect("it fits");
+    let (upload, name, version) = (upload.to_string(), "mine".into(), "1".into());
+    let draft = ImageDraft { upload, name, version, ..ImageDraft::default() };
+    let import = client.image_import(&draft).await.expect("a free name").expect("an operation");
+    let (panel, client) = killed_and_back(&machine, panel).await;
+    let over = client.operation_over(import, TAKES).await.expect("it goes on in the next life");
+    assert_eq!(over.state, umbel_client::OperationState::Done, "{over:?}");
+
+    let mine: ImageId = "mine-1".parse().expect("a slug");
+    assert_eq!(client.image_fetch(&mine).await.expect("there").file_system.as_deref(), Some("ext4"));
+    let draft = GuestDraft { image: mine.to_string(), disk_mib: 128, ..form.suggested() };
+    let made = client.guest_create(&draft).await.expect("a good draft").guest;
+    let mut console = client.console_from(made, 0).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    assert!(client.image_remove(&mine).await.is_err(), "it is used");
+    let purge = client.guest_act(made, Action::Purge).await.expect("always").expect("an operation");
+    client.operation_over(purge, TAKES).await.expect("it is over");
+    client.image_remove(&mine).await.expect("nobody has it");
+    assert!(!machine.layout.image(&mine).exists());
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
 }
 
 /// How far a guest counts, a line each 10 ms or so.

@@ -197,6 +197,16 @@ pub(crate) fn table() -> Vec<Row> {
             [401, 404, 403, 403, 403, 422, 422],
         ),
         (DELETE, "/api/v1/networks/forwards/{port}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/images", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/images/{image}", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (
+            POST,
+            "/api/v1/images",
+            Json(r#"{"upload":"x","name":"mine","version":"1"}"#),
+            [401, 403, 403, 403, 403, 403, 422],
+        ),
+        (DELETE, "/api/v1/images/{image}", Nothing, [401, 403, 403, 403, 403, 403, 409]),
+        (PATCH, "/api/v1/images/{image}", Json(r#"{"note":"ours"}"#), [401, 403, 403, 403, 403, 403, 204]),
         (GET, "/api/v1/kernels", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/kernels/{kernel}", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/settings/kernels", Nothing, [401, 200, 200, 200, 200, 200, 200]),
@@ -276,6 +286,8 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/adopt", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/networks", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/images", Nothing, [303, 200, 200, 200, 200, 200, 200]),
+        (GET, "/images/{image}", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/kernels", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/host", Nothing, [303, 403, 403, 403, 403, 403, 200]),
         (GET, "/doctor", Nothing, [303, 403, 403, 403, 403, 403, 200]),
@@ -381,6 +393,12 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/network_list", Form(""), every_one),
         (POST, "/_sf/forward_add", Form("guest={guest}&guest_port=22"), [401, 404, 403, 403, 403, 422, 422]),
         (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404, 404, 404, 404]),
+        (POST, "/_sf/image_list", Form(""), every_one),
+        (POST, "/_sf/image_import", Form("upload=x&name=mine&version=1"), [401, 403, 403, 403, 403, 403, 422]),
+        (POST, "/_sf/image_remove", Form("image={image}"), [401, 403, 403, 403, 403, 403, 409]),
+        (POST, "/_sf/image_fetch", Form("image={image}"), every_one),
+        (POST, "/_sf/image_set_deprecated", Form("image={image}&deprecated=false"), administrators),
+        (POST, "/_sf/image_set_note", Form("image={image}&note=ours"), administrators),
         (POST, "/_sf/kernel_list", Form(""), every_one),
         (POST, "/_sf/upload_begin", Form(""), administrators),
         (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 403, 403, 403, 422]),
@@ -422,6 +440,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{operation}", &operation.to_string())
         .replace("{account}", &account.to_string())
         .replace("{token}", "none")
+        .replace("{image}", "tiny-2")
         .replace("{kernel}", "debian-6.1")
         .replace("{stray}", "root_fs")
         .replace("{upload}", &Uuid::nil().to_string())

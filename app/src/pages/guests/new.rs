@@ -13,7 +13,7 @@ use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{GroupChoice, GuestForm, ImageShown};
+use crate::shown::{GroupChoice, GuestForm, ImageChoice};
 
 /// Memory on the size cards, in MiB.
 const SIZES_MIB: [u32; 4] = [64, 128, 256, 512];
@@ -419,8 +419,12 @@ pub(super) fn RestartChoice(
     }
 }
 
+fn deprecated_words(why: &str) -> String {
+    if why.is_empty() { "Deprecated.".to_owned() } else { format!("Deprecated: {why}") }
+}
+
 #[component]
-fn ImageCards(images: Vec<ImageShown>, error: Signal<Option<AppError>>) -> impl IntoView {
+fn ImageCards(images: Vec<ImageChoice>, error: Signal<Option<AppError>>) -> impl IntoView {
     view! {
         <fieldset class="field">
             <legend>"Image"</legend>
@@ -432,7 +436,9 @@ fn ImageCards(images: Vec<ImageShown>, error: Signal<Option<AppError>>) -> impl 
                         <label class="choice-card">
                             <input type="radio" name="image" value=image.id.to_string() checked=i == 0 />
                             <span class="choice-title">{image.title}</span>
+                            <span class="meta">{image.id.to_string()}</span>
                             <span class="meta">{image.description}</span>
+                            {image.deprecated.map(|why| view! { <span class="meta">{deprecated_words(&why)}</span> })}
                         </label>
                     })
                     .collect_view()}

@@ -6,7 +6,14 @@ use leptos::prelude::*;
 use crate::api::kernels::KernelAdd;
 use crate::parts::form::TextField;
 use crate::parts::loaded::{Failure, failure};
+use crate::parts::upload::{FileField, Sent};
 use crate::paths;
+
+/// With a session of one's own.
+const BY_HAND: &str = "\
+curl -X POST …/api/v1/uploads
+curl -T linux …/api/v1/uploads/UPLOAD/linux
+curl --json '{\"upload\":\"UPLOAD\",\"name\":\"mine-7.2\"}' …/api/v1/kernels";
 
 #[component]
 pub fn AddForm(add: ServerAction<KernelAdd>) -> impl IntoView {
@@ -27,28 +34,14 @@ pub fn AddForm(add: ServerAction<KernelAdd>) -> impl IntoView {
                     "It is being looked at. " <a href=paths::operation(operation)>"See how far it is"</a>
                 </p>
             })}
-            // Without scripts nothing sends the files.
-            <div class="without-scripts">
-                <p class="notice">"Sending files needs scripts. From a shell, with a session of yours:"</p>
-                <pre class="console-text" tabindex="0">
-                    "curl -X POST …/api/v1/uploads\ncurl -T linux …/api/v1/uploads/UPLOAD/linux\ncurl --json '{\"upload\":\"UPLOAD\",\"name\":\"mine-7.2\"}' …/api/v1/kernels"
-                </pre>
-            </div>
-            <div class="needs-scripts" data-uploads=format!("{}/uploads", paths::API)>
+            <Sent by_hand=BY_HAND>
                 <ActionForm action=add attr:class="form">
-                    <input type="hidden" name="upload" value="" />
-                    <div class="field">
-                        <label for="files">"Files"</label>
-                        <input id="files" type="file" multiple required aria-describedby="files-hint files-says" />
-                        <p class="hint" id="files-hint">"The kernel, or its package and those that it needs besides."</p>
-                        <progress class="bar" data-upload-bar="" max="1" value="0" hidden aria-label="Sent"></progress>
-                        <p class="hint" id="files-says" data-upload-says="" role="status"></p>
-                    </div>
+                    <FileField label="Files" multiple=true hint="The kernel, or its package and those that it needs besides." />
                     <TextField name="name" label="Name" error=error hint="As guests name it, for example mine-7.2." />
                     <TextField name="note" label="Note" error=error />
                     <button class="button primary" type="submit" disabled=move || pending.get()>"Put it in"</button>
                 </ActionForm>
-            </div>
+            </Sent>
         </section>
     }
     .into_any()

@@ -5,6 +5,7 @@ mod alone;
 mod calls;
 mod console;
 mod harness;
+mod images;
 mod kernels;
 mod kills;
 mod life;

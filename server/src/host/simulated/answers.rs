@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use umbel_guest::{
-    Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, KernelId, KernelOrigin, Limits,
-    Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId, WallState,
+    Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
+    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId, WallState,
 };
 use umbel_wire::agent::{
-    GuestFacts, HostFacts, ImageFacts, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder,
-    StopHow, StrayFacts, Wall,
+    GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal,
+    StartOrder, StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -23,9 +23,13 @@ fn tiny() -> ImageFacts {
         id: "tiny-2".parse().expect("a slug"),
         title: "Tiny".into(),
         description: "Busybox".into(),
+        origin: ImageOrigin::Built,
         sha256: "0".repeat(64),
         kind: ImageKind::Disk,
+        file_system: Some("ext4".into()),
+        default_user: "root".into(),
         sizes: DiskSize::ladder().collect(),
+        taken_bytes: 23 << 20,
         suggested_memory: Memory::DEFAULT,
     }
 }
@@ -33,7 +37,22 @@ fn tiny() -> ImageFacts {
 fn host_tree() -> ImageFacts {
     let sizes = vec![DiskSize::DEFAULT];
     let id = "host".parse().expect("a slug");
-    ImageFacts { id, title: "Host".into(), kind: ImageKind::HostTree, sizes, ..tiny() }
+    ImageFacts {
+        id,
+        title: "Host".into(),
+        origin: ImageOrigin::Host,
+        sha256: String::new(),
+        kind: ImageKind::HostTree,
+        file_system: None,
+        sizes,
+        taken_bytes: 0,
+        ..tiny()
+    }
+}
+
+/// Those that every simulated host has.
+pub(super) fn images() -> Vec<ImageFacts> {
+    vec![tiny(), host_tree()]
 }
 
 fn facts(place: usize, network: NetworkId, forwards: &[Forward]) -> NetworkFacts {
@@ -85,13 +104,35 @@ impl Host for Simulated {
     }
 
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError> {
-        drop(self.begin("images", "")?);
-        Ok(vec![tiny(), host_tree()])
+        Ok(self.begin("images", "")?.images.clone())
     }
 
     async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError> {
         drop(self.begin("image_prepare", image.as_str())?);
         if image == tiny().id { Ok(tiny()) } else { Err(Refusal::UnknownImage { image }.into()) }
+    }
+
+    async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
+        let inner = &mut *self.begin("image_import", &format!("{image} {upload}"))?;
+        if !inner.images.iter().any(|known| known.id == image) {
+            let ImageSaid { title, description, default_user, suggested_memory } = said;
+            let origin = ImageOrigin::Imported;
+            inner.images.push(ImageFacts {
+                id: image,
+                title,
+                description,
+                origin,
+                default_user,
+                suggested_memory,
+                ..tiny()
+            });
+        }
+        Ok(())
+    }
+
+    async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {
+        self.begin("image_remove", image.as_str())?.images.retain(|known| known.id != image);
+        Ok(())
     }
 
     async fn disk_create(

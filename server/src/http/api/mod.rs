@@ -6,6 +6,7 @@ pub mod events;
 pub mod groups;
 pub mod guests;
 pub mod host;
+pub mod images;
 pub mod invitations;
 pub mod kernels;
 pub mod networks;

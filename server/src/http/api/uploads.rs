@@ -41,7 +41,7 @@ pub async fn put(
     body: Body,
 ) -> Result<axum::Json<UploadedFile>, Problem> {
     let what = What::new(AuditAction::UploadPut, AuditKind::Upload).of(upload).named(&file);
-    let doing = panel.kernels.upload_put(&caller, upload, &file, body.into_data_stream());
+    let doing = panel.uploads.put(&caller, upload, &file, body.into_data_stream());
     Ok(axum::Json(panel.audit.change(&caller, what, doing).await?))
 }
 

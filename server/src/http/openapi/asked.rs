@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use tower_sessions::Session;
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    AccountId, DeliveryId, GroupId, GuestId, InvitationId, KernelId, OperationId, StrayName, UploadId, WebhookId,
+    AccountId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, OperationId, StrayName, UploadId,
+    WebhookId,
 };
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -122,7 +123,7 @@ macro_rules! in_path {
 }
 
 in_path!(
-    GuestId DeliveryId GroupId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName Kind String u16
+    GuestId DeliveryId GroupId ImageId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName Kind String u16
 );
 
 impl<A: ToSchema, B: ToSchema> InPath for (A, B) {

@@ -18,7 +18,7 @@ use umbel_server::store::accounts::{Account, Standing, account_insert};
 use umbel_server::store::operation_pages::{Sought, operation_page};
 use umbel_server::store::operations::Operation;
 use umbel_server::store::quotas::quota_set_own;
-use umbel_server::store::{Db, guests, kernels, networks};
+use umbel_server::store::{Db, guests, images, kernels, networks};
 use umbel_wire::Layout;
 use uuid::Uuid;
 
@@ -157,8 +157,16 @@ impl TestPanel {
         umbel_server::networks::Networks::new(self.guests.clone())
     }
 
+    pub(crate) fn uploads(&self) -> umbel_server::uploads::Uploads {
+        umbel_server::uploads::Uploads::new(self.guests.parts.clone())
+    }
+
+    pub(crate) fn images(&self) -> umbel_server::images::Images {
+        umbel_server::images::Images::new(self.guests.clone(), self.uploads())
+    }
+
     pub(crate) fn kernels(&self) -> umbel_server::kernels::Kernels {
-        umbel_server::kernels::Kernels::new(self.guests.clone())
+        umbel_server::kernels::Kernels::new(self.guests.clone(), self.uploads())
     }
 
     /// A guest that runs.
@@ -183,6 +191,7 @@ impl TestPanel {
         assert_eq!(wrong, Vec::<String>::new(), "reservations are what exists");
         let networks = networks::network_list(db, host).await.expect("a list").len();
         let kernels = kernels::kernel_list(db, host).await.expect("a list").len();
-        format!("{}\n{}networks {networks} kernels {kernels}", rows.join("\n"), self.host.dump())
+        let images = images::image_list(db, host).await.expect("a list");
+        format!("{}\n{}networks {networks} kernels {kernels} images {images:?}", rows.join("\n"), self.host.dump())
     }
 }

@@ -1,5 +1,5 @@
 //! Files that come in: a directory of the panel's own for each upload, below it `files/` as they came.
-//! What the agent takes over, `linux` and `lib/`, is put beside them by the operation.
+//! What the agent takes over, `linux` and `lib/` or `disk`, is put beside them by the operation.
 //!
 //! Nothing of an upload outlives a day.
 
@@ -13,15 +13,22 @@ use tokio::io::AsyncWriteExt as _;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::UploadedFile;
-use umbel_guest::{AccountId, FieldErrors, UploadId};
+use umbel_guest::{AccountId, FieldErrors, PanelRight, UploadId};
 use uuid::Uuid;
 
-use super::{Kernels, allows, settings};
 use crate::error::internal;
+use crate::guests::from_host;
 use crate::hex::hex;
+use crate::kernels::{allows, settings};
+use crate::parts::Parts;
 
-/// Of all files of one upload together.
-pub const BYTES_MOST: u64 = 256 << 20;
+/// Of all files of one upload together, where it can be a kernel only; and where it may be an image.
+const KERNEL_MOST: u64 = 256 << 20;
+const IMAGE_MOST: u64 = 16 << 30;
+/// Of the disk's room, in percent, is left free by uploads.
+const FREE_PERCENT: u64 = 10;
+/// How often that is looked at, in bytes.
+const LOOK: u64 = 16 << 20;
 /// A kernel, its C library, and what that stands on.
 const FILES_MOST: usize = 8;
 /// Of one person at a time.
@@ -49,22 +56,35 @@ fn plain(name: &str) -> bool {
     (1..=120).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(known)
 }
 
-impl Kernels {
-    pub(super) async fn may_upload(&self, caller: &Caller) -> Result<(), AppError> {
-        let who = settings(&self.parts().db).await?.upload;
-        if allows(who, caller) {
-            return Ok(());
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Uploads {
+    parts: Parts,
+}
+
+impl Uploads {
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// How many bytes of theirs may come.
+    async fn most(&self, caller: &Caller) -> Result<u64, AppError> {
+        if caller.may(PanelRight::ManageImages).is_ok() {
+            return Ok(IMAGE_MOST);
         }
-        Err(AppError::Forbidden { reason: "Only administrators put kernels in here.".into() })
+        if allows(settings(&self.parts.db).await?.upload, caller) {
+            return Ok(KERNEL_MOST);
+        }
+        Err(AppError::Forbidden { reason: "Only administrators put files in here.".into() })
     }
 
     fn place(&self, upload: UploadId) -> Result<PathBuf, AppError> {
-        let layout = self.parts().layout.as_ref().ok_or_else(|| AppError::not_found("upload"))?;
+        let layout = self.parts.layout.as_ref().ok_or_else(|| AppError::not_found("upload"))?;
         Ok(layout.upload(upload))
     }
 
-    pub async fn upload_begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
-        self.may_upload(caller).await?;
+    pub async fn begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
+        self.most(caller).await?;
         let upload = UploadId(Uuid::now_v7());
         let place = self.place(upload)?;
         if let Some(all) = place.parent()
@@ -79,12 +99,12 @@ impl Kernels {
     }
 
     /// Whether it is the caller's.
-    pub(super) fn upload_is_there(&self, caller: &Caller, upload: UploadId) -> bool {
+    pub(crate) fn is_there(&self, caller: &Caller, upload: UploadId) -> bool {
         self.place(upload).is_ok_and(|place| owner(&place) == Some(caller.account.id))
     }
 
     /// Takes one file in, as it comes. A file of the same name is replaced.
-    pub async fn upload_put<S, B, E>(
+    pub async fn put<S, B, E>(
         &self,
         caller: &Caller,
         upload: UploadId,
@@ -96,8 +116,8 @@ impl Kernels {
         B: AsRef<[u8]> + Send,
         E: Send,
     {
-        self.may_upload(caller).await?;
-        if !self.upload_is_there(caller, upload) {
+        let most = self.most(caller).await?;
+        if !self.is_there(caller, upload) {
             return Err(AppError::not_found("upload"));
         }
         if !plain(name) {
@@ -113,7 +133,7 @@ impl Kernels {
         // No plain name begins with a dot, so this is nobody's file.
         let part = files.join(format!(".{name}"));
         let mut file = tokio::fs::File::create(&part).await.map_err(failed("making", &part))?;
-        let (mut sha256, mut size_bytes) = (Sha256::new(), 0);
+        let (mut sha256, mut size_bytes, mut looked) = (Sha256::new(), 0, 0);
         let whole = async {
             while let Some(some) = body.next().await {
                 let cut = |_| AppError::Invalid(FieldErrors::one("file", "The file was cut off. Send it again."));
@@ -121,9 +141,13 @@ impl Kernels {
                 let some = some.as_ref();
                 bytes += some.len() as u64;
                 size_bytes += some.len() as u64;
-                if bytes > BYTES_MOST {
-                    let message = format!("An upload has at most {} MiB in all.", BYTES_MOST >> 20);
+                if bytes > most {
+                    let message = format!("An upload has at most {} MiB in all.", most >> 20);
                     return Err(AppError::Invalid(FieldErrors::one("file", message)));
+                }
+                if size_bytes >= looked {
+                    self.check_room().await?;
+                    looked = size_bytes + LOOK;
                 }
                 sha256.update(some);
                 file.write_all(some).await.map_err(failed("writing", &part))?;
@@ -140,8 +164,18 @@ impl Kernels {
         Ok(UploadedFile { name: name.to_owned(), size_bytes, sha256 })
     }
 
-    pub async fn upload_remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
-        if !self.upload_is_there(caller, upload) {
+    /// Nobody's guest finds the disk full because of what comes in.
+    async fn check_room(&self) -> Result<(), AppError> {
+        let facts = self.parts.link.host.facts().await.map_err(from_host)?;
+        if facts.disk_free_mib.saturating_mul(100) >= facts.disk_total_mib.saturating_mul(FREE_PERCENT) {
+            return Ok(());
+        }
+        let message = format!("Less than {FREE_PERCENT} % of the host's disk is free: nothing more comes in.");
+        Err(AppError::Conflict { message })
+    }
+
+    pub async fn remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
+        if !self.is_there(caller, upload) {
             return Err(AppError::not_found("upload"));
         }
         let place = self.place(upload)?;

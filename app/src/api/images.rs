@@ -1,0 +1,71 @@
+use leptos::prelude::*;
+use umbel_guest::{ImageId, OperationId};
+
+use crate::AppError;
+use crate::codec::Answer;
+use crate::shown::{ImagePage, ImageShown};
+#[cfg(feature = "ssr")]
+use crate::{
+    api::answer::told,
+    backend::{backend, caller},
+    paths,
+    shown::{ImageChange, ImageDraft, ImageFilter},
+};
+
+#[server(prefix = "/_sf", endpoint = "image_list", output = Answer)]
+pub async fn image_list(
+    #[server(default)] q: String,
+    #[server(default)] cursor: String,
+) -> Result<ImagePage, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.image_list(&caller, ImageFilter { q, cursor, ..ImageFilter::default() }).await)
+}
+
+/// `memory_mib` empty is the least.
+#[server(prefix = "/_sf", endpoint = "image_import", output = Answer)]
+pub async fn image_import(
+    upload: String,
+    name: String,
+    version: String,
+    #[server(default)] title: String,
+    #[server(default)] description: String,
+    #[server(default)] default_user: String,
+    #[server(default)] memory_mib: String,
+    #[server(default)] note: String,
+) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    let memory_mib = match memory_mib.trim() {
+        "" => None,
+        // No number is refused as the memory that it can't be.
+        text => Some(text.parse().unwrap_or(0)),
+    };
+    let draft = ImageDraft { upload, name, version, title, description, default_user, memory_mib, note };
+    told(backend()?.image_import(&caller, draft).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "image_fetch", output = Answer)]
+pub async fn image_fetch(image: ImageId) -> Result<ImageShown, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.image_fetch(&caller, image).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "image_set_deprecated", output = Answer)]
+pub async fn image_set_deprecated(image: ImageId, deprecated: bool) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let change = ImageChange { deprecated: Some(deprecated), note: None };
+    told(backend()?.image_change(&caller, image, change).await)
+}
+
+#[server(prefix = "/_sf", endpoint = "image_remove", output = Answer)]
+pub async fn image_remove(image: ImageId) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.image_remove(&caller, image).await)?;
+    leptos_axum::redirect(paths::IMAGES);
+    Ok(())
+}
+
+#[server(prefix = "/_sf", endpoint = "image_set_note", output = Answer)]
+pub async fn image_set_note(image: ImageId, #[server(default)] note: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    told(backend()?.image_change(&caller, image, ImageChange { note: Some(note), deprecated: None }).await)
+}

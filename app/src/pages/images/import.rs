@@ -1,0 +1,51 @@
+//! An image that somebody puts in: its file is sent first, by pages.js, then it is named.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use crate::api::images::ImageImport;
+use crate::parts::form::TextField;
+use crate::parts::loaded::{Failure, failure};
+use crate::parts::upload::{FileField, Sent};
+use crate::paths;
+
+const FIELDS: &[&str] = &["name", "version", "title", "description", "default_user", "memory_mib", "note"];
+
+#[component]
+pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
+    let error = failure(import);
+    let (begun, pending) = (import.value(), import.pending());
+    view! {
+        <section class="card">
+            <h2>"Put an image in"</h2>
+            <p>
+                "The file system of a root, as it is: ext2, ext3, ext4, xfs, btrfs or squashfs, at most 16 GiB, without partitions around it. The host only reads what it is; guests that are made of it do the rest."
+            </p>
+            <Failure error=error fields=FIELDS />
+            {move || begun.get().and_then(Result::ok).map(|operation| view! {
+                <p class="notice changing" role="status">
+                    "It is being made an image. " <a href=paths::operation(operation)>"See how far it is"</a>
+                </p>
+            })}
+            <Sent by_hand="umbelctl images import root_fs --name debian --version 13.2">
+                <ActionForm action=import attr:class="form">
+                    <FileField label="File" hint="One, the whole file system." />
+                    <TextField name="name" label="Name" error=error hint="What its versions have in common, for example debian." />
+                    <TextField name="version" label="Version" error=error hint="Begins with a digit, for example 13.2." />
+                    <TextField name="title" label="Title" error=error hint="Empty: its name." />
+                    <TextField name="description" label="Description" error=error />
+                    <TextField
+                        name="default_user"
+                        label="Signs in to a new guest"
+                        error=error
+                        hint="Empty: root."
+                    />
+                    <TextField name="memory_mib" label="Suggested memory in MiB" kind="number" error=error hint="Empty: the least." />
+                    <TextField name="note" label="Note" error=error />
+                    <button class="button primary" type="submit" disabled=move || pending.get()>"Put it in"</button>
+                </ActionForm>
+            </Sent>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,102 @@
+use serde::{Deserialize, Serialize};
+use umbel_guest::{DiskSize, ImageId, ImageKind, Memory};
+
+/// An image of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImageShown {
+    pub id: ImageId,
+    /// What its versions have in common.
+    pub name: String,
+    pub version: Option<String>,
+    pub title: String,
+    pub description: String,
+    /// In words: where it came from.
+    pub origin: String,
+    /// Of the smallest base, its length and what it holds; none of a host tree.
+    pub sha256: Option<String>,
+    pub kind: ImageKind,
+    /// As the kernel calls it; none of a host tree.
+    pub file_system: Option<String>,
+    /// Who signs in to a new guest.
+    pub default_user: String,
+    /// What disks of it can be had.
+    pub sizes: Vec<DiskSize>,
+    /// What it takes of the host's disk; what is made of it shares that.
+    pub taken_bytes: u64,
+    pub suggested_memory: Memory,
+    /// Whether somebody put it in, so that it can be removed.
+    pub imported: bool,
+    /// Offered last, and not suggested; guests that have it keep it.
+    pub deprecated: bool,
+    /// The newest version, if this isn't it.
+    pub newer: Option<ImageId>,
+    pub note: String,
+    /// How many guests have it, running or not; for administrators.
+    pub used_by: Option<u64>,
+}
+
+/// What is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageChange {
+    pub note: Option<String>,
+    pub deprecated: Option<bool>,
+}
+
+/// An image that is to be made of what was uploaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageDraft {
+    pub upload: String,
+    /// What its versions have in common, for example `debian`.
+    pub name: String,
+    /// Begins with a digit, for example `13.2`.
+    pub version: String,
+    /// As people call it; its name, unless it is said.
+    pub title: String,
+    pub description: String,
+    /// Who signs in to a new guest; root, unless it is said.
+    pub default_user: String,
+    /// Suggested for a new guest, in MiB.
+    pub memory_mib: Option<u32>,
+    pub note: String,
+}
+
+/// Which part of the catalogue somebody wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageFilter {
+    /// Part of its id, title, description or origin.
+    pub q: String,
+    /// Where to go on: `next` of the page before, with the same `q`.
+    pub cursor: String,
+    pub limit: String,
+}
+
+/// Some images of the catalogue, by id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImagePage {
+    pub rows: Vec<ImageShown>,
+    /// `cursor` of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// An image as the form for a guest offers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ImageChoice {
+    pub id: ImageId,
+    pub title: String,
+    pub description: String,
+    /// A host tree takes a disk in memory, a disk image any other.
+    pub kind: ImageKind,
+    pub sizes: Vec<DiskSize>,
+    pub suggested_memory: Memory,
+    /// What was said about it, where it should rather not be taken.
+    pub deprecated: Option<String>,
+}

@@ -1,0 +1,108 @@
+//! Putting an image in, sent over the API, beside `cp` and `sha256sum` of the same file; and how much memory panel and
+//! agent take for it, whatever its size.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
+use umbel_client::{ImageDraft, OperationState};
+
+use crate::Failure;
+use crate::figures::{Promise, Report, Samples};
+use crate::machine::Process;
+use crate::panel::Panel;
+
+/// Of the file, all of it data.
+const MIB: u64 = 1024;
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> Result<(), Failure> {
+    let file = panel.scratch().join("root_fs");
+    make(&file)?;
+    let (mut by_hand, mut put_in, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut most = [0; 2];
+    for version in 1..=pairs {
+        let hand = beside(&file)?;
+        let own = import(panel, &file, version, &mut most).await?;
+        ratios.push(own.as_secs_f64() / hand.as_secs_f64());
+        by_hand.push(hand);
+        put_in.push(own);
+    }
+    let (by_hand, put_in) = (Samples::ms(&by_hand), Samples::ms(&put_in));
+    report.add("image: 1 GiB, cp and sha256sum", by_hand.median(), "ms");
+    report.add("image: 1 GiB, sent and put in", put_in.median(), "ms");
+    report.promised(
+        "image: sent and put in, of cp and sha256sum",
+        Samples::new(ratios).median(),
+        "x",
+        Promise::AtMost(1.2),
+    );
+    for (name, kib) in ["panel", "agent"].iter().zip(most) {
+        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+        let mib = kib as f64 / 1024.0;
+        report.promised(&format!("image: more memory of the {name}"), mib, "MiB", Promise::AtMost(64.0));
+    }
+    Ok(())
+}
+
+/// A file system, and behind its own blocks what no copy can leave out.
+fn make(file: &Path) -> Result<(), Failure> {
+    let size = format!("{MIB}M");
+    let made = Command::new("/sbin/mke2fs").args(["-q", "-t", "ext4"]).arg(file).arg(size).status()?;
+    if !made.success() {
+        return Err("mke2fs failed".into());
+    }
+    let target = File::options().write(true).open(file)?;
+    for at in 256..MIB {
+        let digest: [u8; 32] = Sha256::digest(at.to_le_bytes()).into();
+        target.write_all_at(&digest.repeat(1 << 15), at << 20)?;
+    }
+    Ok(target.sync_all()?)
+}
+
+/// By hand: a copy on the disk, and its sum.
+fn beside(file: &Path) -> Result<Duration, Failure> {
+    let copy = file.with_extension("copy");
+    let began = Instant::now();
+    let script = "cp --sparse=auto \"$1\" \"$2\" && sync \"$2\" && sha256sum \"$2\"";
+    let done = Command::new("sh").args(["-c", script, "sh"]).arg(file).arg(&copy).output()?;
+    let took = began.elapsed();
+    std::fs::remove_file(&copy)?;
+    if done.status.success() { Ok(took) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned().into()) }
+}
+
+async fn import(panel: &Panel, file: &Path, version: u32, most: &mut [u64; 2]) -> Result<Duration, Failure> {
+    let processes = panel.own_processes()?;
+    let of = |name: &str| processes.iter().find(|(is, _)| is == name).map(|(_, process)| process.clone());
+    let watched: [Process; 2] = [of("panel").ok_or("no panel")?, of("agent").ok_or("no agent")?];
+    let before = [watched[0].resident_kib(), watched[1].resident_kib()];
+    let began = Instant::now();
+    let sending = async {
+        let upload = panel.client.upload_begin().await?;
+        panel.client.upload_put(upload, "root_fs", tokio::fs::File::open(file).await?).await?;
+        let (upload, name, version) = (upload.to_string(), "bench".to_owned(), version.to_string());
+        let draft = ImageDraft { upload, name, version, ..ImageDraft::default() };
+        let operation = panel.client.image_import(&draft).await?.ok_or("no operation")?;
+        let over = panel.client.operation_over(operation, PATIENCE).await?;
+        if over.state == OperationState::Done { Ok(()) } else { Err(format!("it ended {:?}", over.state).into()) }
+    };
+    let mut sending = std::pin::pin!(sending);
+    let done: Result<(), Failure> = loop {
+        tokio::select! {
+            done = &mut sending => break done,
+            () = sleep(LOOK) => for (place, process) in watched.iter().enumerate() {
+                most[place] = most[place].max(process.resident_kib().saturating_sub(before[place]));
+            },
+        }
+    };
+    done?;
+    let took = began.elapsed();
+    panel.client.image_remove(&format!("bench-{version}").parse()?).await?;
+    Ok(took)
+}

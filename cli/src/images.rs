@@ -1,0 +1,69 @@
+//! What guests' disks are made of.
+
+use umbel_client::{Client, Image, ImageDraft};
+use umbel_guest::ImageId;
+
+use crate::error::Failure;
+use crate::operations::watch;
+use crate::options::{ImageCommand, ImageImport};
+use crate::output::{Column, Output};
+
+const COLUMNS: [Column<Image>; 6] = [
+    ("IMAGE", |image| image.id.to_string()),
+    ("TITLE", |image| image.title.clone()),
+    ("ORIGIN", |image| image.origin.clone()),
+    ("STATE", |image| match (image.deprecated, &image.newer) {
+        (true, _) => "deprecated".into(),
+        (false, Some(newer)) => format!("{newer} is newer"),
+        (false, None) => "-".into(),
+    }),
+    ("MIB", |image| (image.taken_bytes >> 20).to_string()),
+    ("GUESTS", |image| image.used_by.map_or_else(|| "-".into(), |used| used.to_string())),
+];
+
+pub(crate) async fn run(panel: &Client, command: ImageCommand, output: &Output) -> Result<(), Failure> {
+    match command {
+        ImageCommand::List => output.many(&panel.image_list().await?, &COLUMNS),
+        ImageCommand::Show { image } => output.one(&panel.image_fetch(&named(image)?).await?),
+        ImageCommand::Import(import) => bring(panel, import, output).await,
+        ImageCommand::Remove { image } => Ok(panel.image_remove(&named(image)?).await?),
+        ImageCommand::Deprecate { image } => Ok(panel.image_set_deprecated(&named(image)?, true).await?),
+        ImageCommand::Offer { image } => Ok(panel.image_set_deprecated(&named(image)?, false).await?),
+        ImageCommand::Note { image, note } => Ok(panel.image_set_note(&named(image)?, &note).await?),
+    }
+}
+
+/// Sends the file, and waits until it is an image.
+async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
+    let ImageImport { file: path, name, version, title, description, user, memory, note, wait } = import;
+    let failed = |source| Failure::File { what: "reading", path: path.clone(), source };
+    let file = tokio::fs::File::open(&path).await.map_err(failed)?;
+    let upload = panel.upload_begin().await?;
+    let draft = ImageDraft {
+        upload: upload.to_string(),
+        name,
+        version,
+        title: title.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+        default_user: user.unwrap_or_default(),
+        memory_mib: memory,
+        note: note.unwrap_or_default(),
+    };
+    let sent = async {
+        panel.upload_put(upload, "disk", file).await?;
+        panel.image_import(&draft).await
+    };
+    match sent.await {
+        Ok(Some(operation)) if !wait.no_wait => watch(panel, operation, wait.patience(), output).await,
+        Ok(_) => Ok(()),
+        Err(error) => {
+            // What was sent is of no use; why that stays, if it does, matters less than the error.
+            let _ = panel.upload_remove(upload).await;
+            Err(error.into())
+        }
+    }
+}
+
+fn named(image: String) -> Result<ImageId, Failure> {
+    image.parse().map_err(|_| Failure::Unknown { what: "image", name: image, list: "images list" })
+}

@@ -1,0 +1,208 @@
+//! What the host has, what was said about it, how many use it.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{ImageChange, ImageFilter, ImagePage, ImageShown, Topic};
+use umbel_guest::{FieldError, FieldErrors, ImageId, ImageOrigin, Note, PanelRight};
+use umbel_wire::agent::ImageFacts;
+
+use super::Images;
+use crate::etag::etag_of;
+use crate::guests::from_host;
+use crate::pages::{self, PAGE_MOST};
+use crate::store::images::{Image, ImageState, image_delete, image_fetch, image_list, image_put, image_used};
+
+impl Images {
+    /// The agent tells all that there are, however few are shown. Its `next` is where the images after these begin.
+    pub async fn list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError> {
+        let Sought { after, limit, text } = Sought::read(filter).map_err(AppError::Invalid)?;
+        let (all, said) = self.known().await?;
+        let ids: Vec<ImageId> = all.iter().map(|facts| facts.id.clone()).collect();
+        let mut facts = all;
+        facts.retain(|facts| after.as_ref().is_none_or(|after| facts.id > *after) && is_about(facts, &text));
+        facts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let (facts, next) = pages::cut(facts, limit, |last| last.id.to_string());
+        Ok(ImagePage { rows: self.shown(caller, facts, &ids, &said).await?, next })
+    }
+
+    pub async fn fetch(&self, caller: &Caller, id: &ImageId) -> Result<ImageShown, AppError> {
+        let unknown = || AppError::not_found("image");
+        let (all, said) = self.known().await?;
+        let ids: Vec<ImageId> = all.iter().map(|facts| facts.id.clone()).collect();
+        let facts = all.into_iter().find(|facts| facts.id == *id).ok_or_else(unknown)?;
+        self.shown(caller, vec![facts], &ids, &said).await?.pop().ok_or_else(unknown)
+    }
+
+    /// What the host has, without what is being taken away, and what was said.
+    async fn known(&self) -> Result<(Vec<ImageFacts>, Vec<Image>), AppError> {
+        let said = image_list(&self.parts().db, self.parts().host).await?;
+        let mut all = self.parts().link.host.images().await.map_err(from_host)?;
+        all.retain(|facts| !said.iter().any(|said| said.id == facts.id && said.state == ImageState::Going));
+        Ok((all, said))
+    }
+
+    pub async fn change(&self, caller: &Caller, id: ImageId, change: ImageChange) -> Result<(), AppError> {
+        caller.may(PanelRight::ManageImages)?;
+        if change == ImageChange::default() {
+            let message = "Nothing is to be changed. Say note, deprecated, or both.";
+            return Err(AppError::Invalid(FieldErrors::one("body", message)));
+        }
+        let note = change.note.map(|note| note.parse::<Note>()).transpose();
+        let note = note.map_err(|error| AppError::Invalid(error.into()))?;
+        let all = self.parts().link.host.images().await.map_err(from_host)?;
+        if all.iter().all(|image| image.id != id) {
+            return Err(AppError::not_found("image"));
+        }
+        let mut tx = self.parts().db.begin().await?;
+        let said = image_fetch(&mut tx, self.parts().host, &id).await?;
+        let mut said = said.unwrap_or_else(|| Image::new(id));
+        if said.state == ImageState::Going {
+            return Err(AppError::not_found("image"));
+        }
+        caller.expected(&etag_of(&(&said.note, said.state == ImageState::Deprecated)))?;
+        said.note = note.map_or(said.note, Note::into);
+        said.state = match change.deprecated {
+            Some(true) => ImageState::Deprecated,
+            Some(false) => ImageState::Offered,
+            None => said.state,
+        };
+        image_put(&mut tx, self.parts().host, &said).await?;
+        tx.commit().await?;
+        self.parts().events.publish(Topic::Host);
+        Ok(())
+    }
+
+    /// Refused while any guest has it, running or not, deleted and not yet purged ones included. From the look at that on no
+    /// guest is made of it.
+    pub async fn remove(&self, caller: &Caller, id: ImageId) -> Result<(), AppError> {
+        caller.may(PanelRight::ManageImages)?;
+        let parts = self.parts();
+        let all = parts.link.host.images().await.map_err(from_host)?;
+        let Some(image) = all.into_iter().find(|image| image.id == id) else {
+            // Taken away by hand: then nothing is left to say about it.
+            let was_known = image_delete(&parts.db, parts.host, &id).await?;
+            return if was_known { Ok(()) } else { Err(AppError::not_found("image")) };
+        };
+        if image.origin != ImageOrigin::Imported {
+            let message = format!("{id} is {}: deprecate it instead.", image.origin.words());
+            return Err(AppError::Conflict { message });
+        }
+        let mut tx = parts.db.begin().await?;
+        let used = image_used(&mut tx, parts.host, &id).await?;
+        if used > 0 {
+            let guests = if used == 1 { "one guest has" } else { "guests have" };
+            let count = if used == 1 { String::new() } else { format!("{used} ") };
+            let message = format!("{count}{guests} {id}. Deprecate it, so that nobody new takes it.");
+            return Err(AppError::Conflict { message });
+        }
+        let said = image_fetch(&mut tx, parts.host, &id).await?.unwrap_or_else(|| Image::new(id.clone()));
+        image_put(&mut tx, parts.host, &Image { state: ImageState::Going, ..said.clone() }).await?;
+        tx.commit().await?;
+        if let Err(error) = parts.link.host.image_remove(id.clone()).await {
+            // As before, for whoever tries again.
+            image_put(&parts.db, parts.host, &said).await?;
+            return Err(from_host(error));
+        }
+        image_delete(&parts.db, parts.host, &id).await?;
+        tracing::info!(image = %id, by = caller.account.name, "an image was removed");
+        parts.events.publish(Topic::Host);
+        Ok(())
+    }
+
+    /// With what was said about them. `all` that there are, for what is newer.
+    async fn shown(
+        &self,
+        caller: &Caller,
+        facts: Vec<ImageFacts>,
+        all: &[ImageId],
+        said: &[Image],
+    ) -> Result<Vec<ImageShown>, AppError> {
+        let manages = caller.may(PanelRight::ManageImages).is_ok();
+        let mut shown = Vec::with_capacity(facts.len());
+        for facts in facts {
+            let used_by = match manages {
+                true => Some(image_used(&self.parts().db, self.parts().host, &facts.id).await?),
+                false => None,
+            };
+            let said = said.iter().find(|said| said.id == facts.id);
+            let (name, version) = facts.id.parts();
+            shown.push(ImageShown {
+                name: name.to_owned(),
+                version: version.map(str::to_owned),
+                newer: newest(&facts.id, all),
+                note: said.map(|said| said.note.clone()).unwrap_or_default(),
+                deprecated: said.is_some_and(|said| said.state == ImageState::Deprecated),
+                imported: facts.origin == ImageOrigin::Imported,
+                used_by,
+                title: facts.title,
+                description: facts.description,
+                origin: facts.origin.words().into(),
+                sha256: Some(facts.sha256).filter(|sum| !sum.is_empty()),
+                kind: facts.kind,
+                file_system: facts.file_system,
+                default_user: facts.default_user,
+                sizes: facts.sizes,
+                taken_bytes: facts.taken_bytes,
+                suggested_memory: facts.suggested_memory,
+                id: facts.id,
+            });
+        }
+        Ok(shown)
+    }
+}
+
+/// The newest version of the same, if it isn't that itself.
+fn newest(id: &ImageId, all: &[ImageId]) -> Option<ImageId> {
+    let newer = all.iter().filter(|other| other.is_newer_than(id));
+    newer.reduce(|one, other| if other.is_newer_than(one) { other } else { one }).cloned()
+}
+
+/// Whether a word of somebody's stands in its id, title, description or origin; letters as they are or not.
+fn is_about(facts: &ImageFacts, text: &str) -> bool {
+    let text = text.to_lowercase();
+    [facts.id.as_str(), &facts.title, &facts.description, facts.origin.words()]
+        .iter()
+        .any(|part| part.to_lowercase().contains(&text))
+}
+
+/// What a filter asks for.
+struct Sought {
+    /// An image's id is its name too, so that it is the whole cursor.
+    after: Option<ImageId>,
+    limit: u32,
+    text: String,
+}
+
+impl Sought {
+    fn read(filter: ImageFilter) -> Result<Self, FieldErrors> {
+        let mut wrong = FieldErrors::default();
+        let after = Some(filter.cursor)
+            .filter(|cursor| !cursor.is_empty())
+            .map(|cursor| cursor.parse::<ImageId>().map_err(|_| FieldError::new("cursor", "Not the next of a page.")));
+        let after = wrong.take(after.transpose());
+        let limit = wrong.take(pages::limit(&filter.limit, PAGE_MOST));
+        let text = wrong.take(pages::text("q", filter.q));
+        let (Some(after), Some(limit), Some(text)) = (after, limit, text) else { return Err(wrong) };
+        Ok(Self { after, limit, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_the_same_name_is_offered() {
+        let all: Vec<ImageId> = ["tiny-1", "tiny-2", "tiny-10", "host"].map(|id| id.parse().expect("a slug")).to_vec();
+        assert_eq!(newest(&all[0], &all), Some(all[2].clone()));
+        assert_eq!(newest(&all[1], &all), Some(all[2].clone()));
+        assert_eq!((newest(&all[2], &all), newest(&all[3], &all)), (None, None));
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_filter_is_named() {
+        let filter = ImageFilter { cursor: "../x".into(), limit: "0".into(), q: "\0".into() };
+        let wrong = Sought::read(filter).err().expect("all is wrong");
+        assert_eq!(wrong.0.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["cursor", "limit", "q"]);
+    }
+}

@@ -1,0 +1,134 @@
+//! An image that somebody puts in.
+
+use umbel_app::AppError;
+use umbel_app::backend::Caller;
+use umbel_app::shown::{ImageDraft, OperationKind};
+use umbel_guest::{AccountName, FieldError, FieldErrors, ImageId, Memory, Note, OperationId, PanelRight, UploadId};
+use umbel_wire::agent::ImageSaid;
+
+use super::Images;
+use crate::guests::{from_host, requester};
+use crate::operations::{About, ImageParams, Params};
+use crate::store::operations::operation_is_about;
+
+/// Characters of a title.
+const MOST_TITLE: usize = 64;
+
+impl Images {
+    /// As an operation; name and version must be free, since taking it back removes the image of that name.
+    pub async fn import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
+        caller.may(PanelRight::ManageImages)?;
+        let parts = self.parts();
+        let upload = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
+        let (upload, id, said, note) = checked(draft, upload).map_err(AppError::Invalid)?;
+        let taken = || AppError::Invalid(FieldErrors::one("version", format!("There is an image {id} already.")));
+        if parts.link.host.images().await.map_err(from_host)?.iter().any(|image| image.id == id) {
+            return Err(taken());
+        }
+        let mut tx = parts.db.begin().await?;
+        // One that comes between that and this is found by its first step.
+        if operation_is_about(&mut tx, OperationKind::ImageImport, id.as_str()).await? {
+            return Err(taken());
+        }
+        let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
+        let params = Params {
+            image: Some(ImageParams { id, said }),
+            upload: Some(upload),
+            note: note.into(),
+            ..Params::default()
+        };
+        let (operations, kind) = (&self.guests.operations, OperationKind::ImageImport);
+        let operation = operations.insert_about(&mut tx, kind, about, &requester(caller), &params).await?;
+        tx.commit().await?;
+        parts.operation_changed(operation, None);
+        operations.spawn(operation);
+        Ok(operation)
+    }
+}
+
+/// What the draft asks for; every wrong field is named at once.
+fn checked(draft: ImageDraft, upload: Option<UploadId>) -> Result<(UploadId, ImageId, ImageSaid, Note), FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let upload = wrong.take(upload.ok_or_else(|| FieldError::new("upload", "Choose a file first.")));
+    let id = wrong.take_all(id(draft.name.trim(), draft.version.trim()));
+    let title = wrong.take(title(draft.title.trim(), draft.name.trim()));
+    let description =
+        wrong.take(draft.description.parse::<Note>().map_err(|e| FieldError::new("description", e.message)));
+    let user = "Whoever signs in to it: a name of a–z, 0–9, -, _ and the dot.";
+    let user = match draft.default_user.trim() {
+        "" => Some("root".to_owned()),
+        name => wrong.take(
+            name.parse::<AccountName>().map(|name| name.to_string()).map_err(|_| FieldError::new("default_user", user)),
+        ),
+    };
+    let memory = wrong.take(Memory::from_mib(draft.memory_mib.unwrap_or(Memory::DEFAULT.mib())));
+    let note = wrong.take(draft.note.parse::<Note>());
+    let (Some(upload), Some(id), Some(title), Some(description), Some(default_user), Some(memory), Some(note)) =
+        (upload, id, title, description, user, memory, note)
+    else {
+        return Err(wrong);
+    };
+    let said = ImageSaid { title, description: description.into(), default_user, suggested_memory: memory };
+    Ok((upload, id, said, note))
+}
+
+/// Name and version must come out of the id as they went in.
+fn id(name: &str, version: &str) -> Result<ImageId, FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let id = format!("{name}-{version}").parse::<ImageId>().ok();
+    if name.parse::<ImageId>().is_err() {
+        wrong.0.push(FieldError::new("name", "A name is made of a–z, 0–9, - and ., for example debian."));
+    } else if id.as_ref().is_none_or(|id| id.parts() != (name, Some(version))) {
+        let message = "A version begins with a digit and goes on with a–z, 0–9 and ., for example 13.2; with the name and \
+                       a - between them it has at most 64 characters.";
+        wrong.0.push(FieldError::new("version", message));
+    }
+    id.filter(|_| wrong.is_empty()).ok_or(wrong)
+}
+
+fn title(title: &str, name: &str) -> Result<String, FieldError> {
+    let title = if title.is_empty() { name } else { title };
+    if title.chars().count() > MOST_TITLE || title.chars().any(char::is_control) {
+        return Err(FieldError::new("title", format!("A title has at most {MOST_TITLE} characters.")));
+    }
+    Ok(title.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_and_version_come_back_out_of_the_id() {
+        assert_eq!(id("debian", "13.2").expect("fine").as_str(), "debian-13.2");
+        assert_eq!(id("debian-13", "2026.11").expect("fine").as_str(), "debian-13-2026.11");
+        for (name, version, field) in [
+            ("", "1", "name"),
+            ("../x", "1", "name"),
+            ("Debian", "1", "name"),
+            ("debian", "", "version"),
+            ("debian", "trixie", "version"),
+            ("debian", "1-2", "version"),
+            ("debian", "1/2", "version"),
+            ("debian", &"1".repeat(64), "version"),
+        ] {
+            let wrong = id(name, version).expect_err("no id");
+            assert_eq!(wrong.0[0].field, field, "{name:?} {version:?}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_draft_is_named_at_once() {
+        let draft = ImageDraft {
+            title: "\u{7}".into(),
+            description: "a".repeat(5000),
+            default_user: "a b".into(),
+            memory_mib: Some(1),
+            note: "a".repeat(5000),
+            ..ImageDraft::default()
+        };
+        let wrong = checked(draft, None).expect_err("all is wrong");
+        let fields: Vec<&str> = wrong.0.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["upload", "name", "title", "description", "default_user", "memory_mib", "note"]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Import an image: the one file that was uploaded becomes a file system that the agent takes over.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use umbel_app::shown::Topic;
+
+use super::step::{ImageParams, Run, Step, StepError};
+use crate::store::images::{Image, image_delete, image_put};
+use crate::uploads;
+
+pub const STEPS: &[Step] = &[
+    Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(discard(run))) },
+    Step { name: "Make it an image", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
+    Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
+    // What was uploaded is not needed any more, whatever becomes of the image.
+    Step { name: "Remove the upload", act: |run| Box::pin(discard(run)), undo: None },
+];
+
+async fn image(run: &Run) -> Result<ImageParams, StepError> {
+    run.params().await?.image.ok_or_else(|| StepError::Failed("it names no image".into()))
+}
+
+/// Also that nobody has the name: from here on it is this one's, and taking it back removes what has it.
+async fn look(run: &Run) -> Result<(), StepError> {
+    let id = image(run).await?.id;
+    if run.parts.link.host.images().await?.iter().any(|image| image.id == id) {
+        return Err(StepError::Failed(format!("there is an image {id} already")));
+    }
+    let place = run.upload_place().await?;
+    run.blocking(move || the_only_one(&place)).await
+}
+
+/// Puts it where the agent looks for it.
+fn the_only_one(place: &Path) -> Result<(), String> {
+    let disk = place.join("disk");
+    if disk.exists() {
+        return Ok(());
+    }
+    let files = files(&place.join("files")).map_err(|error| format!("reading the upload: {error}"))?;
+    let [file] = &files[..] else {
+        return Err(format!("an image is made of one file, and here are {}", files.len()));
+    };
+    fs::rename(file, &disk).map_err(|error| format!("moving the upload: {error}"))
+}
+
+/// But for those that have not come to their end.
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+    let whole = entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    Ok(whole.map(fs::DirEntry::path).collect())
+}
+
+async fn discard(run: &Run) -> Result<(), StepError> {
+    let place = run.upload_place().await?;
+    run.blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
+}
+
+async fn take(run: &Run) -> Result<(), StepError> {
+    let upload = run.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
+    let ImageParams { id, said } = image(run).await?;
+    Ok(run.parts.link.host.image_import(id, upload, said).await?)
+}
+
+async fn give_back(run: &Run) -> Result<(), StepError> {
+    Ok(run.parts.link.host.image_remove(image(run).await?.id).await?)
+}
+
+async fn write(run: &Run) -> Result<(), StepError> {
+    let (id, note) = (image(run).await?.id, run.params().await?.note);
+    image_put(&run.parts.db, run.parts.host, &Image { note, ..Image::new(id) }).await?;
+    run.parts.events.publish(Topic::Host);
+    Ok(())
+}
+
+async fn forget(run: &Run) -> Result<(), StepError> {
+    image_delete(&run.parts.db, run.parts.host, &image(run).await?.id).await?;
+    run.parts.events.publish(Topic::Host);
+    Ok(())
+}
