@@ -23,103 +23,17 @@ use umbel_guest::{
 };
 
 use super::What;
+use super::what::{kernel, made, of_change, of_guest, of_image, upload, word};
 use crate::backend::Bare;
 use crate::panel::Panel;
-use crate::store::accounts::account_fetch;
-use crate::store::groups::group_fetch;
-use crate::store::guests::guest_fetch;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
 use crate::store::quota_requests::quota_request_fetch;
 use crate::store::tokens::token_list as token_list_of;
-use crate::store::webhooks::webhook_fetch;
 use crate::webhooks::address::origin_of;
 
 /// What is kept of the hash that a session or a token is known by: enough to tell it from others.
 const SESSION: usize = 12;
-
-/// Names are looked up before it is done: afterwards the thing may be gone. Who may not see it doesn't
-/// learn them, only administrators read the audit.
-impl Panel {
-    async fn guest(&self, action: AuditAction, guest: GuestId) -> Result<What, AppError> {
-        let found = guest_fetch(&self.store, guest).await?;
-        let name = found.map(|guest| guest.spec.name.to_string()).unwrap_or_default();
-        Ok(What::new(action, AuditKind::Guest).of(guest).named(&name))
-    }
-
-    async fn account(&self, action: AuditAction, account: AccountId) -> Result<What, AppError> {
-        let found = account_fetch(&self.store, account).await?;
-        let name = found.map(|account| account.name.to_string()).unwrap_or_default();
-        Ok(What::new(action, AuditKind::Account).of(account).named(&name))
-    }
-
-    async fn group(&self, action: AuditAction, group: GroupId) -> Result<What, AppError> {
-        let found = group_fetch(&self.store, group).await?;
-        let name = found.map(|group| group.name.to_string()).unwrap_or_default();
-        Ok(What::new(action, AuditKind::Group).of(group).named(&name))
-    }
-}
-
-fn kernel(action: AuditAction, kernel: &KernelId) -> What {
-    What::new(action, AuditKind::Kernel).of(kernel).named(kernel.as_str())
-}
-
-fn of_image(action: AuditAction, image: &ImageId) -> What {
-    What::new(action, AuditKind::Image).of(image).named(image.as_str())
-}
-
-fn upload(action: AuditAction, upload: UploadId) -> What {
-    What::new(action, AuditKind::Upload).of(upload)
-}
-
-fn of_guest(action: Action) -> AuditAction {
-    match action {
-        Action::Start => AuditAction::GuestStart,
-        Action::ShutDown => AuditAction::GuestShutDown,
-        Action::Kill => AuditAction::GuestKill,
-        Action::Restart => AuditAction::GuestRestart,
-        Action::Pause => AuditAction::GuestPause,
-        Action::Resume => AuditAction::GuestResume,
-        Action::StartShell => AuditAction::GuestStartShell,
-        Action::Delete => AuditAction::GuestDelete,
-        Action::Undelete => AuditAction::GuestUndelete,
-        Action::Purge => AuditAction::GuestPurge,
-        // Asked for in another way, and refused.
-        Action::Limit | Action::Change | Action::Rename => AuditAction::GuestChange,
-        Action::ReadConsole | Action::TypeConsole => AuditAction::ConsoleOpen,
-    }
-}
-
-/// The fields that are to change, with what they are to be; what a note says is nobody's business here.
-fn of_change(change: &GuestChange) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(change) else { return String::new() };
-    let said = fields.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| match value {
-        _ if field == "note" => field.clone(),
-        serde_json::Value::String(text) => format!("{field}={text}"),
-        value => format!("{field}={value}"),
-    });
-    said.collect::<Vec<_>>().join(", ")
-}
-
-/// As the API spells it.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
-fn made(created: &Created) -> Option<String> {
-    Some(created.guest.to_string())
-}
-
-impl Panel {
-    async fn webhook(&self, action: AuditAction, id: WebhookId) -> Result<What, AppError> {
-        let found = webhook_fetch(&self.store, id).await?;
-        let name = found.map(|webhook| origin_of(&webhook.url)).unwrap_or_default();
-        Ok(What::new(action, AuditKind::Webhook).of(id).named(&name))
-    }
-}
 
 #[async_trait]
 impl Backend for Panel {

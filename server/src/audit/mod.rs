@@ -2,7 +2,7 @@
 //! also those that are refused. Rows hang together by their hashes and are changed by nobody.
 //!
 //! [`backend`] stands around the port that pages and API use, so that every change goes through
-//! [`Audit::change`]; [`chain`] is the hashes, pure; [`list`] finds rows; [`keep`] removes what is too old; [`commands`] is
+//! [`Audit::change`]; [`what`] names what it is asked of; [`chain`] is the hashes, pure; [`list`] finds rows; [`keep`] removes what is too old; [`commands`] is
 //! `umbel audit`. Why it is as it is stands in docs/decisions/audit.md.
 
 mod backend;
@@ -11,6 +11,7 @@ pub mod commands;
 pub mod csv;
 mod keep;
 mod list;
+mod what;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
