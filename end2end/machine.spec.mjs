@@ -121,28 +121,33 @@ async function putIn(page, name, file) {
   await page.getByRole("link", { name: "See how far it is" }).click();
 }
 
-test("a file system becomes an image, is deprecated with a note and removed", async ({ page }, info) => {
-  const [file, name] = [info.outputPath("root_fs"), `page-${info.project.name}`];
-  execFileSync("/sbin/mke2fs", ["-q", "-t", "ext4", file, "8M"]);
-  await putIn(page, name, file);
-  await expect(page.locator(".note.meta")).toContainText("; over", { timeout: 30_000 });
-  await page.goto("/images");
-  await live(page);
-  await page.getByRole("link", { name }).click();
-  await page.waitForURL(`**/images/${name}-1`);
-  await live(page);
-  await expect(page.locator(".facts")).toContainText("imported");
-  await page.getByLabel("Note").fill("Take another.");
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("button", { name: "Deprecate" }).click();
-  await expect(page.locator(".facts")).toContainText("Deprecated");
-  await page.goto("/guests/new");
-  await expect(page.locator(".choice-card", { hasText: "Deprecated: Take another." })).toBeVisible();
-  await page.goto(`/images/${name}-1`);
-  await live(page);
-  await page.getByRole("button", { name: `Remove ${name}-1` }).click();
-  await page.waitForURL("**/images");
-  await expect(page.getByRole("link", { name })).toHaveCount(0);
+test.describe("an image", () => {
+  // Its page asks once more for it in the moment in which it is removed.
+  test.use({ expected: /404 .*\/_sf\/image_fetch/ });
+
+  test("a file system becomes an image, is deprecated with a note and removed", async ({ page }, info) => {
+    const [file, name] = [info.outputPath("root_fs"), `page-${info.project.name}`];
+    execFileSync("/sbin/mke2fs", ["-q", "-t", "ext4", file, "8M"]);
+    await putIn(page, name, file);
+    await expect(page.locator(".note.meta")).toContainText("; over", { timeout: 30_000 });
+    await page.goto("/images");
+    await live(page);
+    await page.getByRole("link", { name }).click();
+    await page.waitForURL(`**/images/${name}-1`);
+    await live(page);
+    await expect(page.locator(".facts")).toContainText("imported");
+    await page.getByLabel("Note").fill("Take another.");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Deprecate" }).click();
+    await expect(page.locator(".facts")).toContainText("Deprecated");
+    await page.goto("/guests/new");
+    await expect(page.locator(".choice-card", { hasText: "Deprecated: Take another." })).toBeVisible();
+    await page.goto(`/images/${name}-1`);
+    await live(page);
+    await page.getByRole("button", { name: `Remove ${name}-1` }).click();
+    await page.waitForURL("**/images");
+    await expect(page.getByRole("link", { name })).toHaveCount(0);
+  });
 });
 
 test("what is no file system is refused with the reason", async ({ page }, info) => {
