@@ -31,6 +31,8 @@ use crate::webhooks::Webhooks;
 
 /// Requests that are being answered at once; the next ones wait for a turn.
 const REQUESTS: usize = 256;
+/// Files that come in at once; the next ones are refused.
+const UPLOADS: usize = 4;
 
 /// One pointer: it is cloned several times for each request.
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ pub struct Held {
     pub drain: CancellationToken,
     pub connections: Connections,
     pub requests: Arc<Semaphore>,
+    pub uploading: Semaphore,
     pub leptos: LeptosOptions,
 }
 
@@ -92,6 +95,7 @@ impl Panel {
             drain: CancellationToken::new(),
             connections: Connections::default(),
             requests: Arc::new(Semaphore::new(REQUESTS)),
+            uploading: Semaphore::new(UPLOADS),
             leptos: LeptosOptions::builder().output_name(OUTPUT_NAME).build(),
         }))
     }

@@ -10,6 +10,7 @@ use std::{fs, io};
 use futures::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::UploadedFile;
@@ -29,6 +30,8 @@ const IMAGE_MOST: u64 = 16 << 30;
 const FREE_PERCENT: u64 = 10;
 /// How often that is looked at, in bytes.
 const LOOK: u64 = 16 << 20;
+/// How long nothing may come of a file that is coming: it takes one of few places.
+const QUIET: Duration = Duration::from_secs(60);
 /// A kernel, its C library, and what that stands on.
 const FILES_MOST: usize = 8;
 /// Of one person at a time.
@@ -135,9 +138,9 @@ impl Uploads {
         let mut file = tokio::fs::File::create(&part).await.map_err(failed("making", &part))?;
         let (mut sha256, mut size_bytes, mut looked) = (Sha256::new(), 0, 0);
         let whole = async {
-            while let Some(some) = body.next().await {
-                let cut = |_| AppError::Invalid(FieldErrors::one("file", "The file was cut off. Send it again."));
-                let some = some.map_err(cut)?;
+            let cut = || AppError::Invalid(FieldErrors::one("file", "The file was cut off. Send it again."));
+            while let Some(some) = timeout(QUIET, body.next()).await.map_err(|_| cut())? {
+                let some = some.map_err(|_| cut())?;
                 let some = some.as_ref();
                 bytes += some.len() as u64;
                 size_bytes += some.len() as u64;

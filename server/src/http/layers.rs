@@ -19,7 +19,6 @@ use axum::response::Response;
 use futures::{FutureExt as _, StreamExt as _};
 use leptos::nonce::Nonce;
 use rand::Rng as _;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 use umbel_app::{AppError, paths};
@@ -40,9 +39,6 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// An image of 16 GiB by 10 Mbit/s.
 const UPLOAD_TIME: Duration = Duration::from_secs(4 * 3600);
-/// Files that come in at once.
-const UPLOADS: usize = 4;
-static UPLOADING: Semaphore = Semaphore::const_new(UPLOADS);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -173,7 +169,7 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
         reader.answer(AppError::Unavailable { message }, &nonce)
     };
     if is_upload(&request) {
-        let Ok(_turn) = UPLOADING.try_acquire() else {
+        let Ok(_turn) = panel.uploading.try_acquire() else {
             let message = "Other files are coming in. Try again in a moment.".into();
             return reader.answer(AppError::Unavailable { message }, &nonce);
         };
