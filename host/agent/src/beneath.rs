@@ -1,6 +1,7 @@
 //! Opening what has a name beneath a directory that only root writes to. A link in place of any part of
 //! the name is refused by the kernel itself, so nothing can be swapped between a look and a use.
 
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -17,8 +18,16 @@ pub fn open(parent: &Path, path: &Path, flags: OFlags, mode: Mode) -> io::Result
 }
 
 /// For reading.
-pub fn read(parent: &Path, path: &Path) -> io::Result<std::fs::File> {
+pub fn read(parent: &Path, path: &Path) -> io::Result<File> {
     open(parent, path, OFlags::RDONLY, Mode::empty()).map(Into::into)
+}
+
+/// A regular file, for reading, and its facts; without waiting for the other end of a pipe.
+pub fn regular(parent: &Path, path: &Path) -> io::Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(open(parent, path, flags, Mode::empty())?);
+    let facts = file.metadata()?;
+    if facts.is_file() { Ok((file, facts)) } else { Err(io::Error::other("it is no regular file")) }
 }
 
 /// A name to be mounted, of which no part may be a link.

@@ -7,7 +7,7 @@ mod root;
 
 use std::fs::{self, File, FileTimes};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -23,14 +23,12 @@ pub use import::{import, make_size, sweep, take_away};
 
 use crate::disk::{self, each_block};
 use crate::host::free_mib;
-use crate::in_full;
+use crate::{hex, in_full, shelf};
 
 pub const TINY: &str = "tiny-2";
 /// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
 const THEN: u64 = 946_684_800;
 const UUID: &str = "756d6265-6c00-4000-8000-74696e792d32";
-/// Of `st_blocks`, in bytes (stat(3type)).
-const BLOCK: u64 = 512;
 /// What a base of any size takes at most.
 const ROOM_MIB: u64 = 16;
 
@@ -228,10 +226,6 @@ fn digest_of_base(base: &Path) -> Result<String, ImageError> {
     Ok(hex(&digest))
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn write_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ImageError> {
     let (path, beside) = (directory.join("image.json"), directory.join("image.json.new"));
     let json = serde_json::to_vec(manifest).map_err(|source| ImageError::Manifest { path: path.clone(), source })?;
@@ -255,7 +249,7 @@ fn manifest(layout: &Layout, image: &ImageId) -> Result<Option<Manifest>, ImageE
 fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts {
     let Manifest { title, description, sha256, suggested_memory, import } = manifest;
     let bases = DiskSize::ladder().filter_map(|size| Some((size, fs::metadata(layout.base(image, size)).ok()?)));
-    let (there, taken): (Vec<_>, Vec<_>) = bases.map(|(size, base)| (size, base.blocks() * BLOCK)).unzip();
+    let (there, taken): (Vec<_>, Vec<_>) = bases.map(|(size, base)| (size, disk::taken(&base))).unzip();
     // Of an import, every size from its own on is made when it is asked for.
     let (origin, file_system, default_user, sizes) = match import {
         Some(import) => {
@@ -304,13 +298,7 @@ fn make_directory(path: &Path) -> Result<(), ImageError> {
 }
 
 fn remove(path: &Path) -> Result<(), ImageError> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(ImageError::Make { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    shelf::remove(path).map_err(|source| ImageError::Make { path: path.to_owned(), source })
 }
 
 fn refusal(layout: &Layout, error: &ImageError) -> Refusal {
@@ -325,6 +313,8 @@ fn refusal(layout: &Layout, error: &ImageError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     /// What children of a base know it by, and what it holds.

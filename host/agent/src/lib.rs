@@ -6,7 +6,7 @@
 //! accept or refuse), [`walls`] (what stands around a guest, by name), [`launch`] and [`launcher`] (how it
 //! is started), [`jail`] and [`rights`] (what the launcher leaves it), [`watch`] (how its end is learnt),
 //! [`shim`] and [`control`] (what is asked of a shim); then what they act on: [`ledger`], [`cgroup`] with
-//! [`limits`], [`uid`], [`disk`] with [`strays`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`],
+//! [`limits`], [`uid`], [`disk`] with [`strays`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
 //! [`network`].
 
 pub mod beneath;
@@ -35,6 +35,7 @@ pub mod processors;
 pub mod request;
 pub mod rights;
 pub mod serve;
+pub mod shelf;
 pub mod shim;
 pub mod state;
 pub mod strays;
@@ -53,6 +54,11 @@ pub fn in_full(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// µs since the epoch, UTC.

@@ -44,7 +44,7 @@ pub fn adopt(state: &State, guest: GuestId, uid: u32, name: &StrayName) -> Resul
     // Its lock is held until it is copied: no kernel can be started on it meanwhile.
     let mut stray = open(&path).map_err(bad)?;
     let size = stray.check().map_err(bad)?;
-    let taken = stray.file.metadata().map_err(failed_at("reading the facts of", &path))?.blocks() * 512;
+    let taken = disk::taken(&stray.file.metadata().map_err(failed_at("reading the facts of", &path))?);
     disk::make_from(state, guest, uid, &mut stray.file, size, taken)
 }
 

@@ -1,5 +1,7 @@
 //! What the host has, what was said about it, how many use it.
 
+use std::collections::HashMap;
+
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ImageChange, ImageFilter, ImagePage, ImageShown, Topic};
@@ -10,35 +12,39 @@ use super::Images;
 use crate::etag::etag_of;
 use crate::guests::from_host;
 use crate::pages::{self, PAGE_MOST};
-use crate::store::images::{Image, ImageState, image_delete, image_fetch, image_list, image_put, image_used};
+use crate::store::images::{
+    Image, ImageState, image_delete, image_fetch, image_list, image_put, image_used, image_used_list,
+};
 
 impl Images {
     /// The agent tells all that there are, however few are shown. Its `next` is where the images after these begin.
     pub async fn list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError> {
         let Sought { after, limit, text } = Sought::read(filter).map_err(AppError::Invalid)?;
-        let (all, said) = self.known().await?;
-        let ids: Vec<ImageId> = all.iter().map(|facts| facts.id.clone()).collect();
-        let mut facts = all;
+        let (mut facts, known) = self.known(caller).await?;
         facts.retain(|facts| after.as_ref().is_none_or(|after| facts.id > *after) && is_about(facts, &text));
         facts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let (facts, next) = pages::cut(facts, limit, |last| last.id.to_string());
-        Ok(ImagePage { rows: self.shown(caller, facts, &ids, &said).await?, next })
+        Ok(ImagePage { rows: facts.into_iter().map(|facts| known.shown(facts)).collect(), next })
     }
 
     pub async fn fetch(&self, caller: &Caller, id: &ImageId) -> Result<ImageShown, AppError> {
-        let unknown = || AppError::not_found("image");
-        let (all, said) = self.known().await?;
-        let ids: Vec<ImageId> = all.iter().map(|facts| facts.id.clone()).collect();
-        let facts = all.into_iter().find(|facts| facts.id == *id).ok_or_else(unknown)?;
-        self.shown(caller, vec![facts], &ids, &said).await?.pop().ok_or_else(unknown)
+        let (facts, known) = self.known(caller).await?;
+        let facts = facts.into_iter().find(|facts| facts.id == *id);
+        facts.map(|facts| known.shown(facts)).ok_or_else(|| AppError::not_found("image"))
     }
 
-    /// What the host has, without what is being taken away, and what was said.
-    async fn known(&self) -> Result<(Vec<ImageFacts>, Vec<Image>), AppError> {
-        let said = image_list(&self.parts().db, self.parts().host).await?;
-        let mut all = self.parts().link.host.images().await.map_err(from_host)?;
+    /// What the host has, without what is being taken away, and what is known here of it.
+    async fn known(&self, caller: &Caller) -> Result<(Vec<ImageFacts>, Known), AppError> {
+        let parts = self.parts();
+        let said = image_list(&parts.db, parts.host).await?;
+        let mut all = parts.link.host.images().await.map_err(from_host)?;
         all.retain(|facts| !said.iter().any(|said| said.id == facts.id && said.state == ImageState::Going));
-        Ok((all, said))
+        let ids = all.iter().map(|facts| facts.id.clone()).collect();
+        let used = match caller.may(PanelRight::ManageImages) {
+            Ok(()) => Some(image_used_list(&parts.db, parts.host).await?),
+            Err(_) => None,
+        };
+        Ok((all, Known { ids, said, used }))
     }
 
     pub async fn change(&self, caller: &Caller, id: ImageId, change: ImageChange) -> Result<(), AppError> {
@@ -49,7 +55,7 @@ impl Images {
         }
         let note = change.note.map(|note| note.parse::<Note>()).transpose();
         let note = note.map_err(|error| AppError::Invalid(error.into()))?;
-        let all = self.parts().link.host.images().await.map_err(from_host)?;
+        let (all, _) = self.known(caller).await?;
         if all.iter().all(|image| image.id != id) {
             return Err(AppError::not_found("image"));
         }
@@ -90,9 +96,8 @@ impl Images {
         let mut tx = parts.db.begin().await?;
         let used = image_used(&mut tx, parts.host, &id).await?;
         if used > 0 {
-            let guests = if used == 1 { "one guest has" } else { "guests have" };
-            let count = if used == 1 { String::new() } else { format!("{used} ") };
-            let message = format!("{count}{guests} {id}. Deprecate it, so that nobody new takes it.");
+            let have = if used == 1 { "One guest has".to_owned() } else { format!("{used} guests have") };
+            let message = format!("{have} {id}. Deprecate it, so that nobody new takes it.");
             return Err(AppError::Conflict { message });
         }
         let said = image_fetch(&mut tx, parts.host, &id).await?.unwrap_or_else(|| Image::new(id.clone()));
@@ -108,46 +113,41 @@ impl Images {
         parts.events.publish(Topic::Host);
         Ok(())
     }
+}
 
-    /// With what was said about them. `all` that there are, for what is newer.
-    async fn shown(
-        &self,
-        caller: &Caller,
-        facts: Vec<ImageFacts>,
-        all: &[ImageId],
-        said: &[Image],
-    ) -> Result<Vec<ImageShown>, AppError> {
-        let manages = caller.may(PanelRight::ManageImages).is_ok();
-        let mut shown = Vec::with_capacity(facts.len());
-        for facts in facts {
-            let used_by = match manages {
-                true => Some(image_used(&self.parts().db, self.parts().host, &facts.id).await?),
-                false => None,
-            };
-            let said = said.iter().find(|said| said.id == facts.id);
-            let (name, version) = facts.id.parts();
-            shown.push(ImageShown {
-                name: name.to_owned(),
-                version: version.map(str::to_owned),
-                newer: newest(&facts.id, all),
-                note: said.map(|said| said.note.clone()).unwrap_or_default(),
-                deprecated: said.is_some_and(|said| said.state == ImageState::Deprecated),
-                imported: facts.origin == ImageOrigin::Imported,
-                used_by,
-                title: facts.title,
-                description: facts.description,
-                origin: facts.origin.words().into(),
-                sha256: Some(facts.sha256).filter(|sum| !sum.is_empty()),
-                kind: facts.kind,
-                file_system: facts.file_system,
-                default_user: facts.default_user,
-                sizes: facts.sizes,
-                taken_bytes: facts.taken_bytes,
-                suggested_memory: facts.suggested_memory,
-                id: facts.id,
-            });
+/// What is known of the host's images.
+struct Known {
+    /// All that there are, for what is newer.
+    ids: Vec<ImageId>,
+    said: Vec<Image>,
+    /// How many guests have each, for whoever may know it.
+    used: Option<HashMap<ImageId, u64>>,
+}
+
+impl Known {
+    fn shown(&self, facts: ImageFacts) -> ImageShown {
+        let said = self.said.iter().find(|said| said.id == facts.id);
+        let (name, version) = facts.id.parts();
+        ImageShown {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+            newer: newest(&facts.id, &self.ids),
+            note: said.map(|said| said.note.clone()).unwrap_or_default(),
+            deprecated: said.is_some_and(|said| said.state == ImageState::Deprecated),
+            imported: facts.origin == ImageOrigin::Imported,
+            used_by: self.used.as_ref().map(|used| used.get(&facts.id).copied().unwrap_or_default()),
+            title: facts.title,
+            description: facts.description,
+            origin: facts.origin.words().into(),
+            sha256: Some(facts.sha256).filter(|sum| !sum.is_empty()),
+            kind: facts.kind,
+            file_system: facts.file_system,
+            default_user: facts.default_user,
+            sizes: facts.sizes,
+            taken_bytes: facts.taken_bytes,
+            suggested_memory: facts.suggested_memory,
+            id: facts.id,
         }
-        Ok(shown)
     }
 }
 

@@ -7,14 +7,13 @@ use umbel_app::shown::Topic;
 
 use super::step::{ImageParams, Run, Step, StepError};
 use crate::store::images::{Image, image_delete, image_put};
-use crate::uploads;
 
 pub const STEPS: &[Step] = &[
-    Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(discard(run))) },
+    Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(run.upload_discard())) },
     Step { name: "Make it an image", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
     Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
     // What was uploaded is not needed any more, whatever becomes of the image.
-    Step { name: "Remove the upload", act: |run| Box::pin(discard(run)), undo: None },
+    Step { name: "Remove the upload", act: |run| Box::pin(run.upload_discard()), undo: None },
 ];
 
 async fn image(run: &Run) -> Result<ImageParams, StepError> {
@@ -51,13 +50,8 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(whole.map(fs::DirEntry::path).collect())
 }
 
-async fn discard(run: &Run) -> Result<(), StepError> {
-    let place = run.upload_place().await?;
-    run.blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
-}
-
 async fn take(run: &Run) -> Result<(), StepError> {
-    let upload = run.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
+    let upload = run.upload().await?;
     let ImageParams { id, said } = image(run).await?;
     Ok(run.parts.link.host.image_import(id, upload, said).await?)
 }

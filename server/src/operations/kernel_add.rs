@@ -9,14 +9,17 @@ use super::step::{Run, Step, StepError};
 use crate::host::HostError;
 use crate::kernels::debian;
 use crate::store::kernels::{Kernel, kernel_delete, kernel_put};
-use crate::uploads;
 
 pub const STEPS: &[Step] = &[
-    Step { name: "Look at the files", act: |run| Box::pin(unpack(run)), undo: Some(|run| Box::pin(discard(run))) },
+    Step {
+        name: "Look at the files",
+        act: |run| Box::pin(unpack(run)),
+        undo: Some(|run| Box::pin(run.upload_discard())),
+    },
     Step { name: "Ask it what it can do", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
     Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
     // What was uploaded is not needed any more, whatever becomes of the kernel.
-    Step { name: "Remove the upload", act: |run| Box::pin(discard(run)), undo: None },
+    Step { name: "Remove the upload", act: |run| Box::pin(run.upload_discard()), undo: None },
 ];
 
 async fn kernel(run: &Run) -> Result<KernelId, StepError> {
@@ -28,13 +31,8 @@ async fn unpack(run: &Run) -> Result<(), StepError> {
     run.blocking(move || debian::unpack(&place).map_err(|error| crate::error::chain(&error))).await
 }
 
-async fn discard(run: &Run) -> Result<(), StepError> {
-    let place = run.upload_place().await?;
-    run.blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
-}
-
 async fn take(run: &Run) -> Result<(), StepError> {
-    let upload = run.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
+    let upload = run.upload().await?;
     Ok(run.parts.link.host.kernel_add(kernel(run).await?, upload).await?)
 }
 

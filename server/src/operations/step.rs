@@ -15,6 +15,7 @@ use crate::parts::Parts;
 use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch, guest_update};
 use crate::store::operations::{Operation, operation_is_under_way, operation_log, operation_set_params};
+use crate::uploads;
 
 /// How soon a step that waits looks again although it heard nothing, at first and at last: for its
 /// patience, and for an agent that went.
@@ -135,11 +136,22 @@ impl Run {
         Ok(operation.and_then(|o| serde_json::from_str(&o.params).ok()).unwrap_or_default())
     }
 
-    /// Where the files are that it is made of.
+    /// The files that it is made of.
+    pub async fn upload(&self) -> Result<UploadId, StepError> {
+        self.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))
+    }
+
+    /// Where they are.
     pub async fn upload_place(&self) -> Result<PathBuf, StepError> {
-        let upload = self.params().await?.upload.ok_or_else(|| StepError::Failed("it names no upload".into()))?;
         let layout = self.parts.layout.as_ref();
-        Ok(layout.ok_or_else(|| StepError::Failed("there is no place for uploads".into()))?.upload(upload))
+        let layout = layout.ok_or_else(|| StepError::Failed("there is no place for uploads".into()))?;
+        Ok(layout.upload(self.upload().await?))
+    }
+
+    /// They are not needed any more, or never will be.
+    pub async fn upload_discard(&self) -> Result<(), StepError> {
+        let place = self.upload_place().await?;
+        self.blocking(move || uploads::remove(&place).map_err(|error| format!("removing the upload: {error}"))).await
     }
 
     /// What would keep others waiting.

@@ -1,5 +1,7 @@
 //! What people said about images; what an image is, the host knows. And who has one.
 
+use std::collections::HashMap;
+
 use umbel_guest::ImageId;
 
 use super::StoreError;
@@ -81,6 +83,13 @@ pub async fn image_used(on: impl Into<On<'_>>, host: HostId, id: &ImageId) -> Re
     let select = "SELECT COUNT(*) AS used FROM guests WHERE host = $1 AND image = $2";
     let row = sql("image_used", select).bind(host.to_string()).bind(id.as_str()).one(on).await?;
     row.map_or(Ok(0), |row| row.number("used"))
+}
+
+/// As [`image_used`], of every image that any guest has.
+pub async fn image_used_list(on: impl Into<On<'_>>, host: HostId) -> Result<HashMap<ImageId, u64>, StoreError> {
+    let select = "SELECT image, COUNT(*) AS used FROM guests WHERE host = $1 GROUP BY image";
+    let rows = sql("image_used_list", select).bind(host.to_string()).all(on).await?;
+    rows.iter().map(|row| Ok((row.parse("image")?, row.number("used")?))).collect()
 }
 
 /// Whether anything was said about it.

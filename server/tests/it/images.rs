@@ -128,7 +128,7 @@ both! {
         let made = anna.guest_create(&GuestDraft { image: "mine-1".into(), ..draft_of("web") }).await.expect("she may");
         anna.operation_over(made.operation, SOON).await.expect("over");
         let refused = root.image_remove(&id).await.expect_err("in use").to_string();
-        assert!(refused.contains("one guest has mine-1"), "{refused}");
+        assert!(refused.contains("One guest has mine-1"), "{refused}");
         let purge = anna.guest_act(made.guest, Action::Purge).await.expect("hers").expect("one");
         anna.operation_over(purge, SOON).await.expect("over");
         edge.test.host.fail_next("image_remove", Refusal::ImageInUse { image: id.clone() });

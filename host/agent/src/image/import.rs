@@ -4,123 +4,118 @@
 //!
 //! The base of its own size is made here, larger ones as disks of them are asked for: the same bytes and a hole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use rustix::fs::{Mode, OFlags};
 use umbel_guest::{DiskSize, ImageId, UploadId};
 use umbel_uml::cow::CowHeader;
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageSaid, Refusal};
 
 use super::{
-    BLOCK, ImageError, Imported, Manifest, TINY, USED, hex, make_directory, manifest, put, put_open, refusal, remove,
-    turn, write_manifest,
+    ImageError, Imported, Manifest, TINY, USED, make_directory, manifest, put, put_open, refusal, remove, turn,
+    write_manifest,
 };
 use crate::host::free_mib;
 use crate::magic::Head;
+use crate::shelf::Shelf;
 use crate::state::failed_at;
-use crate::{beneath, in_full, tree};
+use crate::{beneath, disk, hex, in_full, tree};
 
 /// What an upload's file system is called.
 const DISK: &str = "disk";
-/// Images that are coming or going: no id begins with a dot.
-const COMING: &str = ".coming-";
-const GOING: &str = ".going-";
+/// What is made of an upload.
+struct Import<'a> {
+    layout: &'a Layout,
+    image: &'a ImageId,
+    upload: UploadId,
+}
 
 /// Makes an image of an upload. Repeating it does no harm; a failure leaves nothing.
 pub fn import(layout: &Layout, image: &ImageId, upload: UploadId, said: ImageSaid) -> Result<(), Refusal> {
     let _turn = turn();
-    let bad = |reason: String| Refusal::BadImage { image: image.clone(), reason };
+    let import = Import { layout, image, upload };
     if image.as_str() == TINY || *image == tree::image() {
-        return Err(bad("Umbel's own has that name".into()));
+        return Err(import.bad("Umbel's own has that name"));
     }
     if let Some(there) = manifest(layout, image).map_err(|error| refusal(layout, &error))? {
         let same = there.import.is_some_and(|import| import.upload == upload);
-        return if same { Ok(()) } else { Err(bad("another image has that name".into())) };
+        return if same { Ok(()) } else { Err(import.bad("another image has that name")) };
     }
-    let source = open(layout, upload, &bad)?;
-    let length = source.metadata().map_err(|error| bad(format!("the upload can't be looked at: {error}")))?.len();
-    if length == 0 {
-        return Err(bad("it is empty".into()));
-    }
-    let fits = DiskSize::ladder().find(|size| size.bytes() >= length);
-    let size = fits.ok_or_else(|| bad("it is larger than the largest disk, 16 GiB".into()))?;
-    check_room(layout, &source)?;
-
-    let coming = layout.data().join("images").join(format!("{COMING}{image}"));
-    let failed = |error: ImageError| refusal(layout, &error);
-    remove(&coming).map_err(failed)?;
-    make_directory(&coming).map_err(failed)?;
-    let made = take_over(source, size, upload, said, &coming, &bad, &failed).and_then(|()| {
-        let name = layout.image(image);
-        // What an agent left that was killed over its removal.
-        remove(&name).map_err(failed)?;
-        fs::rename(&coming, &name).map_err(failed_at("naming", &name))?;
-        let all = layout.data().join("images");
-        File::open(&all).and_then(|all| all.sync_all()).map_err(failed_at("writing", &all))
-    });
+    let (source, size) = import.open()?;
+    let coming = shelf(layout).begin(image.as_str()).map_err(|source| import.making(source))?;
+    let made = import.make(source, size, said, &coming);
     // After a success it has its name already.
-    let removed = remove(&coming).map_err(failed);
+    let removed = remove(&coming).map_err(|error| refusal(layout, &error));
     made.and(removed)
 }
 
-fn take_over(
-    source: File,
-    size: DiskSize,
-    upload: UploadId,
-    said: ImageSaid,
-    coming: &Path,
-    bad: &dyn Fn(String) -> Refusal,
-    failed: &dyn Fn(ImageError) -> Refusal,
-) -> Result<(), Refusal> {
-    let base = coming.join(Layout::base_name(size));
-    let digest = put_open(source, size.bytes(), &coming.join("base"), &base).map_err(failed)?;
-    // The upload may be another by now: what counts is what was copied.
-    let head = File::open(&base).and_then(|base| Head::of(&base)).map_err(failed_at("reading", &base))?;
-    if head.is_cow() {
-        return Err(bad("it is a copy-on-write child: merge it with its base first (uml_moo)".into()));
+impl Import<'_> {
+    fn bad(&self, reason: impl Into<String>) -> Refusal {
+        Refusal::BadImage { image: self.image.clone(), reason: reason.into() }
     }
-    let Some(file_system) = head.file_system() else {
-        return Err(bad(match head.is_divided() {
-            true => "it is divided into partitions: put in the file system of its root alone".into(),
-            false => "it has no file system that is known here: ext2, ext3, ext4, xfs, btrfs or squashfs".into(),
-        }));
-    };
-    let ImageSaid { title, description, default_user, suggested_memory } = said;
-    let manifest = Manifest {
-        title,
-        description,
-        sha256: hex(&digest),
-        suggested_memory,
-        import: Some(Imported { upload, file_system: file_system.to_owned(), default_user }),
-    };
-    write_manifest(coming, &manifest).map_err(failed)
+
+    fn making(&self, source: io::Error) -> Refusal {
+        refusal(self.layout, &ImageError::Make { path: self.layout.image(self.image), source })
+    }
+
+    /// What was sent, and the least size that it fits in.
+    fn open(&self) -> Result<(File, DiskSize), Refusal> {
+        let path = self.layout.upload(self.upload).join(DISK);
+        let (file, facts) = beneath::regular(self.layout.data(), &path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Refusal::UnknownUpload { upload: self.upload },
+            _ => self.bad(format!("the upload can't be opened: {}", in_full(&error))),
+        })?;
+        if facts.len() == 0 {
+            return Err(self.bad("it is empty"));
+        }
+        let fits = DiskSize::ladder().find(|size| size.bytes() >= facts.len());
+        let size = fits.ok_or_else(|| self.bad("it is larger than the largest disk, 16 GiB"))?;
+        check_room(self.layout, &facts)?;
+        Ok((file, size))
+    }
+
+    fn make(&self, source: File, size: DiskSize, said: ImageSaid, coming: &Path) -> Result<(), Refusal> {
+        let failed = |error: ImageError| refusal(self.layout, &error);
+        make_directory(coming).map_err(failed)?;
+        let base = coming.join(Layout::base_name(size));
+        let digest = put_open(source, size.bytes(), &coming.join("base"), &base).map_err(failed)?;
+        // The upload may be another by now: what counts is what was copied.
+        let head = File::open(&base).and_then(|base| Head::of(&base)).map_err(failed_at("reading", &base))?;
+        let import = self.look(&head, said.default_user)?;
+        let manifest = Manifest {
+            title: said.title,
+            description: said.description,
+            sha256: hex(&digest),
+            suggested_memory: said.suggested_memory,
+            import: Some(import),
+        };
+        write_manifest(coming, &manifest).map_err(failed)?;
+        shelf(self.layout).put(coming, self.image.as_str()).map_err(|source| self.making(source))
+    }
+
+    fn look(&self, head: &Head, default_user: String) -> Result<Imported, Refusal> {
+        if head.is_cow() {
+            return Err(self.bad("it is a copy-on-write child: merge it with its base first (uml_moo)"));
+        }
+        let file_system = head.file_system().ok_or_else(|| match head.is_divided() {
+            true => self.bad("it is divided into partitions: put in the file system of its root alone"),
+            false => self.bad("it has no file system that is known here: ext2, ext3, ext4, xfs, btrfs or squashfs"),
+        })?;
+        Ok(Imported { upload: self.upload, file_system: file_system.to_owned(), default_user })
+    }
 }
 
-/// Without following a link, and without waiting for the other end of a pipe.
-fn open(layout: &Layout, upload: UploadId, bad: &dyn Fn(String) -> Refusal) -> Result<File, Refusal> {
-    let path = layout.upload(upload).join(DISK);
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = match beneath::open(layout.data(), &path, flags, Mode::empty()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Refusal::UnknownUpload { upload }),
-        opened => File::from(opened.map_err(|error| bad(format!("the upload can't be opened: {}", in_full(&error))))?),
-    };
-    match file.metadata() {
-        Ok(facts) if facts.is_file() => Ok(file),
-        Ok(_) => Err(bad("the upload is no regular file".into())),
-        Err(error) => Err(bad(format!("the upload can't be looked at: {error}"))),
-    }
+fn shelf(layout: &Layout) -> Shelf {
+    Shelf::new(layout.data().join("images"))
 }
 
 /// For as much again as it takes now.
-fn check_room(layout: &Layout, file: &File) -> Result<(), Refusal> {
+fn check_room(layout: &Layout, facts: &Metadata) -> Result<(), Refusal> {
     let free_mib = free_mib(layout.data())?;
-    let taken = file.metadata().map_err(failed_at("looking at", layout.data()))?.blocks() * BLOCK;
-    if taken >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
+    if disk::taken(facts) >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
 }
 
 /// Makes the base of that size, if the image is somebody's and has a smaller one only.
@@ -137,7 +132,7 @@ pub fn make_size(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<(),
     let smaller =
         DiskSize::ladder().take_while(|other| *other < size).find(|other| layout.base(image, *other).exists());
     let Some(smallest) = smaller.map(|size| layout.base(image, size)) else { return Ok(()) };
-    check_room(layout, &File::open(&smallest).map_err(failed_at("opening", &smallest))?)?;
+    check_room(layout, &fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?)?;
     // Beside it: a name that no size has.
     let made = put(&smallest, size.bytes(), &layout.image(image).join("base"), &base);
     made.map(drop).map_err(|error| refusal(layout, &error))
@@ -147,22 +142,16 @@ pub fn make_size(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<(),
 pub fn take_away(layout: &Layout, image: &ImageId) -> Result<(), Refusal> {
     let _turn = turn();
     let _nobody_uses_it = USED.write().unwrap_or_else(PoisonError::into_inner);
-    let failed = |error: ImageError| refusal(layout, &error);
-    let going = layout.data().join("images").join(format!("{GOING}{image}"));
-    let there = layout.image(image);
-    if there.exists() {
-        let its = manifest(layout, image).map_err(failed)?;
+    if layout.image(image).exists() {
+        let its = manifest(layout, image).map_err(|error| refusal(layout, &error))?;
         if image.as_str() == TINY || its.is_none_or(|manifest| manifest.import.is_none()) {
             return Err(Refusal::NotHere { what: format!("take away {image}, which nobody put in") });
         }
         if has_children(layout, image) {
             return Err(Refusal::ImageInUse { image: image.clone() });
         }
-        // At once gone for everybody, whatever becomes of the removal.
-        remove(&going).map_err(failed)?;
-        fs::rename(&there, &going).map_err(failed_at("taking away", &there))?;
     }
-    remove(&going).map_err(failed)
+    shelf(layout).take_away(image.as_str()).map_err(failed_at("taking away", &layout.image(image)))
 }
 
 /// Whether the header of any guest's disk names what one of its bases is known by.
@@ -180,14 +169,5 @@ fn has_children(layout: &Layout, image: &ImageId) -> bool {
 
 /// What an agent left that was killed over an image.
 pub fn sweep(layout: &Layout) {
-    let all = layout.data().join("images");
-    let names = fs::read_dir(&all).into_iter().flatten().filter_map(Result::ok);
-    for entry in names {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if (name.starts_with(COMING) || name.starts_with(GOING))
-            && let Err(error) = remove(&entry.path())
-        {
-            tracing::warn!(path = %entry.path().display(), cause = in_full(&error), "half an image stays");
-        }
-    }
+    shelf(layout).sweep();
 }

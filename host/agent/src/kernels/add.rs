@@ -12,23 +12,19 @@ use rustix::fs::{Mode, OFlags};
 use umbel_guest::{KernelId, UploadId};
 use umbel_wire::agent::Refusal;
 
-use super::{FILE, Kernels, LIBRARIES, names_in, remove};
+use super::{FILE, Kernels, LIBRARIES};
 use crate::host::free_mib;
+use crate::shelf::{Shelf, remove};
 use crate::{beneath, in_full};
 
 const KERNEL_MAX: u64 = 256 << 20;
 const LIBRARY_MAX: u64 = 32 << 20;
 const LIBRARIES_MAX: usize = 32;
-/// Kernels that are coming or going: no id begins with a dot.
-const COMING: &str = ".coming-";
-const GOING: &str = ".going-";
 
 #[derive(Debug, thiserror::Error)]
 enum AddError {
     #[error("{file} in the upload")]
     Open { file: String, source: io::Error },
-    #[error("{file} in the upload is not a regular file")]
-    Kind { file: String },
     #[error("{file} is larger than {} MiB", .most >> 20)]
     Size { file: String, most: u64 },
     #[error("the upload has more than {LIBRARIES_MAX} libraries")]
@@ -63,16 +59,16 @@ impl Kernels {
             }
             _ => Refusal::BadKernel { kernel: id.clone(), reason: in_full(&error) },
         };
-        let coming = self.layout.kernels().join(format!("{COMING}{id}"));
+        let shelf = self.shelf();
+        let make = |source| refusal(AddError::Make { path: self.layout.kernel(id), source });
+        let coming = shelf.begin(id.as_str()).map_err(make)?;
         let taken_over = self.take_over(&from, &coming, id, is_there).map_err(refusal);
         // After a success it has its name already.
-        remove(&coming).map_err(|e| refusal(AddError::Make { path: coming, source: e }))?;
+        remove(&coming).map_err(make)?;
         taken_over
     }
 
     fn take_over(&self, from: &Path, coming: &Path, id: &KernelId, is_there: bool) -> Result<(), AddError> {
-        let make = |source| AddError::Make { path: coming.to_owned(), source };
-        remove(coming).map_err(make)?;
         self.copy(from, coming)?;
         let file = coming.join(FILE);
         if is_there {
@@ -87,9 +83,8 @@ impl Kernels {
         }
         let libraries = coming.join(LIBRARIES);
         self.looks.look(&file, Some(libraries.as_path()).filter(|path| path.exists())).map_err(AddError::NotAKernel)?;
-        let name = self.layout.kernel(id);
-        fs::rename(coming, &name).map_err(|source| AddError::Make { path: name.clone(), source })?;
-        File::open(self.layout.kernels()).and_then(|dir| dir.sync_all()).map_err(make)
+        let make = |source| AddError::Make { path: self.layout.kernel(id), source };
+        self.shelf().put(coming, id.as_str()).map_err(make)
     }
 
     /// Every file is opened beneath the data directory, without following a link, and copied: the panel
@@ -126,14 +121,8 @@ impl Kernels {
 
     fn copy_file(&self, from: &Path, to: &Path, most: u64) -> Result<(), AddError> {
         let file = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // Without waiting for the other end of a pipe.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = beneath::open(self.layout.data(), from, flags, Mode::empty()).map(File::from);
-        let source = opened.map_err(|source| AddError::Open { file: file.clone(), source })?;
-        let facts = source.metadata().map_err(|source| AddError::Open { file: file.clone(), source })?;
-        if !facts.is_file() {
-            return Err(AddError::Kind { file });
-        }
+        let opened = beneath::regular(self.layout.data(), from);
+        let (source, facts) = opened.map_err(|source| AddError::Open { file: file.clone(), source })?;
         // It may grow while it is read.
         if facts.len() > most {
             return Err(AddError::Size { file, most });
@@ -165,21 +154,16 @@ impl Kernels {
                 None => Ok(()),
             };
         }
-        // At once gone for everybody, whatever becomes of the removal.
-        let going = self.layout.kernels().join(format!("{GOING}{id}"));
-        let removed = remove(&going).and_then(|()| fs::rename(&directory, &going)).and_then(|()| remove(&going));
-        removed.map_err(crate::state::failed_at("removing the kernel", &directory))
+        self.shelf().take_away(id.as_str()).map_err(crate::state::failed_at("removing the kernel", &directory))
     }
 
     /// What an agent left that was killed over an upload or a removal.
     pub fn sweep(&self) {
-        let names = names_in(&self.layout.kernels());
-        for name in names.iter().filter(|name| name.starts_with(COMING) || name.starts_with(GOING)) {
-            let path = self.layout.kernels().join(name);
-            if let Err(error) = remove(&path) {
-                tracing::warn!(path = %path.display(), cause = in_full(&error), "half a kernel stays");
-            }
-        }
+        self.shelf().sweep();
+    }
+
+    fn shelf(&self) -> Shelf {
+        Shelf::new(self.layout.kernels())
     }
 }
 

@@ -15,7 +15,7 @@ use umbel_uml::features::features;
 use umbel_uml::kernel::probe;
 
 use super::ask::{Asker, Question};
-use crate::in_full;
+use crate::{hex, in_full};
 
 /// Of another shape than what an older agent has written.
 const FORMAT: u32 = 1;
@@ -120,7 +120,7 @@ impl Looks {
 pub(super) fn digest(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path)?, &mut digest)?;
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 fn identity(facts: &Metadata) -> Identity {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::hex;
+
 const BUSYBOX: &str = "/bin/busybox";
 const DIRECTORIES: [&str; 15] = [
     "dev",
@@ -243,7 +245,7 @@ fn fingerprint(shown: &[PathBuf]) -> Result<String, SkeletonError> {
         let changed = facts.modified().map_err(|source| SkeletonError::Copy { path: path.into(), source })?;
         digest.update(format!("{} {changed:?}\0", facts.len()));
     }
-    Ok(digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()[..6]))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {

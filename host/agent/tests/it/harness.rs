@@ -2,7 +2,7 @@
 //! nothing of them may be left on the host: no process, cgroup, mount, socket or directory.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use umbel_agent::ledger::Entry;
 use umbel_guest::{
     Boot, Clock, DiskKind, DiskSize, Generation, GuestId, ImageId, KernelId, KernelMode, Limits, Memory, Seen, Series,
-    Span,
+    Span, UploadId,
 };
 use umbel_wire::agent::{GuestFacts, Inventory, Moved, Refusal, Reply, Request, StartOrder, StopHow, VERSION, Wall};
 use umbel_wire::{Layout, frame};
@@ -60,6 +60,15 @@ impl House {
         let mut house = Self { layout, run, agent: None, user, data, _run: run_dir };
         house.start_agent();
         house
+    }
+
+    /// A directory of uploads as the panel has it, and in it one that `fill` puts files into.
+    pub(crate) fn upload(&self, fill: impl FnOnce(&Path)) -> UploadId {
+        let upload = UploadId(uuid::Uuid::now_v7());
+        let directory = self.layout.upload(upload);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("made");
+        fill(&directory);
+        upload
     }
 
     pub(crate) fn command(&self) -> Command {

@@ -2,7 +2,7 @@
 //! what is no image, or is made to lead elsewhere, becomes nothing.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{DirBuilderExt, FileExt, symlink};
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -28,13 +28,9 @@ fn images(house: &House) -> Vec<ImageFacts> {
     }
 }
 
-/// A directory of uploads as the panel has it, and in it one that `fill` puts something into.
+/// An upload whose one file `fill` makes.
 fn upload(house: &House, fill: impl FnOnce(&Path)) -> UploadId {
-    let upload = UploadId(uuid::Uuid::now_v7());
-    let directory = house.layout.upload(upload);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("made");
-    fill(&directory.join("disk"));
-    upload
+    house.upload(|directory| fill(&directory.join("disk")))
 }
 
 fn request(name: &str, upload: UploadId) -> Request {

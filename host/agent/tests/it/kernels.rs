@@ -2,7 +2,7 @@
 //! becomes of those that are no kernels.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -24,15 +24,6 @@ pub(crate) fn kernels(house: &House) -> Vec<KernelFacts> {
 
 fn id(name: &str) -> KernelId {
     name.parse().expect("a slug")
-}
-
-/// A directory of uploads as the panel has it, and in it one with these files.
-fn upload(house: &House, fill: impl FnOnce(&Path)) -> UploadId {
-    let upload = UploadId(uuid::Uuid::now_v7());
-    let directory = house.layout.upload(upload);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("made");
-    fill(&directory);
-    upload
 }
 
 fn the_distributions(directory: &Path) {
@@ -103,7 +94,7 @@ fn what_a_kernel_can_is_asked_of_it_and_our_own_build_is_the_default() {
 fn an_upload_becomes_a_kernel_that_guests_run_and_cannot_be_taken_from_them() {
     let house = House::new();
     house.prepare();
-    let came = upload(&house, the_distributions);
+    let came = house.upload(the_distributions);
     add(&house, "mine-1", came).expect("added");
     add(&house, "mine-1", came).expect("added already");
     fs::remove_dir_all(house.layout.upload(came)).expect("removed");
@@ -124,14 +115,14 @@ fn an_upload_becomes_a_kernel_that_guests_run_and_cannot_be_taken_from_them() {
     assert_eq!(refused, Err(Refusal::UnknownKernel { kernel: id("mine-1") }));
     let machines = kernels(&house)[0].id.clone();
     assert!(matches!(remove(&house, machines.as_str()), Err(Refusal::NotHere { .. })));
-    let came = upload(&house, the_distributions);
+    let came = house.upload(the_distributions);
     assert!(matches!(add(&house, machines.as_str(), came), Err(Refusal::BadKernel { .. })), "a name is taken");
 }
 
 #[test]
 fn an_agent_that_is_killed_while_a_kernel_comes_or_goes_leaves_none_or_all_of_it() {
     let mut house = House::new();
-    let came = upload(&house, the_distributions);
+    let came = house.upload(the_distributions);
     for round in 0..rounds() as u64 * 4 {
         for request in
             [Request::KernelAdd { kernel: id("mine-1"), upload: came }, Request::KernelRemove { kernel: id("mine-1") }]
@@ -210,14 +201,14 @@ fn a_kernel_of_another_release_comes_with_its_c_library_and_guests_boot_with_it(
             }
         }
     };
-    let alone = upload(&house, |directory| {
+    let alone = house.upload(|directory| {
         fs::copy(unpacked.join("usr/bin/linux.uml"), directory.join("linux")).expect("in the package");
     });
     match add(&house, "alone-1", alone) {
         Err(Refusal::BadKernel { reason, .. }) => assert!(reason.contains("GLIBC_"), "{reason}"),
         other => panic!("{other:?}; this machine has become as new as unstable"),
     }
-    add(&house, "unstable-1", upload(&house, fill)).expect("a kernel");
+    add(&house, "unstable-1", house.upload(fill)).expect("a kernel");
     let facts = kernels(&house).into_iter().find(|kernel| kernel.id == id("unstable-1")).expect("listed");
     let mut number = 2;
     for mode in facts.features.modes {
@@ -255,8 +246,8 @@ fn what_is_no_kernel_is_refused_by_name_and_nothing_of_it_stays() {
     let hostile: Vec<(Fill<'_>, &str)> = vec![
         (Box::new(|_| {}), "linux in the upload"),
         (Box::new(|d| symlink("/usr/bin/linux.uml", d.join("linux")).expect("linked")), "linux in the upload"),
-        (Box::new(|d| pipe(&d.join("linux"))), "not a regular file"),
-        (Box::new(|d| fs::create_dir(d.join("linux")).expect("made")), "not a regular file"),
+        (Box::new(|d| pipe(&d.join("linux"))), "no regular file"),
+        (Box::new(|d| fs::create_dir(d.join("linux")).expect("made")), "no regular file"),
         (
             Box::new(|d| fs::File::create(d.join("linux")).expect("made").set_len(300 << 20).expect("long")),
             "larger than 256 MiB",
@@ -295,7 +286,7 @@ fn what_is_no_kernel_is_refused_by_name_and_nothing_of_it_stays() {
         ),
     ];
     for (fill, words) in hostile {
-        let came = upload(&house, fill);
+        let came = house.upload(fill);
         match add(&house, "hostile-1", came) {
             Err(Refusal::BadKernel { reason, .. }) => assert!(reason.contains(words), "{words}: {reason}"),
             other => panic!("{words}: {other:?}"),
@@ -304,7 +295,7 @@ fn what_is_no_kernel_is_refused_by_name_and_nothing_of_it_stays() {
     }
 
     // The directory itself is somebody else's.
-    let real = upload(&house, the_distributions);
+    let real = house.upload(the_distributions);
     let linked = UploadId(uuid::Uuid::now_v7());
     symlink(house.layout.upload(real), house.layout.upload(linked)).expect("linked");
     assert!(matches!(add(&house, "hostile-1", linked), Err(Refusal::BadKernel { .. })));
@@ -321,7 +312,7 @@ fn a_kernel_that_does_not_come_up_gives_its_own_words_as_the_reason() {
     let body = "int main(int n, char **words) {\n\
                 if (n > 1 && !strncmp(words[1], \"--\", 2)) { puts(\"CONFIG_HOSTFS=y\"); return 0; }\n\
                 puts(\"Checking that ptrace can change system call numbers...it cannot\"); return 3; }";
-    add(&house, "early-1", upload(&house, |directory| program(directory, body))).expect("it answers");
+    add(&house, "early-1", house.upload(|directory| program(directory, body))).expect("it answers");
     let guest: GuestId = house.new_guest();
     house
         .done(&Request::Start(umbel_wire::agent::StartOrder { kernel: id("early-1"), ..order(guest, 2) }))
