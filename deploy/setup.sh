@@ -39,6 +39,7 @@ debian_test=(
     postgresql:/usr/share/doc/postgresql
     chromium:/usr/bin/chromium
     shellcheck:/usr/bin/shellcheck
+    xfsprogs:/sbin/mkfs.xfs
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
 )
 # Root file systems of the distribution, with other inits than the first image's.

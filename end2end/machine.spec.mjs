@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 
 import { AxeBuilder } from "@axe-core/playwright";
 
-import { expect, guestOf, live, test } from "./fixtures.mjs";
+import { expect, guestOf, live, screen, test, type } from "./fixtures.mjs";
 
 /** A guest from the form, with what `choose` chooses; its page is shown at the end. */
 async function make(page, name, choose = async () => {}) {
@@ -154,6 +154,57 @@ test("what is no file system is refused with the reason", async ({ page }, info)
   const buffer = Buffer.from("#!/bin/sh\n");
   await putIn(page, `none-${info.project.name}`, { name: "none", mimeType: "application/octet-stream", buffer });
   await expect(page.locator(".notice.failed")).toContainText("no file system", { timeout: 30_000 });
+});
+
+/** What the root user of a guest has in its home, by its console; where it is left off. */
+async function home(page, guest, first) {
+  await page.goto(`/guests/${guest}/console`);
+  await live(page);
+  await expect.poll(() => screen(page), { timeout: 40_000 }).toMatch(/# $/m);
+  await type(page, `clear; ${first}; echo home: $(ls /root) :emoh\n`);
+  await expect.poll(() => screen(page)).toMatch(/^home: .*:emoh/m);
+  return (await screen(page)).match(/^home: (.*?) ?:emoh/m)[1];
+}
+
+test("a disk has a snapshot, is restored, reset, and has that undone", async ({ page }) => {
+  const guest = await make(page, "disk-1");
+  expect(await home(page, guest, "touch one")).toBe("one");
+  const tab = async () => {
+    await page.getByRole("navigation", { name: "Guest" }).getByRole("link", { name: "Disk" }).click();
+    await expect(page.getByRole("heading", { name: "Take a snapshot" })).toBeVisible();
+  };
+  await tab();
+  await page.getByLabel("Name", { exact: true }).fill("before");
+  await page.getByRole("button", { name: "Take a snapshot" }).click();
+  const row = page.getByRole("row", { name: /^before/ });
+  await expect(row.getByRole("button", { name: "Restore… before" })).toBeVisible({ timeout: 20_000 });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join("\n")}`)).toEqual([]);
+  expect(await home(page, guest, "touch two")).toBe("one two");
+
+  await tab();
+  await row.getByRole("button", { name: "Restore… before" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Restore before" }).click();
+  await expect(page.locator(".notice.undo")).toContainText("was made of a snapshot", { timeout: 40_000 });
+  await expect(page.locator(".guest-state")).toContainText("Running", { timeout: 40_000 });
+  expect(await home(page, guest, ":")).toBe("one");
+  await tab();
+  await page.getByRole("button", { name: "Reset…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Reset disk-1" }).click();
+  await expect(page.locator(".notice.undo")).toContainText("was reset to its image", { timeout: 40_000 });
+  await expect(page.locator(".guest-state")).toContainText("Running", { timeout: 40_000 });
+  expect(await home(page, guest, ":")).toBe("");
+  await tab();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".notice.undo")).toContainText("was made of a snapshot", { timeout: 40_000 });
+  await expect(page.locator(".guest-state")).toContainText("Running", { timeout: 40_000 });
+  expect(await home(page, guest, ":")).toBe("one");
+
+  await tab();
+  await row.getByRole("button", { name: "Remove… before" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove before" }).click();
+  await expect(page.getByText("None is kept.")).toBeVisible();
+  await purge(page, guest, "disk-1");
 });
 
 test("C1 and C2 are made in one click", async ({ page }) => {

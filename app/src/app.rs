@@ -16,6 +16,7 @@ use crate::pages::groups::list::GroupListPage;
 use crate::pages::groups::show::GroupPage;
 use crate::pages::guests::activity::GuestActivityPage;
 use crate::pages::guests::console::GuestConsolePage;
+use crate::pages::guests::disk::GuestDiskPage;
 use crate::pages::guests::list::GuestListPage;
 use crate::pages::guests::network::GuestNetworkPage;
 use crate::pages::guests::new::GuestNewPage;
@@ -72,6 +73,7 @@ parts! {
     GuestPart: GuestOverviewPage,
     ConsolePart: GuestConsolePage,
     ActivityPart: GuestActivityPage,
+    DiskPart: GuestDiskPage,
     SettingsPart: GuestSettingsPage,
     SharingPart: GuestSharingPage,
     OperationsPart: OperationListPage,
@@ -168,6 +170,7 @@ pub fn App() -> impl IntoView {
                     <ParentRoute path=path!("/guests/:guest") view={Lazy::<GuestHeadPart>::new()} ssr=SsrMode::Async>
                         <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("disk") view={Lazy::<DiskPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("sharing") view={Lazy::<SharingPart>::new()} ssr=SsrMode::Async />

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    PanelRight, QuotaRequestId, Right, Role, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
+    PanelRight, QuotaRequestId, Right, Role, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
 };
 
 use crate::error::AppError;
@@ -24,8 +24,8 @@ use crate::shown::{
     KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown,
     MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
     OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
-    RegistrationSettings, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown, WebhookDraft, WebhooksShown,
+    RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -115,7 +115,7 @@ pub trait Backend: Send + Sync {
     async fn guest_create(&self, caller: &Caller, draft: GuestDraft) -> Result<Created, AppError>;
     /// Name, note, autostart and limits may change at any time, the rest of a stopped guest.
     async fn guest_change(&self, caller: &Caller, guest: GuestId, change: GuestChange) -> Result<GuestShown, AppError>;
-    /// Start, shut down, kill, restart, pause, resume, start into a shell, delete, undelete, purge. `None`
+    /// Start, shut down, kill, restart, pause, resume, start into a shell, reset, delete, undelete, purge. `None`
     /// where it was done at once.
     async fn guest_act(&self, caller: &Caller, guest: GuestId, action: Action)
     -> Result<Option<OperationId>, AppError>;
@@ -134,6 +134,23 @@ pub trait Backend: Send + Sync {
     async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError>;
     /// Gives exactly these rights, whatever that account had on the guest before.
     async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError>;
+    /// With what its disk takes now.
+    async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError>;
+    async fn snapshot_take(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        draft: SnapshotDraft,
+    ) -> Result<SnapshotTaken, AppError>;
+    /// The guest is started with it; the disk that it had is kept for a while.
+    async fn snapshot_restore(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<OperationId, AppError>;
+    /// For good.
+    async fn snapshot_remove(&self, caller: &Caller, guest: GuestId, snapshot: SnapshotId) -> Result<(), AppError>;
     /// Gives it to an account, or to a group with an @ before its name.
     async fn guest_give(&self, caller: &Caller, guest: GuestId, to: String) -> Result<(), AppError>;
     /// One's own share may always be given back.

@@ -100,6 +100,10 @@ pub fn guest_console(id: GuestId) -> String {
     format!("{GUESTS}/{id}/console")
 }
 
+pub fn guest_disk(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/disk")
+}
+
 pub fn guest_network(id: GuestId) -> String {
     format!("{GUESTS}/{id}/network")
 }

@@ -50,7 +50,8 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::OidcLink
         | AuditAction::OidcUnlink
         | AuditAction::GuestGive
-        | AuditAction::GuestPurge => Asks::Everybody,
+        | AuditAction::GuestPurge
+        | AuditAction::SnapshotRemove => Asks::Everybody,
         // They are the proof, ask for what is in it by themselves, or give nobody a way in.
         AuditAction::SignIn
         | AuditAction::SessionConfirm
@@ -81,6 +82,9 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestDelete
         | AuditAction::GuestUndelete
         | AuditAction::GuestSysrq
+        | AuditAction::GuestReset
+        | AuditAction::SnapshotTake
+        | AuditAction::SnapshotRestore
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

@@ -12,6 +12,7 @@
 //! target/release/umbel-benches reads
 //! target/release/umbel-benches sign-in
 //! target/release/umbel-benches images
+//! target/release/umbel-benches snapshots
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -34,6 +35,7 @@ mod panel;
 mod reads;
 mod sign_in;
 mod site;
+mod snapshots;
 mod walls;
 
 use std::error::Error;
@@ -114,6 +116,8 @@ enum What {
     SignIn,
     /// Putting an image in, beside cp and sha256sum.
     Images,
+    /// How long a guest stands still for a copy of its disk, and what a reset takes.
+    Snapshots,
     /// Boot, console, idle and pages.
     All,
 }
@@ -154,6 +158,7 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         What::Many => return many::measure(&panel, options.guests.unwrap_or(100), report).await,
         What::Reads => return reads::measure(&setup, panel, report).await,
         What::Images => return images::measure(&panel, options.pairs, report).await,
+        What::Snapshots => return snapshots::measure(&panel, options.pairs, report).await,
         What::SignIn => return sign_in::measure(&panel, report).await,
         What::Crowd => {
             return crowd::measure(&panel, crowd, options.seconds, report).await;

@@ -35,6 +35,7 @@ pub(crate) async fn run(panel: &Client, command: GuestCommand, output: &Output) 
         GuestCommand::Pause(a) => act(a, Action::Pause).await,
         GuestCommand::Resume(a) => act(a, Action::Resume).await,
         GuestCommand::StartShell(a) => act(a, Action::StartShell).await,
+        GuestCommand::Reset(a) => act(a, Action::Reset).await,
         GuestCommand::Delete(a) => act(a, Action::Delete).await,
         GuestCommand::Undelete(a) => act(a, Action::Undelete).await,
         GuestCommand::Purge { guest, confirm } => {

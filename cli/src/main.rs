@@ -19,6 +19,7 @@ mod output;
 mod people;
 mod quotas;
 mod shares;
+mod snapshots;
 mod usage;
 mod webhooks;
 
@@ -51,6 +52,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::WhoAmI => output.one(&panel()?.session_fetch().await?)?,
         Command::Guests(command) => guests::run(&panel()?, command, &output).await?,
         Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
+        Command::Snapshots(command) => snapshots::run(&panel()?, command, &output).await?,
         Command::Shares(command) => shares::run(&panel()?, command, &output).await?,
         Command::Quota(command) => quotas::run(&panel()?, command, &output).await?,
         Command::Usage(options) => usage::run(&panel()?, options, &output).await?,

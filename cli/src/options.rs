@@ -1,10 +1,16 @@
-//! What may be typed.
+//! What may be typed: here what is for all, guests, people; images, snapshots and shares in [`disks`] and [`shares`].
+
+mod disks;
+mod shares;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use umbel_guest::{Attachment, Clock, DeliveryId, GuestRight, InvitationId, KernelMode, RestartPolicy, WebhookId};
+use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, RestartPolicy, WebhookId};
+
+pub(crate) use disks::{ImageCommand, ImageImport, SnapshotCommand};
+pub(crate) use shares::ShareCommand;
 
 /// The panel from a terminal.
 #[derive(Debug, Parser)]
@@ -82,6 +88,9 @@ pub(crate) enum Command {
     Guests(GuestCommand),
     /// Makes, changes, switches and shares guests until they are as a file says: shows a plan, asks, does it.
     Apply(Apply),
+    /// Copies of a guest's disk that are kept.
+    #[command(subcommand, visible_alias = "snapshot")]
+    Snapshots(SnapshotCommand),
     /// With whom a guest is shared.
     #[command(subcommand)]
     Shares(ShareCommand),
@@ -126,61 +135,6 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ImageCommand {
-    #[command(visible_alias = "ls")]
-    List,
-    Show {
-        image: String,
-    },
-    /// Sends the file system of a root, as it is, and makes it an image; needs a token to manage.
-    Import(ImageImport),
-    /// One that was put in and that nobody has.
-    #[command(visible_alias = "rm")]
-    Remove {
-        image: String,
-    },
-    /// It is offered last, with its note; guests that have it keep it.
-    Deprecate {
-        image: String,
-    },
-    /// As before it was deprecated.
-    Offer {
-        image: String,
-    },
-    /// What whoever chooses it should know; empty, it has none.
-    Note {
-        image: String,
-        note: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImageImport {
-    pub(crate) file: PathBuf,
-    /// What its versions have in common, for example debian.
-    #[arg(long)]
-    pub(crate) name: String,
-    /// Begins with a digit, for example 13.2.
-    #[arg(long)]
-    pub(crate) version: String,
-    /// Its name, unless it is said.
-    #[arg(long)]
-    pub(crate) title: Option<String>,
-    #[arg(long)]
-    pub(crate) description: Option<String>,
-    /// Who signs in to a new guest; root, unless it is said.
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// Suggested for a new guest, in MiB.
-    #[arg(long)]
-    pub(crate) memory: Option<u32>,
-    #[arg(long)]
-    pub(crate) note: Option<String>,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum GuestCommand {
     #[command(visible_alias = "ls")]
     List,
@@ -203,6 +157,8 @@ pub(crate) enum GuestCommand {
     Resume(Act),
     /// Into a shell of root's, where the password is lost.
     StartShell(Act),
+    /// Its disk becomes its image's again, and it is started; undoable for an hour (snapshots restore).
+    Reset(Act),
     /// Undoable for a while.
     Delete(Act),
     Undelete(Act),
@@ -261,27 +217,6 @@ pub(crate) struct UsageOptions {
     /// Of a group that one is in.
     #[arg(long, value_name = "NAME", conflicts_with = "account")]
     pub(crate) group: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ShareCommand {
-    #[command(visible_alias = "ls")]
-    List {
-        guest: String,
-    },
-    /// Gives an account exactly these rights.
-    Put {
-        guest: String,
-        /// The account's name.
-        with: String,
-        /// view, read_console, type_console, power or settings.
-        #[arg(value_parser = word::<GuestRight>)]
-        rights: Vec<GuestRight>,
-    },
-    Remove {
-        guest: String,
-        with: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,12 +13,13 @@ use umbel_app::shown::{
     KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
     NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown,
     QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    QuotaRequestId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    QuotaRequestId, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use crate::accounts::invitations::Invited;
@@ -94,6 +95,32 @@ impl Backend for Bare<'_> {
 
     async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
         self.guests.example_create(caller).await
+    }
+
+    async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError> {
+        self.guests.snapshot_list(caller, guest).await
+    }
+
+    async fn snapshot_take(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        draft: SnapshotDraft,
+    ) -> Result<SnapshotTaken, AppError> {
+        self.guests.snapshot_take(caller, guest, draft).await
+    }
+
+    async fn snapshot_restore(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<OperationId, AppError> {
+        self.guests.snapshot_restore(caller, guest, snapshot).await
+    }
+
+    async fn snapshot_remove(&self, caller: &Caller, guest: GuestId, snapshot: SnapshotId) -> Result<(), AppError> {
+        self.guests.snapshot_remove(caller, guest, snapshot).await
     }
 
     async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError> {

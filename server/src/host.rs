@@ -7,12 +7,12 @@ pub mod simulated;
 
 use async_trait::async_trait;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Span, StrayName,
-    SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, SnapshotId, Span,
+    StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, StartOrder,
-    StopHow, StrayFacts, Wall,
+    DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
+    Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -59,6 +59,29 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         size: DiskSize,
         kind: DiskKind,
     ) -> Result<(), HostError>;
+    /// What its disk takes.
+    async fn disk(&self, guest: GuestId) -> Result<DiskFacts, HostError>;
+    async fn disk_swap(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<SnapshotFacts, HostError>;
+    async fn disk_swap_back(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<(), HostError>;
+    async fn snapshot_take(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        snapshot: SnapshotId,
+    ) -> Result<SnapshotFacts, HostError>;
+    async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError>;
     async fn start(&self, order: StartOrder) -> Result<(), HostError>;
     async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError>;
     async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError>;

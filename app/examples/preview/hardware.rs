@@ -3,14 +3,16 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, StrayShown,
-    WallShown,
+    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown,
+    SnapshotShown, SnapshotsShown, StrayShown, WallShown,
 };
 use umbel_guest::{
     Access, AccountId, Attachment, DiskSize, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory, NetworkId,
-    Relation, Role, Sample, Series, Span, WallState,
+    Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
 };
 use uuid::Uuid;
+
+use crate::made_up::{HOUR, now};
 
 pub(crate) fn walls() -> Vec<WallShown> {
     let wall = |name: &str, state| WallShown { name: name.into(), state };
@@ -192,4 +194,26 @@ pub(crate) fn strays() -> Vec<StrayShown> {
         stray("fedora.img", 600, Some("ext3"), Some("it is mounted, or a guest has it open")),
         stray("notes.iso", 3, None, Some("it has no file system that a guest could boot from")),
     ]
+}
+
+pub(crate) fn snapshots() -> SnapshotsShown {
+    let snapshot = |number: u128, name: &str, mib: u64, hours: i64, kind, goes_at| SnapshotShown {
+        id: SnapshotId(Uuid::from_u128(0x0190_b6f0_2222_7000_8000_0000_0000_0000 + number)),
+        kind,
+        name: name.into(),
+        is_whole: mib > 0,
+        taken_bytes: mib << 20,
+        made_at: now() - hours * HOUR,
+        goes_at,
+    };
+    SnapshotsShown {
+        disk_bytes: Some(180 << 20),
+        shares_blocks: false,
+        rows: vec![
+            snapshot(4, "Before the reset", 180, 0, SnapshotKind::BeforeReset, Some(now() + HOUR / 2)),
+            snapshot(3, "Snapshot 1", 0, 0, SnapshotKind::Taken, None),
+            snapshot(2, "before the upgrade to the new shop software", 164, 30, SnapshotKind::Taken, None),
+            snapshot(1, "fresh", 12, 700, SnapshotKind::Taken, None),
+        ],
+    }
 }

@@ -19,7 +19,7 @@ use crate::fake::{Fake, guest};
 use crate::hardware;
 
 const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 
 pub(crate) const BOOTED: &str = "\
 [    0.000000] Linux version 6.1.176 (debian-kernel@lists.debian.org) (gcc 12.2.0)
@@ -36,7 +36,7 @@ web-1:~# ls --color /
 \x1b[1;34mbin\x1b[0m   \x1b[1;34mdev\x1b[0m   \x1b[1;34metc\x1b[0m   \x1b[1;36minit\x1b[0m  \x1b[1;34mproc\x1b[0m  \x1b[1;34mroot\x1b[0m  \x1b[1;34msys\x1b[0m   \x1b[1;34mtmp\x1b[0m   \x1b[1;34musr\x1b[0m
 web-1:~# ";
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -199,6 +199,7 @@ pub(crate) fn panel() -> Fake {
         series: Some(hardware::series()),
         strays: hardware::strays(),
         shares: Vec::new(),
+        snapshots: hardware::snapshots(),
         invitations: vec![
             invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
             invitation(2, "Dora of the print shop", None, 1, 1, 3),

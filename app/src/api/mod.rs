@@ -16,6 +16,7 @@ pub mod networks;
 pub mod operations;
 pub mod quotas;
 pub mod shares;
+pub mod snapshots;
 pub mod strays;
 pub mod tokens;
 pub mod usage;

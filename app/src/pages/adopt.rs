@@ -10,7 +10,7 @@ use crate::AppError;
 use crate::api::guests::guest_choices;
 use crate::api::strays::{GuestAdopt, adopt_read, stray_list};
 use crate::parts::cards::{Card, Cards};
-use crate::parts::curve::bytes;
+use crate::parts::curve::size;
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::{Fact, PageHead};
@@ -162,7 +162,7 @@ fn AdoptForm(draft: GuestDraft, strays: Vec<StrayShown>, kernels: Vec<KernelChoi
             title: stray.name.to_string(),
             meaning: format!(
                 "{}, {}",
-                bytes(u32::try_from(stray.size_bytes / 1024).unwrap_or(u32::MAX)),
+                size(stray.size_bytes),
                 stray.file_system.as_deref().unwrap_or("no file system that is known")
             ),
             refused: stray.refused,

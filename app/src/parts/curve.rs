@@ -71,6 +71,11 @@ pub fn bytes(kib: u32) -> String {
     }
 }
 
+/// The same out of bytes.
+pub fn size(size: u64) -> String {
+    bytes(u32::try_from(size / 1024).unwrap_or(u32::MAX))
+}
+
 /// `1.2 MiB/s`.
 pub fn rate(kib_s: u32) -> String {
     format!("{}/s", bytes(kib_s))

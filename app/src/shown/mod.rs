@@ -16,6 +16,7 @@ mod network;
 mod operation;
 mod quota;
 mod share;
+mod snapshot;
 mod stray;
 mod token;
 mod usage;
@@ -52,6 +53,7 @@ pub use quota::{
     QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,
 };
 pub use share::{ShareDraft, ShareShown};
+pub use snapshot::{SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 pub use umbel_guest::Role;

@@ -18,10 +18,13 @@ pub enum OperationKind {
     GuestAdopt,
     KernelAdd,
     ImageImport,
+    SnapshotTake,
+    SnapshotRestore,
+    GuestReset,
 }
 
 impl OperationKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::GuestCreate,
         Self::GuestStart,
         Self::GuestShutDown,
@@ -33,6 +36,9 @@ impl OperationKind {
         Self::GuestAdopt,
         Self::KernelAdd,
         Self::ImageImport,
+        Self::SnapshotTake,
+        Self::SnapshotRestore,
+        Self::GuestReset,
     ];
 
     /// As rows and the API spell it.
@@ -49,6 +55,9 @@ impl OperationKind {
             Self::GuestAdopt => "guest_adopt",
             Self::KernelAdd => "kernel_add",
             Self::ImageImport => "image_import",
+            Self::SnapshotTake => "snapshot_take",
+            Self::SnapshotRestore => "snapshot_restore",
+            Self::GuestReset => "guest_reset",
         }
     }
 
@@ -58,8 +67,9 @@ impl OperationKind {
             Self::GuestCreate | Self::GuestAdopt | Self::GuestStart | Self::GuestStartShell | Self::GuestRestart => {
                 true
             }
+            Self::SnapshotRestore | Self::GuestReset => true,
             Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge => false,
-            Self::KernelAdd | Self::ImageImport => false,
+            Self::KernelAdd | Self::ImageImport | Self::SnapshotTake => false,
         }
     }
 
@@ -77,6 +87,9 @@ impl OperationKind {
             Self::GuestAdopt => "Adopt",
             Self::KernelAdd => "Add kernel",
             Self::ImageImport => "Import image",
+            Self::SnapshotTake => "Take a snapshot",
+            Self::SnapshotRestore => "Restore a snapshot",
+            Self::GuestReset => "Reset",
         }
     }
 
@@ -84,7 +97,9 @@ impl OperationKind {
     pub fn right(self) -> GuestRight {
         match self {
             Self::GuestStart | Self::GuestShutDown | Self::GuestKill | Self::GuestRestart => GuestRight::Power,
-            Self::GuestStartShell => GuestRight::Settings,
+            Self::GuestStartShell | Self::SnapshotTake | Self::SnapshotRestore | Self::GuestReset => {
+                GuestRight::Settings
+            }
             Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge => GuestRight::Delete,
             Self::KernelAdd | Self::ImageImport => GuestRight::Delete,
         }

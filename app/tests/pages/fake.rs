@@ -1,30 +1,34 @@
+// The preview takes this file from elsewhere.
+#[path = "made.rs"]
+mod made;
+
 use async_trait::async_trait;
 use umbel_app::AppError;
-use umbel_app::backend::{Backend, Caller, Came, Expects};
-use umbel_app::proof::Proof;
+use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AccountQuotaShown, AccountShown, AccountState, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft,
-    AnnouncementShown, AuditFilter, AuditPage, AuditShown, CheckShown, Choice, ConsoleTail, Created, DayUsed,
-    DeliveryShown, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
-    ImageChoice, ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft,
-    InvitationShown, KernelChange, KernelChoice, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown,
-    MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter,
-    OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange,
-    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit,
-    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
-    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
+    AuditPage, AuditShown, CheckShown, ConsoleTail, Created, DayUsed, DeliveryShown, FirstPassword, ForwardDraft,
+    ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
+    GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
+    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
+    KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
+    NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown,
+    QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role,
+    RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
-    Access, AccountId, Action, Attachment, Boot, Clock, DeliveryId, DiskKind, DiskSize, Generation, GroupId, GroupRole,
-    GuestDraft, GuestId, ImageId, ImageKind, InvitationId, KernelFeatures, KernelId, KernelMode, Limits, Mac, Memory,
-    Note, OperationId, PanelRight, QuotaRequestId, Relation, RestartPolicy, Seen, Series, Span, StrayName, SysRqKey,
-    UploadId, Wanted, WebhookId,
+    AccountId, Action, DeliveryId, DiskSize, GroupId, GroupRole, GuestDraft, GuestId, ImageId, ImageKind, InvitationId,
+    KernelId, OperationId, PanelRight, QuotaRequestId, Series, SnapshotId, Span, StrayName, SysRqKey, UploadId,
+    WebhookId,
 };
 use uuid::Uuid;
+
+pub(crate) use made::{caller, guest};
+use made::{image, kernel_choice};
 
 /// A panel that knows these things.
 #[derive(Clone, Default)]
@@ -41,6 +45,7 @@ pub(crate) struct Fake {
     pub(crate) images: Vec<ImageShown>,
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
+    pub(crate) snapshots: SnapshotsShown,
     pub(crate) groups: Vec<GroupRoll>,
     pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,
@@ -52,95 +57,6 @@ pub(crate) struct Fake {
     pub(crate) announcement: Option<AnnouncementShown>,
     pub(crate) webhooks: Vec<WebhookShown>,
     pub(crate) deliveries: Vec<DeliveryShown>,
-}
-
-pub(crate) fn caller(role: Role) -> Caller {
-    let account = AccountShown {
-        id: AccountId(Uuid::from_u128(1)),
-        name: "ada".into(),
-        role,
-        state: AccountState::Active,
-        expires_at: None,
-        created_at: 0,
-        last_sign_in_at: None,
-        second_factor: false,
-        linked: false,
-    };
-    Caller {
-        account,
-        session: "hash".into(),
-        came: Came::default(),
-        proof: Proof::OfProgram,
-        rights: 0,
-        expects: Expects::Anything,
-        bound: None,
-    }
-}
-
-pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
-    let id = GuestId(Uuid::from_u128(7));
-    GuestShown {
-        id,
-        name: name.parse().expect("a name"),
-        note: Note::default(),
-        owner: AccountId(Uuid::from_u128(1)),
-        owner_name: "ada".into(),
-        access: Access { role: Role::User, relation: Relation::Owner },
-        image: "tiny-1".parse().expect("an image"),
-        kernel: "debian-6.1.176".parse().expect("a kernel"),
-        memory: Memory::DEFAULT,
-        disk: DiskSize::DEFAULT,
-        disk_kind: DiskKind::Cow,
-        restart_policy: RestartPolicy::Never,
-        autostart: true,
-        mode: KernelMode::Strict,
-        clock: Clock::Real,
-        network: Attachment::None,
-        limits: Limits::default(),
-        address: None,
-        mac: Mac::of(id).to_string(),
-        boot: Boot::Normal,
-        wanted,
-        seen,
-        generation: Generation::FIRST,
-        waiting: None,
-        created_at: 0,
-        etag: Etag("5e".into()),
-        operation: None,
-        said: Vec::new(),
-    }
-}
-
-fn image(id: &str, title: &str, description: &str, kind: ImageKind) -> ImageChoice {
-    ImageChoice {
-        id: id.parse().expect("an image"),
-        title: title.into(),
-        description: description.into(),
-        kind,
-        sizes: vec![DiskSize::DEFAULT],
-        suggested_memory: Memory::DEFAULT,
-        deprecated: None,
-    }
-}
-
-/// The distribution's: no fast mode.
-fn kernel_choice() -> KernelChoice {
-    fn choices<T: Copy>(all: &[T], why: impl Fn(T) -> Option<&'static str>) -> Vec<Choice<T>> {
-        all.iter().map(|&value| Choice { value, refused: why(value).map(str::to_owned) }).collect()
-    }
-
-    let no_fast = |mode| (mode == KernelMode::Fast).then_some("This kernel has no fast mode. Choose strict.");
-    KernelChoice {
-        id: "debian-6.1.176".parse().expect("a kernel"),
-        version: "6.1.176".into(),
-        origin: "the distribution's package".into(),
-        is_default: true,
-        refused: None,
-        features: KernelFeatures { modes: vec![KernelMode::Strict], ..KernelFeatures::default() },
-        modes: choices(KernelMode::ALL, no_fast),
-        clocks: choices(Clock::ALL, |_| None),
-        networks: choices(Attachment::ALL, |_| None),
-    }
 }
 
 impl Fake {
@@ -260,6 +176,22 @@ impl Backend for Fake {
 
     async fn example_create(&self, _: &Caller) -> Result<Vec<Created>, AppError> {
         Err(AppError::Unavailable { message: "This panel makes no guests.".into() })
+    }
+
+    async fn snapshot_list(&self, _: &Caller, _: GuestId) -> Result<SnapshotsShown, AppError> {
+        Ok(self.snapshots.clone())
+    }
+
+    async fn snapshot_take(&self, _: &Caller, _: GuestId, _: SnapshotDraft) -> Result<SnapshotTaken, AppError> {
+        Err(AppError::not_found("guest"))
+    }
+
+    async fn snapshot_restore(&self, _: &Caller, _: GuestId, _: SnapshotId) -> Result<OperationId, AppError> {
+        Err(AppError::not_found("snapshot"))
+    }
+
+    async fn snapshot_remove(&self, _: &Caller, _: GuestId, _: SnapshotId) -> Result<(), AppError> {
+        Err(AppError::not_found("snapshot"))
     }
 
     async fn share_list(&self, _: &Caller, _: GuestId) -> Result<Vec<ShareShown>, AppError> {

@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use umbel_app::paths;
 use umbel_app::shown::{
     CheckShown, CheckState, ForwardShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown,
-    StrayShown, WallShown,
+    SnapshotShown, SnapshotsShown, StrayShown, WallShown,
 };
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Sample, Seen, Series, Span, WallState, Wanted,
+    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -305,4 +305,49 @@ async fn a_command_line_is_read_before_anything_is_adopted() {
     assert!(radio(&html, "stray", "root_fs").contains("checked"), "{html}");
     let html = seen(Fake::default(), Role::Administrator, &path).await;
     all_of(&html, &["No image lies ready."]);
+}
+
+fn snapshots() -> SnapshotsShown {
+    let snapshot = |number: u128, kind, name: &str, is_whole| SnapshotShown {
+        id: SnapshotId(Uuid::from_u128(number)),
+        kind,
+        name: name.into(),
+        is_whole,
+        taken_bytes: 5 << 20,
+        made_at: 1,
+        goes_at: (kind != SnapshotKind::Taken).then_some(2),
+    };
+    let rows = vec![
+        snapshot(1, SnapshotKind::BeforeReset, "Before the reset", true),
+        snapshot(2, SnapshotKind::Taken, "coming", false),
+        snapshot(3, SnapshotKind::Taken, "<before>", true),
+    ];
+    SnapshotsShown { disk_bytes: Some(7 << 20), shares_blocks: false, rows }
+}
+
+#[tokio::test]
+async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
+    let backend =
+        Fake { guests: vec![guest("web", Wanted::Running, RUNNING)], snapshots: snapshots(), ..Fake::default() };
+    let path = paths::guest_disk(guest("web", Wanted::Running, RUNNING).id);
+    let html = seen(backend.clone(), Role::User, &path).await;
+    all_of(&html, &["was reset to its image", "stands still while 7.0 MiB are copied", "Being made", "&lt;before&gt;"]);
+    assert_eq!(html.matches("/_sf/snapshot_remove").count(), 2, "of the one that is whole, with scripts and without");
+    assert!(!tag(&html, "Reset to the image", "<button").contains("disabled"));
+
+    // Whoever may only see it does nothing to it.
+    let mut seen_only = guest("web", Wanted::Running, RUNNING);
+    seen_only.access = Access { role: Role::Operator, relation: Relation::Stranger };
+    let html = seen(Fake { guests: vec![seen_only], ..backend.clone() }, Role::Operator, &path).await;
+    for begins in ["data-opens=\"reset-guest\"", "data-opens=\"restore-"] {
+        let at = html.find(begins).unwrap_or_else(|| panic!("{begins} in {html}"));
+        let from = html[..at].rfind("<button").unwrap_or_default();
+        assert!(html[from..].split('>').next().is_some_and(|tag| tag.contains("disabled")), "{begins}");
+    }
+
+    let mut tree = guest("tree", Wanted::Running, RUNNING);
+    tree.disk_kind = umbel_guest::DiskKind::Memory;
+    let html = seen(Fake { guests: vec![tree], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["its root lies in memory", "None is kept."]);
+    assert!(!html.contains("Take a snapshot"));
 }

@@ -11,7 +11,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
     ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
-    Span, StrayName, UploadId, WallState, Wanted,
+    SnapshotId, SnapshotKind, Span, StrayName, UploadId, WallState, Wanted,
 };
 
 pub use accounts::{
@@ -210,6 +210,35 @@ pub struct KernelSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) upload: UploadId,
+}
+
+/// A guest's disk, and the copies of it that are kept, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshots {
+    /// What the disk takes of the host's, without its base.
+    pub disk_bytes: Option<u64>,
+    pub shares_blocks: bool,
+    pub rows: Vec<Snapshot>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub id: SnapshotId,
+    pub kind: SnapshotKind,
+    pub name: String,
+    /// Else it is being made.
+    pub is_whole: bool,
+    pub taken_bytes: u64,
+    pub made_at: i64,
+    /// When it goes by itself.
+    pub goes_at: Option<i64>,
+}
+
+/// A snapshot that is being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    pub snapshot: SnapshotId,
+    pub operation: OperationId,
 }
 
 /// A file that has come in.

@@ -130,6 +130,8 @@ fn word(action: Action) -> &'static str {
         Action::Pause => "pause",
         Action::Resume => "resume",
         Action::StartShell => "start-shell",
+        Action::Reset => "reset",
+        Action::Snapshot => "snapshots",
         Action::Limit => "limit",
         Action::Change => "change",
         Action::Rename => "rename",

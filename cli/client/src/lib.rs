@@ -41,6 +41,7 @@ mod people;
 mod quotas;
 mod session;
 mod shares;
+mod snapshots;
 mod tls;
 mod tokens;
 mod usage;
@@ -52,7 +53,7 @@ pub use answers::{
     HostFacts, Image, ImageChoice, ImageDraft, Imported, Invitation, InvitationDraft, InvitedInto, Kernel,
     KernelChoice, KernelSettings, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken,
     NewWebhook, Operation, OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share,
-    Step, StepState, Stray, Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
+    Snapshot, Snapshots, Step, StepState, Stray, Taken, Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};

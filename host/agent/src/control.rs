@@ -18,6 +18,11 @@ const WORDS: usize = 64;
 /// Repeating it does no harm. To be called in the guest's turn.
 pub fn pause(state: &State, guest: GuestId, generation: Generation, paused: bool) -> Result<(), Refusal> {
     check_heard(state, guest, generation)?;
+    set_paused(state, guest, paused)
+}
+
+/// The same, whoever asks for it.
+pub fn set_paused(state: &State, guest: GuestId, paused: bool) -> Result<(), Refusal> {
     let (control, step, wished) = if paused {
         (Control::Pause, "pausing the guest", Phase::Paused)
     } else {

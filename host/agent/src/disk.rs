@@ -1,5 +1,7 @@
 //! A guest's disk: a copy-on-write child of its image's base, or a sparse copy of it. It has its name
-//! only when it is whole.
+//! only when it is whole. Copies of it, and swapping it for one: [`snapshot`].
+
+pub mod snapshot;
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};

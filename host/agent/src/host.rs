@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 use umbel_guest::Memory;
+use umbel_wire::Layout;
 use umbel_wire::agent::{HostFacts, Refusal, Wall};
 
 use crate::state::{State, failed};
@@ -33,6 +34,12 @@ pub fn walls(state: &State) -> Vec<Wall> {
 pub fn free_mib(directory: &Path) -> Result<u64, Refusal> {
     let disk = room(directory)?;
     Ok((disk.blocks_available() * disk.fragment_size()) >> 20)
+}
+
+/// For so many bytes more where the disks lie.
+pub fn check_room(layout: &Layout, bytes: u64) -> Result<(), Refusal> {
+    let free_mib = free_mib(layout.data())?;
+    if bytes >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
 }
 
 /// Memory is promised to a guest whole: what isn't there now would end in its being killed.

@@ -61,6 +61,19 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
             let make = |uid| strays::adopt(state, guest, uid, &stray);
             in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)
         }
+        Request::Disk { guest } => disk::snapshot::disk_facts(state, guest).map(Reply::Disk),
+        Request::DiskSwap { guest, generation, keep, with } => {
+            in_turn(state, guest, || disk::snapshot::swap(state, guest, generation, keep, &with)).map(Reply::Snapshot)
+        }
+        Request::DiskSwapBack { guest, generation, keep, with } => {
+            in_turn(state, guest, || disk::snapshot::swap_back(state, guest, generation, keep, &with)).map(done)
+        }
+        Request::SnapshotTake { guest, generation, snapshot } => {
+            in_turn(state, guest, || disk::snapshot::take(state, guest, generation, snapshot)).map(Reply::Snapshot)
+        }
+        Request::SnapshotRemove { guest, snapshot } => {
+            in_turn(state, guest, || disk::snapshot::remove(state, guest, snapshot)).map(done)
+        }
         Request::Start(order) => in_turn(state, order.guest, || start(state, &order)).map(done),
         Request::Stop { guest, generation, how } => stop(state, guest, generation, how).map(done),
         Request::Purge { guest, generation } => in_turn(state, guest, || purge(state, guest, generation)).map(done),

@@ -25,7 +25,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{image, in_full, launch, metrics, request, watch};
+use crate::{disk, image, in_full, launch, metrics, request, watch};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -107,6 +107,7 @@ fn raise_descriptors() -> nix::Result<()> {
 
 async fn serve(state: &Arc<State>) -> Result<(), ServeError> {
     watch::recover(state);
+    disk::snapshot::recover(state);
     let path = state.layout.agent_socket();
     let listener = listen(state, &path).map_err(|source| ServeError::Listen { path: path.clone(), source })?;
     let heard = |kind| signal(kind).map_err(ServeError::Signals);

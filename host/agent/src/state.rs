@@ -212,6 +212,11 @@ impl State {
         self.ledger.beside(guest, "launch")
     }
 
+    /// The file that says that a guest stands still only while its disk is copied.
+    pub fn still_note(&self, guest: GuestId) -> PathBuf {
+        self.ledger.beside(guest, "still")
+    }
+
     /// What a shim says of its run. Only in memory: a restarted agent asks the shim again.
     pub fn saw(&self, guest: GuestId, run: &Run, seen: Seen) {
         let mut guests = self.lock();

@@ -24,6 +24,10 @@ pub enum Action {
     Resume,
     /// Start once into a shell, for an owner who has lost the password.
     StartShell,
+    /// Its disk becomes its image's again; undoable for a while.
+    Reset,
+    /// Keep a copy of its disk.
+    Snapshot,
     /// Memory, kernel, restart policy.
     Change,
     /// Limits that the host can change while it runs.
@@ -52,6 +56,8 @@ pub enum Refused {
     IsPaused,
     #[error("The guest is not paused.")]
     NotPaused,
+    #[error("The guest is just starting or stopping. Try again in a moment.")]
+    NotSettled,
     #[error("Stop the guest first.")]
     StopFirst,
     #[error("The guest is deleted. Take the deletion back first.")]
@@ -70,6 +76,8 @@ impl Action {
             Self::Pause => "Pause",
             Self::Resume => "Go on",
             Self::StartShell => "Start into a shell",
+            Self::Reset => "Reset",
+            Self::Snapshot => "Take a snapshot",
             Self::Change => "Change",
             Self::Limit => "Change limits",
             Self::Rename => "Rename",
@@ -102,6 +110,7 @@ impl Action {
                 Err(Refused::IsPaused)
             }
             Self::StartShell if seen.is_alive() => Err(Refused::StopFirst),
+            Self::Snapshot if matches!(seen, Seen::Starting | Seen::Stopping) => Err(Refused::NotSettled),
             Self::Start => match (wanted, seen) {
                 // A crashed guest whose policy is to stay down is wanted Running no more; one that
                 // waits for its next try may be started at once.

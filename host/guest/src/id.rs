@@ -87,6 +87,10 @@ uuid_id!(
     UploadId, "the id of an upload"
 );
 uuid_id!(
+    /// A copy of a guest's disk that is kept.
+    SnapshotId, "the id of a snapshot"
+);
+uuid_id!(
     /// Somebody's wish for more of their quota.
     QuotaRequestId, "the id of a request"
 );

@@ -3,7 +3,7 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
-//! [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! [`snapshot`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
 pub mod action;
@@ -23,6 +23,7 @@ mod openapi;
 pub mod quota;
 pub mod rights;
 pub mod size;
+pub mod snapshot;
 pub mod spec;
 pub mod state;
 pub mod stray;
@@ -36,16 +37,17 @@ pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
     AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, NetworkId,
-    OperationId, QuotaRequestId, UploadId, WebhookId,
+    OperationId, QuotaRequestId, SnapshotId, UploadId, WebhookId,
 };
 pub use image::ImageOrigin;
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
-pub use name::{AccountName, GroupName, GuestName, Note};
+pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName};
 pub use network::{Forward, HostNumber, Mac};
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use size::{DiskSize, Memory};
+pub use snapshot::SnapshotKind;
 pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};
 pub use state::{Exit, Phase, Seen, Wanted};
 pub use stray::StrayName;

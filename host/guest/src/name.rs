@@ -64,6 +64,10 @@ text_type!(
     GroupName, "name", group_name
 );
 text_type!(
+    /// A snapshot's name: as a group's.
+    SnapshotName, "name", snapshot_name
+);
+text_type!(
     /// A free line or two about a guest: at most 500 characters, no control characters but line
     /// feeds. May be empty.
     #[derive(Default)]
@@ -103,14 +107,22 @@ fn account_name(text: &str) -> Result<String, String> {
 }
 
 fn group_name(text: &str) -> Result<String, String> {
+    line(text, "A group", "Networks 2026")
+}
+
+fn snapshot_name(text: &str) -> Result<String, String> {
+    line(text, "A snapshot", "before the upgrade")
+}
+
+fn line(text: &str, what: &str, example: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("A group needs a name, for example Networks 2026.".into());
+        return Err(format!("{what} needs a name, for example {example}."));
     }
     if text.chars().count() > 64 {
-        return Err("A group's name has at most 64 characters.".into());
+        return Err(format!("{what}'s name has at most 64 characters."));
     }
     if text.chars().any(char::is_control) || text.trim() != text {
-        return Err("A group's name holds no control characters, and no blank at either end.".into());
+        return Err(format!("{what}'s name holds no control characters, and no blank at either end."));
     }
     Ok(text.to_owned())
 }

@@ -32,6 +32,8 @@ pub enum Kind {
     Bandwidth,
     /// Ports of the host that lead to guests.
     Ports,
+    /// Copies of guests' disks that somebody keeps; those that undo a reset for an hour don't count.
+    Snapshots,
 }
 
 /// In what a kind is counted.
@@ -58,7 +60,7 @@ impl Unit {
 pub const UNITS: &str = "Memory and disk in MiB, bandwidth in Mbit/s.";
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Guests,
         Self::Running,
         Self::Memory,
@@ -67,11 +69,14 @@ impl Kind {
         Self::Taps,
         Self::Bandwidth,
         Self::Ports,
+        Self::Snapshots,
     ];
+    /// What are rows of their own, each a guest's.
+    pub const OF_ROWS: [Self; 2] = [Self::Ports, Self::Snapshots];
 
-    /// What follows from a guest's row alone; ports are rows of their own.
+    /// What follows from a guest's row alone.
     pub fn of_guests() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| *kind != Self::Ports)
+        Self::ALL.into_iter().filter(|kind| !Self::OF_ROWS.contains(kind))
     }
 
     pub fn word(self) -> &'static str {
@@ -84,6 +89,7 @@ impl Kind {
             Self::Taps => "taps",
             Self::Bandwidth => "bandwidth",
             Self::Ports => "ports",
+            Self::Snapshots => "snapshots",
         }
     }
 
@@ -97,6 +103,7 @@ impl Kind {
             Self::Taps => "Guests on the bridge",
             Self::Bandwidth => "Bandwidth of running guests",
             Self::Ports => "Forwarded ports",
+            Self::Snapshots => "Snapshots",
         }
     }
 
@@ -104,7 +111,7 @@ impl Kind {
         match self {
             Self::Memory | Self::Disk => Unit::Mib,
             Self::Bandwidth => Unit::Mbit,
-            Self::Guests | Self::Running | Self::CpuWeight | Self::Taps | Self::Ports => Unit::Pieces,
+            Self::Guests | Self::Running | Self::CpuWeight | Self::Taps | Self::Ports | Self::Snapshots => Unit::Pieces,
         }
     }
 
@@ -176,7 +183,7 @@ pub fn bandwidth(network: Attachment, net_mbit: Option<u32>) -> u32 {
     }
 }
 
-/// What a guest holds, [`Kind::Ports`] apart.
+/// What a guest holds, [`Kind::OF_ROWS`] apart.
 pub fn held(spec: &GuestSpec, runs: bool) -> Amounts {
     let if_runs = |amount: u32| if runs { u64::from(amount) } else { 0 };
     let disk = match spec.disk_kind {

@@ -424,6 +424,8 @@ impl Action {
             Self::Start | Self::ShutDown | Self::Kill | Self::Restart | Self::Pause | Self::Resume => GuestRight::Power,
             // A shell as root without a password is more than the power switch.
             Self::StartShell | Self::Change | Self::Limit | Self::Rename => GuestRight::Settings,
+            // So is root: whoever may become it could write over the disk all the same.
+            Self::Reset | Self::Snapshot => GuestRight::Settings,
             Self::Delete | Self::Undelete | Self::Purge => GuestRight::Delete,
             Self::ReadConsole => GuestRight::ReadConsole,
             Self::TypeConsole => GuestRight::TypeConsole,

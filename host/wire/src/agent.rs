@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
     ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen,
-    Series, Span, UploadId, WallState,
+    Series, SnapshotId, Span, UploadId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -59,6 +59,37 @@ pub enum Request {
         image: ImageId,
         size: DiskSize,
         kind: DiskKind,
+    },
+    /// What the guest's disk takes of the host's, and how a copy of it is made.
+    Disk {
+        guest: GuestId,
+    },
+    /// Keeps a copy of the disk as it is at one moment, whether its guest runs or not: one that does is asked to write
+    /// what it holds back and stands still meanwhile. Repeating it does no harm.
+    SnapshotTake {
+        guest: GuestId,
+        generation: Generation,
+        snapshot: SnapshotId,
+    },
+    /// Repeating it does no harm.
+    SnapshotRemove {
+        guest: GuestId,
+        snapshot: SnapshotId,
+    },
+    /// Of a guest that has no process: its disk is kept as `keep`, and another one made. Repeating it does no harm, a
+    /// failure leaves the disk as it was.
+    DiskSwap {
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    },
+    /// Takes the same back: what was kept is the disk again. Repeating it does no harm.
+    DiskSwapBack {
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
     },
     Start(StartOrder),
     Stop {
@@ -131,6 +162,25 @@ pub enum Request {
     },
 }
 
+/// What a disk is made of that takes another's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DiskSource {
+    Image {
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    },
+    /// A copy of one that is kept.
+    Snapshot {
+        snapshot: SnapshotId,
+    },
+    /// One that is kept no longer, whose file it is.
+    Moved {
+        snapshot: SnapshotId,
+    },
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartOrder {
@@ -177,6 +227,8 @@ pub enum Reply {
     Kernels { kernels: Vec<KernelFacts> },
     Images { images: Vec<ImageFacts> },
     Image(ImageFacts),
+    Disk(DiskFacts),
+    Snapshot(SnapshotFacts),
     Done,
     Inventory(Inventory),
     Series(Series),
@@ -283,6 +335,23 @@ pub struct StrayFacts {
     pub refused: Option<String>,
 }
 
+/// A guest's disk on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// Without its base, if it has one.
+    pub taken_bytes: u64,
+    /// Whether a copy shares its blocks until one of both changes, and takes no time.
+    pub shares_blocks: bool,
+}
+
+/// A copy of a guest's disk that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFacts {
+    pub taken_bytes: u64,
+    /// For how long its guest stood still for it, in milliseconds; `None` where it did not run.
+    pub stood_still_ms: Option<u32>,
+}
+
 /// What somebody says of an image that they put in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -365,6 +434,8 @@ pub enum Refusal {
     ImageInUse { image: ImageId },
     #[error("the kernel {kernel} is in use")]
     KernelInUse { kernel: KernelId },
+    #[error("there is no snapshot {snapshot} of this guest")]
+    UnknownSnapshot { snapshot: SnapshotId },
     #[error("there is no upload {upload}")]
     UnknownUpload { upload: UploadId },
     #[error("there is no file {stray} for adoption")]

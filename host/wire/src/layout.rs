@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId, UploadId};
+use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId, SnapshotId, UploadId};
 
 /// Longest path of a Unix socket in bytes, without the terminating zero (`sun_path`, unix(7)).
 pub const SOCKET_PATH_MAX: usize = 107;
@@ -94,6 +94,15 @@ impl Layout {
 
     pub fn disk(&self, guest: GuestId) -> PathBuf {
         self.guest(guest).join("disk0")
+    }
+
+    /// Copies of it that are kept.
+    pub fn snapshots(&self, guest: GuestId) -> PathBuf {
+        self.guest(guest).join("snapshots")
+    }
+
+    pub fn snapshot(&self, guest: GuestId, snapshot: SnapshotId) -> PathBuf {
+        self.snapshots(guest).join(snapshot.to_string())
     }
 
     pub fn ring(&self, guest: GuestId) -> PathBuf {

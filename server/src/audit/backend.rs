@@ -13,13 +13,13 @@ use umbel_app::shown::{
     KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
     NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
     PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, Role,
-    SessionShown, ShareDraft, ShareShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
-    WebhooksShown,
+    SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft,
+    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    QuotaRequestId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    QuotaRequestId, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use super::What;
@@ -99,6 +99,35 @@ impl Backend for Panel {
         let what = What::new(AuditAction::ExampleCreate, AuditKind::Guest);
         let ids = |made: &Vec<Created>| Some(made.iter().map(|c| c.guest.to_string()).collect::<Vec<_>>().join(" "));
         self.audit.create(caller, what, Bare(self).example_create(caller), ids).await
+    }
+
+    async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError> {
+        Bare(self).snapshot_list(caller, guest).await
+    }
+
+    async fn snapshot_take(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        draft: SnapshotDraft,
+    ) -> Result<SnapshotTaken, AppError> {
+        let what = self.guest(AuditAction::SnapshotTake, guest).await?.detail(&draft.name);
+        self.audit.change(caller, what, Bare(self).snapshot_take(caller, guest, draft)).await
+    }
+
+    async fn snapshot_restore(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<OperationId, AppError> {
+        let what = self.snapshot(AuditAction::SnapshotRestore, guest, snapshot).await?;
+        self.audit.change(caller, what, Bare(self).snapshot_restore(caller, guest, snapshot)).await
+    }
+
+    async fn snapshot_remove(&self, caller: &Caller, guest: GuestId, snapshot: SnapshotId) -> Result<(), AppError> {
+        let what = self.snapshot(AuditAction::SnapshotRemove, guest, snapshot).await?;
+        self.audit.change(caller, what, Bare(self).snapshot_remove(caller, guest, snapshot)).await
     }
 
     async fn share_list(&self, caller: &Caller, guest: GuestId) -> Result<Vec<ShareShown>, AppError> {

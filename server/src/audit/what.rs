@@ -2,13 +2,14 @@
 
 use umbel_app::AppError;
 use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange};
-use umbel_guest::{AccountId, Action, GroupId, GuestId, ImageId, KernelId, UploadId, WebhookId};
+use umbel_guest::{AccountId, Action, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
 
 use super::What;
 use crate::panel::Panel;
 use crate::store::accounts::account_fetch;
 use crate::store::groups::group_fetch;
 use crate::store::guests::guest_fetch;
+use crate::store::snapshots::snapshot_fetch;
 use crate::store::webhooks::webhook_fetch;
 use crate::webhooks::address::origin_of;
 
@@ -19,6 +20,18 @@ impl Panel {
         let found = guest_fetch(&self.store, guest).await?;
         let name = found.map(|guest| guest.spec.name.to_string()).unwrap_or_default();
         Ok(What::new(action, AuditKind::Guest).of(guest).named(&name))
+    }
+
+    /// Of its guest, with its name.
+    pub(super) async fn snapshot(
+        &self,
+        action: AuditAction,
+        guest: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<What, AppError> {
+        let found = snapshot_fetch(&self.store, guest, snapshot).await?;
+        let name = found.map(|snapshot| snapshot.name).unwrap_or_default();
+        Ok(self.guest(action, guest).await?.detail(format!("{name} {snapshot}").trim()))
     }
 
     pub(super) async fn account(&self, action: AuditAction, account: AccountId) -> Result<What, AppError> {
@@ -61,10 +74,12 @@ pub(super) fn of_guest(action: Action) -> AuditAction {
         Action::Pause => AuditAction::GuestPause,
         Action::Resume => AuditAction::GuestResume,
         Action::StartShell => AuditAction::GuestStartShell,
+        Action::Reset => AuditAction::GuestReset,
         Action::Delete => AuditAction::GuestDelete,
         Action::Undelete => AuditAction::GuestUndelete,
         Action::Purge => AuditAction::GuestPurge,
         // Asked for in another way, and refused.
+        Action::Snapshot => AuditAction::SnapshotTake,
         Action::Limit | Action::Change | Action::Rename => AuditAction::GuestChange,
         Action::ReadConsole | Action::TypeConsole => AuditAction::ConsoleOpen,
     }

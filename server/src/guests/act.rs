@@ -1,4 +1,4 @@
-//! Start, shut down, kill, restart, pause, resume, start into a shell, delete, undelete, purge; and keys
+//! Start, shut down, kill, restart, pause, resume, start into a shell, reset, delete, undelete, purge; and keys
 //! of the magic SysRq.
 
 use umbel_app::AppError;
@@ -25,13 +25,19 @@ impl Guests {
             Action::Purge => OperationKind::GuestPurge,
             Action::Undelete => return self.undelete(caller, guest.id).await.map(|()| None),
             Action::StartShell => OperationKind::GuestStartShell,
+            Action::Reset => return self.reset(caller, &guest).await.map(Some),
             // The host tells when it is so, as of every change.
             Action::Pause | Action::Resume => {
                 let paused = action == Action::Pause;
                 let done = self.parts.link.host.pause(guest.id, guest.generation, paused).await;
                 return done.map(|()| None).map_err(from_host);
             }
-            Action::Limit | Action::Change | Action::Rename | Action::ReadConsole | Action::TypeConsole => {
+            Action::Snapshot
+            | Action::Limit
+            | Action::Change
+            | Action::Rename
+            | Action::ReadConsole
+            | Action::TypeConsole => {
                 return Err(AppError::Conflict { message: format!("{action} is asked for in another way.") });
             }
         };

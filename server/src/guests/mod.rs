@@ -18,6 +18,7 @@ mod overview;
 mod owners;
 mod rights;
 mod sharing;
+mod snapshots;
 mod view;
 
 use tokio::task::JoinSet;

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Span, StrayName,
-    SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, SnapshotId, Span,
+    StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Reply, Request,
-    StartOrder, StopHow, StrayFacts, VERSION, Wall,
+    DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
+    Reply, Request, SnapshotFacts, StartOrder, StopHow, StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -162,6 +162,52 @@ impl Host for Agent {
         kind: DiskKind,
     ) -> Result<(), HostError> {
         self.done("disk_create", Request::DiskCreate { guest, generation, image, size, kind }, LONG).await
+    }
+
+    async fn disk(&self, guest: GuestId) -> Result<DiskFacts, HostError> {
+        match self.call(&Request::Disk { guest }, SOON).await? {
+            Reply::Disk(facts) => Ok(facts),
+            other => Err(unexpected("disk", other)),
+        }
+    }
+
+    async fn disk_swap(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<SnapshotFacts, HostError> {
+        match self.call(&Request::DiskSwap { guest, generation, keep, with }, LONG).await? {
+            Reply::Snapshot(facts) => Ok(facts),
+            other => Err(unexpected("disk_swap", other)),
+        }
+    }
+
+    async fn disk_swap_back(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<(), HostError> {
+        self.done("disk_swap_back", Request::DiskSwapBack { guest, generation, keep, with }, SOON).await
+    }
+
+    async fn snapshot_take(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        snapshot: SnapshotId,
+    ) -> Result<SnapshotFacts, HostError> {
+        match self.call(&Request::SnapshotTake { guest, generation, snapshot }, LONG).await? {
+            Reply::Snapshot(facts) => Ok(facts),
+            other => Err(unexpected("snapshot_take", other)),
+        }
+    }
+
+    async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError> {
+        self.done("snapshot_remove", Request::SnapshotRemove { guest, snapshot }, SOON).await
     }
 
     async fn start(&self, order: StartOrder) -> Result<(), HostError> {

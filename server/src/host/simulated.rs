@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
-    Limits, Memory, NetworkId, Seen, StrayName,
+    Limits, Memory, NetworkId, Seen, SnapshotId, StrayName,
 };
 use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
@@ -41,6 +41,10 @@ struct SimulatedGuest {
     boot: Boot,
     card: Option<Card>,
     said: Vec<Said>,
+    /// What was written to its disk since it was made.
+    written: String,
+    /// What was on it that is kept.
+    snapshots: BTreeMap<SnapshotId, String>,
 }
 
 #[derive(Debug)]
@@ -153,6 +157,22 @@ impl Simulated {
         });
     }
 
+    /// As if it wrote to its disk.
+    pub fn write(&self, guest: GuestId, text: &str) {
+        self.change(|inner| {
+            if let Some(guest) = inner.guests.get_mut(&guest) {
+                guest.written.push_str(text);
+            }
+        });
+    }
+
+    /// What was written to its disk, and what the copies of it hold, in the order of their ids.
+    pub fn disks(&self, guest: GuestId) -> Option<(String, Vec<String>)> {
+        let inner = self.lock();
+        let guest = inner.guests.get(&guest)?;
+        Some((guest.written.clone(), guest.snapshots.values().cloned().collect()))
+    }
+
     /// The limits, the boot and the card that a guest was last given.
     pub fn given(&self, guest: GuestId) -> Option<(Option<Limits>, Boot, Option<Card>)> {
         self.lock().guests.get(&guest).map(|guest| (guest.limits, guest.boot, guest.card))
@@ -199,7 +219,8 @@ impl Simulated {
         let inner = self.lock();
         let guests = inner.guests.iter().map(|(id, guest)| {
             let alive = guest.seen.is_alive();
-            format!("{id} disk={:?} alive={alive}\n", guest.disk)
+            let (written, kept) = (&guest.written, guest.snapshots.values());
+            format!("{id} disk={:?} alive={alive} written={written:?} kept={:?}\n", guest.disk, kept)
         });
         let kernels = inner.kernels.iter().map(|kernel| format!("{}\n", kernel.id));
         guests.chain(kernels).collect()

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, events, groups, guests, host, images, invitations, kernels, networks, operations, people,
-    quotas, registrations, session, shares, tokens, uploads, usage, webhooks,
+    quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -185,6 +185,11 @@ pub fn own() -> Vec<Route> {
         api!(guests::resume).of(Scope::Power).of_groups(),
         // Into a shell of root's, who then types.
         api!(guests::start_shell).of(Scope::Console).of_groups(),
+        api!(guests::reset).of_groups(),
+        api!(snapshots::list).of_groups(),
+        api!(snapshots::take).once().of_groups(),
+        api!(snapshots::restore).of_groups(),
+        api!(snapshots::remove).of_groups(),
         api!(guests::undelete).of_groups(),
         api!(guests::purge).of_groups(),
         api!(guests::sysrq).of(Scope::Console).of_groups(),

@@ -7,6 +7,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ForwardDraft, ForwardShown};
 use umbel_guest::network::FORWARD_PORTS;
+use umbel_guest::quota::Kind;
 use umbel_guest::{Attachment, FieldErrors, Forward, GuestRight};
 use umbel_wire::agent::Refusal;
 
@@ -46,7 +47,7 @@ impl Networks {
         };
         let forward = Forward { host_port, to, guest_port: draft.guest_port };
         forward.check().map_err(|error| AppError::Invalid(error.into()))?;
-        quotas::reserve_port(&mut tx, &guest).await?;
+        quotas::reserve_row(&mut tx, &guest, Kind::Ports).await?;
         forward_insert(&mut tx, parts.host, guest.id, host_port, draft.guest_port, parts.clock.now()).await?;
         let there = forward_list(&mut tx, parts.host).await?;
         tx.commit().await?;

@@ -1,10 +1,8 @@
 //! Create: the row is there before the first step, written with the operation in one transaction.
 
 use umbel_guest::Attachment;
-use umbel_wire::agent::Refusal;
 
-use super::step::{Booted, Run, Step, StepError};
-use crate::host::HostError;
+use super::step::{Booted, Run, Step, StepError, once_settled};
 use crate::networks::tell::{self, TellError};
 use crate::store::guests::guest_delete;
 
@@ -79,10 +77,7 @@ async fn disk(run: &Run) -> Result<(), StepError> {
 /// Also of a disk that was begun and not finished: the agent removes whatever there is.
 pub(super) async fn disk_undo(run: &Run) -> Result<(), StepError> {
     let Some(guest) = run.find().await? else { return Ok(()) };
-    match run.parts.link.host.purge(guest.id, guest.generation).await {
-        Err(HostError::Refused(Refusal::StillRunning)) => Err(StepError::Later("Waiting for it to stop.".into())),
-        other => Ok(other?),
-    }?;
+    once_settled(run.parts.link.host.purge(guest.id, guest.generation).await)?;
     run.parts.guest_edit(guest.id, |guest| guest.disk_ready = false).await?;
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! Purge: the guest is ended, its files are removed and it is forgotten. Its operations stay.
 
 use umbel_guest::Wanted;
-use umbel_wire::agent::Refusal;
 
-use super::step::{Run, Step, StepError};
+use super::step::{Run, Step, StepError, once_settled};
 use crate::error::chain;
-use crate::host::HostError;
 use crate::networks::tell;
 use crate::store::guests::guest_delete;
 
@@ -41,10 +39,7 @@ async fn end(run: &Run) -> Result<(), StepError> {
 
 async fn files(run: &Run) -> Result<(), StepError> {
     let Some(guest) = run.find().await? else { return Ok(()) };
-    match run.parts.link.host.purge(guest.id, guest.generation).await {
-        Err(HostError::Refused(Refusal::StillRunning)) => Err(StepError::Later("Waiting for it to stop.".into())),
-        other => Ok(other?),
-    }
+    once_settled(run.parts.link.host.purge(guest.id, guest.generation).await)
 }
 
 async fn forget(run: &Run) -> Result<(), StepError> {

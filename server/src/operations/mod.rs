@@ -9,6 +9,7 @@
 //! Add its kind to `umbel_app::shown::OperationKind`, a file `<noun>_<verb>.rs` with its `STEPS`, and
 //! a line in [`table`]. The fault tests in `tests/it/faults.rs` walk every kind.
 
+pub mod disk_swap;
 pub mod guest_adopt;
 pub mod guest_create;
 pub mod guest_delete;
@@ -21,6 +22,7 @@ pub mod guest_start_shell;
 pub mod image_import;
 pub mod kernel_add;
 pub mod runner;
+pub mod snapshot_take;
 pub mod state;
 pub mod step;
 
@@ -43,13 +45,15 @@ pub fn table(kind: OperationKind) -> &'static [Step] {
         OperationKind::GuestAdopt => guest_adopt::STEPS,
         OperationKind::KernelAdd => kernel_add::STEPS,
         OperationKind::ImageImport => image_import::STEPS,
+        OperationKind::SnapshotTake => snapshot_take::STEPS,
+        OperationKind::SnapshotRestore | OperationKind::GuestReset => disk_swap::STEPS,
     }
 }
 
-/// Kinds whose first step has something to take back before it begins: the guest's row, uploaded files.
+/// Kinds whose first step has something to take back before it begins: a guest's row, a snapshot's, uploaded files.
 pub fn begun_before(kind: OperationKind) -> bool {
     use OperationKind as K;
-    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport)
+    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport | K::SnapshotTake)
 }
 
 /// How many of its first steps a cancel may still undo. Only what makes something new has a way back
@@ -70,14 +74,25 @@ pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool
     use OperationKind as K;
     match (new, old) {
         (K::GuestCreate | K::GuestAdopt, _) | (_, K::GuestPurge) => false,
-        // Before its last step a creation is cancelled, not killed: its disk would be in the way.
-        (K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge, K::GuestCreate | K::GuestAdopt) => booting,
+        // Before its last step a creation is cancelled, not killed, and a disk that is swapped is left to it.
+        (
+            K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge,
+            K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore,
+        ) => booting,
         (K::GuestKill, K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart) => true,
         (K::GuestShutDown, K::GuestStart | K::GuestStartShell) => true,
         (K::GuestDelete, K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart | K::GuestKill) => {
             true
         }
         (K::GuestPurge, _) => true,
+        // They end it anyway, however it stands; one that never comes up is what they are for.
+        (
+            K::GuestReset | K::SnapshotRestore,
+            K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart | K::GuestKill,
+        ) => true,
+        (K::GuestReset | K::SnapshotRestore, K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore) => {
+            booting
+        }
         _ => false,
     }
 }

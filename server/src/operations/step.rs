@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, StrayName, UploadId, Wanted};
-use umbel_wire::agent::ImageSaid;
+use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, SnapshotId, StrayName, UploadId, Wanted};
+use umbel_wire::agent::{ImageSaid, Refusal};
 
 use crate::host::HostError;
 use crate::parts::Parts;
@@ -54,6 +54,16 @@ impl From<HostError> for StepError {
     }
 }
 
+/// What the agent refuses as long as the guest is on its way up or down is tried again.
+pub fn once_settled<T>(answer: Result<T, HostError>) -> Result<T, StepError> {
+    match answer {
+        Err(HostError::Refused(Refusal::StillRunning)) => {
+            Err(StepError::Later("Waiting until it has stopped or started.".into()))
+        }
+        other => Ok(other?),
+    }
+}
+
 pub type StepFuture<'a> = Pin<Box<dyn Future<Output = Result<(), StepError>> + Send + 'a>>;
 pub type StepFn = for<'a> fn(&'a Run) -> StepFuture<'a>;
 
@@ -91,6 +101,12 @@ pub struct Params {
     pub upload: Option<UploadId>,
     #[serde(default)]
     pub note: String,
+    /// The copy of a disk that is taken, or that becomes a disk again.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotId>,
+    /// What a disk is kept as that another takes the place of.
+    #[serde(default)]
+    pub keep: Option<SnapshotId>,
     /// The root image that is adopted.
     #[serde(default)]
     pub stray: Option<StrayName>,
@@ -134,6 +150,10 @@ impl Run {
     pub async fn params(&self) -> Result<Params, StepError> {
         let operation = crate::store::operations::operation_fetch(&self.parts.db, self.operation.id).await?;
         Ok(operation.and_then(|o| serde_json::from_str(&o.params).ok()).unwrap_or_default())
+    }
+
+    pub async fn snapshot(&self) -> Result<SnapshotId, StepError> {
+        self.params().await?.snapshot.ok_or_else(|| StepError::Failed("it names no snapshot".into()))
     }
 
     /// The files that it is made of.

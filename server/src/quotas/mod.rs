@@ -15,7 +15,7 @@ use umbel_guest::quota::{Kind, Limit, Refused, Rule, Standing};
 
 use crate::parts::Parts;
 use crate::store::guests::Guest;
-use crate::store::quotas::{Short, quota_of, reservation_ask, reservation_ask_port};
+use crate::store::quotas::{Short, quota_of, reservation_ask, reservation_ask_row};
 use crate::store::{StoreError, Tx};
 
 /// Limits and wishes for more. Cheap to clone.
@@ -42,10 +42,10 @@ pub async fn reserve(tx: &mut Tx, guest: &Guest) -> Result<(), AppError> {
     refuse(&standings, &short)
 }
 
-/// The same for one more port that leads to it.
-pub async fn reserve_port(tx: &mut Tx, guest: &Guest) -> Result<(), AppError> {
+/// The same for one more of [`Kind::OF_ROWS`].
+pub async fn reserve_row(tx: &mut Tx, guest: &Guest, kind: Kind) -> Result<(), AppError> {
     let standings = quota_of(&mut *tx, guest.owner).await?;
-    let short = reservation_ask_port(tx, guest, limit(&standings, Kind::Ports)).await?;
+    let short = reservation_ask_row(tx, guest, kind, limit(&standings, kind)).await?;
     refuse(&standings, short.as_slice())
 }
 

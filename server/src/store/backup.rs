@@ -22,6 +22,7 @@ pub const TABLES: &[&str] = &[
     "operation_log",
     "networks",
     "forwards",
+    "snapshots",
     "kernels",
     "images",
     "audit",

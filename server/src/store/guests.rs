@@ -13,7 +13,7 @@ use super::StoreError;
 use super::db::{Db, On, Tx};
 use super::meta::HostId;
 use super::query::{Query, Row, sql};
-use super::quotas::{host_promise_disk, int, reservation_follow, reservation_follow_ports, reservation_release};
+use super::quotas::{host_promise_disk, int, reservation_follow, reservation_follow_rows, reservation_release};
 
 /// Rows that are read at once where all are.
 const PART: u32 = 250;
@@ -298,7 +298,7 @@ pub async fn guest_free_number(tx: &mut Tx, host: HostId, owner: AccountId) -> R
 }
 
 /// It is another account's from now on, with that number in its network; what was done to it goes along. What it
-/// holds is asked of the new owner's quota by the caller, its ports apart, which are reserved here.
+/// holds is asked of the new owner's quota by the caller, its ports and snapshots apart, which are reserved here.
 pub async fn guest_give(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
     reservation_release(tx, guest.id).await?;
     let number = guest.number.map(|number| i64::from(number.get()));
@@ -306,7 +306,7 @@ pub async fn guest_give(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
     sql("guest_give", give).bind(guest.owner).bind(number).bind(guest.id).run(&mut *tx).await?;
     let follow = "UPDATE operations SET owner = $1 WHERE guest = $2";
     sql("guest_give", follow).bind(guest.owner).bind(guest.id).run(&mut *tx).await?;
-    reservation_follow_ports(tx, guest.id).await
+    reservation_follow_rows(tx, guest.id).await
 }
 
 /// Whether there was such a guest. All that it held is free again.

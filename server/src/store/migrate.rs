@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     step!(21, "0021_host_disk"),
     step!(22, "0022_bandwidth"),
     step!(23, "0023_images"),
+    step!(24, "0024_snapshots"),
 ];
 
 /// The newest version that this program knows.

@@ -46,6 +46,7 @@ pub mod readers;
 pub mod second_factors;
 pub mod sessions;
 pub mod shares;
+pub mod snapshots;
 pub mod tokens;
 pub mod usage;
 pub mod webhooks;

@@ -8,7 +8,7 @@ use super::db::{On, Tx};
 use super::guests::host_number;
 use super::meta::HostId;
 use super::query::{Row, sql};
-use super::quotas::reservation_follow_ports;
+use super::quotas::reservation_follow_rows;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -150,7 +150,7 @@ pub async fn forward_insert(
     let insert = "INSERT INTO forwards (host, host_port, guest, guest_port, created_at) VALUES ($1, $2, $3, $4, $5)";
     let query = sql("forward_insert", insert).bind(host.to_string()).bind(u32::from(host_port)).bind(guest);
     query.bind(u32::from(guest_port)).bind(now).run(&mut *tx).await?;
-    reservation_follow_ports(tx, guest).await
+    reservation_follow_rows(tx, guest).await
 }
 
 /// All of a host, by port.
@@ -164,6 +164,6 @@ pub async fn forward_delete(tx: &mut Tx, host: HostId, host_port: u16) -> Result
     let delete = "DELETE FROM forwards WHERE host = $1 AND host_port = $2 RETURNING guest";
     let query = sql("forward_delete", delete).bind(host.to_string()).bind(u32::from(host_port));
     let Some(row) = query.run_one(&mut *tx).await? else { return Ok(false) };
-    reservation_follow_ports(tx, row.parse("guest")?).await?;
+    reservation_follow_rows(tx, row.parse("guest")?).await?;
     Ok(true)
 }

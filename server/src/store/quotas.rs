@@ -1,7 +1,7 @@
 //! Quotas: limits by role and by account, what each guest holds, and the sums that limits are met at.
 //!
 //! What a guest holds is [`umbel_guest::quota::held`] of its row, always: [`reservation_follow`] sees to it
-//! in every transaction that writes a guest, ends an operation or leads a port, and never refuses.
+//! in every transaction that writes a guest, ends an operation, leads a port or keeps a snapshot, and never refuses.
 //! Whoever wants more asks first, by [`reservation_ask`] in the same transaction.
 
 use std::collections::HashMap;
@@ -92,13 +92,17 @@ pub(super) async fn reservation_follow(tx: &mut Tx, guest: &Guest) -> Result<(),
     Ok(())
 }
 
-/// The same of the ports that lead to a guest.
-pub(super) async fn reservation_follow_ports(tx: &mut Tx, guest: GuestId) -> Result<(), StoreError> {
-    let count = "SELECT g.owner AS owner, (SELECT COUNT(*) FROM forwards f WHERE f.guest = g.id) AS ports \
+/// The same of what are rows of their own: ports that lead to it, snapshots of it.
+pub(super) async fn reservation_follow_rows(tx: &mut Tx, guest: GuestId) -> Result<(), StoreError> {
+    let count = "SELECT g.owner AS owner, (SELECT COUNT(*) FROM forwards f WHERE f.guest = g.id) AS ports, \
+                 (SELECT COUNT(*) FROM snapshots s WHERE s.guest = g.id AND s.kind = 'taken') AS snapshots \
                  FROM guests g WHERE g.id = $1";
-    let Some(row) = sql("reservation_follow_ports", count).bind(guest).one(&mut *tx).await? else { return Ok(()) };
-    let has = reserved(&mut *tx, guest).await?.of(Kind::Ports);
-    bring(tx, guest, row.parse("owner")?, Kind::Ports, has, row.number("ports")?).await
+    let Some(row) = sql("reservation_follow_rows", count).bind(guest).one(&mut *tx).await? else { return Ok(()) };
+    let has = reserved(&mut *tx, guest).await?;
+    for kind in Kind::OF_ROWS {
+        bring(tx, guest, row.parse("owner")?, kind, has.of(kind), row.number(kind.word())?).await?;
+    }
+    Ok(())
 }
 
 /// A guest goes, and everything that it held, which is told.
@@ -154,11 +158,16 @@ pub async fn reservation_ask(
     Ok(short)
 }
 
-/// One more port that leads to the guest.
-pub async fn reservation_ask_port(tx: &mut Tx, guest: &Guest, limit: Limit) -> Result<Option<Short>, StoreError> {
-    let has = reserved(&mut *tx, guest.id).await?.of(Kind::Ports);
-    let grown = grow(tx, guest, Kind::Ports, has, has + 1, limit).await?;
-    Ok((!grown).then_some(Short { kind: Kind::Ports, asked: 1 }))
+/// One more of what are rows of their own.
+pub async fn reservation_ask_row(
+    tx: &mut Tx,
+    guest: &Guest,
+    kind: Kind,
+    limit: Limit,
+) -> Result<Option<Short>, StoreError> {
+    let has = reserved(&mut *tx, guest.id).await?.of(kind);
+    let grown = grow(tx, guest, kind, has, has + 1, limit).await?;
+    Ok((!grown).then_some(Short { kind, asked: 1 }))
 }
 
 async fn grow(tx: &mut Tx, guest: &Guest, kind: Kind, from: u64, to: u64, limit: Limit) -> Result<bool, StoreError> {
@@ -284,7 +293,7 @@ pub async fn quota_set_role(
 pub struct Books {
     /// By guest and kind, with the account that is charged.
     pub reserved: HashMap<(GuestId, Kind), (AccountId, u64)>,
-    /// What each guest's row, its operation and its ports say.
+    /// What each guest's row, its operation, its ports and its snapshots say.
     pub due: HashMap<(GuestId, Kind), (AccountId, u64)>,
     pub totals: HashMap<(AccountId, Kind), u64>,
     /// Disk by host, as it is counted and as guests' rows say.
@@ -305,16 +314,18 @@ pub async fn quota_books(tx: &mut Tx, guests: &[Guest]) -> Result<Books, StoreEr
     for row in sql("quota_books", "SELECT id, disk_mib FROM hosts").all(&mut *tx).await? {
         books.hosts.insert(row.parse("id")?, (row.number("disk_mib")?, 0));
     }
-    let ports = "SELECT guest, COUNT(*) AS ports FROM forwards GROUP BY guest";
-    let mut ports_of = HashMap::new();
-    for row in sql("quota_books", ports).all(&mut *tx).await? {
-        ports_of.insert(row.parse::<GuestId>("guest")?, row.number::<u64>("ports")?);
+    let rows = "SELECT guest, 'ports' AS kind, COUNT(*) AS count FROM forwards GROUP BY guest \
+                UNION ALL SELECT guest, 'snapshots', COUNT(*) FROM snapshots WHERE kind = 'taken' GROUP BY guest";
+    let mut rows_of: HashMap<(GuestId, Kind), u64> = HashMap::new();
+    for row in sql("quota_books", rows).all(&mut *tx).await? {
+        rows_of.insert((row.parse("guest")?, kind(&row)?), row.number("count")?);
     }
     let coming = operation_guests_asked_to_run(tx).await?;
     for guest in guests {
-        let ports = ports_of.get(&guest.id).copied().unwrap_or_default();
         let runs = runs(&guest.wanted, &guest.seen, coming.contains(&guest.id));
-        let due = held(&guest.spec, runs).with(Kind::Ports, ports);
+        let due = Kind::OF_ROWS.into_iter().fold(held(&guest.spec, runs), |due, kind| {
+            due.with(kind, rows_of.get(&(guest.id, kind)).copied().unwrap_or_default())
+        });
         if let Some((_, disk)) = books.hosts.get_mut(&guest.host) {
             *disk += due.of(Kind::Disk);
         }

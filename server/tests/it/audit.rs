@@ -15,7 +15,7 @@ use umbel_server::audit::{Audit, What, Who};
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
 use umbel_server::store::query::sql;
-use umbel_server::store::{Db, accounts, groups, guests, images, kernels, meta, networks, shares};
+use umbel_server::store::{Db, accounts, groups, guests, images, kernels, meta, networks, shares, snapshots};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 19] = [
+const MORE_READS: [&str; 20] = [
     "/_sf/registration_fetch",
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
@@ -220,6 +220,7 @@ const MORE_READS: [&str; 19] = [
     "/_sf/quota_of_group",
     "/_sf/quota_list",
     "/_sf/share_list",
+    "/_sf/snapshot_list",
     "/_sf/account_fetch",
 ];
 /// Without a token that was once good, or a password that was right, nothing is tried.
@@ -248,6 +249,15 @@ async fn shared(edge: &Edge) -> Vec<shares::Share> {
     all
 }
 
+/// Of all guests.
+async fn snapshotted(edge: &Edge) -> Vec<snapshots::Snapshot> {
+    let mut all = Vec::new();
+    for guest in guests::guest_list(&edge.panel.store).await.expect("a list") {
+        all.extend(snapshots::snapshot_list(&edge.panel.store, guest.id).await.expect("a list"));
+    }
+    all
+}
+
 /// Groups, and who is in them.
 async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
     let mut all = Vec::new();
@@ -262,7 +272,7 @@ async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operations(db).await,
         accounts::account_list(db).await.expect("a list"),
@@ -271,6 +281,7 @@ async fn everything(edge: &Edge) -> String {
         images::image_list(db, host).await.expect("a list"),
         kernels::kernel_list(db, host).await.expect("a list"),
         shared(edge).await,
+        snapshotted(edge).await,
         grouped(edge).await,
         meta::panel_fetch(db, meta::Key::KernelChoice).await.expect("a word"),
         meta::panel_fetch(db, meta::Key::Registration).await.expect("a word"),
@@ -319,7 +330,7 @@ both! {
         assert!(silent.is_empty(), "{}", silent.join("\n"));
 
         let stranger = edge.signed_in("berta").await;
-        for action in ["start", "shut-down", "kill", "restart", "pause", "resume", "start-shell", "undelete", "purge"] {
+        for action in ["start", "shut-down", "kill", "restart", "pause", "resume", "start-shell", "reset", "undelete", "purge"] {
             let path = format!("/api/v1/guests/{guest}/{action}");
             let answer = stranger.request(Method::POST, &path).send().await.expect("an answer");
             let row = rows(&fresh.db).await.pop().expect("a row");

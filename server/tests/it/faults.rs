@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use umbel_app::shown::{
-    ImageDraft, KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, StepState,
+    ImageDraft, KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, SnapshotDraft,
+    StepState,
 };
 use umbel_guest::{Action, Attachment, GuestDraft, GuestId, ImageId, OperationId, StrayName};
 use umbel_server::clock::Clock;
@@ -16,19 +17,31 @@ use umbel_wire::agent::Refusal;
 use crate::harness::db::both;
 use crate::harness::panel::{TestPanel, account, draft};
 
-/// What each kind is asked of, and by which action; none of those that make something new.
-fn action(kind: OperationKind) -> Option<(bool, Action)> {
-    match kind {
-        OperationKind::GuestCreate | OperationKind::GuestAdopt => None,
-        OperationKind::KernelAdd | OperationKind::ImageImport => None,
-        OperationKind::GuestStartShell => Some((false, Action::StartShell)),
-        OperationKind::GuestStart => Some((false, Action::Start)),
-        OperationKind::GuestShutDown => Some((true, Action::ShutDown)),
-        OperationKind::GuestKill => Some((true, Action::Kill)),
-        OperationKind::GuestRestart => Some((true, Action::Restart)),
-        OperationKind::GuestDelete => Some((true, Action::Delete)),
-        OperationKind::GuestPurge => Some((true, Action::Purge)),
-    }
+/// What is asked of a guest, and whether it runs then; nothing of those that make something new.
+fn action(kind: OperationKind) -> Option<(bool, Asked)> {
+    let (running, action) = match kind {
+        OperationKind::GuestCreate | OperationKind::GuestAdopt => return None,
+        OperationKind::KernelAdd | OperationKind::ImageImport => return None,
+        OperationKind::SnapshotTake => return Some((true, Asked::Snapshot)),
+        OperationKind::SnapshotRestore => return Some((true, Asked::Restore)),
+        OperationKind::GuestStartShell => (false, Action::StartShell),
+        OperationKind::GuestStart => (false, Action::Start),
+        OperationKind::GuestShutDown => (true, Action::ShutDown),
+        OperationKind::GuestKill => (true, Action::Kill),
+        OperationKind::GuestRestart => (true, Action::Restart),
+        OperationKind::GuestDelete => (true, Action::Delete),
+        OperationKind::GuestPurge => (true, Action::Purge),
+        OperationKind::GuestReset => (false, Action::Reset),
+    };
+    Some((running, Asked::Action(action)))
+}
+
+#[derive(Clone, Copy)]
+enum Asked {
+    Action(Action),
+    Snapshot,
+    /// Of one that was taken before.
+    Restore,
 }
 
 fn stray() -> StrayName {
@@ -93,11 +106,28 @@ async fn drilled(
         }
         guest = Some(id);
     }
+    let mut taken = None;
+    if let (Some((_, Asked::Restore)), Some(guest)) = (asked, guest) {
+        panel.host.write(guest, "before ");
+        let made =
+            panel.guests.snapshot_take(&panel.anna, guest, SnapshotDraft::default()).await.expect("there is room");
+        assert_eq!(panel.over(made.operation).await.state, OperationState::Done);
+        panel.host.write(guest, "after ");
+        taken = Some(made.snapshot);
+    }
     let before = panel.dump().await;
     let panel = again(panel, db, drill).await;
     let operation = match (asked, guest) {
-        (Some((_, action)), Some(guest)) => {
+        (Some((_, Asked::Action(action))), Some(guest)) => {
             panel.guests.act(&panel.anna, guest, action).await.expect("possible").expect("an operation")
+        }
+        (Some((_, Asked::Snapshot)), Some(guest)) => {
+            let draft = SnapshotDraft { name: "mine".into() };
+            panel.guests.snapshot_take(&panel.anna, guest, draft).await.expect("there is room").operation
+        }
+        (Some((_, Asked::Restore)), Some(guest)) => {
+            let snapshot = taken.expect("it was taken");
+            panel.guests.snapshot_restore(&panel.anna, guest, snapshot).await.expect("possible")
         }
         _ if kind == OperationKind::KernelAdd => upload(&panel).await,
         _ if kind == OperationKind::ImageImport => import(&panel).await,

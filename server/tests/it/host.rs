@@ -7,11 +7,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use umbel_guest::{
     DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Memory,
-    NetworkId, Span, SysRqKey, UploadId,
+    NetworkId, SnapshotId, Span, SysRqKey, UploadId,
 };
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
-use umbel_wire::agent::{ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
+use umbel_wire::agent::{DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
 use umbel_wire::frame;
 use uuid::Uuid;
 
@@ -51,6 +51,17 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::DiskCreate { guest, generation, image, size, kind } => {
                 done(host.disk_create(guest, generation, image, size, kind).await)
             }
+            Request::Disk { guest } => host.disk(guest).await.map(Reply::Disk),
+            Request::DiskSwap { guest, generation, keep, with } => {
+                host.disk_swap(guest, generation, keep, with).await.map(Reply::Snapshot)
+            }
+            Request::DiskSwapBack { guest, generation, keep, with } => {
+                done(host.disk_swap_back(guest, generation, keep, with).await)
+            }
+            Request::SnapshotTake { guest, generation, snapshot } => {
+                host.snapshot_take(guest, generation, snapshot).await.map(Reply::Snapshot)
+            }
+            Request::SnapshotRemove { guest, snapshot } => done(host.snapshot_remove(guest, snapshot).await),
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
@@ -139,6 +150,13 @@ async fn every_request(agent: &Agent) {
         .disk_create(guest, generation, "tiny-1".parse().expect("a slug"), DiskSize::DEFAULT, DiskKind::Cow)
         .await
         .expect("made");
+    let (taken, aside) = (SnapshotId(Uuid::now_v7()), SnapshotId(Uuid::now_v7()));
+    assert_eq!(agent.disk(guest).await.expect("it has one").taken_bytes, 0);
+    agent.snapshot_take(guest, generation, taken).await.expect("taken");
+    let with = DiskSource::Snapshot { snapshot: taken };
+    agent.disk_swap(guest, generation, aside, with.clone()).await.expect("swapped");
+    agent.disk_swap_back(guest, generation, aside, with).await.expect("as before");
+    agent.snapshot_remove(guest, taken).await.expect("gone");
     agent.limit(guest, generation, Limits::default()).await.expect("heard");
     let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));
     assert!(not_running(agent.pause(guest, generation, true).await));

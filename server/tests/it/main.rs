@@ -39,6 +39,7 @@ mod serve;
 mod sessions;
 mod sharing;
 mod sign_in;
+mod snapshots;
 mod standing;
 mod step_up;
 mod store;

@@ -7,7 +7,9 @@ use futures::future::join_all;
 use nix::sys::signal::Signal;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{ForwardDraft, GuestChange, OperationState, QuotaRequestState, QuotaShown, QuotaWish, Role};
+use umbel_app::shown::{
+    ForwardDraft, GuestChange, OperationState, QuotaRequestState, QuotaShown, QuotaWish, Role, SnapshotDraft,
+};
 use umbel_client::{Client, Method};
 use umbel_guest::quota::{Amounts, Kind, Limit, Rule, Said, held};
 use umbel_guest::{Action, Attachment, Boot, GuestDraft, GuestId, GuestSpec, HostNumber, Seen, Wanted};
@@ -203,6 +205,20 @@ both! {
             assert_eq!(granted(answers, Kind::Ports), 1, "round {round}");
             networks.forward_remove(&person, port).await.expect("theirs");
             assert_eq!(used(db, &person).await.of(Kind::Ports), 0, "free again");
+        }
+        books_fit(db).await;
+    }
+
+    async fn of_64_snapshots_at_once_one_gets_what_is_left(fresh) {
+        let (panel, db) = (TestPanel::start(&fresh.db).await, &fresh.db);
+        // Nothing of them is made: they are counted from before that on.
+        panel.host.set_away(true);
+        for round in 0..rounds() {
+            let person = with_one_limit(db, &format!("snapshots-{round}"), Kind::Snapshots, 1).await;
+            let guests = rows(db, &person, Attachment::None).await;
+            let take = |guest: &GuestId| panel.guests.snapshot_take(&person, *guest, SnapshotDraft::default());
+            assert_eq!(granted(join_all(guests.iter().map(take)).await, Kind::Snapshots), 1, "round {round}");
+            assert_eq!(used(db, &person).await.of(Kind::Snapshots), 1);
         }
         books_fit(db).await;
     }

@@ -291,6 +291,58 @@ async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_i
     drop(panel);
 }
 
+/// What a guest answers to a line, once it has booted.
+async fn says(client: &Client, guest: GuestId, line: &str, answer: &str) {
+    let begun_at = client.console_log(guest, 0).await.expect("it is kept").end.saturating_sub(64);
+    let mut console = client.console_from(guest, begun_at).await.expect("it runs");
+    console.until("# ", TAKES).await.expect("a prompt");
+    console.type_line(line).await.expect("ours is the keyboard");
+    console.until(answer, TAKES).await.expect("an answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_a_guest_that_runs_is_put_back_although_the_panel_is_killed() {
+    let machine = Machine::start();
+    let panel = machine.panel();
+    let client = Client::new(panel.origin()).expect("an address");
+    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
+    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    let form = client.guest_form_ready(TAKES).await.expect("an image is made");
+    let guest =
+        client.guest_create(&GuestDraft { disk_mib: 64, ..form.suggested() }).await.expect("a good draft").guest;
+    let over = async |client: &Client, operation| {
+        let over = client.operation_over(operation, TAKES).await.expect("it is over");
+        assert_eq!(over.state, umbel_client::OperationState::Done, "{over:?}");
+        over
+    };
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    console.type_line("echo one >/root/one; echo writ\"\"ten").await.expect("ours is the keyboard");
+    console.until("written", TAKES).await.expect("an answer");
+    let taken = client.snapshot_take(guest, "").await.expect("there is room");
+    let took = over(&client, taken.operation).await;
+    assert!(took.log.iter().any(|line| line.text.contains("stood still")), "{took:?}");
+    says(&client, guest, "echo two >/root/two; sync; echo writ\"\"ten", "written").await;
+
+    let restore = client.snapshot_restore(guest, taken.snapshot).await.expect("there").expect("an operation");
+    let (panel, client) = killed_and_back(&machine, panel).await;
+    over(&client, restore).await;
+    says(&client, guest, "echo $(ls /root)-en\"\"d", "one-end").await;
+    let reset = client.guest_act(guest, Action::Reset).await.expect("possible").expect("an operation");
+    over(&client, reset).await;
+    says(&client, guest, "echo $(ls /root)-en\"\"d", "\n-end").await;
+    let rows = client.snapshots(guest).await.expect("a list").rows;
+    let undo = rows.iter().find(|row| row.goes_at.is_some()).expect("a way back").id;
+    let undo = client.snapshot_restore(guest, undo).await.expect("there").expect("an operation");
+    over(&client, undo).await;
+    says(&client, guest, "echo $(ls /root)-en\"\"d", "one-end").await;
+    let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
+    over(&client, purge).await;
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
+}
+
 /// How far a guest counts, a line each 10 ms or so.
 const COUNT: u32 = 200;
 

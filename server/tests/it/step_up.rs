@@ -24,7 +24,8 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 33] = [
+const ASKED: [&str; 35] = [
+    "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
     "DELETE /api/v1/session/link",
@@ -42,6 +43,7 @@ const ASKED: [&str; 33] = [
     "POST /_sf/guest_give",
     "POST /_sf/invitation_create",
     "POST /_sf/registration_set",
+    "POST /_sf/snapshot_remove",
     "POST /_sf/token_create",
     "POST /_sf/webhook_create",
     "POST /api/v1/guests/{guest}/purge",

@@ -223,6 +223,27 @@ both! {
         assert_eq!(shell.code(&["apply", "-f", &wrong, "--plan"]).await, 5, "no such field");
     }
 
+    async fn snapshots_are_taken_restored_undone_and_removed_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let guest = edge.test.made("web").await;
+        let shell = Shell::at(&edge);
+        shell.sign_in("anna").await;
+        let written = || edge.test.host.disks(guest).expect("there").0;
+        edge.test.host.write(guest, "one ");
+        shell.says(&["snapshots", "take", "web", "--name", "before"]).await;
+        edge.test.host.write(guest, "two ");
+        assert!(shell.says(&["snapshots", "list", "web"]).await.contains("before"));
+        shell.says(&["snapshot", "restore", "web", "before"]).await;
+        assert_eq!(written(), "one ");
+        shell.says(&["guests", "reset", "web"]).await;
+        assert_eq!(written(), "");
+        shell.says(&["snapshots", "restore", "web", "undo"]).await;
+        assert_eq!(written(), "one ");
+        assert_eq!(shell.code(&["snapshots", "restore", "web", "other"]).await, 4, "there is none");
+        shell.says(&["snapshots", "rm", "web", "before"]).await;
+        assert!(!shell.says(&["snapshots", "list", "web"]).await.contains("before "));
+    }
+
     async fn images_are_listed_and_deprecated_from_a_shell(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let (anna, root) = (Shell::at(&edge), Shell::at(&edge));

@@ -1,6 +1,7 @@
 pub mod activity;
 pub mod choices;
 pub mod console;
+pub mod disk;
 pub mod list;
 pub mod network;
 pub mod new;

@@ -7,7 +7,7 @@ use super::import::ImportForm;
 use crate::api::images::{ImageImport, image_list};
 use crate::live::Live;
 use crate::parts::badge::Mark;
-use crate::parts::curve::bytes;
+use crate::parts::curve::size;
 use crate::parts::loaded::{Problem, Skeleton, awaited};
 use crate::parts::me::Me;
 use crate::parts::pages::{Pages, asked};
@@ -94,7 +94,7 @@ fn ImageTable(images: Vec<ImageShown>, manages: bool, filtered: bool) -> impl In
 
 #[component]
 fn ImageRow(image: ImageShown) -> impl IntoView {
-    let kib = u32::try_from(image.taken_bytes / 1024).unwrap_or(u32::MAX);
+    let taken = size(image.taken_bytes);
     view! {
         <tr>
             <td data-label="Image">
@@ -107,7 +107,7 @@ fn ImageRow(image: ImageShown) -> impl IntoView {
             <td data-label="State"><State image=image.clone() /></td>
             <td data-label="File system">{image.file_system.clone().unwrap_or_else(|| "none of its own".into())}</td>
             <td data-label="Signs in">{image.default_user.clone()}</td>
-            <td data-label="On this host" class="number">{bytes(kib)}</td>
+            <td data-label="On this host" class="number">{taken}</td>
             {image.used_by.map(|used| view! { <td data-label="Guests" class="number">{used.to_string()}</td> })}
         </tr>
     }

@@ -11,7 +11,7 @@ use crate::api::images::{ImageRemove, ImageSetDeprecated, ImageSetNote, image_fe
 use crate::api::missing;
 use crate::live::Live;
 use crate::parts::copied::Copied;
-use crate::parts::curve::bytes;
+use crate::parts::curve::size;
 use crate::parts::form::TextField;
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
@@ -61,7 +61,7 @@ pub fn ImageShowPage() -> impl IntoView {
 
 #[component]
 fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
-    let kib = u32::try_from(image.taken_bytes / 1024).unwrap_or(u32::MAX);
+    let taken = size(image.taken_bytes);
     // Of the host's own files there are none.
     let sizes = (image.kind == ImageKind::Disk).then(|| match &image.sizes[..] {
         [least, .., most] => format!("{} to {}", in_words(least.mib()), in_words(most.mib())),
@@ -92,7 +92,7 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
                 <Fact label="Signs in to a new guest">{image.default_user.clone()}</Fact>
                 <Fact label="Suggested memory">{in_words(image.suggested_memory.mib())}</Fact>
                 {sizes.map(|sizes| view! { <Fact label="Disks of it">{sizes}</Fact> })}
-                <Fact label="Takes on this host">{bytes(kib)}</Fact>
+                <Fact label="Takes on this host">{taken}</Fact>
                 {sum}
                 {image.used_by.map(|used| view! { <Fact label="Guests that have it">{used.to_string()}</Fact> })}
                 {note.map(|note| view! { <Fact label="Note">{note}</Fact> })}

@@ -9,7 +9,7 @@ use crate::api::kernels::{KernelAdd, KernelRemove, KernelSetRetired, KernelSetSe
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::copied::Copied;
-use crate::parts::curve::bytes;
+use crate::parts::curve::size;
 use crate::parts::form::Choice;
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
@@ -103,7 +103,7 @@ fn KernelRow(
     retire: ServerAction<KernelSetRetired>,
     remove: ServerAction<KernelRemove>,
 ) -> impl IntoView {
-    let size = bytes(u32::try_from(kernel.size_bytes / 1024).unwrap_or(u32::MAX));
+    let size = size(kernel.size_bytes);
     let short: String = kernel.sha256.chars().take(12).collect();
     let (shape, class, words) = match (kernel.retired, kernel.is_default) {
         (true, _) => ("◌", "badge stopped", "Retired"),

@@ -4,7 +4,7 @@
 //!
 //! The base of its own size is made here, larger ones as disks of them are asked for: the same bytes and a hole.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::PoisonError;
@@ -18,7 +18,7 @@ use super::{
     ImageError, Imported, Manifest, TINY, USED, make_directory, manifest, put, put_open, refusal, remove, turn,
     write_manifest,
 };
-use crate::host::free_mib;
+use crate::host::check_room;
 use crate::magic::Head;
 use crate::shelf::Shelf;
 use crate::state::failed_at;
@@ -73,7 +73,7 @@ impl Import<'_> {
         }
         let fits = DiskSize::ladder().find(|size| size.bytes() >= facts.len());
         let size = fits.ok_or_else(|| self.bad("it is larger than the largest disk, 16 GiB"))?;
-        check_room(self.layout, &facts)?;
+        check_room(self.layout, disk::taken(&facts))?;
         Ok((file, size))
     }
 
@@ -112,12 +112,6 @@ fn shelf(layout: &Layout) -> Shelf {
     Shelf::new(layout.data().join("images"))
 }
 
-/// For as much again as it takes now.
-fn check_room(layout: &Layout, facts: &Metadata) -> Result<(), Refusal> {
-    let free_mib = free_mib(layout.data())?;
-    if disk::taken(facts) >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
-}
-
 /// Makes the base of that size, if the image is somebody's and has a smaller one only.
 pub fn make_size(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<(), Refusal> {
     let base = layout.base(image, size);
@@ -132,7 +126,8 @@ pub fn make_size(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<(),
     let smaller =
         DiskSize::ladder().take_while(|other| *other < size).find(|other| layout.base(image, *other).exists());
     let Some(smallest) = smaller.map(|size| layout.base(image, size)) else { return Ok(()) };
-    check_room(layout, &fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?)?;
+    let facts = fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?;
+    check_room(layout, disk::taken(&facts))?;
     // Beside it: a name that no size has.
     let made = put(&smallest, size.bytes(), &layout.image(image).join("base"), &base);
     made.map(drop).map_err(|error| refusal(layout, &error))
@@ -154,17 +149,18 @@ pub fn take_away(layout: &Layout, image: &ImageId) -> Result<(), Refusal> {
     shelf(layout).take_away(image.as_str()).map_err(failed_at("taking away", &layout.image(image)))
 }
 
-/// Whether the header of any guest's disk names what one of its bases is known by.
+/// Whether the header of any guest's disk, or of a snapshot of it, names what one of its bases is known by.
 fn has_children(layout: &Layout, image: &ImageId) -> bool {
     let bases = DiskSize::ladder().filter_map(|size| CowHeader::of_base(&layout.base(image, size)).ok());
     let bases: Vec<(i32, u64)> = bases.map(|header| (header.mtime, header.size)).collect();
     let guests = fs::read_dir(layout.guests()).into_iter().flatten().filter_map(Result::ok);
-    let mut disks = guests.filter_map(|entry| {
-        let disk = layout.disk(entry.file_name().to_str()?.parse().ok()?);
-        let mut file = beneath::read(layout.data(), &disk).ok()?;
-        CowHeader::read(&mut file).ok()
+    let guests = guests.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let disks = guests.flat_map(|guest| {
+        let snapshots = fs::read_dir(layout.snapshots(guest)).into_iter().flatten().filter_map(Result::ok);
+        std::iter::once(layout.disk(guest)).chain(snapshots.map(|entry| entry.path()))
     });
-    disks.any(|header| bases.contains(&(header.mtime, header.size)))
+    let mut headers = disks.filter_map(|disk| CowHeader::read(&mut beneath::read(layout.data(), &disk).ok()?).ok());
+    headers.any(|header| bases.contains(&(header.mtime, header.size)))
 }
 
 /// What an agent left that was killed over an image.

@@ -31,6 +31,40 @@ pub(crate) struct House {
     user: Option<(u32, PathBuf)>,
     data: TempDir,
     _run: TempDir,
+    /// What the data directory lies on; given back after it.
+    _pool: Option<Pool>,
+}
+
+/// A file system of its own in a file, whose files can share blocks.
+struct Pool {
+    place: TempDir,
+    _file: tempfile::NamedTempFile,
+}
+
+impl Pool {
+    fn new() -> Self {
+        let file = tempfile::Builder::new().prefix("umbel-pool-").tempfile_in("/var/tmp").expect("a file");
+        // The least that XFS is made in (mkfs.xfs(8)).
+        file.as_file().set_len(320 << 20).expect("sparse");
+        let place = temporary("/var/tmp", "umbel-pool-");
+        for command in [
+            Command::new("/sbin/mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(file.path()),
+            Command::new("mount").args(["-o", "loop"]).arg(file.path()).arg(place.path()),
+        ] {
+            assert!(command.status().expect("it is there").success(), "{command:?}");
+        }
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("opened");
+        Self { place, _file: file }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.place.path()).status();
+        if !std::thread::panicking() {
+            assert!(unmounted.is_ok_and(|status| status.success()), "{} stays mounted", self.place.path().display());
+        }
+    }
 }
 
 impl House {
@@ -40,7 +74,17 @@ impl House {
     }
 
     pub(crate) fn of_user(user: Option<u32>) -> Self {
-        let data = temporary("/var/tmp", "umbel-data-");
+        Self::at(temporary("/var/tmp", "umbel-data-"), None, user)
+    }
+
+    /// Where files can share blocks; for root.
+    pub(crate) fn on_pool() -> Self {
+        let pool = Pool::new();
+        let data = temporary(&pool.place.path().to_string_lossy(), "umbel-data-");
+        Self::at(data, Some(pool), None)
+    }
+
+    fn at(data: TempDir, pool: Option<Pool>, user: Option<u32>) -> Self {
         // Sockets need a short path.
         let run_dir = temporary("/tmp", "umbel-run-");
         let run = run_dir.path().to_owned();
@@ -57,7 +101,7 @@ impl House {
         }
         let layout = Layout::new(data.path(), &run).expect("fine");
         let user = user.map(|user| (user, programs));
-        let mut house = Self { layout, run, agent: None, user, data, _run: run_dir };
+        let mut house = Self { layout, run, agent: None, user, data, _run: run_dir, _pool: pool };
         house.start_agent();
         house
     }

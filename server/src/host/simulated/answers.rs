@@ -1,17 +1,19 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
-    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, Span, StrayName, SysRqKey, UploadId, WallState,
+    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, SnapshotId, Span, StrayName, SysRqKey, UploadId,
+    WallState,
 };
 use umbel_wire::agent::{
-    GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal,
-    StartOrder, StopHow, StrayFacts, Wall,
+    DiskFacts, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
+    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
-use super::{Simulated, SimulatedGuest, Temper, debian};
+use super::{Inner, Simulated, SimulatedGuest, Temper, debian};
 use crate::host::{Host, HostError};
 
 fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
@@ -58,6 +60,17 @@ pub(super) fn images() -> Vec<ImageFacts> {
 fn facts(place: usize, network: NetworkId, forwards: &[Forward]) -> NetworkFacts {
     let third = u8::try_from(place).unwrap_or(u8::MAX);
     NetworkFacts { network, subnet: [10, 77, third], has_bridge: true, forwards: forwards.to_vec() }
+}
+
+fn of_disk(inner: &mut Inner, guest: GuestId, generation: Generation) -> Result<&mut SimulatedGuest, Refusal> {
+    let guest = inner.guests.get_mut(&guest).filter(|guest| guest.disk.is_some()).ok_or(Refusal::NoDisk)?;
+    check(guest.heard, generation)?;
+    guest.heard = generation;
+    Ok(guest)
+}
+
+fn facts_of(written: &str) -> SnapshotFacts {
+    SnapshotFacts { taken_bytes: written.len() as u64, stood_still_ms: None }
 }
 
 #[async_trait]
@@ -162,9 +175,85 @@ impl Host for Simulated {
                 boot: Boot::Normal,
                 card: None,
                 said: Vec::new(),
+                written: String::new(),
+                snapshots: BTreeMap::new(),
             };
             inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
         });
+        Ok(())
+    }
+
+    async fn disk(&self, guest: GuestId) -> Result<DiskFacts, HostError> {
+        let inner = self.begin("disk", &guest.to_string())?;
+        let written = inner.guests.get(&guest).ok_or(Refusal::NoDisk)?.written.len();
+        Ok(DiskFacts { taken_bytes: written as u64, shares_blocks: false })
+    }
+
+    async fn disk_swap(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<SnapshotFacts, HostError> {
+        let inner = &mut *self.begin("disk_swap", &guest.to_string())?;
+        let guest = of_disk(inner, guest, generation)?;
+        if guest.seen.is_alive() {
+            return Err(Refusal::StillRunning.into());
+        }
+        if !guest.snapshots.contains_key(&keep) {
+            let written = match with {
+                DiskSource::Image { .. } => String::new(),
+                DiskSource::Snapshot { snapshot } => {
+                    guest.snapshots.get(&snapshot).ok_or(Refusal::UnknownSnapshot { snapshot })?.clone()
+                }
+                DiskSource::Moved { snapshot } => {
+                    guest.snapshots.remove(&snapshot).ok_or(Refusal::UnknownSnapshot { snapshot })?
+                }
+            };
+            let before = std::mem::replace(&mut guest.written, written);
+            guest.snapshots.insert(keep, before);
+        }
+        Ok(facts_of(&guest.snapshots[&keep]))
+    }
+
+    async fn disk_swap_back(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        keep: SnapshotId,
+        with: DiskSource,
+    ) -> Result<(), HostError> {
+        let inner = &mut *self.begin("disk_swap_back", &guest.to_string())?;
+        let guest = of_disk(inner, guest, generation)?;
+        if let Some(kept) = guest.snapshots.remove(&keep) {
+            let swapped = std::mem::replace(&mut guest.written, kept);
+            if let DiskSource::Moved { snapshot } = with {
+                guest.snapshots.insert(snapshot, swapped);
+            }
+        }
+        Ok(())
+    }
+
+    async fn snapshot_take(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        snapshot: SnapshotId,
+    ) -> Result<SnapshotFacts, HostError> {
+        let inner = &mut *self.begin("snapshot_take", &guest.to_string())?;
+        let guest = of_disk(inner, guest, generation)?;
+        let written = guest.written.clone();
+        let stood_still_ms = guest.seen.is_alive().then_some(1);
+        let kept = guest.snapshots.entry(snapshot).or_insert(written);
+        Ok(SnapshotFacts { stood_still_ms, ..facts_of(kept) })
+    }
+
+    async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError> {
+        let inner = &mut *self.begin("snapshot_remove", &format!("{guest} {snapshot}"))?;
+        if let Some(guest) = inner.guests.get_mut(&guest) {
+            guest.snapshots.remove(&snapshot);
+        }
         Ok(())
     }
 

@@ -107,6 +107,10 @@ actions! {
     resume "/guests/{guest}/resume" Resume;
     /// Starts a guest once into a shell of root's, for whoever has lost its password.
     start_shell "/guests/{guest}/start-shell" StartShell;
+    /// Makes a guest's disk its image's again and starts it.
+    ///
+    /// The disk that it had is among its snapshots for an hour.
+    reset "/guests/{guest}/reset" Reset;
     /// Takes a deletion back.
     undelete "/guests/{guest}/undelete" Undelete;
     /// Deletes a guest for good, at once.

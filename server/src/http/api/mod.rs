@@ -16,6 +16,7 @@ pub mod quotas;
 pub mod registrations;
 pub mod session;
 pub mod shares;
+pub mod snapshots;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;

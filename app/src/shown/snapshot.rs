@@ -1,0 +1,44 @@
+use serde::{Deserialize, Serialize};
+use umbel_guest::{OperationId, SnapshotId, SnapshotKind};
+
+/// A copy of a guest's disk that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SnapshotShown {
+    pub id: SnapshotId,
+    pub kind: SnapshotKind,
+    pub name: String,
+    /// Whether the copy is there; else it is being made.
+    pub is_whole: bool,
+    /// What it took of the host's disk when it was made.
+    pub taken_bytes: u64,
+    pub made_at: i64,
+    /// When it goes by itself: an hour after a reset or a restore has put it aside.
+    pub goes_at: Option<i64>,
+}
+
+/// A guest's disk, and the copies of it, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SnapshotsShown {
+    /// What the disk takes of the host's; nothing while the host can't be asked.
+    pub disk_bytes: Option<u64>,
+    /// Whether a copy shares its blocks until they change; else a guest that runs stands still while they are copied.
+    pub shares_blocks: bool,
+    pub rows: Vec<SnapshotShown>,
+}
+
+/// What a snapshot is to be called; without a name it is numbered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct SnapshotDraft {
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SnapshotTaken {
+    pub snapshot: SnapshotId,
+    pub operation: OperationId,
+}

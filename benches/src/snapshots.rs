@@ -1,0 +1,72 @@
+//! Snapshots: how long a guest stands still for a copy of its disk, and what a reset takes more than a kill and a start.
+
+use std::time::{Duration, Instant};
+
+use umbel_client::{Operation, OperationState};
+use umbel_guest::{Action, GuestId, OperationId};
+
+use crate::Failure;
+use crate::figures::{Promise, Report, Samples};
+use crate::panel::Panel;
+
+/// Written to its disk before it is copied.
+const MIB: u64 = 100;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> Result<(), Failure> {
+    let guest = panel.client.guest_create(&panel.draft("bench").await?).await?.guest;
+    fill(panel, guest).await?;
+    let shares = panel.client.snapshots(guest).await?.shares_blocks;
+    let mut stood = Vec::new();
+    for _ in 0..pairs {
+        let taken = panel.client.snapshot_take(guest, "").await?;
+        let over = over(panel, Some(taken.operation)).await?;
+        stood.push(stood_still(&over).ok_or("it says nothing of standing still")?);
+        panel.client.snapshot_remove(guest, taken.snapshot).await?;
+    }
+    let how = if shares { "blocks shared" } else { "copied" };
+    let name = format!("snapshot: stands still, {MIB} MiB {how}");
+    let stood = Samples::new(stood).median();
+    if shares {
+        report.promised(&name, stood, "ms", Promise::AtMost(100.0));
+    } else {
+        report.add(&name, stood, "ms");
+    }
+    let (mut plain, mut resets, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        let begun = Instant::now();
+        over(panel, panel.client.guest_act(guest, Action::Kill).await?).await?;
+        over(panel, panel.client.guest_act(guest, Action::Start).await?).await?;
+        let by_hand = begun.elapsed();
+        let begun = Instant::now();
+        over(panel, panel.client.guest_act(guest, Action::Reset).await?).await?;
+        let reset = begun.elapsed();
+        more.push((reset.as_secs_f64() - by_hand.as_secs_f64()) * 1000.0);
+        plain.push(by_hand);
+        resets.push(reset);
+    }
+    report.add("reset: kill and start", Samples::ms(&plain).median(), "ms");
+    report.add("reset: all of it, with its boot", Samples::ms(&resets).median(), "ms");
+    report.promised("reset: more than kill and start", Samples::new(more).median(), "ms", Promise::AtMost(1000.0));
+    Ok(())
+}
+
+async fn fill(panel: &Panel, guest: GuestId) -> Result<(), Failure> {
+    let mut console = panel.client.console_from(guest, 0).await?;
+    console.until("# ", PATIENCE).await?;
+    let line = format!("dd if=/dev/urandom of=/root/fill bs=1M count={MIB} && sync && echo fil\"\"led");
+    console.type_line(&line).await?;
+    console.until("filled", PATIENCE).await?;
+    Ok(())
+}
+
+async fn over(panel: &Panel, operation: Option<OperationId>) -> Result<Operation, Failure> {
+    let over = panel.client.operation_over(operation.ok_or("no operation")?, PATIENCE).await?;
+    if over.state == OperationState::Done { Ok(over) } else { Err(format!("it ended {:?}", over.state).into()) }
+}
+
+/// In milliseconds, as the operation's log says it.
+fn stood_still(operation: &Operation) -> Option<f64> {
+    let said = operation.log.iter().find_map(|line| line.text.strip_prefix("The guest stood still for "))?;
+    said.split(' ').next()?.parse().ok()
+}

@@ -1,0 +1,88 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Act, Wait};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    #[command(visible_alias = "ls")]
+    List,
+    Show {
+        image: String,
+    },
+    /// Sends the file system of a root, as it is, and makes it an image; needs a token to manage.
+    Import(ImageImport),
+    /// One that was put in and that nobody has.
+    #[command(visible_alias = "rm")]
+    Remove {
+        image: String,
+    },
+    /// It is offered last, with its note; guests that have it keep it.
+    Deprecate {
+        image: String,
+    },
+    /// As before it was deprecated.
+    Offer {
+        image: String,
+    },
+    /// What whoever chooses it should know; empty, it has none.
+    Note {
+        image: String,
+        note: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageImport {
+    pub(crate) file: PathBuf,
+    /// What its versions have in common, for example debian.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Begins with a digit, for example 13.2.
+    #[arg(long)]
+    pub(crate) version: String,
+    /// Its name, unless it is said.
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Who signs in to a new guest; root, unless it is said.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Suggested for a new guest, in MiB.
+    #[arg(long)]
+    pub(crate) memory: Option<u32>,
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    #[command(visible_alias = "ls")]
+    List { guest: String },
+    /// Keeps a copy of the disk, whether the guest runs or not. Its memory is not in it.
+    Take {
+        #[command(flatten)]
+        act: Act,
+        /// Numbered, unless it is said.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Makes a snapshot the guest's disk and starts it; undoable for an hour.
+    Restore {
+        #[command(flatten)]
+        act: Act,
+        /// Its name or id; undo is what the last reset or restore has put aside.
+        snapshot: String,
+    },
+    /// For good.
+    #[command(visible_alias = "rm")]
+    Remove {
+        guest: String,
+        /// Its name or id.
+        snapshot: String,
+    },
+}

@@ -1,0 +1,139 @@
+//! Copies of guests' disks that are kept. Those that somebody wanted count against a quota, from before the copy is made
+//! until it is gone.
+
+use umbel_guest::{GuestId, SnapshotId, SnapshotKind};
+
+use super::StoreError;
+use super::db::{On, Tx};
+use super::query::{Row, sql};
+use super::quotas::{int, reservation_follow_rows};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub id: SnapshotId,
+    pub guest: GuestId,
+    pub kind: SnapshotKind,
+    pub name: String,
+    pub state: SnapshotState,
+    /// Of the host's disk, when it was made.
+    pub taken_bytes: u64,
+    pub made_at: i64,
+    /// When it goes by itself.
+    pub goes_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// The copy is being made.
+    Coming,
+    Kept,
+    /// It is being removed.
+    Going,
+}
+
+impl SnapshotState {
+    const ALL: [Self; 3] = [Self::Coming, Self::Kept, Self::Going];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Coming => "coming",
+            Self::Kept => "kept",
+            Self::Going => "going",
+        }
+    }
+}
+
+impl std::str::FromStr for SnapshotState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.word() == text)
+            .ok_or_else(|| format!("no state of a snapshot: {text}"))
+    }
+}
+
+fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
+    Ok(Snapshot {
+        id: row.parse("id")?,
+        guest: row.parse("guest")?,
+        kind: row.parse("kind")?,
+        name: row.get("name")?,
+        state: row.parse("state")?,
+        taken_bytes: row.number("taken_bytes")?,
+        made_at: row.get("made_at")?,
+        goes_at: row.get("goes_at")?,
+    })
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, guest, kind, name, state, taken_bytes, made_at, goes_at FROM snapshots ", $rest)
+    };
+}
+
+/// It is counted with it, whatever the quota. Writing the same again changes nothing.
+pub async fn snapshot_insert(tx: &mut Tx, snapshot: &Snapshot) -> Result<(), StoreError> {
+    let insert = "INSERT INTO snapshots (id, guest, kind, name, state, taken_bytes, made_at, goes_at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    let query = sql("snapshot_insert", insert).bind(snapshot.id).bind(snapshot.guest).bind(snapshot.kind.word());
+    let query = query.bind(snapshot.name.as_str()).bind(snapshot.state.word()).bind(int(snapshot.taken_bytes));
+    query.bind(snapshot.made_at).bind(snapshot.goes_at).run(&mut *tx).await?;
+    reservation_follow_rows(tx, snapshot.guest).await
+}
+
+pub async fn snapshot_fetch(
+    on: impl Into<On<'_>>,
+    guest: GuestId,
+    id: SnapshotId,
+) -> Result<Option<Snapshot>, StoreError> {
+    let query = sql("snapshot_fetch", select!("WHERE id = $1 AND guest = $2")).bind(id).bind(guest);
+    query.one(on).await?.as_ref().map(snapshot).transpose()
+}
+
+/// Those of a guest, the newest first.
+pub async fn snapshot_list(on: impl Into<On<'_>>, guest: GuestId) -> Result<Vec<Snapshot>, StoreError> {
+    let query = sql("snapshot_list", select!("WHERE guest = $1 ORDER BY made_at DESC, id DESC")).bind(guest);
+    query.all(on).await?.iter().map(snapshot).collect()
+}
+
+/// Those whose time has come.
+pub async fn snapshot_list_due(on: impl Into<On<'_>>, now: i64) -> Result<Vec<Snapshot>, StoreError> {
+    let query = sql("snapshot_list_due", select!("WHERE goes_at <= $1 ORDER BY goes_at, id")).bind(now);
+    query.all(on).await?.iter().map(snapshot).collect()
+}
+
+/// The copy is there.
+pub async fn snapshot_keep(on: impl Into<On<'_>>, id: SnapshotId, taken_bytes: u64) -> Result<(), StoreError> {
+    let keep = "UPDATE snapshots SET state = 'kept', taken_bytes = $1 WHERE id = $2";
+    sql("snapshot_keep", keep).bind(int(taken_bytes)).bind(id).run(on).await?;
+    Ok(())
+}
+
+/// It goes from `now` on; nobody is offered it any more.
+pub async fn snapshot_let_go(on: impl Into<On<'_>>, id: SnapshotId, now: i64) -> Result<(), StoreError> {
+    let go = "UPDATE snapshots SET state = 'going', goes_at = $1 WHERE id = $2";
+    sql("snapshot_let_go", go).bind(now).bind(id).run(on).await?;
+    Ok(())
+}
+
+/// Of what a guest's resets and restores have put aside, only `but` is kept on.
+pub async fn snapshot_let_go_others(
+    on: impl Into<On<'_>>,
+    guest: GuestId,
+    but: SnapshotId,
+    now: i64,
+) -> Result<(), StoreError> {
+    let go = "UPDATE snapshots SET state = 'going', goes_at = $1 WHERE guest = $2 AND id <> $3 AND kind <> 'taken'";
+    sql("snapshot_let_go_others", go).bind(now).bind(guest).bind(but).run(on).await?;
+    Ok(())
+}
+
+/// Whether there was such a snapshot; it counts no more.
+pub async fn snapshot_delete(tx: &mut Tx, id: SnapshotId) -> Result<bool, StoreError> {
+    let delete = sql("snapshot_delete", "DELETE FROM snapshots WHERE id = $1 RETURNING guest").bind(id);
+    let Some(row) = delete.run_one(&mut *tx).await? else { return Ok(false) };
+    reservation_follow_rows(tx, row.parse("guest")?).await?;
+    Ok(true)
+}

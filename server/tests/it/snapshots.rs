@@ -1,0 +1,176 @@
+//! Copies of guests' disks: taken, put back, undone, counted, and gone in time.
+
+use umbel_app::AppError;
+use umbel_app::shown::{OperationState, Role, SnapshotDraft, SnapshotShown};
+use umbel_guest::quota::{Kind, Said};
+use umbel_guest::{Action, DiskKind, GuestDraft, GuestId, OperationId, Seen, SnapshotId, SnapshotKind};
+use umbel_server::quotas::books;
+use umbel_server::store::Db;
+use umbel_server::store::quotas::{quota_of, quota_set_own};
+use umbel_wire::agent::Refusal;
+use uuid::Uuid;
+
+use crate::harness::db::both;
+use crate::harness::panel::{TestPanel, account, draft};
+
+async fn list(panel: &TestPanel, guest: GuestId) -> Vec<SnapshotShown> {
+    panel.guests.snapshot_list(&panel.anna, guest).await.expect("hers").rows
+}
+
+async fn done(panel: &TestPanel, operation: OperationId) {
+    let over = panel.over(operation).await;
+    assert_eq!(over.state, OperationState::Done, "{over:#?}");
+}
+
+async fn take(panel: &TestPanel, guest: GuestId, name: &str) -> SnapshotId {
+    let draft = SnapshotDraft { name: name.into() };
+    let taken = panel.guests.snapshot_take(&panel.anna, guest, draft).await.expect("there is room");
+    done(panel, taken.operation).await;
+    taken.snapshot
+}
+
+async fn restore(panel: &TestPanel, guest: GuestId, snapshot: SnapshotId) {
+    done(panel, panel.guests.snapshot_restore(&panel.anna, guest, snapshot).await.expect("possible")).await;
+}
+
+/// The one way back that is kept.
+async fn aside(panel: &TestPanel, guest: GuestId) -> SnapshotShown {
+    let rows = list(panel, guest).await.into_iter().filter(|row| row.goes_at.is_some()).collect::<Vec<_>>();
+    let [row] = &rows[..] else { panic!("{rows:#?}") };
+    row.clone()
+}
+
+async fn used(db: &Db, panel: &TestPanel) -> u64 {
+    assert_eq!(books::wrong(db).await.expect("a read"), Vec::<String>::new());
+    let standings = quota_of(db, panel.anna.account.id).await.expect("a read");
+    standings.into_iter().find(|standing| standing.kind == Kind::Snapshots).expect("every kind").used
+}
+
+fn written(panel: &TestPanel, guest: GuestId) -> String {
+    panel.host.disks(guest).expect("there").0
+}
+
+both! {
+    async fn a_snapshot_is_the_way_back_and_the_way_back_has_one(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.write(guest, "one ");
+        let first = take(&panel, guest, "before the upgrade").await;
+        panel.host.write(guest, "two ");
+        let numbered = take(&panel, guest, "").await;
+        let rows = list(&panel, guest).await;
+        assert_eq!(rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["Snapshot 1", "before the upgrade"]);
+        assert!(rows.iter().all(|row| row.is_whole && row.kind == SnapshotKind::Taken && row.taken_bytes > 0));
+        assert_eq!(used(&fresh.db, &panel).await, 2);
+
+        restore(&panel, guest, first).await;
+        assert_eq!(written(&panel, guest), "one ");
+        let row = panel.row(guest).await.expect("there");
+        assert!(matches!(row.seen, Seen::Running { .. }), "it was started");
+        let undo = aside(&panel, guest).await;
+        assert_eq!((undo.kind, undo.goes_at), (SnapshotKind::BeforeRestore, Some(undo.made_at + umbel_server::clock::HOUR)));
+        restore(&panel, guest, undo.id).await;
+        assert_eq!(written(&panel, guest), "one two ");
+        let reset = panel.guests.act(&panel.anna, guest, Action::Reset).await.expect("possible").expect("an operation");
+        done(&panel, reset).await;
+        assert_eq!(written(&panel, guest), "");
+        // Of the ways back only the last one is offered, and only what somebody took is counted.
+        let undo = aside(&panel, guest).await;
+        assert_eq!(undo.kind, SnapshotKind::BeforeReset);
+        assert_eq!(used(&fresh.db, &panel).await, 2);
+        panel.guests.let_go_due().await.expect("a write");
+        assert_eq!(panel.host.disks(guest).expect("there").1, ["one ", "one two ", "one two "]);
+        restore(&panel, guest, undo.id).await;
+        assert_eq!(written(&panel, guest), "one two ");
+
+        panel.guests.snapshot_remove(&panel.anna, guest, numbered).await.expect("hers");
+        assert_eq!(used(&fresh.db, &panel).await, 1);
+        let purge = panel.guests.act(&panel.anna, guest, Action::Purge).await.expect("always").expect("an operation");
+        done(&panel, purge).await;
+        assert_eq!(used(&fresh.db, &panel).await, 0);
+    }
+
+    async fn what_has_had_its_time_goes_and_nothing_else_does(fresh) {
+        let mut panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.write(guest, "one ");
+        take(&panel, guest, "mine").await;
+        panel.guests.operations.parts.patience.undelete = -1;
+        let reset = panel.guests.act(&panel.anna, guest, Action::Reset).await.expect("possible").expect("an operation");
+        done(&panel, reset).await;
+        assert_eq!(list(&panel, guest).await.len(), 2);
+        panel.host.set_away(true);
+        panel.guests.let_go_due().await.expect("a read");
+        assert_eq!(list(&panel, guest).await.len(), 2, "the agent is away");
+        panel.host.set_away(false);
+        panel.guests.let_go_due().await.expect("a write");
+        assert_eq!(list(&panel, guest).await.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["mine"]);
+        assert_eq!(panel.host.disks(guest).expect("there").1, ["one "]);
+    }
+
+    async fn one_that_is_removed_while_the_agent_is_away_goes_when_it_comes(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        let snapshot = take(&panel, guest, "mine").await;
+        panel.host.set_away(true);
+        panel.guests.snapshot_remove(&panel.anna, guest, snapshot).await.expect("hers");
+        assert_eq!(list(&panel, guest).await, []);
+        assert_eq!(used(&fresh.db, &panel).await, 1, "until it is seen to be gone");
+        panel.host.set_away(false);
+        panel.guests.let_go_due().await.expect("a write");
+        assert_eq!((used(&fresh.db, &panel).await, panel.host.disks(guest).expect("there").1), (0, vec![]));
+    }
+
+    async fn what_is_not_possible_is_said_and_changes_nothing(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let (guest, other) = (panel.made("web").await, panel.made("db").await);
+        let snapshot = take(&panel, guest, "mine").await;
+        let before = panel.dump().await;
+        let conflict = |answer: Result<_, AppError>| match answer {
+            Err(AppError::Conflict { message }) => message,
+            other => panic!("{other:?}"),
+        };
+        let named = |name: &str| SnapshotDraft { name: name.into() };
+        for name in ["mine", "a\u{7}b", &"x".repeat(65)] {
+            let answer = panel.guests.snapshot_take(&panel.anna, guest, named(name)).await;
+            let Err(AppError::Invalid(wrong)) = answer else { panic!("{answer:?}") };
+            assert_eq!(wrong.0[0].field, "name", "{name:?}");
+        }
+        quota_set_own(&fresh.db, panel.anna.account.id, Kind::Snapshots, Some(Said::AtMost(1))).await.expect("a write");
+        let answer = panel.guests.snapshot_take(&panel.anna, guest, named("more")).await;
+        assert!(conflict(answer.map(drop)).starts_with("Snapshots: the quota is 1"));
+        // Another guest's is none of this one's.
+        let missing = AppError::not_found("snapshot");
+        for (of, id) in [(other, snapshot), (guest, SnapshotId(Uuid::now_v7()))] {
+            assert_eq!(panel.guests.snapshot_restore(&panel.anna, of, id).await, Err(missing.clone()));
+            assert_eq!(panel.guests.snapshot_remove(&panel.anna, of, id).await, Err(missing.clone()));
+        }
+        let berta = account(&fresh.db, "berta", Role::User).await;
+        assert_eq!(panel.guests.snapshot_restore(&berta, guest, snapshot).await, Err(AppError::not_found("guest")));
+        assert_eq!(panel.dump().await, before);
+
+        let tree = GuestDraft { image: "host".into(), disk_kind: DiskKind::Memory, ..draft("tree") };
+        let made = panel.guests.create(&panel.anna, tree).await.expect("a good draft");
+        done(&panel, made.operation).await;
+        let why = conflict(panel.guests.snapshot_take(&panel.anna, made.guest, named("")).await.map(drop));
+        assert!(why.contains("in memory"), "{why}");
+        let why = conflict(panel.guests.act(&panel.anna, made.guest, Action::Reset).await.map(drop));
+        assert!(why.contains("in memory"), "{why}");
+    }
+
+    async fn a_copy_that_fails_is_not_there_and_not_counted(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.fail_next("snapshot_take", Refusal::DiskFull { free_mib: 3 });
+        let taken = panel.guests.snapshot_take(&panel.anna, guest, SnapshotDraft::default()).await.expect("there is room");
+        let over = panel.over(taken.operation).await;
+        let reason = "the disk is full: 3 MiB are left on the host".to_owned();
+        assert_eq!(over.state, OperationState::Failed { reason });
+        assert_eq!((list(&panel, guest).await, used(&fresh.db, &panel).await), (vec![], 0));
+        panel.host.fail_next("disk_swap", Refusal::DiskFull { free_mib: 3 });
+        panel.host.write(guest, "one ");
+        let reset = panel.guests.act(&panel.anna, guest, Action::Reset).await.expect("possible").expect("an operation");
+        assert!(matches!(panel.over(reset).await.state, OperationState::Failed { .. }));
+        assert_eq!((written(&panel, guest), list(&panel, guest).await), ("one ".to_owned(), vec![]));
+    }
+}
