@@ -31,6 +31,8 @@ const DRAIN: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     program: PathBuf,
+    /// Loaded before its C library, as by the agent.
+    preload: Option<PathBuf>,
     arguments: Vec<String>,
     scratch: PathBuf,
     /// The network namespace that it is started in, where that is another (ip-netns(8)).
@@ -51,7 +53,8 @@ impl Recipe {
                 *argument = argument.replace(",/base", &format!(",{}", base.display()));
             }
         }
-        Ok(Self { program, arguments, scratch, namespace: None })
+        let preload = kernel.outside("/preload.so");
+        Ok(Self { program, preload, arguments, scratch, namespace: None })
     }
 
     /// The same guest with another kernel.
@@ -129,6 +132,7 @@ impl Recipe {
         command.args(self.arguments_in(place.path())).env_clear().env("TERM", "linux");
         // Memory where the agent puts it too: in a tmpfs.
         command.env("TMPDIR", "/dev/shm").env("HOME", place.path()).process_group(0);
+        command.envs(self.preload.as_ref().map(|library| ("LD_PRELOAD", library)));
         let end = || terminal.slave.try_clone().map(Stdio::from);
         let kernel = command.stdin(end()?).stdout(end()?).stderr(end()?).spawn()?;
         Ok(Bare {
@@ -279,7 +283,7 @@ mod tests {
             "rw",
         ];
         let arguments = arguments.map(str::to_owned).to_vec();
-        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into(), namespace: None };
+        let recipe = Recipe { program: "/k".into(), preload: None, arguments, scratch: "/s".into(), namespace: None };
         let other =
             ["mem=64M", "ubd0=/p/disk,/i/base.ext4", "uml_dir=/p", "mconsole=notify:/p/notify", "hostname=a", "rw"];
         assert_eq!(recipe.arguments_in("/p".as_ref()), other);
@@ -290,7 +294,7 @@ mod tests {
         let arguments = ["mem=64M", "seccomp=on", "vec0:transport=tap,ifname=t0,mac=02:00:00:00:00:01,depth=128,gro=1"];
         let place = "ip=10.64.0.2::10.64.0.1:255.255.255.0:a:vec0:off:10.64.0.1";
         let arguments = arguments.iter().chain([&place]).map(|argument| (*argument).to_owned()).collect();
-        let recipe = Recipe { program: "/k".into(), arguments, scratch: "/s".into(), namespace: None };
+        let recipe = Recipe { program: "/k".into(), preload: None, arguments, scratch: "/s".into(), namespace: None };
         let other = recipe.plugged("ns", "mine", "198.18.0.2", "198.18.0.1");
         assert_eq!(other.arguments[2], "vec0:transport=tap,ifname=mine,mac=02:00:00:00:00:01,depth=128,gro=1");
         assert_eq!(other.arguments[3], "ip=198.18.0.2::198.18.0.1:255.255.255.0:a:vec0:off:10.64.0.1");

@@ -34,6 +34,7 @@ use crate::tree::Tree;
 
 pub const LINUX: &str = "/linux";
 pub const SHIM: &str = "/shim";
+pub const PRELOAD: &str = "/preload.so";
 pub const DISK: &str = "/disk0";
 pub const BASE: &str = "/base";
 pub const WORK: &str = "/work";

@@ -145,6 +145,7 @@ fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
     let libraries = libraries.map_err(|e| failed("finding the libraries of kernel and shim")(&e))?;
     let mut files = vec![Bind::new(&kernel, jail::LINUX, Access::Run), Bind::new(&shim, jail::SHIM, Access::Run)];
     files.extend(libraries.into_iter().map(Bind::from));
+    files.extend(start.order.preload.as_ref().map(|library| Bind::new(library, jail::PRELOAD, Access::Run)));
     match &start.order.root_disk {
         RootDisk::Cow { child, base } => {
             files.push(Bind::new(child, jail::DISK, Access::Write));
@@ -164,7 +165,8 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
         RootDisk::Plain { .. } => RootDisk::Plain { file: jail::DISK.into() },
         RootDisk::Tree { .. } => RootDisk::Tree { root: jail::TREE.into() },
     };
-    ShimOrder { kernel: jail::LINUX.into(), root_disk, work: jail::WORK.into(), ..order.clone() }
+    let preload = order.preload.as_ref().map(|_| jail::PRELOAD.into());
+    ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, work: jail::WORK.into(), ..order.clone() }
 }
 
 /// A file may become as long as the disk or the memory, whichever is longer. With the host's files as its root

@@ -240,6 +240,7 @@ fn bring_up(
         generation: order.generation,
         name: order.name.clone(),
         kernel: kernel.file,
+        preload: state.preload.clone(),
         memory: order.memory,
         mode: order.mode,
         clock: order.clock,

@@ -15,6 +15,7 @@ use nix::unistd::Uid;
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
+use umbel_uml::xstate;
 use umbel_wire::Layout;
 use umbel_wire::agent::{Reply, Request, VERSION};
 use umbel_wire::frame::{self, FrameError};
@@ -86,6 +87,12 @@ pub fn run(
         state.networks.ask_for_names(dns);
     }
     state.tree = tree::make(&state.layout, shown, state.entries().iter().all(|(_, entry)| entry.run.is_none()));
+    if xstate::is_needed() {
+        let library = state.layout.run().join("preload.so");
+        xstate::write(&library).map_err(|source| ServeError::Directory { path: library.clone(), source })?;
+        tracing::info!("this processor has more registers than kernels before 6.13 know; they are helped");
+        state.preload = Some(library);
+    }
     let state = Arc::new(state);
     state.kernels.sweep();
     image::sweep(&state.layout);

@@ -83,6 +83,8 @@ pub struct State {
     /// What of the host guests may have as their root.
     pub tree: Option<Tree>,
     pub processors: Processors,
+    /// What is loaded before a kernel's C library, if this processor makes that necessary.
+    pub preload: Option<PathBuf>,
     ledger: Ledger,
     guests: Mutex<BTreeMap<GuestId, Guest>>,
     /// One request at a time changes a guest.
@@ -110,8 +112,22 @@ impl State {
         let networks = Networks::open(&layout, range)?;
         let (turns, version) = (Mutex::default(), watch::Sender::new(1));
         let guests = Mutex::new(guests);
-        let (tree, processors) = (None, Processors::default());
-        Ok(Self { layout, panel, walls, without, kernels, networks, tree, processors, ledger, guests, turns, version })
+        let (tree, processors, preload) = (None, Processors::default(), None);
+        Ok(Self {
+            layout,
+            panel,
+            walls,
+            without,
+            kernels,
+            networks,
+            tree,
+            processors,
+            preload,
+            ledger,
+            guests,
+            turns,
+            version,
+        })
     }
 
     pub fn profile(&self) -> Profile {

@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, setsid};
 use umbel_uml::management::Notices;
-use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk};
+use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, xstate};
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD};
 use umbel_wire::ring::{RingError, RingWriter};
 use umbel_wire::{frame, launch};
@@ -163,6 +163,7 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
     let failed = |source| LaunchError::Kernel { path: order.kernel.display().to_string(), source };
     command.arg0("linux").args(arguments).env_clear().current_dir(&order.work);
     command.env("TMPDIR", &order.work).env("HOME", &order.work).env("TERM", "linux");
+    command.envs(order.preload.as_ref().map(|library| (xstate::VARIABLE, library)));
     command.stdin(end().map_err(failed)?).stdout(end().map_err(failed)?).stderr(end().map_err(failed)?);
     in_its_own_session(&mut command, filters);
     let child = command.spawn().map_err(failed)?;

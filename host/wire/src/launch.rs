@@ -27,6 +27,8 @@ pub struct ShimOrder {
     pub generation: Generation,
     pub name: GuestName,
     pub kernel: PathBuf,
+    /// Loaded before the kernel's C library, where the processor makes that necessary.
+    pub preload: Option<PathBuf>,
     pub memory: Memory,
     pub mode: KernelMode,
     pub clock: Clock,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Resource, setrlimit};
+use umbel_uml::xstate;
 
 use crate::corpus::Den;
 use crate::harness::tiny;
@@ -25,6 +26,11 @@ pub(crate) fn run(den: &Den, directory: &Path, arguments: &[&str], dumps: bool) 
         .env("TMPDIR", directory)
         .env("HOME", directory)
         .env("PATH", "/usr/bin:/bin");
+    if xstate::is_needed() {
+        let library = directory.join("preload.so");
+        xstate::write(&library).expect("written");
+        command.env(xstate::VARIABLE, library);
+    }
     command.stdin(Stdio::null());
     if dumps {
         // SAFETY: one system call and no allocation.

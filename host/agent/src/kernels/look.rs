@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use umbel_guest::{KernelFeatures, KernelMode};
 use umbel_uml::features::features;
 use umbel_uml::kernel::probe;
+use umbel_uml::xstate;
 
 use super::ask::{Asker, Question};
-use crate::{hex, in_full};
+use crate::{hex, in_full, libraries};
 
 /// Of another shape than what an older agent has written.
 const FORMAT: u32 = 1;
@@ -79,13 +80,21 @@ impl Looks {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look_anew(&self, file: &Path, libraries: Option<&Path>, identity: Identity) -> Result<Looked, String> {
+    fn look_anew(&self, file: &Path, own: Option<&Path>, identity: Identity) -> Result<Looked, String> {
         let facts = probe(file).map_err(|e| in_full(&e))?;
         if identity.mode & 0o005 != 0o005 {
             return Err("guests may not read and run it: it needs mode 0755".into());
         }
+        let is_static = || libraries::closure(&[file], own).is_ok_and(|found| found.is_empty());
+        if xstate::is_needed() && xstate::is_older(&facts.version) && is_static() {
+            return Err(
+                "it would panic over its first program: this processor has more registers than kernels before 6.13 \
+                        know, and one that is linked statically can't be helped"
+                    .into(),
+            );
+        }
         let sha256 = digest(file).map_err(|e| in_full(&e))?;
-        let mut features = self.ask(file, libraries, &sha256)?;
+        let mut features = self.ask(file, own, &sha256)?;
         if !host_has_filters() {
             features.modes.retain(|mode| *mode != KernelMode::Fast);
         }
