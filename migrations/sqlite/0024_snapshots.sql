@@ -18,4 +18,5 @@ CREATE INDEX snapshots_goes_at ON snapshots (goes_at) WHERE goes_at IS NOT NULL;
 INSERT INTO quota_roles (role, kind, most) VALUES
     ('user', 'snapshots', 10),
     ('operator', 'snapshots', 10),
-    ('teacher', 'snapshots', 60);
+    ('teacher', 'snapshots', 60),
+    ('group', 'snapshots', 20);

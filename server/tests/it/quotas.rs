@@ -308,9 +308,9 @@ both! {
             let standings = quota_of(&fresh.db, who.account.id).await.expect("a read");
             standings.into_iter().map(|standing| standing.limit.most).collect::<Vec<_>>()
         };
-        assert_eq!(most(&root).await, [None; 8]);
+        assert_eq!(most(&root).await, [None; 9]);
         assert_eq!(most(&berta).await, [
-            Some(20), Some(10), Some(4096), Some(1000), Some(65_536), Some(20), None, Some(32),
+            Some(20), Some(10), Some(4096), Some(1000), Some(65_536), Some(20), None, Some(32), Some(10),
         ]);
     }
 

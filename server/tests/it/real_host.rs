@@ -291,13 +291,15 @@ async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_i
     drop(panel);
 }
 
-/// What a guest answers to a line, once it has booted.
-async fn says(client: &Client, guest: GuestId, line: &str, answer: &str) {
-    let begun_at = client.console_log(guest, 0).await.expect("it is kept").end.saturating_sub(64);
-    let mut console = client.console_from(guest, begun_at).await.expect("it runs");
+/// What a guest has in root's home, once it has booted again after its console had come to `from`.
+async fn home(client: &Client, guest: GuestId, from: u64) -> String {
+    let mut console = client.console_from(guest, from).await.expect("it runs");
     console.until("# ", TAKES).await.expect("a prompt");
-    console.type_line(line).await.expect("ours is the keyboard");
-    console.until(answer, TAKES).await.expect("an answer");
+    console.take_keyboard().await.expect("ours");
+    console.type_line("echo home=$(ls /root)=en\"\"d").await.expect("ours is the keyboard");
+    let said = console.until("=end", TAKES).await.expect("an answer");
+    let said = said.rsplit("home=").next().and_then(|rest| rest.split("=end").next());
+    said.unwrap_or_default().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,20 +325,23 @@ async fn a_snapshot_of_a_guest_that_runs_is_put_back_although_the_panel_is_kille
     let taken = client.snapshot_take(guest, "").await.expect("there is room");
     let took = over(&client, taken.operation).await;
     assert!(took.log.iter().any(|line| line.text.contains("stood still")), "{took:?}");
-    says(&client, guest, "echo two >/root/two; sync; echo writ\"\"ten", "written").await;
+    console.type_line("echo two >/root/two; sync; echo writ\"\"ten").await.expect("ours is the keyboard");
+    console.until("written", TAKES).await.expect("an answer");
 
+    let end = async |client: &Client| client.console_log(guest, 0).await.expect("it is kept").end;
+    let from = end(&client).await;
     let restore = client.snapshot_restore(guest, taken.snapshot).await.expect("there").expect("an operation");
     let (panel, client) = killed_and_back(&machine, panel).await;
     over(&client, restore).await;
-    says(&client, guest, "echo $(ls /root)-en\"\"d", "one-end").await;
-    let reset = client.guest_act(guest, Action::Reset).await.expect("possible").expect("an operation");
-    over(&client, reset).await;
-    says(&client, guest, "echo $(ls /root)-en\"\"d", "\n-end").await;
+    assert_eq!(home(&client, guest, from).await, "one");
+    let from = end(&client).await;
+    over(&client, client.guest_act(guest, Action::Reset).await.expect("possible").expect("an operation")).await;
+    assert_eq!(home(&client, guest, from).await, "");
     let rows = client.snapshots(guest).await.expect("a list").rows;
     let undo = rows.iter().find(|row| row.goes_at.is_some()).expect("a way back").id;
-    let undo = client.snapshot_restore(guest, undo).await.expect("there").expect("an operation");
-    over(&client, undo).await;
-    says(&client, guest, "echo $(ls /root)-en\"\"d", "one-end").await;
+    let from = end(&client).await;
+    over(&client, client.snapshot_restore(guest, undo).await.expect("there").expect("an operation")).await;
+    assert_eq!(home(&client, guest, from).await, "one");
     let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
     over(&client, purge).await;
     assert_eq!(machine.dump(), Vec::<String>::new());

@@ -61,9 +61,9 @@ pub fn GuestDiskPage() -> impl IntoView {
 #[component]
 fn Shown(guest: GuestShown, disk: SnapshotsShown, actions: Actions) -> impl IntoView {
     let kind = match guest.disk_kind {
-        DiskKind::Cow => "what differs from its image",
-        DiskKind::Plain => "all of it, by itself",
-        DiskKind::Memory => "nothing: its root lies in memory",
+        DiskKind::Cow => " beside its image",
+        DiskKind::Plain => " by itself",
+        DiskKind::Memory => " since its root lies in memory",
     };
     let taken = disk.disk_bytes.map_or_else(|| "–".to_owned(), size);
     let kept: u64 = disk.rows.iter().map(|row| row.taken_bytes).sum();
@@ -74,9 +74,8 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, actions: Actions) -> impl Into
         <dl class="facts four">
             <Fact label="Image"><a href=paths::image(&image)>{image.to_string()}</a></Fact>
             <Fact label="Size">{if has_disk { in_words(guest.disk.mib()) } else { "–".to_owned() }}</Fact>
-            <Fact label="Takes on the host">{taken}</Fact>
+            <Fact label="Takes on the host">{taken} <span class="meta">{kind}</span></Fact>
             <Fact label="Snapshots take">{size(kept)}</Fact>
-            <Fact label="Written there is">{kind}</Fact>
         </dl>
         {aside.into_iter().map(|row| view! { <Aside guest=of.clone() row=row actions=actions /> }).collect_view()}
         <h2>"Snapshots"</h2>

@@ -44,8 +44,8 @@ struct Pool {
 impl Pool {
     fn new() -> Self {
         let file = tempfile::Builder::new().prefix("umbel-pool-").tempfile_in("/var/tmp").expect("a file");
-        // The least that XFS is made in (mkfs.xfs(8)).
-        file.as_file().set_len(320 << 20).expect("sparse");
+        // Sparse: what is not written takes no room.
+        file.as_file().set_len(2 << 30).expect("sparse");
         let place = temporary("/var/tmp", "umbel-pool-");
         for command in [
             Command::new("/sbin/mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(file.path()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::unistd::Uid;
 use umbel_guest::{DiskKind, DiskSize, GuestId, Seen, SnapshotId};
-use umbel_wire::agent::{DiskFacts, DiskSource, Refusal, Reply, Request, SnapshotFacts, StopHow};
+use umbel_wire::agent::{DiskFacts, DiskSource, Refusal, Reply, Request, SnapshotFacts, StartOrder, StopHow};
 
 use crate::console::Console;
 use crate::harness::{House, generation, order, rounds, tiny};
@@ -53,8 +53,8 @@ fn names(house: &House, guest: GuestId) -> Vec<String> {
 }
 
 /// Boots it, writes a file and ends it.
-fn write_down(house: &House, guest: GuestId, number: u64, name: &str) {
-    let mut console = Console::boot(house, &order(guest, number));
+fn write_down(house: &House, guest: GuestId, number: u64, disk_kind: DiskKind, name: &str) {
+    let mut console = Console::boot(house, &StartOrder { disk_kind, ..order(guest, number) });
     console.type_in(&format!("echo {name} >/root/{name} && sync && echo writ\"\"ten"));
     console.until("written\r\n");
     house.stop(guest, number + 1, StopHow::Kill).expect("killed");
@@ -62,8 +62,8 @@ fn write_down(house: &House, guest: GuestId, number: u64, name: &str) {
 }
 
 /// Boots it, tells which of the files it has, and ends it.
-fn files(house: &House, guest: GuestId, number: u64) -> String {
-    let mut console = Console::boot(house, &order(guest, number));
+fn files(house: &House, guest: GuestId, number: u64, disk_kind: DiskKind) -> String {
+    let mut console = Console::boot(house, &StartOrder { disk_kind, ..order(guest, number) });
     console.type_in("echo files=$(ls /root | tr '\\n' ' ')=en\"\"d");
     console.until("=end");
     let text = console.text.clone();
@@ -79,30 +79,30 @@ fn a_copy_is_the_way_back(house: &House, kind: DiskKind) {
     let guest = GuestId(uuid::Uuid::now_v7());
     house.disk(guest, kind).expect("a disk");
     let (first, aside, again) = (new(), new(), new());
-    write_down(house, guest, 2, "one");
+    write_down(house, guest, 2, kind, "one");
     let taken = kept(house, &taking(guest, 4, first)).expect("taken");
     assert!(taken.taken_bytes > 0 && taken.stood_still_ms.is_none(), "{taken:?}");
     assert_eq!(kept(house, &taking(guest, 4, first)).expect("taken already").taken_bytes, taken.taken_bytes);
     assert_eq!(disk(house, guest).taken_bytes.div_ceil(1 << 20), taken.taken_bytes.div_ceil(1 << 20));
-    write_down(house, guest, 5, "two");
+    write_down(house, guest, 5, kind, "two");
 
     let back = swapping(guest, 7, aside, DiskSource::Snapshot { snapshot: first });
     for _ in 0..2 {
         kept(house, &back).expect("swapped");
     }
-    assert_eq!(files(house, guest, 8), "one");
+    assert_eq!(files(house, guest, 8, kind), "one");
     // What was put aside is moved back, and what it takes the place of is kept in turn.
     kept(house, &swapping(guest, 10, again, DiskSource::Moved { snapshot: aside })).expect("undone");
-    assert_eq!(files(house, guest, 11), "one two");
+    assert_eq!(files(house, guest, 11, kind), "one two");
     assert_eq!(names(house, guest), [first.to_string(), again.to_string()]);
 
     kept(house, &swapping(guest, 13, aside, image(kind))).expect("reset");
-    assert_eq!(files(house, guest, 14), "");
+    assert_eq!(files(house, guest, 14, kind), "");
     for _ in 0..2 {
         let (generation, with) = (generation(16), image(kind));
         house.done(&Request::DiskSwapBack { guest, generation, keep: aside, with }).expect("as before");
     }
-    assert_eq!(files(house, guest, 17), "one two");
+    assert_eq!(files(house, guest, 17, kind), "one two");
     for snapshot in [first, again, again] {
         house.done(&Request::SnapshotRemove { guest, snapshot }).expect("removed");
     }
@@ -150,7 +150,7 @@ fn where_files_share_blocks_a_copy_takes_no_room() {
     house.stop(guest, 4, StopHow::Kill).expect("killed");
     house.ended(guest);
     kept(&house, &swapping(guest, 5, new(), DiskSource::Snapshot { snapshot: snapshots[0] })).expect("swapped");
-    assert_eq!(files(&house, guest, 6), "much");
+    assert_eq!(files(&house, guest, 6, DiskKind::Cow), "much");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_copy_of_a_guest_that_runs_has_what_it_held_back_and_the_guest_goes_on() {
     house.stop(guest, 4, StopHow::Kill).expect("killed");
     house.ended(guest);
     kept(&house, &swapping(guest, 5, new(), DiskSource::Snapshot { snapshot })).expect("swapped");
-    assert!(files(&house, guest, 6).contains("held-back"));
+    assert!(files(&house, guest, 6, DiskKind::Cow).contains("held-back"));
 
     // One that somebody has paused stays so.
     let mut console = Console::boot(&house, &order(guest, 8));
@@ -282,7 +282,7 @@ fn an_agent_that_is_killed_over_a_swap_goes_on_with_it_when_it_is_asked_again() 
     let mut house = House::new();
     house.prepare();
     let guest = house.new_guest();
-    write_down(&house, guest, 2, "one");
+    write_down(&house, guest, 2, DiskKind::Cow, "one");
     let snapshot = new();
     kept(&house, &taking(guest, 4, snapshot)).expect("taken");
     for round in 0..rounds() as u64 * 4 {
@@ -296,5 +296,5 @@ fn an_agent_that_is_killed_over_a_swap_goes_on_with_it_when_it_is_asked_again() 
         assert!(house.layout.disk(guest).exists() && house.layout.snapshot(guest, keep).exists());
         house.done(&Request::SnapshotRemove { guest, snapshot: keep }).expect("removed");
     }
-    assert_eq!(files(&house, guest, 5), "one");
+    assert_eq!(files(&house, guest, 5, DiskKind::Cow), "one");
 }
