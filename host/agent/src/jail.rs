@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /linux /shim       the kernel and the shim, and their libraries where programs look for them   ro
+//! /preload.so        what is loaded before the kernel's libraries, if the processor needs that    ro
 //! /disk0             the guest's disk                                                            rw
 //! /base              what a copy-on-write disk is a child of                                     ro
 //! /work              memory, management console: the guest's own tmpfs, the only place that is

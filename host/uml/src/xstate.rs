@@ -35,8 +35,11 @@ pub fn is_older(version: &str) -> bool {
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()) < (6, 13)
 }
 
-/// Puts the library there, for everybody to read.
+/// Puts the library there, for everybody to read. What is there already stays: somebody may be about to mount it.
 pub fn write(path: &Path) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == LIBRARY) {
+        return Ok(());
+    }
     let beside = path.with_extension("new");
     fs::write(&beside, LIBRARY)?;
     fs::set_permissions(&beside, Permissions::from_mode(0o755))?;

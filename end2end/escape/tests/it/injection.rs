@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use umbel_guest::DiskKind;
+use umbel_uml::xstate;
 use umbel_wire::agent::{Reply, Request, StartOrder, VERSION};
 use umbel_wire::frame;
 
@@ -124,7 +125,12 @@ fn a_running_kernel_has_these_words_and_no_others() {
     let environment = String::from_utf8_lossy(&environment).into_owned();
     let names: Vec<_> =
         environment.split('\0').filter_map(|word| word.split('=').next()).filter(|n| !n.is_empty()).collect();
-    assert!(names.iter().all(|name| ["TMPDIR", "HOME", "TERM"].contains(name)), "{names:?}");
+    // Where the processor makes it necessary.
+    let preload = format!("{}={}", xstate::VARIABLE, umbel_agent::jail::PRELOAD);
+    assert_eq!(environment.split('\0').any(|word| word == preload), xstate::is_needed(), "{environment}");
+    let known =
+        |name: &&str| ["TMPDIR", "HOME", "TERM"].contains(name) || (**name == *xstate::VARIABLE && xstate::is_needed());
+    assert!(names.iter().all(known), "{names:?}");
 }
 
 proptest! {

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::unistd::Uid;
-use umbel_agent::libraries;
 use umbel_agent::walls::WallName;
+use umbel_agent::{jail, libraries};
 use umbel_guest::{Exit, GuestId, WallState};
+use umbel_uml::xstate;
 use umbel_wire::agent::{Refusal, Request, StopHow};
 
 use crate::console::Console;
@@ -79,7 +80,10 @@ fn a_guests_processes_have_nothing_but_what_they_need() {
     let program = Path::new(env!("CARGO_BIN_EXE_umbel-agent")).with_file_name("umbel-shim");
     let libraries = libraries::closure(&[linux, &program], None).expect("programs");
     let fixed = ["/", "/linux", "/shim", "/disk0", "/base", "/dev", "/work", "/proc"].map(PathBuf::from);
-    let expected: BTreeSet<PathBuf> = fixed.into_iter().chain(libraries.iter().map(|l| l.to.clone())).collect();
+    // Where the processor makes it necessary.
+    let preload = xstate::is_needed().then(|| PathBuf::from(jail::PRELOAD));
+    let expected: BTreeSet<PathBuf> =
+        fixed.into_iter().chain(libraries.iter().map(|l| l.to.clone())).chain(preload).collect();
     assert_eq!(mount_points(kernel), expected);
 
     let root = PathBuf::from(format!("/proc/{kernel}/root"));
