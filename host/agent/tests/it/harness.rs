@@ -42,19 +42,20 @@ struct Pool {
 }
 
 impl Pool {
-    fn new() -> Self {
+    /// `None` where the host has no loop devices, or no XFS.
+    fn new() -> Option<Self> {
         let file = tempfile::Builder::new().prefix("umbel-pool-").tempfile_in("/var/tmp").expect("a file");
         // Sparse: what is not written takes no room.
         file.as_file().set_len(2 << 30).expect("sparse");
         let place = temporary("/var/tmp", "umbel-pool-");
-        for command in [
-            Command::new("/sbin/mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(file.path()),
-            Command::new("mount").args(["-o", "loop"]).arg(file.path()).arg(place.path()),
-        ] {
-            assert!(command.status().expect("it is there").success(), "{command:?}");
+        let made = Command::new("/sbin/mkfs.xfs").args(["-q", "-m", "reflink=1"]).arg(file.path()).status();
+        assert!(made.expect("the package xfsprogs").success());
+        let mounted = Command::new("mount").args(["-o", "loop"]).arg(file.path()).arg(place.path()).status();
+        if !mounted.expect("it is there").success() {
+            return None;
         }
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("opened");
-        Self { place, _file: file }
+        Some(Self { place, _file: file })
     }
 }
 
@@ -77,11 +78,11 @@ impl House {
         Self::at(temporary("/var/tmp", "umbel-data-"), None, user)
     }
 
-    /// Where files can share blocks; for root.
-    pub(crate) fn on_pool() -> Self {
-        let pool = Pool::new();
+    /// Where files can share blocks, if this host can have such a place; for root.
+    pub(crate) fn on_pool() -> Option<Self> {
+        let pool = Pool::new()?;
         let data = temporary(&pool.place.path().to_string_lossy(), "umbel-data-");
-        Self::at(data, Some(pool), None)
+        Some(Self::at(data, Some(pool), None))
     }
 
     fn at(data: TempDir, pool: Option<Pool>, user: Option<u32>) -> Self {
