@@ -191,7 +191,7 @@ fn SnapshotRow(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl 
     };
     let made = match row.is_whole {
         true => view! { <When at=row.made_at /> }.into_any(),
-        false => view! { <Mark shape="◌" class="badge starting" words="Being made" /> }.into_any(),
+        false => view! { <Mark shape="◌" class="badge changing" words="Being made" /> }.into_any(),
     };
     let taken = if row.is_whole { size(row.taken_bytes) } else { "–".to_owned() };
     view! {
