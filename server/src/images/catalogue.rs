@@ -33,12 +33,18 @@ impl Images {
         facts.map(|facts| known.shown(facts)).ok_or_else(|| AppError::not_found("image"))
     }
 
-    /// What the host has, without what is being taken away, and what is known here of it.
+    /// What the host has, without what is being taken away, and what was said of it.
+    async fn offered(&self) -> Result<(Vec<ImageFacts>, Vec<Image>), AppError> {
+        let said = image_list(&self.parts().db, self.parts().host).await?;
+        let mut all = self.parts().link.host.images().await.map_err(from_host)?;
+        all.retain(|facts| !said.iter().any(|said| said.id == facts.id && said.state == ImageState::Going));
+        Ok((all, said))
+    }
+
+    /// The same with all that is shown of it.
     async fn known(&self, caller: &Caller) -> Result<(Vec<ImageFacts>, Known), AppError> {
         let parts = self.parts();
-        let said = image_list(&parts.db, parts.host).await?;
-        let mut all = parts.link.host.images().await.map_err(from_host)?;
-        all.retain(|facts| !said.iter().any(|said| said.id == facts.id && said.state == ImageState::Going));
+        let (all, said) = self.offered().await?;
         let ids = all.iter().map(|facts| facts.id.clone()).collect();
         let used = match caller.may(PanelRight::ManageImages) {
             Ok(()) => Some(image_used_list(&parts.db, parts.host).await?),
@@ -55,7 +61,7 @@ impl Images {
         }
         let note = change.note.map(|note| note.parse::<Note>()).transpose();
         let note = note.map_err(|error| AppError::Invalid(error.into()))?;
-        let (all, _) = self.known(caller).await?;
+        let (all, _) = self.offered().await?;
         if all.iter().all(|image| image.id != id) {
             return Err(AppError::not_found("image"));
         }

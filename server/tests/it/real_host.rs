@@ -246,6 +246,16 @@ const WRONG_AT_MOST: Duration = Duration::from_secs(5);
 /// How long a boot or a shut-down takes on a busy machine.
 const TAKES: Duration = Duration::from_secs(60);
 
+/// A panel that is new, and its first administrator signed in to it.
+async fn first_life(machine: &Machine) -> (Program, Client) {
+    let panel = machine.panel();
+    let client = Client::new(panel.origin()).expect("an address");
+    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
+    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    (panel, client)
+}
+
 /// A panel's next life after SIGKILL, and somebody signed in to it.
 async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client) {
     // Dropped, it is killed by SIGKILL.
@@ -259,11 +269,7 @@ async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client)
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_it() {
     let machine = Machine::start();
-    let panel = machine.panel();
-    let client = Client::new(panel.origin()).expect("an address");
-    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
-    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
-    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    let (panel, client) = first_life(&machine).await;
     let form = client.guest_form_ready(TAKES).await.expect("an image is made");
     let tiny = form.disk_image().expect("it was waited for").id.clone();
     let base = fs::read(machine.layout.base(&tiny, DiskSize::from_mib(64).expect("a size"))).expect("readable");
@@ -305,11 +311,7 @@ async fn home(client: &Client, guest: GuestId, from: u64) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_a_guest_that_runs_is_put_back_although_the_panel_is_killed() {
     let machine = Machine::start();
-    let panel = machine.panel();
-    let client = Client::new(panel.origin()).expect("an address");
-    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
-    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
-    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    let (panel, client) = first_life(&machine).await;
     let form = client.guest_form_ready(TAKES).await.expect("an image is made");
     let guest =
         client.guest_create(&GuestDraft { disk_mib: 64, ..form.suggested() }).await.expect("a good draft").guest;
@@ -370,11 +372,7 @@ async fn counts_on(machine: &Machine, panel: Program, client: &Client, guest: Gu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panel_that_is_killed_while_its_guest_boots_runs_speaks_or_stops_finds_it_again() {
     let machine = Machine::start();
-    let mut panel = machine.panel();
-    let mut client = Client::new(panel.origin()).expect("an address");
-    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
-    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
-    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    let (mut panel, mut client) = first_life(&machine).await;
     let form = client.guest_form_ready(TAKES).await.expect("an image is made");
     let draft = GuestDraft { disk_mib: 64, ..form.suggested() };
     let made = client.guest_create(&draft).await.expect("a good draft").guest;
