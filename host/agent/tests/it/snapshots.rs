@@ -147,8 +147,9 @@ fn where_files_share_blocks_a_copy_takes_no_room() {
         let facts = kept(&house, &taking(guest, 3, snapshot)).expect("taken");
         assert!(facts.taken_bytes > 30 << 20 && facts.stood_still_ms.is_some(), "{facts:?}");
     }
-    // Five copies would be 150.
-    assert!(before - free() < 30, "{} MiB more are taken", before - free());
+    // Five copies would be 150. XFS takes room ahead of a file that grows and gives it back later: less may be taken.
+    let more = before.saturating_sub(free());
+    assert!(more < 30, "{more} MiB more are taken");
     house.stop(guest, 4, StopHow::Kill).expect("killed");
     house.ended(guest);
     kept(&house, &swapping(guest, 5, new(), DiskSource::Snapshot { snapshot: snapshots[0] })).expect("swapped");
