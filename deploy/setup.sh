@@ -23,6 +23,9 @@ debian_run=(
     iproute2:/bin/ip
     nftables:/usr/sbin/nft
     vde2:/usr/bin/vde_switch
+    xz-utils:/usr/bin/xz
+    zstd:/usr/bin/zstd
+    qemu-utils:/usr/bin/qemu-img
 )
 # What linux-source asks for to become a kernel.
 debian_kernel=(

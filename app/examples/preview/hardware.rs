@@ -60,6 +60,7 @@ pub(crate) fn images() -> Vec<ImageShown> {
         sha256: Some("5eed".repeat(16)),
         kind: ImageKind::Disk,
         file_system: Some("ext4".into()),
+        fills_disk: true,
         default_user: "root".into(),
         sizes: DiskSize::ladder().collect(),
         taken_bytes: mib << 20,

@@ -18,6 +18,8 @@ pub struct ImageShown {
     pub kind: ImageKind,
     /// As the kernel calls it; none of a host tree.
     pub file_system: Option<String>,
+    /// Whether it is as large as the disk, whichever size that has; otherwise it is as large as it came.
+    pub fills_disk: bool,
     /// Who signs in to a new guest.
     pub default_user: String,
     /// What disks of it can be had.

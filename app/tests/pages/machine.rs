@@ -207,6 +207,7 @@ fn image() -> ImageShown {
         sha256: Some("ab".repeat(32)),
         kind: ImageKind::Disk,
         file_system: Some("ext4".into()),
+        fills_disk: true,
         default_user: "root".into(),
         sizes: vec![DiskSize::DEFAULT],
         taken_bytes: 23 << 20,

@@ -135,6 +135,7 @@ pub struct Image {
     pub sha256: Option<String>,
     pub kind: ImageKind,
     pub file_system: Option<String>,
+    pub fills_disk: bool,
     pub default_user: String,
     pub sizes: Vec<DiskSize>,
     /// Of the host's disk.

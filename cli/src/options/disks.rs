@@ -11,7 +11,8 @@ pub(crate) enum ImageCommand {
     Show {
         image: String,
     },
-    /// Sends the file system of a root, as it is, and makes it an image; needs a token to manage.
+    /// Sends the root of a system and makes it an image: a tar archive of it, its file system or a whole disk, also in the format
+    /// qcow2, any of them packed; needs a token to manage.
     Import(ImageImport),
     /// One that was put in and that nobody has.
     #[command(visible_alias = "rm")]

@@ -5,6 +5,7 @@ pub mod snapshot;
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ pub fn create(
     // Nobody takes the image away until its child is there.
     let _used = image::used();
     if *image != tree::image() {
-        image::make_size(&state.layout, image, size)?;
+        image::make_size(state, image, size)?;
     }
     let made_of = made_of(state, image, size, kind)?;
     let disk = state.layout.disk(guest);
@@ -278,19 +279,30 @@ pub fn sparse_copy(from: &mut File, to: &File) -> io::Result<()> {
 
 /// Every block of a file that isn't zero, with its place; the last one may be short.
 /// What is written to it meanwhile behind its end is not seen.
-pub fn each_block(from: &mut File, mut act: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+pub fn each_block(from: &mut File, act: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+    let length = from.metadata()?.len();
+    each_block_of(from, 0..length, act)
+}
+
+/// The same of a part of it, in which places are counted from its beginning.
+pub fn each_block_of(
+    from: &mut File,
+    part: Range<u64>,
+    mut act: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut buffer = vec![0; 64 * BLOCK];
-    let (mut next, length) = (0, from.metadata()?.len());
-    while let Some((start, end)) = data_after(from, next)?.filter(|(start, _)| *start < length) {
-        from.seek(SeekFrom::Start(start))?;
-        next = start;
-        let end = end.min(length);
+    let mut next = part.start;
+    while let Some((data, hole)) = data_after(from, next)?.filter(|(data, _)| *data < part.end) {
+        // Blocks of the part need not be blocks of the file.
+        next = data - (data - part.start) % BLOCK as u64;
+        let end = (part.start + (hole - part.start).next_multiple_of(BLOCK as u64)).min(part.end);
+        from.seek(SeekFrom::Start(next))?;
         while next < end {
             let wanted = buffer.len().min(usize::try_from(end - next).unwrap_or(usize::MAX));
             from.read_exact(&mut buffer[..wanted])?;
             for block in buffer[..wanted].chunks(BLOCK) {
                 if block.iter().any(|&byte| byte != 0) {
-                    act(next, block)?;
+                    act(next - part.start, block)?;
                 }
                 next += block.len() as u64;
             }
@@ -346,5 +358,24 @@ mod tests {
         sparse_copy(&mut File::open(&path).expect("opens"), &to).expect("copied");
         assert_eq!(fs::read(&path).expect("there"), fs::read(dir.path().join("to")).expect("there"));
         assert!(taken(&to.metadata().expect("there")) <= 2 * BLOCK as u64);
+    }
+
+    #[test]
+    fn a_part_is_told_in_blocks_of_its_own_wherever_it_begins() {
+        let mut file = tempfile::tempfile().expect("tmp");
+        file.set_len(1 << 20).expect("long");
+        for at in [8191, 100_000, 300_000] {
+            file.write_all_at(b"xy", at).expect("written");
+        }
+        let mut told = Vec::new();
+        let part = 1536..200_001;
+        each_block_of(&mut file, part.clone(), |at, block| {
+            told.extend(block.iter().zip(at..).filter(|(byte, _)| **byte != 0).map(|(_, at)| at + part.start));
+            assert_eq!(at % BLOCK as u64, 0);
+            assert!(block.len() == BLOCK || at + block.len() as u64 == part.end - part.start);
+            Ok(())
+        })
+        .expect("read");
+        assert_eq!(told, [8191, 8192, 100_000, 100_001]);
     }
 }

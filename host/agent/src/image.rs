@@ -3,10 +3,12 @@
 //! mounted and no right is needed. Others are [`import`]ed.
 
 mod import;
+mod partitions;
 mod root;
 
 use std::fs::{self, File, FileTimes};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,7 +23,7 @@ use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
 pub use import::{import, make_size, sweep, take_away};
 
-use crate::disk::{self, each_block};
+use crate::disk::{self, each_block, each_block_of};
 use crate::host::free_mib;
 use crate::{hex, in_full, shelf};
 
@@ -67,6 +69,9 @@ struct Imported {
     upload: UploadId,
     file_system: String,
     default_user: String,
+    /// Whether the file system of each base is as large as the base: it was made to grow, or was already.
+    #[serde(default)]
+    fills: bool,
 }
 
 /// Held while disks are made of images: none is taken away meanwhile.
@@ -179,18 +184,21 @@ fn make_file_system(file: &Path, tree: &Path, size: DiskSize) -> Result<(), Imag
 /// that its children know it by: size and time. The time comes from the content, so a base that was made again is the
 /// same to them exactly if it is the same. Answers its [`digest`].
 fn put(raw: &Path, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
-    let source = File::open(raw).map_err(|source| ImageError::Make { path: raw.to_owned(), source })?;
-    put_open(source, bytes, beside, base)
+    let at = |source| ImageError::Make { path: raw.to_owned(), source };
+    let mut source = File::open(raw).map_err(at)?;
+    let length = source.metadata().map_err(at)?.len();
+    put_part(&mut source, 0..length, bytes, beside, base)
 }
 
-fn put_open(mut raw: File, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
+/// The same of a part of a file.
+fn put_part(raw: &mut File, part: Range<u64>, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
     let at = |source| ImageError::Make { path: base.to_owned(), source };
     remove(beside)?;
     let copy = File::create_new(beside).map_err(at)?;
     copy.set_len(bytes).map_err(at)?;
     let mut digest = Sha256::new();
     digest.update(bytes.to_le_bytes());
-    let copied = each_block(&mut raw, |at, block| {
+    let copied = each_block_of(raw, part, |at, block| {
         digest.update(at.to_le_bytes());
         digest.update(block);
         // The last of a file that ends within it goes on as the hole does.
@@ -251,13 +259,13 @@ fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts 
     let bases = DiskSize::ladder().filter_map(|size| Some((size, fs::metadata(layout.base(image, size)).ok()?)));
     let (there, taken): (Vec<_>, Vec<_>) = bases.map(|(size, base)| (size, disk::taken(&base))).unzip();
     // Of an import, every size from its own on is made when it is asked for.
-    let (origin, file_system, default_user, sizes) = match import {
+    let (origin, file_system, default_user, fills_disk, sizes) = match import {
         Some(import) => {
             let larger = |size: &DiskSize| there.first().is_some_and(|least| size >= least);
             let sizes = DiskSize::ladder().filter(larger).collect();
-            (ImageOrigin::Imported, import.file_system, import.default_user, sizes)
+            (ImageOrigin::Imported, import.file_system, import.default_user, import.fills, sizes)
         }
-        None => (ImageOrigin::Built, "ext4".to_owned(), "root".to_owned(), there),
+        None => (ImageOrigin::Built, "ext4".to_owned(), "root".to_owned(), true, there),
     };
     ImageFacts {
         id: image.clone(),
@@ -267,6 +275,7 @@ fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts 
         sha256,
         kind: ImageKind::Disk,
         file_system: Some(file_system),
+        fills_disk,
         default_user,
         sizes,
         taken_bytes: taken.iter().sum(),

@@ -5,6 +5,7 @@
 //! /preload.so        what is loaded before the kernel's libraries, if the processor needs that    ro
 //! /disk0             the guest's disk                                                            rw
 //! /base              what a copy-on-write disk is a child of                                     ro
+//! /initrd /from      tools, and what they read: of a guest that the agent has for one task       ro
 //! /work              memory, management console: the guest's own tmpfs, the only place that is
 //!                    writable and from which programs may be mapped                              rw
 //! /tree              what of the host a guest has as its root, where it has that                 ro
@@ -38,6 +39,8 @@ pub const SHIM: &str = "/shim";
 pub const PRELOAD: &str = "/preload.so";
 pub const DISK: &str = "/disk0";
 pub const BASE: &str = "/base";
+pub const INITRD: &str = "/initrd";
+pub const FROM: &str = "/from";
 pub const WORK: &str = "/work";
 pub const TREE: &str = "/tree";
 

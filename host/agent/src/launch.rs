@@ -154,6 +154,11 @@ fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
         RootDisk::Plain { file } => files.push(Bind::new(file, jail::DISK, Access::Write)),
         // Mounted by itself: it is many.
         RootDisk::Tree { .. } => {}
+        RootDisk::Tools { initrd, from, to, task: _ } => {
+            files.push(Bind::new(initrd, jail::INITRD, Access::Read));
+            files.push(Bind::new(from, jail::FROM, Access::Read));
+            files.push(Bind::new(to, jail::DISK, Access::Write));
+        }
     }
     Ok(files)
 }
@@ -164,6 +169,9 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
         RootDisk::Cow { .. } => RootDisk::Cow { child: jail::DISK.into(), base: jail::BASE.into() },
         RootDisk::Plain { .. } => RootDisk::Plain { file: jail::DISK.into() },
         RootDisk::Tree { .. } => RootDisk::Tree { root: jail::TREE.into() },
+        RootDisk::Tools { task, .. } => {
+            RootDisk::Tools { initrd: jail::INITRD.into(), from: jail::FROM.into(), to: jail::DISK.into(), task: *task }
+        }
     };
     let preload = order.preload.as_ref().map(|_| jail::PRELOAD.into());
     ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, work: jail::WORK.into(), ..order.clone() }
@@ -173,7 +181,7 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
 /// a kernel has one open for each that the guest has, and stops by itself at a number that its memory gives.
 fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> {
     let (length, files) = match &order.root_disk {
-        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => {
+        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } | RootDisk::Tools { to: disk, .. } => {
             (fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len(), FILES)
         }
         RootDisk::Tree { .. } => (0, FILES + open_files(order.memory)),

@@ -43,6 +43,7 @@ pub mod tree;
 pub mod uid;
 pub mod walls;
 pub mod watch;
+pub mod workshop;
 
 /// An error and its causes in one line, for a refusal or a log.
 pub fn in_full(error: &dyn std::error::Error) -> String {

@@ -51,7 +51,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Kernels {} => Ok(Reply::Kernels { kernels: state.kernels.all() }),
         Request::Images {} => Ok(Reply::Images { images: images(state) }),
         Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),
-        Request::ImageImport { image, upload, said } => image::import(&state.layout, &image, upload, said).map(done),
+        Request::ImageImport { image, upload, said } => image::import(state, &image, upload, said).map(done),
         Request::ImageRemove { image } => image::take_away(&state.layout, &image).map(done),
         Request::DiskCreate { guest, generation, image, size, kind } => {
             let make = |uid| disk::create(state, guest, uid, &image, size, kind);
@@ -255,7 +255,7 @@ fn bring_up(
 
 /// Walls that the shim raises. Landlock is asked for where the host has it; a host that can't filter system
 /// calls starts nobody, unless that was switched off or guests are one's own.
-fn filters(state: &State) -> Result<Filters, Refusal> {
+pub fn filters(state: &State) -> Result<Filters, Refusal> {
     let landlock = state.without.keeps(WallName::Landlock) && doctor::landlock_abi().is_ok();
     let seccomp = match (state.without.keeps(WallName::Seccomp), doctor::check_seccomp(), state.profile()) {
         (false, ..) | (true, Err(_), Profile::Personal) => false,

@@ -124,6 +124,7 @@ pub fn facts(kernels: &[KernelFacts]) -> Option<ImageFacts> {
         sha256: String::new(),
         kind: ImageKind::HostTree,
         file_system: None,
+        fills_disk: false,
         default_user: "root".into(),
         // It has none; what is asked for is not looked at.
         sizes: vec![DiskSize::DEFAULT],

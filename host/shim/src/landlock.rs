@@ -24,7 +24,9 @@ pub enum LandlockError {
 /// abstract sockets to anybody else.
 pub fn restrict(order: &ShimOrder) -> Result<(), LandlockError> {
     let disk = match &order.root_disk {
-        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => Some(disk),
+        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } | RootDisk::Tools { to: disk, .. } => {
+            Some(disk)
+        }
         RootDisk::Tree { .. } => None,
     };
     let mut rules = Ruleset::default()

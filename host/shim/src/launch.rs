@@ -14,8 +14,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, setsid};
 use umbel_uml::management::Notices;
-use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, xstate};
-use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD};
+use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, Told, xstate};
+use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD, Task};
 use umbel_wire::ring::{RingError, RingWriter};
 use umbel_wire::{frame, launch};
 
@@ -139,6 +139,9 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
             launch::RootDisk::Cow { child, base } => RootDisk::Cow { child: child.clone(), base: base.clone() },
             launch::RootDisk::Plain { file } => RootDisk::Plain { file: file.clone() },
             launch::RootDisk::Tree { root } => RootDisk::Tree { root: root.clone() },
+            launch::RootDisk::Tools { initrd, from, to, task } => {
+                RootDisk::Tools { initrd: initrd.clone(), from: from.clone(), to: to.clone(), told: told(*task) }
+            }
         },
         hostname: order.name.clone(),
         card: order.card.as_ref().map(card).transpose()?,
@@ -168,6 +171,19 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
     in_its_own_session(&mut command, filters);
     let child = command.spawn().map_err(failed)?;
     Ok(Kernel { child, master, _slave: slave, notices, line })
+}
+
+/// What the first program of a root with tools finds in its environment.
+fn told(task: Task) -> Vec<(&'static str, Told)> {
+    match task {
+        Task::Unpack { packing, bytes } => vec![
+            ("TASK", Told::Word("unpack")),
+            ("PACKING", Told::Word(packing.name())),
+            ("BYTES", Told::Number(bytes)),
+        ],
+        Task::Convert => vec![("TASK", Told::Word("convert"))],
+        Task::Grow => vec![("TASK", Told::Word("grow"))],
+    }
 }
 
 nix::ioctl_write_int_bad!(open_other_side, libc::TIOCGPTPEER);

@@ -30,6 +30,15 @@ pub enum RootDisk {
     Plain { file: PathBuf },
     /// A directory of the host, read-only. It holds nobody in (`..` leads out of it): the jail does.
     Tree { root: PathBuf },
+    /// In memory, with tools for one task: its first program is told what to do, reads `/dev/ubda` and writes `/dev/ubdb`.
+    Tools { initrd: PathBuf, from: PathBuf, to: PathBuf, told: Vec<(&'static str, Told)> },
+}
+
+/// A value that the kernel hands to the first program in its environment. Never a tenant's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Word(&'static str),
+    Number(u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +83,15 @@ impl CommandLine {
             }
             RootDisk::Tree { root } => {
                 arguments.extend(["rootfstype=hostfs".into(), joined("rootflags=", &[checked(root)?]), "ro".into()]);
+            }
+            RootDisk::Tools { initrd, from, to, told } => {
+                arguments.push(joined("initrd=", &[checked(initrd)?]));
+                arguments.push(joined("ubd0rd=", &[checked(from)?]));
+                arguments.push(joined("ubd1d=", &[checked(to)?]));
+                arguments.extend(told.iter().map(|(name, value)| match value {
+                    Told::Word(word) => format!("{name}={word}").into(),
+                    Told::Number(number) => format!("{name}={number}").into(),
+                }));
             }
         }
         for fixed in ["con=null", "con0=fd:0,fd:1", "ssl=null"] {

@@ -11,7 +11,7 @@ use umbel_guest::{
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -42,8 +42,8 @@ pub enum Request {
     ImagePrepare {
         image: ImageId,
     },
-    /// Makes an image of the file system that the panel has put into its directory of uploads, as `disk`. Repeating it
-    /// does no harm.
+    /// Makes an image of what the panel has put into its directory of uploads, as `disk`: a file system, a disk that is
+    /// divided or in QEMU's format, a tar archive; all of them may be packed. Repeating it does no harm.
     ImageImport {
         image: ImageId,
         upload: UploadId,
@@ -373,6 +373,8 @@ pub struct ImageFacts {
     pub kind: ImageKind,
     /// As the kernel calls it; `None` where it has none of its own.
     pub file_system: Option<String>,
+    /// Whether it is as large as the disk, whichever size that has; otherwise as large as it came.
+    pub fills_disk: bool,
     /// Who signs in to a new guest.
     pub default_user: String,
     /// Sizes that its disks can have.

@@ -91,4 +91,48 @@ pub enum RootDisk {
     Tree {
         root: PathBuf,
     },
+    /// In memory, with the tools for one task: a guest of the agent's own, that ends when it is done. What is read is
+    /// never written to.
+    Tools {
+        initrd: PathBuf,
+        from: PathBuf,
+        to: PathBuf,
+        task: Task,
+    },
+}
+
+/// What a guest of the agent's own is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// What is packed in the first `bytes` of the one disk comes onto the other: a tar archive in a new file system,
+    /// anything else as it is.
+    Unpack { packing: Packing, bytes: u64 },
+    /// A disk in QEMU's format (docs/interop/qcow2.rst of QEMU) comes onto the other as it is.
+    Convert,
+    /// The file system on the second disk becomes as large as that is.
+    Grow,
+}
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Packing {
+    None,
+    Gzip,
+    Bzip2,
+    Xz,
+    Zstd,
+}
+
+impl Packing {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+        }
+    }
 }

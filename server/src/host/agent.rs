@@ -24,6 +24,8 @@ use super::{Host, HostError};
 const KEPT: usize = 4;
 /// How long an answer is waited for: a start raises walls, a disk or an image may be gigabytes.
 const SOON: Duration = Duration::from_secs(20);
+/// What is unpacked may be large, and so may what is before it in the queue.
+const VERY_LONG: Duration = Duration::from_secs(3600);
 const LONG: Duration = Duration::from_secs(300);
 
 /// A client of the agent. Connects when it is first asked, and again whenever it must.
@@ -146,7 +148,7 @@ impl Host for Agent {
     }
 
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
-        self.done("image_import", Request::ImageImport { image, upload, said }, LONG).await
+        self.done("image_import", Request::ImageImport { image, upload, said }, VERY_LONG).await
     }
 
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {

@@ -148,6 +148,7 @@ impl Known {
             sha256: Some(facts.sha256).filter(|sum| !sum.is_empty()),
             kind: facts.kind,
             file_system: facts.file_system,
+            fills_disk: facts.fills_disk,
             default_user: facts.default_user,
             sizes: facts.sizes,
             taken_bytes: facts.taken_bytes,

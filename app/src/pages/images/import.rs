@@ -19,7 +19,7 @@ pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
         <section class="card">
             <h2>"Put an image in"</h2>
             <p>
-                "The file system of a root, as it is: ext2, ext3, ext4, xfs, btrfs or squashfs, at most 16 GiB, without partitions around it. The host only reads what it is; guests that are made of it do the rest."
+                "The root of a system, at most 16 GiB: a tar archive of it, its file system (ext2, ext3, ext4, xfs, btrfs or squashfs), or a whole disk, also in the format qcow2; any of them packed with gzip, bzip2, xz or zstd. What has to be unpacked is unpacked in a guest without a network, never by this host itself."
             </p>
             <Failure error=error fields=FIELDS />
             {move || begun.get().and_then(Result::ok).map(|operation| view! {
@@ -27,9 +27,9 @@ pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
                     "It is being made an image. " <a href=paths::operation(operation)>"See how far it is"</a>
                 </p>
             })}
-            <Sent by_hand="umbelctl images import root_fs --name debian --version 13.2">
+            <Sent by_hand="umbelctl images import root.tar.xz --name debian --version 13.2">
                 <ActionForm action=import attr:class="form">
-                    <FileField label="File" hint="One, the whole file system." />
+                    <FileField label="File" hint="One: an archive, a file system or a disk." />
                     <TextField name="name" label="Name" error=error hint="What its versions have in common, for example debian." />
                     <TextField name="version" label="Version" error=error hint="Begins with a digit, for example 13.2." />
                     <TextField name="title" label="Title" error=error hint="Empty: its name." />

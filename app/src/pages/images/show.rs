@@ -88,7 +88,7 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
                 <Fact label="Name">{image.name.clone()}</Fact>
                 {image.version.clone().map(|version| view! { <Fact label="Version">{version}</Fact> })}
                 <Fact label="Came from">{image.origin.clone()}</Fact>
-                <Fact label="File system">{image.file_system.clone().unwrap_or_else(|| "none of its own".into())}</Fact>
+                <Fact label="File system">{file_system(&image)}</Fact>
                 <Fact label="Signs in to a new guest">{image.default_user.clone()}</Fact>
                 <Fact label="Suggested memory">{in_words(image.suggested_memory.mib())}</Fact>
                 {sizes.map(|sizes| view! { <Fact label="Disks of it">{sizes}</Fact> })}
@@ -104,6 +104,14 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
         })}
     }
     .into_any()
+}
+
+fn file_system(image: &ImageShown) -> String {
+    match (&image.file_system, image.fills_disk) {
+        (None, _) => "none of its own".into(),
+        (Some(name), true) => format!("{name}, as large as the disk"),
+        (Some(name), false) => format!("{name}, as large as it came"),
+    }
 }
 
 /// What administrators say about it.

@@ -1,68 +1,136 @@
-//! Images that people put in: a file system, as the panel has left it in its directory of uploads. What lies there was
-//! written by a process without rights, out of what somebody sent. It is copied, and only the copy is looked at, at its
-//! beginning. Nothing here mounts, checks or resizes it: that is left to the guests that boot from it.
+//! Images that people put in, as the panel has left them in its directory of uploads. What lies there was written by a
+//! process without rights, out of what somebody sent. It is copied, and only the copy is looked at, at its beginning:
 //!
-//! The base of its own size is made here, larger ones as disks of them are asked for: the same bytes and a hole.
+//! | | |
+//! |---|---|
+//! | a file system | is copied |
+//! | a disk that is divided | the partition of its root is copied |
+//! | an archive, anything packed, a disk in QEMU's format | goes through the [`workshop`], then as above |
+//!
+//! Nothing here mounts, checks or resizes it: that is left to guests, and where a file system is to grow, to the workshop's.
+//!
+//! The base of its own size is made here, larger ones as disks of them are asked for.
 
 use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::io::{self, Read as _, Seek as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use umbel_guest::{DiskSize, ImageId, UploadId};
 use umbel_uml::cow::CowHeader;
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageSaid, Refusal};
+use umbel_wire::launch::{Packing, Task};
 
 use super::{
-    ImageError, Imported, Manifest, TINY, USED, make_directory, manifest, put, put_open, refusal, remove, turn,
-    write_manifest,
+    ImageError, Imported, Manifest, TINY, USED, make_directory, manifest, partitions, put, put_part, refusal, remove,
+    turn, write_manifest,
 };
 use crate::host::check_room;
 use crate::magic::Head;
 use crate::shelf::Shelf;
-use crate::state::failed_at;
+use crate::state::{State, failed_at};
+use crate::workshop::{self, WorkError};
 use crate::{beneath, disk, hex, in_full, tree};
 
 /// What an upload's file system is called.
 const DISK: &str = "disk";
+const TOO_LARGE: &str = "it is larger than the largest disk, 16 GiB";
+const UNKNOWN: &str = "it is nothing that is known here: a file system (ext2, ext3, ext4, xfs, btrfs, squashfs), a tar archive, a \
+                       disk in the format qcow2; any of them packed with gzip, bzip2, xz or zstd";
+
 /// What is made of an upload.
 struct Import<'a> {
+    state: &'a State,
     layout: &'a Layout,
     image: &'a ImageId,
     upload: UploadId,
+    /// Where it is made.
+    coming: &'a Path,
 }
 
 /// Makes an image of an upload. Repeating it does no harm; a failure leaves nothing.
-pub fn import(layout: &Layout, image: &ImageId, upload: UploadId, said: ImageSaid) -> Result<(), Refusal> {
+pub fn import(state: &State, image: &ImageId, upload: UploadId, said: ImageSaid) -> Result<(), Refusal> {
     let _turn = turn();
-    let import = Import { layout, image, upload };
+    let layout = &state.layout;
     if image.as_str() == TINY || *image == tree::image() {
-        return Err(import.bad("Umbel's own has that name"));
+        return Err(bad(image, "Umbel's own has that name"));
     }
     if let Some(there) = manifest(layout, image).map_err(|error| refusal(layout, &error))? {
         let same = there.import.is_some_and(|import| import.upload == upload);
-        return if same { Ok(()) } else { Err(import.bad("another image has that name")) };
+        return if same { Ok(()) } else { Err(bad(image, "another image has that name")) };
     }
-    let (source, size) = import.open()?;
-    let coming = shelf(layout).begin(image.as_str()).map_err(|source| import.making(source))?;
-    let made = import.make(source, size, said, &coming);
+    let coming = begin(layout, image)?;
+    let made = Import { state, layout, image, upload, coming: &coming }.make(said);
     // After a success it has its name already.
     let removed = remove(&coming).map_err(|error| refusal(layout, &error));
     made.and(removed)
 }
 
+/// A directory to make something of the image in; the next agent removes it if this one doesn't.
+fn begin(layout: &Layout, image: &ImageId) -> Result<PathBuf, Refusal> {
+    let coming = shelf(layout).begin(image.as_str()).map_err(|source| making(layout, image, source))?;
+    make_directory(&coming).map_err(|error| refusal(layout, &error))?;
+    Ok(coming)
+}
+
+fn making(layout: &Layout, image: &ImageId, source: io::Error) -> Refusal {
+    refusal(layout, &ImageError::Make { path: layout.image(image), source })
+}
+
+fn bad(image: &ImageId, reason: impl Into<String>) -> Refusal {
+    Refusal::BadImage { image: image.clone(), reason: reason.into() }
+}
+
 impl Import<'_> {
     fn bad(&self, reason: impl Into<String>) -> Refusal {
-        Refusal::BadImage { image: self.image.clone(), reason: reason.into() }
+        bad(self.image, reason)
     }
 
-    fn making(&self, source: io::Error) -> Refusal {
-        refusal(self.layout, &ImageError::Make { path: self.layout.image(self.image), source })
+    fn make(&self, said: ImageSaid) -> Result<(), Refusal> {
+        let failed = |error: ImageError| refusal(self.layout, &error);
+        let (mut file, part) = self.find(self.open()?)?;
+        let size = self.size(part.end - part.start)?;
+        let facts = file.metadata().map_err(failed_at("reading the facts of", self.coming))?;
+        check_room(self.layout, disk::taken(&facts))?;
+        let base = self.coming.join(Layout::base_name(size));
+        let beside = self.coming.join("base");
+        let mut digest = put_part(&mut file, part, size.bytes(), &beside, &base).map_err(failed)?;
+        // The upload may be another by now: what counts is what was copied.
+        let head = File::open(&base).and_then(|base| Head::of(&base)).map_err(failed_at("reading", &base))?;
+        let file_system = self.look(&head)?;
+        let mut fills = head.ext_bytes() == Some(size.bytes());
+        if file_system.starts_with("ext") && !fills {
+            match grown(self.state, self.coming, &base, size) {
+                Ok(grown) => {
+                    digest = put(&grown, size.bytes(), &beside, &base).map_err(failed)?;
+                    fills = true;
+                }
+                // It is what somebody sent, and they may know why.
+                Err(WorkError::Bad(reason)) => {
+                    tracing::warn!(image = %self.image, reason, "a file system stays as large as it came");
+                }
+                Err(error) => return Err(self.refused(error)),
+            }
+        }
+        let import = Imported { upload: self.upload, file_system, default_user: said.default_user, fills };
+        let manifest = Manifest {
+            title: said.title,
+            description: said.description,
+            sha256: hex(&digest),
+            suggested_memory: said.suggested_memory,
+            import: Some(import),
+        };
+        write_manifest(self.coming, &manifest).map_err(failed)?;
+        for tool in ["from", "to", "initrd"] {
+            remove(&self.coming.join(tool)).map_err(failed)?;
+        }
+        shelf(self.layout).put(self.coming, self.image.as_str()).map_err(|e| making(self.layout, self.image, e))
     }
 
-    /// What was sent, and the least size that it fits in.
-    fn open(&self) -> Result<(File, DiskSize), Refusal> {
+    /// What was sent.
+    fn open(&self) -> Result<File, Refusal> {
         let path = self.layout.upload(self.upload).join(DISK);
         let (file, facts) = beneath::regular(self.layout.data(), &path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Refusal::UnknownUpload { upload: self.upload },
@@ -71,41 +139,111 @@ impl Import<'_> {
         if facts.len() == 0 {
             return Err(self.bad("it is empty"));
         }
-        let fits = DiskSize::ladder().find(|size| size.bytes() >= facts.len());
-        let size = fits.ok_or_else(|| self.bad("it is larger than the largest disk, 16 GiB"))?;
-        check_room(self.layout, disk::taken(&facts))?;
-        Ok((file, size))
+        self.size(facts.len())?;
+        Ok(file)
     }
 
-    fn make(&self, source: File, size: DiskSize, said: ImageSaid, coming: &Path) -> Result<(), Refusal> {
-        let failed = |error: ImageError| refusal(self.layout, &error);
-        make_directory(coming).map_err(failed)?;
-        let base = coming.join(Layout::base_name(size));
-        let digest = put_open(source, size.bytes(), &coming.join("base"), &base).map_err(failed)?;
-        // The upload may be another by now: what counts is what was copied.
-        let head = File::open(&base).and_then(|base| Head::of(&base)).map_err(failed_at("reading", &base))?;
-        let import = self.look(&head, said.default_user)?;
-        let manifest = Manifest {
-            title: said.title,
-            description: said.description,
-            sha256: hex(&digest),
-            suggested_memory: said.suggested_memory,
-            import: Some(import),
-        };
-        write_manifest(coming, &manifest).map_err(failed)?;
-        shelf(self.layout).put(coming, self.image.as_str()).map_err(|source| self.making(source))
+    /// The least size that has room for so many bytes.
+    fn size(&self, bytes: u64) -> Result<DiskSize, Refusal> {
+        DiskSize::ladder().find(|size| size.bytes() >= bytes).ok_or_else(|| self.bad(TOO_LARGE))
     }
 
-    fn look(&self, head: &Head, default_user: String) -> Result<Imported, Refusal> {
+    /// Where the file system is: in which file, and in which part of it.
+    fn find(&self, mut file: File) -> Result<(File, Range<u64>), Refusal> {
+        if let Some(packing) = self.head(&file)?.packing() {
+            file = self.unpacked(file, packing)?;
+        }
+        if let Some(disk) = self.head(&file)?.qcow2() {
+            if !disk.is_whole {
+                return Err(self.bad("it needs another file: make one of both first (qemu-img convert)"));
+            }
+            let size = self.size(disk.bytes)?;
+            file = self.made(&mut file, Task::Convert, size).map_err(|error| self.refused(error))?;
+        }
+        let head = self.head(&file)?;
+        if head.file_system().is_some() || !head.is_divided() {
+            let whole = 0..self.length(&file)?;
+            return Ok((file, whole));
+        }
+        let part = partitions::root(&file).map_err(failed_at("reading", self.coming))?;
+        let part = part.ok_or_else(|| self.bad("none of its partitions has a file system that is known here"))?;
+        Ok((file, part))
+    }
+
+    /// On the least disk that has room: how much that is, a packed file doesn't say.
+    fn unpacked(&self, mut file: File, packing: Packing) -> Result<File, Refusal> {
+        let bytes = self.length(&file)?;
+        let guess = if packing == Packing::None { bytes + bytes / 8 } else { bytes.saturating_mul(3) };
+        let largest = DiskSize::ladder().last().unwrap_or(DiskSize::DEFAULT);
+        for size in DiskSize::ladder().filter(|size| size.bytes() >= guess || *size == largest) {
+            match self.made(&mut file, Task::Unpack { packing, bytes }, size) {
+                Err(WorkError::Full) => {}
+                made => return made.map_err(|error| self.refused(error)),
+            }
+        }
+        Err(self.bad(TOO_LARGE))
+    }
+
+    /// What the workshop makes of a copy of it, on a disk of that size.
+    fn made(&self, file: &mut File, task: Task, size: DiskSize) -> Result<File, WorkError> {
+        let (from, to) = (self.coming.join("from"), self.coming.join("to"));
+        let bytes = self.length(file)?;
+        check_room(self.layout, bytes.saturating_add(size.bytes()))?;
+        let copied = crate::shelf::remove(&from).and_then(|()| {
+            file.rewind()?;
+            let mut copy = File::create_new(&from)?;
+            // It may grow while it is read.
+            let length = io::copy(&mut file.take(bytes), &mut copy)?;
+            copy.set_len(workshop::sectors(length))
+        });
+        copied.map_err(failed_at("copying to", &from))?;
+        let made = crate::shelf::remove(&to).and_then(|()| File::create_new(&to)?.set_len(size.bytes()));
+        made.map_err(failed_at("making", &to))?;
+        let bytes = workshop::work(self.state, self.coming, &from, &to, task)?;
+        // What the guest says is believed no further than its disk goes.
+        let made = File::options().read(true).write(true).open(&to);
+        let made = made.and_then(|made| made.set_len(bytes.min(size.bytes())).map(|()| made));
+        Ok(made.map_err(failed_at("opening", &to))?)
+    }
+
+    fn look(&self, head: &Head) -> Result<String, Refusal> {
         if head.is_cow() {
             return Err(self.bad("it is a copy-on-write child: merge it with its base first (uml_moo)"));
         }
-        let file_system = head.file_system().ok_or_else(|| match head.is_divided() {
-            true => self.bad("it is divided into partitions: put in the file system of its root alone"),
-            false => self.bad("it has no file system that is known here: ext2, ext3, ext4, xfs, btrfs or squashfs"),
-        })?;
-        Ok(Imported { upload: self.upload, file_system: file_system.to_owned(), default_user })
+        head.file_system().map(str::to_owned).ok_or_else(|| self.bad(UNKNOWN))
     }
+
+    fn head(&self, file: &File) -> Result<Head, Refusal> {
+        Head::of(file).map_err(failed_at("reading", self.coming))
+    }
+
+    fn length(&self, file: &File) -> Result<u64, Refusal> {
+        Ok(file.metadata().map_err(failed_at("reading the facts of", self.coming))?.len())
+    }
+
+    fn refused(&self, error: WorkError) -> Refusal {
+        match error {
+            WorkError::Full => self.bad(TOO_LARGE),
+            WorkError::Bad(reason) => self.bad(reason),
+            WorkError::Refused(refusal) => refusal,
+        }
+    }
+}
+
+/// A copy of a base on a disk of that size, and its file system as large as that. The same makes the same.
+fn grown(state: &State, coming: &Path, base: &Path, size: DiskSize) -> Result<PathBuf, WorkError> {
+    let (from, to) = (coming.join("from"), coming.join("to"));
+    let copied = crate::shelf::remove(&to).and_then(|()| {
+        let copy = File::create_new(&to)?;
+        disk::sparse_copy(&mut File::open(base)?, &copy)?;
+        copy.set_len(size.bytes())?;
+        // Nothing is read.
+        crate::shelf::remove(&from)?;
+        File::create_new(&from)?.set_len(workshop::sectors(1))
+    });
+    copied.map_err(failed_at("copying to", &to))?;
+    workshop::work(state, coming, &from, &to, Task::Grow)?;
+    Ok(to)
 }
 
 fn shelf(layout: &Layout) -> Shelf {
@@ -113,24 +251,38 @@ fn shelf(layout: &Layout) -> Shelf {
 }
 
 /// Makes the base of that size, if the image is somebody's and has a smaller one only.
-pub fn make_size(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<(), Refusal> {
+pub fn make_size(state: &State, image: &ImageId, size: DiskSize) -> Result<(), Refusal> {
+    let layout = &state.layout;
     let base = layout.base(image, size);
     if base.exists() {
         return Ok(());
     }
     let _turn = turn();
     let its = manifest(layout, image).map_err(|error| refusal(layout, &error))?;
-    if base.exists() || its.is_none_or(|manifest| manifest.import.is_none()) {
-        return Ok(());
-    }
+    let Some(import) = its.and_then(|manifest| manifest.import).filter(|_| !base.exists()) else { return Ok(()) };
     let smaller =
         DiskSize::ladder().take_while(|other| *other < size).find(|other| layout.base(image, *other).exists());
     let Some(smallest) = smaller.map(|size| layout.base(image, size)) else { return Ok(()) };
     let facts = fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?;
     check_room(layout, disk::taken(&facts))?;
+    let coming = begin(layout, image)?;
+    let made = if import.fills {
+        grown(state, &coming, &smallest, size).map_err(|error| match error {
+            WorkError::Refused(refusal) => refusal,
+            WorkError::Full => bad(image, "its file system can't be made as large as the disk"),
+            WorkError::Bad(reason) => {
+                bad(image, format!("its file system can't be made as large as the disk: {reason}"))
+            }
+        })
+    } else {
+        Ok(smallest)
+    };
     // Beside it: a name that no size has.
-    let made = put(&smallest, size.bytes(), &layout.image(image).join("base"), &base);
-    made.map(drop).map_err(|error| refusal(layout, &error))
+    let put = made.and_then(|made| {
+        put(&made, size.bytes(), &layout.image(image).join("base"), &base).map_err(|error| refusal(layout, &error))
+    });
+    let removed = remove(&coming).map_err(|error| refusal(layout, &error));
+    put.map(drop).and(removed)
 }
 
 /// Refused while a disk is a child of it, whatever the panel says.

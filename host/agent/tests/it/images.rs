@@ -13,15 +13,15 @@ use umbel_wire::agent::{ImageFacts, ImageSaid, Refusal, Reply, Request, StartOrd
 use crate::console::Console;
 use crate::harness::{House, generation, order, rounds, tiny};
 
-fn id(name: &str) -> ImageId {
+pub(crate) fn id(name: &str) -> ImageId {
     name.parse().expect("a slug")
 }
 
-fn size(mib: u32) -> DiskSize {
+pub(crate) fn size(mib: u32) -> DiskSize {
     DiskSize::from_mib(mib).expect("a size")
 }
 
-fn images(house: &House) -> Vec<ImageFacts> {
+pub(crate) fn images(house: &House) -> Vec<ImageFacts> {
     match house.connect().ask(&Request::Images {}) {
         Reply::Images { images } => images,
         other => panic!("{other:?}"),
@@ -29,11 +29,11 @@ fn images(house: &House) -> Vec<ImageFacts> {
 }
 
 /// An upload whose one file `fill` makes.
-fn upload(house: &House, fill: impl FnOnce(&Path)) -> UploadId {
+pub(crate) fn upload(house: &House, fill: impl FnOnce(&Path)) -> UploadId {
     house.upload(|directory| fill(&directory.join("disk")))
 }
 
-fn request(name: &str, upload: UploadId) -> Request {
+pub(crate) fn request(name: &str, upload: UploadId) -> Request {
     let said = ImageSaid {
         title: "Mine".into(),
         description: "Of a test".into(),
@@ -43,16 +43,16 @@ fn request(name: &str, upload: UploadId) -> Request {
     Request::ImageImport { image: id(name), upload, said }
 }
 
-fn import(house: &House, name: &str, upload: UploadId) -> Result<(), Refusal> {
+pub(crate) fn import(house: &House, name: &str, upload: UploadId) -> Result<(), Refusal> {
     house.done(&request(name, upload))
 }
 
-fn remove(house: &House, name: &str) -> Result<(), Refusal> {
+pub(crate) fn remove(house: &House, name: &str) -> Result<(), Refusal> {
     house.done(&Request::ImageRemove { image: id(name) })
 }
 
 /// But for Umbel's own, and for where the host's files begin.
-fn names(house: &House) -> Vec<String> {
+pub(crate) fn names(house: &House) -> Vec<String> {
     let all = fs::read_dir(house.layout.data().join("images")).into_iter().flatten().filter_map(Result::ok);
     let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| ![umbel_agent::image::TINY, "host"].contains(&name.as_str())).collect()
@@ -67,7 +67,7 @@ fn bootable(house: &House) -> UploadId {
     })
 }
 
-fn disk(house: &House, guest: GuestId, image: &str, mib: u32) -> Result<(), Refusal> {
+pub(crate) fn disk(house: &House, guest: GuestId, image: &str, mib: u32) -> Result<(), Refusal> {
     let (generation, size, kind) = (generation(1), size(mib), DiskKind::Cow);
     house.done(&Request::DiskCreate { guest, generation, image: id(image), size, kind })
 }
@@ -125,9 +125,9 @@ const HOSTILE: [Hostile; 14] = [
     ("cow-3", "copy-on-write", |disk| damaged(disk, 0, b"OOOM\0\0\0\x03/etc/shadow")),
     ("mbr-1", "partitions", |disk| head(disk, 0x1fe, &[0x55, 0xaa])),
     ("gpt-1", "partitions", |disk| head(disk, 0x200, b"EFI PART")),
-    ("qcow-1", "no file system", |disk| head(disk, 0, b"QFI\xfb\0\0\0\x03/etc/shadow")),
-    ("zeros-1", "no file system", |disk| head(disk, 0, b"")),
-    ("short-1", "no file system", |disk| fs::write(disk, "x").expect("written")),
+    ("qcow-1", "another file", |disk| head(disk, 0, b"QFI\xfb\0\0\0\x03/etc/shadow")),
+    ("zeros-1", "nothing that is known", |disk| head(disk, 0, b"")),
+    ("short-1", "nothing that is known", |disk| fs::write(disk, "x").expect("written")),
     ("empty-1", "empty", |disk| fs::write(disk, "").expect("written")),
     ("large-1", "16 GiB", |disk| File::create(disk).and_then(|file| file.set_len(17 << 30)).expect("sparse")),
     ("link-1", "can't be opened", |disk| symlink("/etc/shadow", disk).expect("linked")),
@@ -167,13 +167,15 @@ fn what_is_no_image_or_leads_elsewhere_becomes_nothing() {
 #[test]
 fn a_file_system_with_a_disk_s_size_is_offered_from_there_on() {
     let house = House::new();
+    house.prepare();
+    // One that nothing here makes larger.
     let came = upload(&house, |disk| {
-        let made = Command::new("mke2fs").args(["-q", "-t", "ext2"]).arg(disk).arg("100M").output().expect("runs");
-        assert!(made.status.success());
+        head(disk, 0, b"XFSB");
+        File::options().write(true).open(disk).and_then(|file| file.set_len(100 << 20)).expect("sparse");
     });
     import(&house, "mine-1", came).expect("imported");
     let facts = images(&house).into_iter().find(|image| image.id == id("mine-1")).expect("listed");
-    assert_eq!((facts.sizes[0], facts.file_system.as_deref()), (size(128), Some("ext2")));
+    assert_eq!((facts.sizes[0], facts.file_system.as_deref(), facts.fills_disk), (size(128), Some("xfs"), false));
     let guest = GuestId(uuid::Uuid::now_v7());
     assert!(matches!(disk(&house, guest, "mine-1", 64), Err(Refusal::ImageMissing { .. })));
     disk(&house, guest, "mine-1", 512).expect("made");

@@ -20,3 +20,4 @@ mod switch;
 mod tree;
 mod user;
 mod walls;
+mod workshop;

@@ -29,6 +29,7 @@ fn tiny() -> ImageFacts {
         sha256: "0".repeat(64),
         kind: ImageKind::Disk,
         file_system: Some("ext4".into()),
+        fills_disk: true,
         default_user: "root".into(),
         sizes: DiskSize::ladder().collect(),
         taken_bytes: 23 << 20,
@@ -46,6 +47,7 @@ fn host_tree() -> ImageFacts {
         sha256: String::new(),
         kind: ImageKind::HostTree,
         file_system: None,
+        fills_disk: false,
         sizes,
         taken_bytes: 0,
         ..tiny()

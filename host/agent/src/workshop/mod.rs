@@ -1,0 +1,253 @@
+//! A guest of the agent's own, for one task: what somebody sent is unpacked, converted and made to fit in there, behind
+//! the same walls as any tenant's guest and without a network. No kernel and no program of the host reads a file system
+//! or an archive of theirs; what can go wrong in there is that their image is not theirs.
+//!
+//! Its root is in memory: programs of the host, and a script. One disk it reads, the other it writes.
+
+mod initramfs;
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use umbel_guest::{Boot, Clock, Generation, GuestId, KernelMode, Memory};
+use umbel_wire::agent::Refusal;
+use umbel_wire::launch::{Packing, RootDisk, ShimOrder, Task};
+use umbel_wire::ring::{Kept, RingReader};
+
+use crate::kernels::Kernel;
+use crate::launch::{self, Plug, Start};
+use crate::ledger::Run;
+use crate::state::{State, Walls, failed, failed_at};
+use crate::{in_full, libraries, process, request};
+use initramfs::Initramfs;
+
+const INIT: &[u8] = include_bytes!("init.sh");
+/// Of the instance: one task is worked on at a time.
+const GUEST: &str = "756d6265-6c00-4000-8000-776f726b7368";
+const MEMORY_MIB: u32 = 256;
+/// For one task. Some 50 MB of a tar archive are unpacked in a second.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// Before an answer at the end of what it said.
+const ANSWER: &str = "workshop: ";
+/// So much of the end is looked at.
+const SAID_MAX: u64 = 8192;
+const SECTOR: u64 = 512;
+
+/// What a task needs, and the Debian package that has it.
+type Tool = (&'static str, &'static str);
+const BUSYBOX: Tool = ("/bin/busybox", "busybox-static");
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum WorkError {
+    /// It does not fit on the disk that it comes onto.
+    Full,
+    /// What was sent is no good, and why.
+    Bad(String),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for WorkError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn tools(task: Task) -> Vec<Tool> {
+    let of_task: &[Tool] = match task {
+        Task::Unpack { packing, .. } => match packing {
+            Packing::None | Packing::Bzip2 => &[],
+            Packing::Gzip => &[("/usr/bin/gzip", "gzip")],
+            Packing::Xz => &[("/usr/bin/xz", "xz-utils")],
+            Packing::Zstd => &[("/usr/bin/zstd", "zstd")],
+        },
+        Task::Convert => &[("/usr/bin/qemu-img", "qemu-utils")],
+        Task::Grow => &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/resize2fs", "e2fsprogs")],
+    };
+    let archive: &[Tool] = match task {
+        Task::Unpack { .. } => &[("/usr/bin/tar", "tar"), ("/usr/bin/tee", "coreutils"), ("/sbin/mke2fs", "e2fsprogs")],
+        Task::Convert | Task::Grow => &[],
+    };
+    [&[BUSYBOX], of_task, archive].concat()
+}
+
+/// Works on the task, in a directory that is the caller's. Both disks are given to the guest's user; the one that is read
+/// must be long by whole sectors. Answers how many bytes of the other one count.
+pub fn work(state: &State, place: &Path, from: &Path, to: &Path, task: Task) -> Result<u64, WorkError> {
+    let guest = guest();
+    let uid = match &state.walls {
+        Walls::Hosting { range, .. } => range.last(),
+        Walls::Personal { .. } => nix::unistd::Uid::effective().as_raw(),
+    };
+    let initrd = place.join("initrd");
+    pack(&initrd, task)?;
+    for (disk, mode) in [(from, 0o400), (to, 0o600)] {
+        let given = fs::set_permissions(disk, fs::Permissions::from_mode(mode));
+        given.and_then(|()| lchown(disk, Some(uid), None)).map_err(failed_at("giving to the workshop", disk))?;
+    }
+    sweep(state)?;
+    let directory = state.layout.guest(guest);
+    let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&directory);
+    made.map_err(failed_at("making", &directory))?;
+    let root_disk = RootDisk::Tools { initrd, from: from.to_owned(), to: to.to_owned(), task };
+    let said = start(state, guest, uid, root_disk).and_then(|run| {
+        let ended = wait(&run);
+        let said = said(state, guest);
+        ended.and(said)
+    });
+    let swept = sweep(state);
+    let said = said?;
+    swept?;
+    answer(&said)
+}
+
+/// Ends what an agent that was killed has left, or what has taken too long, and all that belongs to it.
+pub fn sweep(state: &State) -> Result<(), Refusal> {
+    let guest = guest();
+    if let Some(run) = launch::noted(state, guest, Generation::FIRST).filter(|run| process::open(run).is_some()) {
+        request::end_run(state, guest, &run)?;
+        process::reap(run.pid);
+    }
+    launch::take_away(state, guest).map_err(|e| failed("taking the workshop away")(&e))?;
+    let directory = state.layout.guest(guest);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed_at("removing", &directory)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn guest() -> GuestId {
+    GUEST.parse().unwrap_or_else(|_| unreachable!("an id"))
+}
+
+fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
+    let tools = tools(task);
+    if let Some((path, package)) = tools.iter().find(|(path, _)| !Path::new(path).exists()) {
+        return Err(Refusal::NotHere {
+            what: format!("do that: {path} is missing, the Debian package {package} has it"),
+        });
+    }
+    let programs: Vec<&Path> = tools.iter().map(|(path, _)| Path::new(path)).collect();
+    let libraries = libraries::closure(&programs, None).map_err(|e| failed("finding the libraries of tools")(&e))?;
+    let write = || -> io::Result<()> {
+        let mut archive = Initramfs::new(BufWriter::new(File::create(initrd)?))?;
+        archive.program(Path::new("/init"), INIT)?;
+        programs.iter().try_for_each(|program| archive.copy(program, program))?;
+        libraries.iter().try_for_each(|library| archive.copy(&library.from, &library.to))?;
+        archive.finish().map(drop)?;
+        fs::set_permissions(initrd, fs::Permissions::from_mode(0o644))
+    };
+    write().map_err(failed_at("packing tools into", initrd))
+}
+
+/// The host's own choice of a kernel.
+fn kernel(state: &State) -> Result<Kernel, Refusal> {
+    let all = state.kernels.all();
+    let first = all.iter().find(|kernel| kernel.is_default).or(all.first());
+    let none = || Refusal::NotHere { what: "work on images: there is no kernel".into() };
+    state.kernels.find(&first.ok_or_else(none)?.id)
+}
+
+fn start(state: &State, guest: GuestId, uid: u32, root_disk: RootDisk) -> Result<Run, Refusal> {
+    let _used = state.kernels.use_one();
+    let kernel = kernel(state)?;
+    let is_fast = kernel.features.modes.contains(&KernelMode::Fast);
+    let order = ShimOrder {
+        guest,
+        generation: Generation::FIRST,
+        name: "workshop".parse().unwrap_or_else(|_| unreachable!("a name")),
+        kernel: kernel.file,
+        preload: state.preload.clone(),
+        memory: Memory::from_mib(MEMORY_MIB).unwrap_or(Memory::DEFAULT),
+        mode: if is_fast { KernelMode::Fast } else { KernelMode::Strict },
+        clock: Clock::Real,
+        boot: Boot::Normal,
+        root_disk,
+        card: None,
+        work: state.layout.work(guest),
+        filters: request::filters(state)?,
+    };
+    let plug = Plug::default();
+    launch::launch(state, &Start { order, uid, plug, kernel_libraries: kernel.libraries, tree: None })
+}
+
+/// For the end of the guest.
+fn wait(run: &Run) -> Result<(), Refusal> {
+    let Some(process) = process::open(run) else { return Ok(()) };
+    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    // Readable once the process has ended (pidfd_open(2)).
+    match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], patience) {
+        Ok(0) => {
+            let error = format!("it takes longer than {} minutes", PATIENCE.as_secs() / 60);
+            Err(Refusal::Failed { step: "working on the image".into(), error })
+        }
+        Ok(_) => {
+            // As long as it is on the table it seems to run.
+            process::reap(run.pid);
+            Ok(())
+        }
+        Err(error) => Err(failed("waiting for the workshop")(&error)),
+    }
+}
+
+/// The end of its console.
+fn said(state: &State, guest: GuestId) -> Result<String, Refusal> {
+    let path = state.layout.ring(guest);
+    let ring = RingReader::new(File::open(&path).map_err(failed_at("opening", &path))?);
+    let read = ring.extent().and_then(|extent| {
+        ring.read(extent.end.saturating_sub(SAID_MAX).max(extent.boot), usize::try_from(SAID_MAX).unwrap_or(usize::MAX))
+    });
+    match read.map_err(|e| failed("reading what the workshop said")(&e))? {
+        Kept::Bytes { bytes, .. } => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Kept::Gap { .. } | Kept::End | Kept::Beyond { .. } => Ok(String::new()),
+    }
+}
+
+fn answer(said: &str) -> Result<u64, WorkError> {
+    let last = said.lines().rev().find_map(|line| line.trim_end().strip_prefix(ANSWER));
+    let failed = |error| WorkError::Refused(Refusal::Failed { step: "working on the image".into(), error });
+    let unknown = || {
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing").trim();
+        failed(format!("it ended without an answer: {}", last.chars().take(200).collect::<String>()))
+    };
+    let (word, rest) = last.map(|last| last.split_once(' ').unwrap_or((last, ""))).ok_or_else(unknown)?;
+    match word {
+        "done" => rest.parse().map_err(|_| unknown()),
+        "full" => Err(WorkError::Full),
+        "bad" if rest.is_empty() => Err(WorkError::Bad("it can't be read".into())),
+        "bad" => Err(WorkError::Bad(rest.to_owned())),
+        "failed" => Err(failed(rest.to_owned())),
+        _ => Err(unknown()),
+    }
+}
+
+/// The length of a disk that is read: a kernel leaves away what is less than a sector at its end.
+pub fn sectors(bytes: u64) -> u64 {
+    bytes.next_multiple_of(SECTOR)
+}
+
+/// As an agent begins.
+pub fn recover(state: &State) {
+    if let Err(refusal) = sweep(state) {
+        tracing::error!(cause = in_full(&refusal), "something of the workshop stays on the host");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_counts_and_silence_is_none() {
+        assert_eq!(answer("boot\r\nworkshop: bad no\r\nworkshop: done 4096\r\n\r\n"), Ok(4096));
+        assert_eq!(answer("workshop: full\r\n"), Err(WorkError::Full));
+        assert_eq!(answer("workshop: bad tar: no\r\n"), Err(WorkError::Bad("tar: no".into())));
+        for said in ["", "Kernel panic\r\n", "workshop: done many\r\n", "workshop: failed mounting\r\n"] {
+            assert!(matches!(answer(said), Err(WorkError::Refused(Refusal::Failed { .. }))), "{said}");
+        }
+    }
+}
