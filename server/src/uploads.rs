@@ -27,7 +27,7 @@ use crate::parts::Parts;
 const KERNEL_MOST: u64 = 256 << 20;
 const IMAGE_MOST: u64 = 16 << 30;
 /// Of the disk's room, in percent, is left free by uploads.
-const FREE_PERCENT: u64 = 10;
+pub const FREE_PERCENT: u64 = 10;
 /// How often that is looked at, in bytes.
 const LOOK: u64 = 16 << 20;
 /// How long nothing may come of a file that is coming: it takes one of few places.

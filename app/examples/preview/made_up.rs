@@ -11,7 +11,7 @@ use umbel_app::shown::{
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
     AccountId, Attachment, DeliveryId, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, InvitationId,
-    KernelMode, Memory, OperationId, QuotaRequestId, Seen, Wanted, WebhookId,
+    KernelMode, Memory, OperationId, QuotaRequestId, Seen, Until, Wanted, WebhookId,
 };
 use uuid::Uuid;
 
@@ -143,7 +143,8 @@ pub(crate) fn panel() -> Fake {
     web.address = Some(std::net::Ipv4Addr::new(10, 77, 3, 2));
     let said = |minutes: i64, text: &str, missed| SaidShown { at: now() - minutes * MINUTE, text: text.into(), missed };
     web.said = vec![said(178, "nightly backup: done, 3 files <b>changed</b>", 0), said(12, "certificate renewed", 4)];
-    let mut paused = named(8, "frozen", Wanted::Running, Seen::Paused { since: now() - 4 * MINUTE });
+    let mut paused =
+        named(8, "frozen", Wanted::Running, Seen::Paused { since: now() - 4 * MINUTE, until: Until::Asked });
     paused.network = Attachment::Switch;
     let mut starting = named(2, "lab-07", Wanted::Running, Seen::Starting);
     let stopping = named(3, "mail", Wanted::Stopped, Seen::Stopping);

@@ -11,7 +11,7 @@ use umbel_app::shown::{
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, WallState, Wanted,
+    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, Until, WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -150,10 +150,19 @@ async fn a_shell_and_keys_are_offered_with_what_they_do() {
 
 #[tokio::test]
 async fn a_paused_guest_can_go_on() {
-    let paused = guest("web-1", Wanted::Running, Seen::Paused { since: 0 });
+    let paused = guest("web-1", Wanted::Running, Seen::Paused { since: 0, until: Until::Asked });
     let path = paths::guest(paused.id);
     let html = seen(Fake { guests: vec![paused], ..Fake::default() }, Role::User, &path).await;
     all_of(&html, &["Paused", "value=\"resume\"", "Go on"]);
+}
+
+#[tokio::test]
+async fn a_held_guest_says_why_it_stands_still() {
+    let held = guest("web-1", Wanted::Running, Seen::Paused { since: 0, until: Until::Room });
+    let path = paths::guest(held.id);
+    let html = seen(Fake { guests: vec![held], ..Fake::default() }, Role::User, &path).await;
+    all_of(&html, &["Paused", "goes on by itself when there is room"]);
+    assert!(element(&html, "<button", &["value=\"resume\""]).contains("disabled"), "{html}");
 }
 
 #[tokio::test]

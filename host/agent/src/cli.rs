@@ -49,6 +49,10 @@ enum Command {
         /// May be given several times. /home, /root, passwords and Umbel's own data are never shown.
         #[arg(long, value_name = "DIRECTORY")]
         show_host: Vec<PathBuf>,
+        /// Freeze guests whose disks grow when the file system of the data directory has less room than that, and let
+        /// them go on when it has half as much again; otherwise a fiftieth of it, 64 MiB to 2 GiB.
+        #[arg(long, value_name = "MIB")]
+        hold_below: Option<u64>,
         /// Let the host's scheduler choose for every single process of a guest where it runs. Otherwise they are kept
         /// together on one processor for as long as there is room, which makes guests several times faster.
         #[arg(long)]
@@ -120,7 +124,7 @@ fn installed_kernels() -> Vec<PathBuf> {
 
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host, roam } => {
+        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host, hold_below, roam } => {
             places.layout().and_then(|layout| {
                 let panel = PanelIds {
                     uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
@@ -129,7 +133,7 @@ pub fn main() -> ExitCode {
                 let kernels = if kernels.is_empty() { installed_kernels() } else { kernels };
                 let processors = if roam { Processors::unchosen() } else { Processors::own() };
                 let without = Without::new(&without_wall);
-                serve::run(layout, panel, without, dns, kernels, &show_host, processors).map_err(Into::into)
+                serve::run(layout, panel, without, dns, kernels, &show_host, hold_below, processors).map_err(Into::into)
             })
         }
         Command::Instance { places } => places.layout().map(|layout| println!("{}", layout.instance())),

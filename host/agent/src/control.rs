@@ -6,6 +6,7 @@ use umbel_guest::{Generation, GuestId, Phase, SysRqKey};
 use umbel_wire::agent::{MemoryInside, Refusal};
 use umbel_wire::shim::{Control, ShimState, Word};
 
+use crate::host::free_mib;
 use crate::policy::check_generation;
 use crate::shim::Shim;
 use crate::state::{State, failed};
@@ -18,6 +19,10 @@ const WORDS: usize = 64;
 /// Repeating it does no harm. To be called in the guest's turn.
 pub fn pause(state: &State, guest: GuestId, generation: Generation, paused: bool) -> Result<(), Refusal> {
     check_heard(state, guest, generation)?;
+    // Whoever holds it lets it go on.
+    if state.held_note(guest).exists() {
+        return Err(Refusal::DiskFull { free_mib: free_mib(state.layout.data())? });
+    }
     set_paused(state, guest, paused)
 }
 

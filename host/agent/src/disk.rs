@@ -18,7 +18,7 @@ use umbel_wire::Layout;
 use umbel_wire::agent::Refusal;
 use umbel_wire::launch::RootDisk;
 
-use crate::host::free_mib;
+use crate::host::{check_room, free_mib};
 use crate::state::{State, failed_at};
 use crate::{beneath, image, in_full, jail, tree};
 
@@ -64,10 +64,7 @@ pub fn create(
         // Nothing is in it: it says that the guest was made, and that it has none.
         return place(state, guest, |beside| finish(&begin(beside)?, beside, &disk, uid));
     };
-    let free_mib = free_mib(state.layout.data())?;
-    if u64::from(size.mib()) > free_mib {
-        return Err(Refusal::DiskFull { free_mib });
-    }
+    check_room(&state.layout, size.bytes())?;
     place(state, guest, |beside| write_disk(&base, beside, &disk, uid, kind))
 }
 
@@ -86,10 +83,7 @@ pub fn make_from(
         let mut file = File::open(&disk).map_err(failed_at("opening", &disk))?;
         return check_plain(&mut file, &disk, size);
     }
-    let free_mib = free_mib(state.layout.data())?;
-    if taken >> 20 > free_mib {
-        return Err(Refusal::DiskFull { free_mib });
-    }
+    check_room(&state.layout, taken)?;
     place(state, guest, |beside| {
         let file = begin(beside)?;
         let copied = sparse_copy(from, &file).and_then(|()| file.set_len(size.bytes()));

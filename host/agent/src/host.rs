@@ -11,6 +11,9 @@ use umbel_wire::agent::{HostFacts, Refusal, Wall};
 use crate::state::{State, failed};
 use crate::{doctor, limits};
 
+/// Of the file system of the data directory: nothing new is made where so much is taken.
+pub const FULL_PERCENT: u8 = 90;
+
 pub fn facts(state: &State) -> Result<HostFacts, Refusal> {
     let meminfo = meminfo()?;
     let disk = room(state.layout.data())?;
@@ -36,10 +39,14 @@ pub fn free_mib(directory: &Path) -> Result<u64, Refusal> {
     Ok((disk.blocks_available() * disk.fragment_size()) >> 20)
 }
 
-/// For so many bytes more where the disks lie.
+/// For so many bytes more where the disks lie; where most of it is taken, for none.
 pub fn check_room(layout: &Layout, bytes: u64) -> Result<(), Refusal> {
-    let free_mib = free_mib(layout.data())?;
-    if bytes >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
+    let disk = room(layout.data())?;
+    let (taken, free) = (disk.blocks() - disk.blocks_free(), disk.blocks_available());
+    let free_mib = (free * disk.fragment_size()) >> 20;
+    // As df(1) counts.
+    let is_full = taken * 100 >= (taken + free) * u64::from(FULL_PERCENT);
+    if is_full || bytes >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
 }
 
 /// Memory is promised to a guest whole: what isn't there now would end in its being killed.

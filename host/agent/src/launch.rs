@@ -213,7 +213,7 @@ pub fn take_away(state: &State, guest: GuestId) -> Result<(), TakeAwayError> {
         fs::remove_dir_all(&work).map_err(gone)?;
     }
     state.networks.unplug(guest)?;
-    for path in [state.layout.shim_socket(guest), state.launch_note(guest)] {
+    for path in [state.layout.shim_socket(guest), state.launch_note(guest), state.held_note(guest)] {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(TakeAwayError::Remove { path, source });

@@ -34,6 +34,7 @@ pub mod process;
 pub mod processors;
 pub mod request;
 pub mod rights;
+pub mod room;
 pub mod serve;
 pub mod shelf;
 pub mod shim;

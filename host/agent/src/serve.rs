@@ -26,7 +26,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{disk, image, in_full, launch, metrics, request, watch, workshop};
+use crate::{disk, image, in_full, launch, metrics, request, room, watch, workshop};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -55,6 +55,8 @@ pub enum ServeError {
     Listen { path: PathBuf, source: io::Error },
     #[error("taking as many descriptors as there may be")]
     Descriptors(#[source] nix::Error),
+    #[error("guarding the room on the disk")]
+    Room(#[source] io::Error),
     #[error("starting to measure guests")]
     Metrics(#[source] io::Error),
     #[error("hearing signals")]
@@ -68,6 +70,7 @@ pub fn run(
     dns: Option<Ipv4Addr>,
     kernels: Vec<PathBuf>,
     show: &[PathBuf],
+    hold_below_mib: Option<u64>,
     processors: Processors,
 ) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("UMBEL_LOG").unwrap_or_else(|_| "info".into());
@@ -99,6 +102,7 @@ pub fn run(
     image::sweep(&state.layout);
     raise_descriptors().map_err(ServeError::Descriptors)?;
     metrics::measure(Arc::clone(&state)).map_err(ServeError::Metrics)?;
+    room::guard(Arc::clone(&state), hold_below_mib).map_err(ServeError::Room)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     let served = runtime.block_on(serve(&state));

@@ -233,6 +233,11 @@ impl State {
         self.ledger.beside(guest, "still")
     }
 
+    /// The file that says that a guest stands still for want of room on the host's disk.
+    pub fn held_note(&self, guest: GuestId) -> PathBuf {
+        self.ledger.beside(guest, "held")
+    }
+
     /// What a shim says of its run. Only in memory: a restarted agent asks the shim again.
     pub fn saw(&self, guest: GuestId, run: &Run, seen: Seen) {
         let mut guests = self.lock();

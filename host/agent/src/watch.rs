@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
-use umbel_guest::{Exit, GuestId, Phase, Seen};
+use umbel_guest::{Exit, GuestId, Phase, Seen, Until};
 use umbel_wire::agent::Said;
 use umbel_wire::frame;
 use umbel_wire::ring::RingReader;
@@ -181,7 +181,7 @@ async fn hear(state: &State, guest: GuestId, run: &Run) -> Result<(), frame::Fra
     loop {
         match FromShim::decode(&frame::aio::read(&mut stream).await?)? {
             FromShim::Word(Word::State(ShimState::Alive { phase, since })) => {
-                state.saw(guest, run, seen(phase, since));
+                state.saw(guest, run, seen(phase, since, || state.held_note(guest).exists()));
             }
             FromShim::Word(Word::Said(said)) => state.said(guest, run, &said),
             _ => {}
@@ -189,11 +189,11 @@ async fn hear(state: &State, guest: GuestId, run: &Run) -> Result<(), frame::Fra
     }
 }
 
-pub fn seen(phase: Phase, since: i64) -> Seen {
+fn seen(phase: Phase, since: i64, is_held: impl Fn() -> bool) -> Seen {
     match phase {
         Phase::Booting => Seen::Starting,
         Phase::Running => Seen::Running { since },
-        Phase::Paused => Seen::Paused { since },
+        Phase::Paused => Seen::Paused { since, until: if is_held() { Until::Room } else { Until::Asked } },
         Phase::Stopping => Seen::Stopping,
     }
 }

@@ -56,6 +56,8 @@ pub enum Refused {
     IsPaused,
     #[error("The guest is not paused.")]
     NotPaused,
+    #[error("The host's disk is almost full. The guest stands still and goes on by itself when there is room.")]
+    IsHeld,
     #[error("The guest is just starting or stopping. Try again in a moment.")]
     NotSettled,
     #[error("Stop the guest first.")]
@@ -98,6 +100,9 @@ impl Action {
             Self::Undelete if deleted => Ok(()),
             Self::Undelete => Err(Refused::NotDeleted),
             _ if deleted => Err(Refused::IsDeleted),
+            Self::Pause | Self::Resume | Self::ShutDown | Self::Restart | Self::TypeConsole if seen.is_held() => {
+                Err(Refused::IsHeld)
+            }
             Self::Pause => match seen {
                 Seen::Running { .. } => Ok(()),
                 Seen::Paused { .. } => Err(Refused::IsPaused),
@@ -138,7 +143,7 @@ impl fmt::Display for Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Exit;
+    use crate::state::{Exit, Until};
 
     const RUNNING: Seen = Seen::Running { since: 0 };
 
@@ -147,6 +152,17 @@ mod tests {
         assert_eq!(Action::Change.check(&Wanted::Running, &RUNNING), Err(Refused::StopFirst));
         assert_eq!(Action::Change.check(&Wanted::Stopped, &Seen::Gone), Ok(()));
         assert_eq!(Action::Start.check(&Wanted::Running, &RUNNING), Err(Refused::AlreadyRunning));
+    }
+
+    #[test]
+    fn a_held_guest_goes_on_by_itself_and_can_be_ended() {
+        let held = Seen::Paused { since: 0, until: Until::Room };
+        for action in [Action::Resume, Action::Pause, Action::ShutDown, Action::Restart, Action::TypeConsole] {
+            assert_eq!(action.check(&Wanted::Running, &held), Err(Refused::IsHeld), "{action}");
+        }
+        for action in [Action::Kill, Action::ReadConsole, Action::Snapshot, Action::Delete] {
+            assert_eq!(action.check(&Wanted::Running, &held), Ok(()), "{action}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right
 pub use size::{DiskSize, Memory};
 pub use snapshot::SnapshotKind;
 pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};
-pub use state::{Exit, Phase, Seen, Wanted};
+pub use state::{Exit, Phase, Seen, Until, Wanted};
 pub use stray::StrayName;
 pub use sysrq::SysRqKey;
 pub use wall::WallState;

@@ -98,6 +98,18 @@ impl fmt::Display for Exit {
     }
 }
 
+/// What a paused guest waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Somebody lets it go on.
+    #[default]
+    Asked,
+    /// The host's disk has room again: it goes on by itself.
+    Room,
+}
+
 /// What the host last reported of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -114,6 +126,8 @@ pub enum Seen {
     /// Running, and frozen since (µs since the epoch, UTC).
     Paused {
         since: i64,
+        #[serde(default)]
+        until: Until,
     },
     Stopping,
     /// Ended at (µs since the epoch, UTC), and how.
@@ -124,6 +138,11 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// Whether it stands still for want of room on the host's disk.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Paused { until: Until::Room, .. })
+    }
+
     /// Whether a process of the guest exists on the host.
     pub fn is_alive(&self) -> bool {
         matches!(self, Self::Starting | Self::Running { .. } | Self::Paused { .. } | Self::Stopping)

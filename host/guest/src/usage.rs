@@ -126,6 +126,7 @@ fn days(from: i64, to: i64) -> impl Iterator<Item = (i64, u64)> {
 mod tests {
     use super::*;
     use crate::spec::GuestDraft;
+    use crate::state::Until;
 
     const S: i64 = 1_000_000;
 
@@ -145,7 +146,7 @@ mod tests {
         let ran = Used { guest_s: 60, memory_mib_s: 60 * 64, ..Used::default() };
         let held = Used { disk_mib_s: 60 * 128, ..Used::default() };
         assert_eq!(used(Seen::Running { since: 0 }, 100, 160), [(0, ran), (0, held)]);
-        assert_eq!(used(Seen::Paused { since: 150 * S }, 100, 160), [(0, ran), (0, held)]);
+        assert_eq!(used(Seen::Paused { since: 150 * S, until: Until::Asked }, 100, 160), [(0, ran), (0, held)]);
         assert_eq!(used(Seen::Gone, 100, 160), [(0, held)]);
     }
 

@@ -25,6 +25,7 @@ use crate::store::images::{ImageState, image_fetch};
 use crate::store::kernels::kernel_list;
 use crate::store::quotas::host_promised_disk;
 use crate::store::{StoreError, Tx};
+use crate::uploads::FREE_PERCENT;
 
 /// What the host said of kernels, with what people decided about them: enough for an [`Offer`].
 #[derive(Debug)]
@@ -205,6 +206,13 @@ fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(
     // A copy-on-write child begins empty; only a plain disk takes its place at once.
     if spec.disk_kind == DiskKind::Plain && u64::from(spec.disk.mib()) > facts.disk_free_mib {
         refuse("disk_mib", format!("The host has {} MiB of disk left.", facts.disk_free_mib));
+    }
+    let left = facts.disk_free_mib.saturating_mul(100) / facts.disk_total_mib.max(1);
+    if spec.disk_kind != DiskKind::Memory && left < FREE_PERCENT {
+        let message = format!(
+            "Less than {FREE_PERCENT} % of the host's disk is free: there are no new disks until there is room."
+        );
+        refuse("disk_mib", message);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use umbel_app::shown::Role;
 use umbel_client::{Client, GuestPage};
 use umbel_guest::state::Badge;
-use umbel_guest::{AccountId, Exit, GuestId, Seen, Shares, Wanted};
+use umbel_guest::{AccountId, Exit, GuestId, Seen, Shares, Until, Wanted};
 use umbel_server::store::Db;
 use umbel_server::store::guest_pages::{Promised, guest_count, guest_promised};
 use umbel_server::store::guests::{Guest, guest_fetch, guest_insert};
@@ -120,7 +120,7 @@ both! {
             Exit::NotStarted { reason: "\"exit\":\"killed\"".into() },
         ];
         let ended = exits.into_iter().map(|exit| Seen::Ended { at: 1, exit });
-        let alive = [Seen::Starting, Seen::Running { since: 1 }, Seen::Paused { since: 1 }, Seen::Stopping];
+        let alive = [Seen::Starting, Seen::Running { since: 1 }, Seen::Paused { since: 1, until: Until::Room }, Seen::Stopping];
         let all: Vec<Seen> = [Seen::Gone].into_iter().chain(alive).chain(ended).collect();
         let mut names = BTreeSet::new();
         for (n, seen) in all.iter().enumerate() {

@@ -73,11 +73,16 @@ pub fn GuestPage() -> impl IntoView {
 fn GuestHead(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
     let id = guest.id;
     let since = match guest.seen {
-        Seen::Running { since } | Seen::Paused { since } => Some(view! { <When at=since said=Said::Since /> }),
+        Seen::Running { since } | Seen::Paused { since, .. } => Some(view! { <When at=since said=Said::Since /> }),
         _ => None,
     };
     view! {
         <Title text=guest.name.to_string() />
+        {guest.seen.is_held().then(|| view! {
+            <p class="notice attention" role="status">
+                "The host's disk is almost full, and this guest was writing to it. It stands still so that nothing of it is lost, and goes on by itself when there is room."
+            </p>
+        })}
         <header class="page-head guest-head">
             <h1>{guest.name.to_string()}</h1>
             <p class="guest-state"><StateBadge badge=guest.badge() /> <span class="meta">{since}</span></p>

@@ -74,6 +74,7 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
     let (state, own) = (image.clone(), manages.then(|| image.clone()));
     // Who may write it sees it in its field.
     let note = Some(image.note.clone()).filter(|note| !manages && !note.is_empty());
+    let file_system = file_system(&image);
     view! {
         <Title text=image.title.clone() />
         <PageHead title=image.title.clone()>
@@ -88,7 +89,7 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
                 <Fact label="Name">{image.name.clone()}</Fact>
                 {image.version.clone().map(|version| view! { <Fact label="Version">{version}</Fact> })}
                 <Fact label="Came from">{image.origin.clone()}</Fact>
-                <Fact label="File system">{file_system(&image)}</Fact>
+                <Fact label="File system">{file_system}</Fact>
                 <Fact label="Signs in to a new guest">{image.default_user.clone()}</Fact>
                 <Fact label="Suggested memory">{in_words(image.suggested_memory.mib())}</Fact>
                 {sizes.map(|sizes| view! { <Fact label="Disks of it">{sizes}</Fact> })}

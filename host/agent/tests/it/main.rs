@@ -14,6 +14,7 @@ mod network;
 mod outside;
 mod processors;
 mod refusals;
+mod room;
 mod shut_down;
 mod snapshots;
 mod switch;

@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
-    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, SnapshotId, Span, StrayName, SysRqKey, UploadId,
-    WallState,
+    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, SnapshotId, Span, StrayName, SysRqKey, Until,
+    UploadId, WallState,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
@@ -358,7 +358,7 @@ impl Host for Simulated {
         let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
         check(guest.heard, generation)?;
         guest.seen = match (&guest.seen, paused) {
-            (Seen::Running { .. }, true) => Seen::Paused { since },
+            (Seen::Running { .. }, true) => Seen::Paused { since, until: Until::Asked },
             (Seen::Paused { .. }, false) => Seen::Running { since },
             (Seen::Running { .. } | Seen::Paused { .. }, _) => return Ok(()),
             _ => return Err(Refusal::NotRunning.into()),
