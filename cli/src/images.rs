@@ -1,12 +1,16 @@
 //! What guests' disks are made of.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use umbel_client::{Client, Image, ImageDraft};
 use umbel_guest::ImageId;
 
 use crate::error::Failure;
 use crate::operations::watch;
-use crate::options::{ImageCommand, ImageImport};
+use crate::options::{ImageBuild, ImageCommand, ImageImport};
 use crate::output::{Column, Output};
+use crate::recipe::Recipe;
 
 const COLUMNS: [Column<Image>; 6] = [
     ("IMAGE", |image| image.id.to_string()),
@@ -21,16 +25,48 @@ const COLUMNS: [Column<Image>; 6] = [
     ("GUESTS", |image| image.used_by.map_or_else(|| "-".into(), |used| used.to_string())),
 ];
 
-pub(crate) async fn run(panel: &Client, command: ImageCommand, output: &Output) -> Result<(), Failure> {
+/// A recipe can be made where there is no panel.
+pub(crate) async fn run(
+    panel: impl Fn() -> Result<Client, Failure>,
+    command: ImageCommand,
+    output: &Output,
+) -> Result<(), Failure> {
     match command {
-        ImageCommand::List => output.many(&panel.image_list().await?, &COLUMNS),
-        ImageCommand::Show { image } => output.one(&panel.image_fetch(&named(image)?).await?),
-        ImageCommand::Import(import) => bring(panel, import, output).await,
-        ImageCommand::Remove { image } => Ok(panel.image_remove(&named(image)?).await?),
-        ImageCommand::Deprecate { image } => Ok(panel.image_set_deprecated(&named(image)?, true).await?),
-        ImageCommand::Offer { image } => Ok(panel.image_set_deprecated(&named(image)?, false).await?),
-        ImageCommand::Note { image, note } => Ok(panel.image_set_note(&named(image)?, &note).await?),
+        ImageCommand::List => output.many(&panel()?.image_list().await?, &COLUMNS),
+        ImageCommand::Show { image } => output.one(&panel()?.image_fetch(&named(image)?).await?),
+        ImageCommand::Import(import) => bring(&panel()?, import, output).await,
+        ImageCommand::Build(build) => make(panel, build, output).await,
+        ImageCommand::Remove { image } => Ok(panel()?.image_remove(&named(image)?).await?),
+        ImageCommand::Deprecate { image } => Ok(panel()?.image_set_deprecated(&named(image)?, true).await?),
+        ImageCommand::Offer { image } => Ok(panel()?.image_set_deprecated(&named(image)?, false).await?),
+        ImageCommand::Note { image, note } => Ok(panel()?.image_set_note(&named(image)?, &note).await?),
     }
+}
+
+/// Of a recipe; what it is made in goes whatever becomes of it.
+async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, output: &Output) -> Result<(), Failure> {
+    let recipe = Recipe::read(&build.recipe)?;
+    let failed = |source| Failure::File { what: "making a place for", path: build.recipe.clone(), source };
+    let place = tempfile::Builder::new().prefix("umbelctl-").tempdir().map_err(failed)?;
+    // Whoever unpacks is another user.
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    let archive = recipe.build(place.path())?;
+    if let Some(keep) = build.keep {
+        let kept = fs::copy(&archive, &keep).map(drop);
+        return kept.map_err(|source| Failure::File { what: "writing", path: keep, source });
+    }
+    let import = ImageImport {
+        file: archive,
+        name: recipe.name,
+        version: build.version.unwrap_or(recipe.version),
+        title: recipe.title,
+        description: recipe.description,
+        user: None,
+        memory: recipe.memory_mib,
+        note: None,
+        wait: build.wait,
+    };
+    bring(&panel()?, import, output).await
 }
 
 /// Sends the file, and waits until it is an image.

@@ -18,6 +18,7 @@ mod options;
 mod output;
 mod people;
 mod quotas;
+mod recipe;
 mod shares;
 mod snapshots;
 mod usage;
@@ -59,7 +60,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Console { guest, from } => return console::run(&panel()?, &guest, from).await,
         Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
         Command::Events(options) => events::run(&panel()?, options, output.form()).await?,
-        Command::Images(command) => images::run(&panel()?, command, &output).await?,
+        Command::Images(command) => images::run(panel, command, &output).await?,
         Command::Kernels => machine::kernels(&panel()?, &output).await?,
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,

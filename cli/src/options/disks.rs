@@ -14,6 +14,9 @@ pub(crate) enum ImageCommand {
     /// Sends the root of a system and makes it an image: a tar archive of it, its file system or a whole disk, also in the format
     /// qcow2, any of them packed; needs a token to manage.
     Import(ImageImport),
+    /// Makes an image of a recipe: packages, users, files and services, as deploy/recipes has them. It is made on this
+    /// machine, by mmdebstrap, and sent.
+    Build(ImageBuild),
     /// One that was put in and that nobody has.
     #[command(visible_alias = "rm")]
     Remove {
@@ -56,6 +59,19 @@ pub(crate) struct ImageImport {
     pub(crate) memory: Option<u32>,
     #[arg(long)]
     pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageBuild {
+    pub(crate) recipe: PathBuf,
+    /// Another version than the recipe says.
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Leave the archive there and send nothing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

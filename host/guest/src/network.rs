@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::field::FieldError;
 use crate::id::GuestId;
 
+/// The end of a script for a guest's first moments: takes name and address from the kernel's command line.
+pub const PLACE: &str = include_str!("place.sh");
+
 /// The last byte of a guest's address in its owner's /24: 2 to 254, 1 being the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]

@@ -2,6 +2,7 @@
 //! every kind on a simulated host is proved here of what there is on a machine.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,6 +39,11 @@ struct Machine {
 
 impl Machine {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With more arguments of its agent's.
+    fn with(more: &[&str]) -> Self {
         let place = |under: &str| {
             let dir = tempfile::Builder::new().prefix("umbel-it-").tempdir_in(under).expect("a directory");
             // Guests run as users of their own and must pass.
@@ -52,7 +58,7 @@ impl Machine {
         if let Some(user) = postgres::owner() {
             serve.args(["--panel-uid", &user.uid.to_string(), "--panel-gid", &user.gid.to_string()]);
         }
-        let agent = serve.stdin(Stdio::null()).stderr(log).spawn().expect("built by cargo build --bins");
+        let agent = serve.args(more).stdin(Stdio::null()).stderr(log).spawn().expect("built by cargo build --bins");
         Self { layout, agent, data, run }
     }
 
@@ -294,6 +300,69 @@ async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_i
     client.image_remove(&mine).await.expect("nobody has it");
     assert!(!machine.layout.image(&mine).exists());
     assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
+}
+
+const RECIPE: &str = "name = 'debian'
+version = '13'
+suite = 'trixie'
+packages = ['openssh-server']
+services = ['ssh.service']
+first_boot = ['ssh-keygen -A', 'echo once >>/root/first']
+memory_mib = 256
+
+[[users]]
+name = 'anna'
+keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ anna']
+
+[[files]]
+path = '/etc/motd'
+content = 'Of a recipe'
+";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "make test-full: the image is made of a hundred packages"]
+async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
+    let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kernel/build.sh");
+    let kernel = Command::new(kernel).arg("cached").output().expect("runs").stdout;
+    let kernel = PathBuf::from(String::from_utf8_lossy(&kernel).trim());
+    let kernels = kernel.ancestors().nth(2).expect("make kernel made it").to_str().expect("text");
+    let machine = Machine::with(&["--kernels", kernels]);
+    let (panel, client) = first_life(&machine).await;
+    let home = tempfile::tempdir().expect("a directory");
+    let recipe = home.path().join("recipe.toml");
+    fs::write(&recipe, RECIPE).expect("written");
+    let umbelctl = |words: &[&str]| {
+        let program = Path::new(env!("CARGO_BIN_EXE_umbel")).with_file_name("umbelctl");
+        let mut command = Command::new(program);
+        command.args(words).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME").env("UMBEL_PANEL", panel.origin());
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        writeln!(child.stdin.take().expect("a pipe"), "{PASSWORD}").expect("it reads");
+        assert!(child.wait().expect("it ends").success(), "{words:?}");
+    };
+    umbelctl(&["sign-in", "ada"]);
+    umbelctl(&["images", "build", recipe.to_str().expect("text")]);
+
+    let form = client.guest_form_ready(TAKES).await.expect("there are images");
+    // Its file system fills a disk that is larger than what it was unpacked on.
+    let draft = GuestDraft {
+        name: "web-1".into(),
+        image: "debian-13".into(),
+        memory_mib: 256,
+        disk_mib: 2048,
+        ..form.suggested()
+    };
+    let guest = client.guest_create(&draft).await.expect("a good draft").guest;
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
+    console.take_keyboard().await.expect("ours");
+    let question = "echo said=$(hostname),$(cat /root/first),$(cut -c-11 /home/anna/.ssh/authorized_keys),\
+                    $(stat -c %U:%a /home/anna/.ssh),$(($(df --output=size / | tail -n 1) > 1900000)),\
+                    $(ls /etc/ssh/*_key | wc -l),$(grep -c : /etc/shadow >/dev/null && id -un anna)=en\"\"d";
+    console.type_line(question).await.expect("ours is the keyboard");
+    console.until("said=web-1,once,ssh-ed25519,anna:700,1,3,anna=end", TAKES).await.expect("all of it");
+    let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
+    client.operation_over(purge, TAKES).await.expect("it is over");
     drop(panel);
 }
 

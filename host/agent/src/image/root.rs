@@ -39,7 +39,7 @@ const RC: &str = concat!(
 [ -d /dev/pts ] || mkdir /dev/pts
 mount -a
 "#,
-    include_str!("place.sh")
+    include_str!("../../../guest/src/place.sh")
 );
 
 const STOP: &str = r#"#!/bin/sh

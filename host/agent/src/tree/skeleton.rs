@@ -84,7 +84,7 @@ const PLACE: &str = concat!(
 ifconfig() { /umbel/busybox ifconfig "$@"; }
 route() { /umbel/busybox route "$@"; }
 "#,
-    include_str!("../image/place.sh")
+    include_str!("../../../guest/src/place.sh")
 );
 
 /// The console is signed in, as in the image that comes with Umbel.
