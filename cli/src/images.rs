@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use umbel_client::{Client, Image, ImageDraft};
 use umbel_guest::ImageId;
@@ -34,13 +35,30 @@ pub(crate) async fn run(
     match command {
         ImageCommand::List => output.many(&panel()?.image_list().await?, &COLUMNS),
         ImageCommand::Show { image } => output.one(&panel()?.image_fetch(&named(image)?).await?),
-        ImageCommand::Import(import) => bring(&panel()?, import, output).await,
+        ImageCommand::Import(import) => bring_any(&panel()?, import, output).await,
         ImageCommand::Build(build) => make(panel, build, output).await,
         ImageCommand::Remove { image } => Ok(panel()?.image_remove(&named(image)?).await?),
         ImageCommand::Deprecate { image } => Ok(panel()?.image_set_deprecated(&named(image)?, true).await?),
         ImageCommand::Offer { image } => Ok(panel()?.image_set_deprecated(&named(image)?, false).await?),
         ImageCommand::Note { image, note } => Ok(panel()?.image_set_note(&named(image)?, &note).await?),
     }
+}
+
+/// A directory is sent as an archive of all that is in it, with owners as they are.
+async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
+    if !import.file.is_dir() {
+        return bring(panel, import, output).await;
+    }
+    let failed = |source| Failure::File { what: "packing", path: import.file.clone(), source };
+    let place = tempfile::Builder::new().prefix("umbelctl-").tempdir().map_err(failed)?;
+    let archive = place.path().join("root.tar");
+    let mut tar = Command::new("tar");
+    tar.args(["--create", "--numeric-owner", "--xattrs", "--one-file-system", "--directory"]).arg(&import.file);
+    let status = tar.arg("--file").arg(&archive).arg(".").status().map_err(failed)?;
+    if !status.success() {
+        return Err(Failure::Failed { what: "tar".into(), reason: status.to_string() });
+    }
+    bring(panel, ImageImport { file: archive, ..import }, output).await
 }
 
 /// Of a recipe; what it is made in goes whatever becomes of it.

@@ -39,6 +39,7 @@ pub(crate) enum ImageCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageImport {
+    /// Or a directory, which is packed first.
     pub(crate) file: PathBuf,
     /// What its versions have in common, for example debian.
     #[arg(long)]

@@ -303,6 +303,32 @@ async fn an_image_comes_in_although_the_panel_is_killed_and_a_guest_boots_from_i
     drop(panel);
 }
 
+/// The program, of somebody with that home.
+fn umbelctl(panel: &Program, home: &Path, words: &[&str]) {
+    let program = Path::new(env!("CARGO_BIN_EXE_umbel")).with_file_name("umbelctl");
+    let mut command = Command::new(program);
+    command.args(words).env("HOME", home).env_remove("XDG_CONFIG_HOME").env("UMBEL_PANEL", panel.origin());
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+    writeln!(child.stdin.take().expect("a pipe"), "{PASSWORD}").expect("it reads");
+    assert!(child.wait().expect("it ends").success(), "{words:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_sent_as_an_archive_and_becomes_an_image() {
+    let machine = Machine::start();
+    let (panel, client) = first_life(&machine).await;
+    let home = tempfile::tempdir().expect("a directory");
+    let root = home.path().join("root");
+    fs::create_dir_all(root.join("sbin")).expect("made");
+    fs::copy("/bin/busybox", root.join("sbin/init")).expect("the package busybox-static");
+    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
+    let root = root.to_str().expect("text");
+    umbelctl(&panel, home.path(), &["images", "import", root, "--name", "mine", "--version", "1"]);
+    let image = client.image_fetch(&"mine-1".parse().expect("a slug")).await.expect("there");
+    assert_eq!((image.file_system.as_deref(), image.fills_disk), (Some("ext4"), true));
+    drop(panel);
+}
+
 const RECIPE: &str = "name = 'debian'
 version = '13'
 suite = 'trixie'
@@ -332,16 +358,8 @@ async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
     let home = tempfile::tempdir().expect("a directory");
     let recipe = home.path().join("recipe.toml");
     fs::write(&recipe, RECIPE).expect("written");
-    let umbelctl = |words: &[&str]| {
-        let program = Path::new(env!("CARGO_BIN_EXE_umbel")).with_file_name("umbelctl");
-        let mut command = Command::new(program);
-        command.args(words).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME").env("UMBEL_PANEL", panel.origin());
-        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
-        writeln!(child.stdin.take().expect("a pipe"), "{PASSWORD}").expect("it reads");
-        assert!(child.wait().expect("it ends").success(), "{words:?}");
-    };
-    umbelctl(&["sign-in", "ada"]);
-    umbelctl(&["images", "build", recipe.to_str().expect("text")]);
+    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
+    umbelctl(&panel, home.path(), &["images", "build", recipe.to_str().expect("text")]);
 
     let form = client.guest_form_ready(TAKES).await.expect("there are images");
     // Its file system fills a disk that is larger than what it was unpacked on.
