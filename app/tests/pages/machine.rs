@@ -162,7 +162,7 @@ async fn a_held_guest_says_why_it_stands_still() {
     let path = paths::guest(held.id);
     let html = seen(Fake { guests: vec![held], ..Fake::default() }, Role::User, &path).await;
     all_of(&html, &["Paused", "goes on by itself when there is room"]);
-    assert!(element(&html, "<button", &["value=\"resume\""]).contains("disabled"), "{html}");
+    assert!(element(&html, "<button", &["aria-describedby=\"why-resume-"]).contains("disabled"), "{html}");
 }
 
 #[tokio::test]
