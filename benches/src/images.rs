@@ -1,5 +1,5 @@
 //! Putting an image in, sent over the API, beside `cp` and `sha256sum` of the same file; and how much memory panel and
-//! agent take for it, whatever its size.
+//! agent take for it, whatever its size. An archive, unpacked in a guest, beside tar on the host.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -48,7 +48,51 @@ pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> R
         let mib = kib as f64 / 1024.0;
         report.promised(&format!("image: more memory of the {name}"), mib, "MiB", Promise::AtMost(64.0));
     }
+    archive(panel, pairs, report).await
+}
+
+async fn archive(panel: &Panel, pairs: u32, report: &mut Report) -> Result<(), Failure> {
+    let file = panel.scratch().join("root.tar");
+    pack(&panel.scratch().join("tree"), &file)?;
+    let (mut by_hand, mut put_in) = (Vec::new(), Vec::new());
+    for version in 1..=pairs {
+        by_hand.push(unpacked(&file)?);
+        put_in.push(import(panel, &file, version, &mut [0; 2]).await?);
+    }
+    let name = format!("archive: {} MiB in {FILES} files", std::fs::metadata(&file)?.len() >> 20);
+    report.add(&format!("{name}, tar and sync by hand"), Samples::ms(&by_hand).median(), "ms");
+    report.add(&format!("{name}, sent and made an image"), Samples::ms(&put_in).median(), "ms");
     Ok(())
+}
+
+/// About what a small distribution has.
+const FILES: u64 = 8000;
+
+fn pack(tree: &Path, file: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(tree.join("sbin"))?;
+    std::fs::copy("/bin/busybox", tree.join("sbin/init"))?;
+    for number in 0..FILES {
+        let directory = tree.join((number / 100).to_string());
+        std::fs::create_dir_all(&directory)?;
+        let digest: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();
+        std::fs::write(directory.join(number.to_string()), digest.repeat(640))?;
+    }
+    let packed = Command::new("tar").arg("-cf").arg(file).arg("-C").arg(tree).arg(".").status()?;
+    if packed.success() { Ok(()) } else { Err("tar failed".into()) }
+}
+
+fn unpacked(file: &Path) -> Result<Duration, Failure> {
+    let into = file.with_extension("into");
+    std::fs::create_dir(&into)?;
+    let began = Instant::now();
+    let done = Command::new("sh")
+        .args(["-c", "tar -xf \"$1\" -C \"$2\" && sync -f \"$2\"", "sh"])
+        .arg(file)
+        .arg(&into)
+        .status()?;
+    let took = began.elapsed();
+    std::fs::remove_dir_all(&into)?;
+    if done.success() { Ok(took) } else { Err("tar failed".into()) }
 }
 
 /// A file system, and behind its own blocks what no copy can leave out.
