@@ -25,6 +25,7 @@ debian_run=(
     vde2:/usr/bin/vde_switch
     xz-utils:/usr/bin/xz
     zstd:/usr/bin/zstd
+    jq:/usr/bin/jq
     qemu-utils:/usr/bin/qemu-img
 )
 # What linux-source asks for to become a kernel.

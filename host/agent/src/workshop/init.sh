@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# shellcheck shell=dash disable=SC2153,SC3040 # what it is told stands in the environment; busybox has pipefail
+# shellcheck shell=dash disable=SC1091,SC2153,SC3040 # what it is told stands in the environment; busybox has pipefail
 # The first program of a guest that the agent has for one task. It reads /dev/ubda, which is not to be trusted, and writes
 # /dev/ubdb. The last line that begins with "workshop:" is its answer.
 # Programs of the host are called by their paths: this shell takes its own before those that PATH leads to.
@@ -11,8 +11,9 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 set -o pipefail
 
+# Also from within a command whose output is taken.
 answer() {
-    echo "workshop: $*"
+    echo "workshop: $*" >/dev/console
     sync
     poweroff -f
     sleep 60
@@ -33,6 +34,9 @@ plain() {
 # POSIX.1-2017, pax, "ustar Interchange Format": the magic of a header.
 is_archive() { [ "$(plain 2>/dev/null | dd bs=1 skip=257 count=5 2>/dev/null)" = ustar ]; }
 
+# shellcheck source=host/agent/src/workshop/layers.sh
+. /layers
+
 unpack_archive() {
     # Its inode tables are zero already: a guest that wrote them again would fill its disk.
     /sbin/mke2fs -q -F -t ext4 -b 4096 -I 256 -m 0 \
@@ -47,7 +51,8 @@ unpack_archive() {
         [ -s /tmp/said ] || cat /tmp/packing >/tmp/said
         answer bad "$(reason)"
     fi
-    for first in sbin/init bin/init init bin/sh usr/bin/sh; do
+    if [ -f /mnt/manifest.json ] || [ -f /mnt/oci-layout ]; then unpack_layers; fi
+    for first in sbin/init usr/sbin/init bin/init init bin/sh usr/bin/sh; do
         # A link may be absolute: that leads out of /mnt here.
         if [ -e "/mnt/$first" ] || [ -L "/mnt/$first" ]; then
             umount /mnt || answer failed "writing the new file system"

@@ -27,6 +27,10 @@ use crate::{in_full, libraries, process, request};
 use initramfs::Initramfs;
 
 const INIT: &[u8] = include_bytes!("init.sh");
+const LAYERS: &[u8] = include_bytes!("layers.sh");
+/// What a root gets that was made of an image of containers.
+const CONTAINER_RC: &str = concat!(include_str!("container-rc.sh"), include_str!("../../../guest/src/place.sh"));
+const CONTAINER_START: &[u8] = include_bytes!("container-start.sh");
 /// Of the instance: one task is worked on at a time.
 const GUEST: &str = "756d6265-6c00-4000-8000-776f726b7368";
 const MEMORY_MIB: u32 = 256;
@@ -60,16 +64,22 @@ impl From<Refusal> for WorkError {
 fn tools(task: Task) -> Vec<Tool> {
     let of_task: &[Tool] = match task {
         Task::Unpack { packing, .. } => match packing {
-            Packing::None | Packing::Bzip2 => &[],
-            Packing::Gzip => &[("/usr/bin/gzip", "gzip")],
             Packing::Xz => &[("/usr/bin/xz", "xz-utils")],
-            Packing::Zstd => &[("/usr/bin/zstd", "zstd")],
+            Packing::None | Packing::Bzip2 | Packing::Gzip | Packing::Zstd => &[],
         },
         Task::Convert => &[("/usr/bin/qemu-img", "qemu-utils")],
         Task::Grow => &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/resize2fs", "e2fsprogs")],
     };
     let archive: &[Tool] = match task {
-        Task::Unpack { .. } => &[("/usr/bin/tar", "tar"), ("/usr/bin/tee", "coreutils"), ("/sbin/mke2fs", "e2fsprogs")],
+        Task::Unpack { .. } => &[
+            ("/usr/bin/tar", "tar"),
+            ("/usr/bin/tee", "coreutils"),
+            ("/sbin/mke2fs", "e2fsprogs"),
+            // What layers of containers are packed with, whatever the whole is, and what reads their configuration.
+            ("/usr/bin/gzip", "gzip"),
+            ("/usr/bin/zstd", "zstd"),
+            ("/usr/bin/jq", "jq"),
+        ],
         Task::Convert | Task::Grow => &[],
     };
     [&[BUSYBOX], of_task, archive].concat()
@@ -136,6 +146,9 @@ fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
     let write = || -> io::Result<()> {
         let mut archive = Initramfs::new(BufWriter::new(File::create(initrd)?))?;
         archive.program(Path::new("/init"), INIT)?;
+        archive.program(Path::new("/layers"), LAYERS)?;
+        archive.program(Path::new("/container/rc"), CONTAINER_RC.as_bytes())?;
+        archive.program(Path::new("/container/start"), CONTAINER_START)?;
         programs.iter().try_for_each(|program| archive.copy(program, program))?;
         libraries.iter().try_for_each(|library| archive.copy(&library.from, &library.to))?;
         archive.finish().map(drop)?;

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use umbel_guest::GuestId;
+use sha2::Digest as _;
+use umbel_guest::{Exit, GuestId};
 use umbel_wire::agent::{Refusal, Request, StartOrder, StopHow};
 
 use crate::console::Console;
@@ -187,6 +188,92 @@ fn the_root_is_found_on_a_divided_disk_a_packed_one_and_one_of_qemu() {
     }
 }
 
+/// Two layers of a container: the second takes one file and all of a directory away, and brings others.
+fn layers(place: &Path) {
+    let (one, two) = (place.join("one"), place.join("two"));
+    root(&one);
+    for name in ["data/kept", "data/gone", "all/old"] {
+        fs::create_dir_all(one.join(name).parent().expect("it has one")).expect("made");
+        fs::write(one.join(name), name).expect("written");
+    }
+    for name in ["data/.wh.gone", "data/new", "all/.wh..wh..opq", "all/other"] {
+        fs::create_dir_all(two.join(name).parent().expect("it has one")).expect("made");
+        fs::write(two.join(name), name).expect("written");
+    }
+    for layer in ["one", "two"] {
+        run("tar", &["-c", "--numeric-owner", "-f", &format!("{layer}.tar"), "-C", layer, "."], place);
+    }
+    // busybox has no ls of its own there but by name.
+    let said =
+        "echo said=$WORD,$(/bin/busybox id -u),$(pwd),$(ls /data /all | /bin/busybox tr '\\n' ' ')=en\"d\"; exec sh";
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux",
+        "config": {"Env": ["WORD=a 'b' $c"], "WorkingDir": "/data", "User": "1000", "Entrypoint": ["/bin/sh", "-c"], "Cmd": [said]},
+    });
+    fs::write(place.join("config.json"), config.to_string()).expect("written");
+}
+
+/// As docker saves it.
+fn saved(disk: &Path) {
+    let place = tempfile::tempdir().expect("tmp");
+    layers(place.path());
+    let manifest =
+        serde_json::json!([{"Config": "config.json", "RepoTags": ["x:1"], "Layers": ["one.tar", "two.tar"]}]);
+    fs::write(place.path().join("manifest.json"), manifest.to_string()).expect("written");
+    let made = disk.to_str().expect("a name");
+    run("tar", &["-c", "-f", made, "manifest.json", "config.json", "one.tar", "two.tar"], place.path());
+}
+
+/// As an OCI image layout with an index, its layers packed, and one blob changed if that is wished.
+fn laid_out(disk: &Path, spoil: bool) {
+    let place = tempfile::tempdir().expect("tmp");
+    layers(place.path());
+    run("gzip", &["one.tar"], place.path());
+    run("zstd", &["-q", "two.tar"], place.path());
+    fs::create_dir_all(place.path().join("blobs/sha256")).expect("made");
+    let put = |content: Vec<u8>| {
+        let sum: String = sha2::Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(place.path().join("blobs/sha256").join(&sum), content).expect("written");
+        serde_json::json!({"digest": format!("sha256:{sum}")})
+    };
+    let read = |name: &str| fs::read(place.path().join(name)).expect("there");
+    let layers = [put(read("one.tar.gz")), put(read("two.tar.zst"))];
+    let manifest = serde_json::json!({"config": put(read("config.json")), "layers": layers});
+    let mut mine = put(manifest.to_string().into_bytes());
+    mine["platform"] = serde_json::json!({"architecture": "amd64", "os": "linux"});
+    let other = serde_json::json!({"digest": "sha256:00", "platform": {"architecture": "arm64", "os": "linux"}});
+    let index = put(serde_json::json!({"manifests": [other, mine]}).to_string().into_bytes());
+    fs::write(place.path().join("index.json"), serde_json::json!({"manifests": [index]}).to_string()).expect("written");
+    fs::write(place.path().join("oci-layout"), "{}").expect("written");
+    if spoil {
+        let sum = layers[1]["digest"].as_str().expect("text").trim_start_matches("sha256:").to_owned();
+        fs::write(place.path().join("blobs/sha256").join(sum), "another").expect("written");
+    }
+    run("tar", &["-c", "-f", disk.to_str().expect("a name"), "oci-layout", "index.json", "blobs"], place.path());
+}
+
+#[test]
+fn an_image_of_containers_starts_what_it_says_as_whom_it_says() {
+    let house = with_our_own_kernel();
+    let came = [("saved-1", upload(&house, saved)), ("oci-1", upload(&house, |disk| laid_out(disk, false)))];
+    for (name, came) in came {
+        import(&house, name, came).expect(name);
+        let guest = GuestId(uuid::Uuid::now_v7());
+        disk(&house, guest, name, 64).expect("made");
+        house.done(&Request::Start(StartOrder { image: id(name), ..order(guest, 2) })).expect("started");
+        let mut console = Console::of(&house, guest);
+        console.until("said=a 'b' $c,1000,/data,/all: other /data: kept new =end");
+        house.stop(guest, 3, StopHow::ShutDown).expect("asked");
+        assert_eq!(house.ended(guest), Exit::PoweredOff);
+        house.done(&Request::Purge { guest, generation: generation(4) }).expect("purged");
+    }
+    let came = upload(&house, |disk| laid_out(disk, true));
+    match import(&house, "spoilt-1", came) {
+        Err(Refusal::BadImage { reason, .. }) => assert!(reason.contains("the sum of a blob is another"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// An archive with one member, as a header says it; its content is zeros.
 fn member(name: &str, kind: u8, link: &str, size: u64) -> Vec<u8> {
     let mut header = [0; 512];
@@ -213,6 +300,13 @@ fn write(disk: &Path, members: &[Vec<u8>]) {
     fs::write(disk, archive).expect("written");
 }
 
+/// As docker saves it, but for what there should be besides.
+fn manifest(disk: &Path, text: &str) {
+    let place = tempfile::tempdir().expect("tmp");
+    fs::write(place.path().join("manifest.json"), text).expect("written");
+    run("tar", &["-c", "-f", disk.to_str().expect("a name"), "manifest.json"], place.path());
+}
+
 /// What is put in place of bytes of a good file.
 fn spoilt(disk: &Path, packer: Option<&str>, spoil: impl FnOnce(&mut Vec<u8>)) {
     archive(disk, packer, |_| ());
@@ -237,7 +331,7 @@ fn packed(disk: &Path, packer: &str, content: &[u8]) {
 /// What it is called, a word of the reason that it is refused for, and how it is made, with the name of a file outside.
 type Hostile = (&'static str, &'static str, fn(&Path, &str));
 
-const HOSTILE: [Hostile; 30] = [
+const HOSTILE: [Hostile; 34] = [
     ("up-1", "..", |disk, out| write(disk, &[member(&format!("../../..{out}"), b'0', "", 0)])),
     ("up-2", "..", |disk, out| write(disk, &[member(&format!("a/../../../..{out}"), b'0', "", 0)])),
     // Made beneath the root, where nothing boots.
@@ -265,6 +359,12 @@ const HOSTILE: [Hostile; 30] = [
     ("garbage-2", "", |disk, _| spoilt(disk, Some("zstd"), |bytes| bytes[5000..6000].fill(0x5a))),
     ("packed-1", "known here", |disk, _| packed(disk, "gzip", b"not a file system")),
     ("packed-2", "known here", |disk, _| packed(disk, "zstd", &[0; 1 << 20])),
+    ("layers-1", "outside of itself", |disk, out| manifest(disk, &format!(r#"[{{"Config":"{out}","Layers":[]}}]"#))),
+    ("layers-2", "outside of itself", |disk, _| {
+        manifest(disk, r#"[{"Config":"manifest.json","Layers":["../../dev/ubda"]}]"#);
+    }),
+    ("layers-3", "parse error", |disk, _| manifest(disk, "[{")),
+    ("layers-4", "tar", |disk, _| manifest(disk, r#"[{"Config":"manifest.json","Layers":["manifest.json"]}]"#)),
     ("qcow-1", "another file", |disk, _| qcow2(disk, 8, &512u64.to_be_bytes())),
     ("qcow-2", "another file", |disk, _| qcow2(disk, 79, &[4])),
     ("qcow-3", "16 GiB", |disk, _| qcow2(disk, 24, &u64::MAX.to_be_bytes())),
