@@ -11,8 +11,8 @@ pub(crate) enum ImageCommand {
     Show {
         image: String,
     },
-    /// Sends the root of a system and makes it an image: a tar archive of it, its file system or a whole disk, also in the format
-    /// qcow2, any of them packed; needs a token to manage.
+    /// Sends the root of a system and makes it an image: a tar archive of it, an image of containers, its file system or a whole
+    /// disk, also in the format qcow2, any of them packed; needs a token to manage.
     Import(ImageImport),
     /// Makes an image of a recipe: packages, users, files and services, as deploy/recipes has them. It is made on this
     /// machine, by mmdebstrap, and sent.

@@ -19,7 +19,7 @@ pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
         <section class="card">
             <h2>"Put an image in"</h2>
             <p>
-                "The root of a system, at most 16 GiB: a tar archive of it, its file system (ext2, ext3, ext4, xfs, btrfs or squashfs), or a whole disk, also in the format qcow2; any of them packed with gzip, bzip2, xz or zstd. What has to be unpacked is unpacked in a guest without a network, never by this host itself."
+                "The root of a system, at most 16 GiB: a tar archive of it, an image of containers (an OCI layout, or what docker saves), its file system (ext2, ext3, ext4, xfs, btrfs or squashfs), or a whole disk, also in the format qcow2; any of them packed with gzip, bzip2, xz or zstd. What has to be unpacked is unpacked in a guest without a network, never by this host itself."
             </p>
             <Failure error=error fields=FIELDS />
             {move || begun.get().and_then(Result::ok).map(|operation| view! {
