@@ -153,7 +153,7 @@ test.describe("an image", () => {
 test("what is no file system is refused with the reason", async ({ page }, info) => {
   const buffer = Buffer.from("#!/bin/sh\n");
   await putIn(page, `none-${info.project.name}`, { name: "none", mimeType: "application/octet-stream", buffer });
-  await expect(page.locator(".notice.failed")).toContainText("no file system", { timeout: 30_000 });
+  await expect(page.locator(".notice.failed")).toContainText("nothing that is known here", { timeout: 30_000 });
 });
 
 let asked = 0;
