@@ -4,10 +4,10 @@
 //!
 //! A ballast is kept beside: the last of the room goes to whoever puts things in order, not to guests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use umbel_guest::{GuestId, Seen};
 use umbel_wire::agent::{Refusal, Said};
 
 use crate::ledger::{Entry, Run};
-use crate::state::State;
+use crate::state::{State, failed_at};
 use crate::{control, disk, in_full, now, shelf};
 
 /// How often it is looked, with room and without much.
@@ -70,7 +70,10 @@ impl Mark {
 /// Looks for as long as the process lives.
 pub fn guard(state: Arc<State>, hold_below_mib: Option<u64>) -> io::Result<()> {
     std::thread::Builder::new().name("room".into()).spawn(move || {
-        let mut guard = Guard { state, hold_below_mib, taken: BTreeMap::new(), told: false };
+        // Those that an agent held that was killed.
+        let entries = state.entries().into_iter().map(|(guest, _)| guest);
+        let held = entries.filter(|guest| state.held_note(*guest).exists()).collect();
+        let mut guard = Guard { state, hold_below_mib, held, taken: BTreeMap::new(), told: false };
         loop {
             std::thread::sleep(guard.look());
         }
@@ -81,7 +84,8 @@ pub fn guard(state: Arc<State>, hold_below_mib: Option<u64>) -> io::Result<()> {
 struct Guard {
     state: Arc<State>,
     hold_below_mib: Option<u64>,
-    /// Of each guest's disk at the last look, in bytes.
+    held: BTreeSet<GuestId>,
+    /// Of each guest's disk at the last look, in bytes; nothing while there is room.
     taken: BTreeMap<GuestId, u64>,
     told: bool,
 }
@@ -101,8 +105,13 @@ impl Guard {
         self.tell(measure, free);
         self.ballast(mark, free);
         let before = std::mem::take(&mut self.taken);
-        for (guest, entry) in self.state.entries() {
-            self.guest(guest, &entry, measure, before.get(&guest).copied());
+        if measure == Measure::LetGo {
+            // Guests are many, and mostly there is nothing to do.
+            self.held.clone().into_iter().for_each(|guest| self.let_go(guest));
+        } else {
+            for (guest, entry) in self.state.entries() {
+                self.guest(guest, &entry, measure, before.get(&guest).copied());
+            }
         }
         mark.pause(free)
     }
@@ -116,59 +125,65 @@ impl Guard {
     }
 
     fn guest(&mut self, guest: GuestId, entry: &Entry, measure: Measure, before: Option<u64>) {
-        let Some(run) = &entry.run else { return };
-        let is_running = matches!(entry.seen, Seen::Running { .. });
-        let facts = fs::symlink_metadata(self.state.layout.disk(guest)).ok();
-        let taken = facts.as_ref().map_or(0, disk::taken);
-        if is_running {
-            self.taken.insert(guest, taken);
-        }
-        let can_grow = facts.is_some_and(|facts| taken < facts.len());
-        match measure {
-            Measure::LetGo if self.state.held_note(guest).exists() => self.let_go(guest),
-            Measure::HoldAll if is_running && can_grow => self.hold(guest, run),
-            Measure::HoldGrowing if is_running && before.is_some_and(|before| taken > before) => self.hold(guest, run),
-            _ => {}
+        let (Some(run), Seen::Running { .. }) = (&entry.run, &entry.seen) else { return };
+        let Ok(facts) = fs::symlink_metadata(self.state.layout.disk(guest)) else { return };
+        let taken = disk::taken(&facts);
+        self.taken.insert(guest, taken);
+        let is_held = match measure {
+            Measure::HoldAll => taken < facts.len(),
+            Measure::HoldGrowing => before.is_some_and(|before| taken > before),
+            Measure::Wait | Measure::LetGo => false,
+        };
+        if is_held {
+            self.hold(guest, run);
         }
     }
 
-    /// In the guest's turn; one that something else is done to is looked at again soon.
-    fn in_turn(&self, guest: GuestId, act: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Refusal> {
+    /// In the guest's turn. One that something else is done to is looked at again soon: `false`.
+    fn in_turn(&self, guest: GuestId, act: impl FnOnce() -> Result<(), Refusal>) -> Result<bool, Refusal> {
         let turn = self.state.turn(guest);
         let taken = turn.try_lock();
         if matches!(taken, Err(TryLockError::WouldBlock)) {
-            return Ok(());
+            return Ok(false);
         }
-        act()
+        act().map(|()| true)
     }
 
-    fn hold(&self, guest: GuestId, run: &Run) {
+    fn hold(&mut self, guest: GuestId, run: &Run) {
         let note = self.state.held_note(guest);
         let held = self.in_turn(guest, || {
             // Written down first, so that a next agent lets it go on if this one is killed.
-            File::create(&note).map_err(crate::state::failed_at("writing the note", &note))?;
+            File::create(&note).map_err(failed_at("writing the note", &note))?;
             control::set_paused(&self.state, guest, true).inspect_err(|_| drop(shelf::remove(&note)))?;
             let text = "Umbel: the host's disk is almost full; the guest stands still until there is room".into();
             self.state.said(guest, run, &Said { at: now(), text, missed: 0 });
             Ok(())
         });
         match held {
-            Ok(()) | Err(Refusal::NotRunning) => {}
+            Ok(true) => drop(self.held.insert(guest)),
+            Ok(false) | Err(Refusal::NotRunning) => {}
             Err(error) => tracing::error!(%guest, cause = in_full(&error), "a guest can't be held for want of room"),
         }
     }
 
-    fn let_go(&self, guest: GuestId) {
+    fn let_go(&mut self, guest: GuestId) {
         let note = self.state.held_note(guest);
         let gone = self.in_turn(guest, || {
-            match control::set_paused(&self.state, guest, false) {
-                Ok(()) | Err(Refusal::NotRunning) => {}
-                Err(error) => return Err(error),
+            // It may have ended meanwhile, and another run may be somebody's to pause.
+            if note.exists() {
+                match control::set_paused(&self.state, guest, false) {
+                    Ok(()) | Err(Refusal::NotRunning) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            shelf::remove(&note).map_err(crate::state::failed_at("removing the note", &note))
+            shelf::remove(&note).map_err(failed_at("removing the note", &note))
         });
-        if let Err(error) = gone {
-            tracing::error!(%guest, cause = in_full(&error), "a guest that there is room for stands still");
+        match gone {
+            Ok(true) => drop(self.held.remove(&guest)),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%guest, cause = in_full(&error), "a guest that there is room for stands still");
+            }
         }
     }
 
@@ -187,7 +202,7 @@ impl Guard {
 }
 
 /// Blocks that nobody has written, where the file system can have such.
-fn make_ballast(path: &std::path::Path, bytes: u64) -> io::Result<()> {
+fn make_ballast(path: &Path, bytes: u64) -> io::Result<()> {
     let length = i64::try_from(bytes).map_err(io::Error::other)?;
     match fallocate(File::create(path)?, FallocateFlags::empty(), 0, length) {
         Ok(()) | Err(nix::Error::EOPNOTSUPP) => Ok(()),
