@@ -11,15 +11,16 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 set -o pipefail
 
-# Also from within a command whose output is taken.
+# Also from within a command whose output is taken. One line, without what a terminal would take for more: there may be
+# somebody's words in it.
 answer() {
-    echo "workshop: $*" >/dev/console
+    echo "workshop: $(printf '%s' "$*" | tr -cd ' -~' | cut -c 1-250)" >/dev/console
     sync
     poweroff -f
     sleep 60
 }
-# What a program complained about first, without what a terminal would take for more.
-reason() { grep -v "Removing leading" /tmp/said | head -n 1 | sed "s,^/[a-z/]*/,," | tr -cd ' -~' | cut -c 1-200; }
+# What a program complained about first.
+reason() { grep -v "Removing leading" /tmp/said | head -n 1 | sed "s,^/[a-z/]*/,,"; }
 
 packed() { dd if=/dev/ubda bs=256k iflag=count_bytes,fullblock count="$BYTES" 2>/dev/null; }
 plain() {

@@ -331,7 +331,7 @@ fn packed(disk: &Path, packer: &str, content: &[u8]) {
 /// What it is called, a word of the reason that it is refused for, and how it is made, with the name of a file outside.
 type Hostile = (&'static str, &'static str, fn(&Path, &str));
 
-const HOSTILE: [Hostile; 34] = [
+const HOSTILE: [Hostile; 35] = [
     ("up-1", "..", |disk, out| write(disk, &[member(&format!("../../..{out}"), b'0', "", 0)])),
     ("up-2", "..", |disk, out| write(disk, &[member(&format!("a/../../../..{out}"), b'0', "", 0)])),
     // Made beneath the root, where nothing boots.
@@ -362,6 +362,9 @@ const HOSTILE: [Hostile; 34] = [
     ("layers-1", "outside of itself", |disk, out| manifest(disk, &format!(r#"[{{"Config":"{out}","Layers":[]}}]"#))),
     ("layers-2", "outside of itself", |disk, _| {
         manifest(disk, r#"[{"Config":"manifest.json","Layers":["../../dev/ubda"]}]"#);
+    }),
+    ("words-2", "is missing", |disk, _| {
+        manifest(disk, r#"[{"Config":"a\u001b]0;b\u0007\nworkshop: done 4096","Layers":[]}]"#);
     }),
     ("layers-3", "parse error", |disk, _| manifest(disk, "[{")),
     ("layers-4", "tar", |disk, _| manifest(disk, r#"[{"Config":"manifest.json","Layers":["manifest.json"]}]"#)),
