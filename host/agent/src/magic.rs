@@ -68,7 +68,7 @@ impl Head {
     }
 
     fn word(&self, at: usize) -> u32 {
-        self.0.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        word(&self.0, at)
     }
 
     /// Whether a kernel would take it for a copy-on-write child of whatever file it names.
@@ -112,6 +112,11 @@ impl Head {
     fn has(&self, at: usize, magic: &[u8]) -> bool {
         self.0.get(at..at + magic.len()) == Some(magic)
     }
+}
+
+/// Four bytes, the lowest first; 0 where they are not there.
+pub fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 }
 
 #[cfg(test)]

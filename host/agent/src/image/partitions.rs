@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use crate::magic::Head;
+use crate::magic::{Head, word};
 
 const SECTOR: u64 = 512;
 /// Of a table of UEFI, at its usual length; more is not looked at.
@@ -62,10 +62,6 @@ fn of_uefi(file: &File, header: &[u8]) -> io::Result<Vec<Range<u64>>> {
         }
     }
     Ok(all)
-}
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 }
 
 fn long(bytes: &[u8], at: usize) -> u64 {
