@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
+use tempfile::TempDir;
 use umbel_client::{Client, Image, ImageDraft};
 use umbel_guest::ImageId;
 
@@ -44,13 +46,19 @@ pub(crate) async fn run(
     }
 }
 
+/// A directory to make an archive in, which goes with the value.
+fn place(of: &Path) -> Result<TempDir, Failure> {
+    let made = tempfile::Builder::new().prefix("umbelctl-").tempdir();
+    made.map_err(|source| Failure::File { what: "making a place for", path: of.to_owned(), source })
+}
+
 /// A directory is sent as an archive of all that is in it, with owners as they are.
 async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
     if !import.file.is_dir() {
         return bring(panel, import, output).await;
     }
+    let place = place(&import.file)?;
     let failed = |source| Failure::File { what: "packing", path: import.file.clone(), source };
-    let place = tempfile::Builder::new().prefix("umbelctl-").tempdir().map_err(failed)?;
     let archive = place.path().join("root.tar");
     let mut tar = Command::new("tar");
     tar.args(["--create", "--numeric-owner", "--xattrs", "--one-file-system", "--directory"]).arg(&import.file);
@@ -64,10 +72,10 @@ async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Resu
 /// Of a recipe; what it is made in goes whatever becomes of it.
 async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, output: &Output) -> Result<(), Failure> {
     let recipe = Recipe::read(&build.recipe)?;
-    let failed = |source| Failure::File { what: "making a place for", path: build.recipe.clone(), source };
-    let place = tempfile::Builder::new().prefix("umbelctl-").tempdir().map_err(failed)?;
+    let place = place(&build.recipe)?;
     // Whoever unpacks is another user.
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    let opened = fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755));
+    opened.map_err(|source| Failure::File { what: "opening", path: place.path().to_owned(), source })?;
     let archive = recipe.build(place.path())?;
     if let Some(keep) = build.keep {
         let kept = fs::copy(&archive, &keep).map(drop);

@@ -22,6 +22,9 @@ answer() {
 # What a program complained about first.
 reason() { grep -v "Removing leading" /tmp/said | head -n 1 | sed "s,^/[a-z/]*/,,"; }
 
+# Of the disk that is written, in bytes.
+whole() { echo "$(($(cat /sys/block/ubdb/size) * 512))"; }
+
 packed() { dd if=/dev/ubda bs=256k iflag=count_bytes,fullblock count="$BYTES" 2>/dev/null; }
 plain() {
     case $PACKING in
@@ -57,7 +60,7 @@ unpack_archive() {
         # A link may be absolute: that leads out of /mnt here.
         if [ -e "/mnt/$first" ] || [ -L "/mnt/$first" ]; then
             umount /mnt || answer failed "writing the new file system"
-            answer "done" "$(($(cat /sys/block/ubdb/size) * 512))"
+            answer "done" "$(whole)"
         fi
     done
     answer bad "there is neither /sbin/init nor /bin/sh in it"
@@ -76,7 +79,7 @@ case $TASK in
 unpack) if is_archive; then unpack_archive; else unpack_disk; fi ;;
 convert)
     /usr/bin/qemu-img convert -f qcow2 -O raw -n --target-is-zero -S 4k /dev/ubda /dev/ubdb >/tmp/said 2>&1 || answer bad "$(reason)"
-    answer "done" "$(($(cat /sys/block/ubdb/size) * 512))"
+    answer "done" "$(whole)"
     ;;
 grow)
     # The same file system grows into the same bytes.
@@ -84,7 +87,7 @@ grow)
     /sbin/e2fsck -f -p /dev/ubdb >/tmp/said 2>&1
     [ $? -le 1 ] || answer bad "$(reason)"
     /sbin/resize2fs -f /dev/ubdb >/tmp/said 2>&1 || answer bad "$(sed 1d /tmp/said >/tmp/rest; mv /tmp/rest /tmp/said; reason)"
-    answer "done" "$(($(cat /sys/block/ubdb/size) * 512))"
+    answer "done" "$(whole)"
     ;;
 esac
 answer failed "there is no task ${TASK:-at all}"
