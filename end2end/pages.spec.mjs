@@ -23,7 +23,7 @@ const PAGES = [
   "/quotas",
   "/usage",
   "/images",
-  "/images/tiny-2",
+  "/images/tiny-3",
   "/kernels",
   "/host",
   "/doctor",

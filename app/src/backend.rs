@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leptos::prelude::use_context;
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    PanelRight, QuotaRequestId, Right, Role, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId, allowed,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
+    PanelRight, QuotaRequestId, Right, Role, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    allowed,
 };
 
 use crate::error::AppError;
@@ -21,11 +22,11 @@ use crate::shown::{
     ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
     GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
     ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
-    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
-    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
-    RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
+    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish,
+    QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken,
+    SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -122,6 +123,8 @@ pub trait Backend: Send + Sync {
     /// The last `lines` lines of its console, as plain text.
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError>;
 
+    /// What a guest that is off is told at its next start.
+    async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError>;
     /// Presses a key of the magic SysRq; what it answers stands on the console.
     async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError>;
     async fn guest_metrics(&self, caller: &Caller, guest: GuestId, span: Span) -> Result<MetricsShown, AppError>;
@@ -270,6 +273,11 @@ pub trait Backend: Send + Sync {
     async fn session_list(&self, caller: &Caller) -> Result<Vec<SessionShown>, AppError>;
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError>;
 
+    /// One's own public keys, the oldest first.
+    async fn key_list(&self, caller: &Caller) -> Result<Vec<KeyShown>, AppError>;
+    async fn key_add(&self, caller: &Caller, draft: KeyDraft) -> Result<KeyShown, AppError>;
+    /// It stays where it was let in.
+    async fn key_remove(&self, caller: &Caller, key: KeyId) -> Result<(), AppError>;
     /// One's own tokens, the newest first.
     async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError>;
     /// The token itself is told this once.

@@ -45,6 +45,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::AccountResetSecondFactor => Asks::Who(PanelRight::ManagePeople),
         AuditAction::WebhookCreate => Asks::Who(PanelRight::ManageWebhooks),
         AuditAction::TokenCreate
+        | AuditAction::KeyAdd
         | AuditAction::InvitationCreate
         | AuditAction::SecondFactorBegin
         | AuditAction::OidcLink
@@ -66,6 +67,7 @@ fn asks(action: AuditAction) -> Asks {
         AuditAction::SignOut
         | AuditAction::SessionEnd
         | AuditAction::TokenRemove
+        | AuditAction::KeyRemove
         | AuditAction::InvitationRemove
         | AuditAction::WebhookRemove => Asks::Nobody,
         AuditAction::FirstRunLink
@@ -81,6 +83,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestStartShell
         | AuditAction::GuestDelete
         | AuditAction::GuestUndelete
+        | AuditAction::GuestSetUp
         | AuditAction::GuestSysrq
         | AuditAction::GuestReset
         | AuditAction::SnapshotTake

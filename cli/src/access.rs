@@ -165,7 +165,7 @@ pub(crate) fn ask(what: &str) -> Result<String, Failure> {
 }
 
 /// Without echo where it is a terminal; a script may send it down a pipe.
-fn ask_unseen(what: &str) -> Result<String, Failure> {
+pub(crate) fn ask_unseen(what: &str) -> Result<String, Failure> {
     let Ok(before) = tcgetattr(io::stdin()) else { return ask("") };
     let mut unseen = before.clone();
     unseen.local_modes.remove(LocalModes::ECHO);

@@ -1,10 +1,14 @@
 //! Guests by name or id: list, show, create, change, switch.
 
-use umbel_client::{Client, Created, Guest, GuestChange};
-use umbel_guest::{Action, GuestDraft, OperationId};
+use std::fs;
+use std::path::Path;
 
+use umbel_client::{Client, Created, Guest, GuestChange};
+use umbel_guest::{Action, GuestDraft, OperationId, SetupDraft};
+
+use crate::access::ask_unseen;
 use crate::error::Failure;
-use crate::options::{Act, Change, GuestCommand, NewGuest, Wait};
+use crate::options::{Act, Change, GuestCommand, NewGuest, SetUp, Wait};
 use crate::output::{Column, Output, tame};
 use crate::{groups, operations};
 
@@ -47,6 +51,9 @@ pub(crate) async fn run(panel: &Client, command: GuestCommand, output: &Output) 
             switch(panel, &guest, Action::Purge, Wait::LONG, output).await
         }
         GuestCommand::Give { guest, to } => Ok(panel.guest_give(find(panel, &guest).await?.id, &to).await?),
+        GuestCommand::SetUp { guest, setup } => {
+            Ok(panel.guest_set_up(find(panel, &guest).await?.id, &told(setup)?).await?)
+        }
         GuestCommand::Log { guest } => {
             let log = panel.console_log(find(panel, &guest).await?.id, 0).await?;
             // What a guest prints must not steer this terminal; lines stay lines.
@@ -79,7 +86,8 @@ async fn create(panel: &Client, new: NewGuest, output: &Output) -> Result<(), Fa
     let said = changed(new.change);
     let said = GuestChange { name: new.name.or(said.name), ..said };
     let group = groups::named(panel, new.group.as_deref()).await?;
-    let draft = GuestDraft { group, ..draft(panel, said, new.image, new.disk).await? };
+    let setup = told(new.setup)?;
+    let draft = GuestDraft { group, setup, ..draft(panel, said, new.image, new.disk).await? };
     let Created { guest, operation } = panel.guest_create(&draft).await?;
     over(panel, operation, new.wait, output).await?;
     if new.wait.no_wait { Ok(()) } else { output.one(&panel.guest_fetch(guest).await?) }
@@ -108,6 +116,23 @@ pub(crate) async fn draft(
         network: said.network.unwrap_or(suggested.network),
         disk_kind: suggested.disk_kind,
         limits: said.limits.unwrap_or(suggested.limits),
+        setup: SetupDraft::default(),
+    })
+}
+
+/// What a guest is told, with what is in the files that were named.
+fn told(setup: SetUp) -> Result<SetupDraft, Failure> {
+    let read = |path: &Path| {
+        let what = "reading";
+        fs::read_to_string(path).map_err(|source| Failure::File { what, path: path.to_owned(), source })
+    };
+    let keys: Vec<String> = setup.key.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    Ok(SetupDraft {
+        user: setup.user.unwrap_or_default(),
+        password: if setup.password { ask_unseen("Password in the guest: ")? } else { String::new() },
+        account_keys: setup.account_keys,
+        ssh_keys: keys.join("\n"),
+        user_data: setup.user_data.as_deref().map(read).transpose()?.unwrap_or_default(),
     })
 }
 

@@ -1,6 +1,6 @@
-//! What guests run on: kernels and networks.
+//! What guests run on, and whom they let in: kernels, networks, keys.
 
-use umbel_client::{Client, Kernel, Network};
+use umbel_client::{Client, Kernel, Key, Network};
 
 use crate::error::Failure;
 use crate::output::{Column, Output};
@@ -31,6 +31,16 @@ const NETWORKS: [Column<Network>; 4] = [
         network.forwards.iter().map(port).collect::<Vec<_>>().join(", ")
     }),
 ];
+
+const KEYS: [Column<Key>; 3] = [
+    ("NAME", |key| key.name.clone()),
+    ("KIND", |key| key.kind.clone()),
+    ("FINGERPRINT", |key| key.fingerprint.clone()),
+];
+
+pub(crate) async fn keys(panel: &Client, output: &Output) -> Result<(), Failure> {
+    output.many(&panel.key_list().await?, &KEYS)
+}
 
 pub(crate) async fn kernels(panel: &Client, output: &Output) -> Result<(), Failure> {
     output.many(&panel.kernel_list().await?, &KERNELS)

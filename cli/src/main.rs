@@ -61,6 +61,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Operations(command) => operations::run(&panel()?, command, &output).await?,
         Command::Events(options) => events::run(&panel()?, options, output.form()).await?,
         Command::Images(command) => images::run(panel, command, &output).await?,
+        Command::Keys => machine::keys(&panel()?, &output).await?,
         Command::Kernels => machine::kernels(&panel()?, &output).await?,
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,

@@ -115,6 +115,8 @@ pub(crate) enum Command {
     /// What guests' disks are made of; changing what is said of them needs a token to manage.
     #[command(subcommand, visible_alias = "image")]
     Images(ImageCommand),
+    /// Public keys of one's own account.
+    Keys,
     /// Kernels that guests run on.
     Kernels,
     /// Networks, their guests and the ports that lead there.
@@ -174,6 +176,12 @@ pub(crate) enum GuestCommand {
         guest: String,
         /// An account's name, or a group's with an @ before it.
         to: String,
+    },
+    /// Tells one that is off who signs in, or what to run, at its next start.
+    SetUp {
+        guest: String,
+        #[command(flatten)]
+        setup: SetUp,
     },
     /// What its console has shown, as plain text.
     Log {
@@ -301,7 +309,29 @@ pub(crate) struct NewGuest {
     #[command(flatten)]
     pub(crate) change: Change,
     #[command(flatten)]
+    pub(crate) setup: SetUp,
+    #[command(flatten)]
     pub(crate) wait: Wait,
+}
+
+/// What a guest is told once.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SetUp {
+    /// Who signs in; the image's own user unless it is said.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Asks for that user's password, or reads a line of standard input.
+    #[arg(long)]
+    pub(crate) password: bool,
+    /// A file of public keys, as ~/.ssh/id_ed25519.pub.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Vec<PathBuf>,
+    /// Those of one's own account.
+    #[arg(long)]
+    pub(crate) account_keys: bool,
+    /// A file with a script, or a #cloud-config where the image has cloud-init.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) user_data: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -33,6 +33,21 @@ ExecStart=/bin/sh /usr/local/lib/umbel/place
 WantedBy=sysinit.target
 ";
 
+/// After the place, since its script may want the network.
+const SETUP_SERVICE: &str = "[Unit]
+Description=Who signs in, and a script, as Umbel was told
+ConditionPathExists=/dev/ubdb
+After=local-fs.target umbel-place.service umbel-first-boot.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh /usr/local/lib/umbel/setup
+
+[Install]
+WantedBy=multi-user.target
+";
+
 const FIRST_BOOT_SERVICE: &str = "[Unit]
 Description=What is done once in a new guest
 ConditionPathExists=!/var/lib/umbel/first-boot
@@ -193,8 +208,10 @@ impl Recipe {
     fn hooks(&self, place: &Path) -> io::Result<Vec<String>> {
         let own = [
             ("/usr/local/lib/umbel/place", PLACE.to_owned(), "0644"),
+            ("/usr/local/lib/umbel/setup", umbel_guest::setup::SCRIPT.to_owned(), "0644"),
             ("/usr/local/lib/umbel/first-boot", self.first_boot.join("\n") + "\n", "0644"),
             ("/etc/systemd/system/umbel-place.service", PLACE_SERVICE.to_owned(), "0644"),
+            ("/etc/systemd/system/umbel-setup.service", SETUP_SERVICE.to_owned(), "0644"),
             ("/etc/systemd/system/umbel-first-boot.service", FIRST_BOOT_SERVICE.to_owned(), "0644"),
             ("/etc/systemd/system/getty@tty0.service.d/umbel.conf", CONSOLE.to_owned(), "0644"),
         ];
@@ -217,7 +234,7 @@ impl Recipe {
             hooks.push(format!("chroot \"$1\" chown -R {name}: /home/{name}/.ssh"));
             hooks.push(format!("chmod -R go= \"$1/home/{name}/.ssh\""));
         }
-        let services = ["umbel-place.service", "umbel-first-boot.service", "getty@tty0.service"];
+        let services = ["umbel-place.service", "umbel-setup.service", "umbel-first-boot.service", "getty@tty0.service"];
         let services: Vec<&str> = services.into_iter().chain(self.services.iter().map(String::as_str)).collect();
         hooks.push(format!("chroot \"$1\" systemctl enable {}", services.join(" ")));
         // Kernels here have what they need built in.
@@ -288,6 +305,6 @@ mod tests {
             assert!(hooks.contains(said), "{said} in {hooks}");
         }
         let text = |name: &str| fs::read_to_string(place.path().join(name)).expect("written");
-        assert_eq!([text("file-1"), text("file-5"), text("keys-0")], ["one\ntwo\n", "y", "ssh-ed25519 A a\n"]);
+        assert_eq!([text("file-2"), text("file-7"), text("keys-0")], ["one\ntwo\n", "y", "ssh-ed25519 A a\n"]);
     }
 }

@@ -10,16 +10,16 @@ use umbel_app::shown::{
     ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
     GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
     ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
-    KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
-    NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown,
-    QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
-    SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
-    WebhookDraft, WebhooksShown,
+    KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
+    PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown,
+    ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    QuotaRequestId, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
+    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use crate::accounts::invitations::Invited;
@@ -79,6 +79,10 @@ impl Backend for Bare<'_> {
 
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
         self.guests.console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError> {
+        self.guests.set_up(caller, guest, draft).await
     }
 
     async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
@@ -407,6 +411,18 @@ impl Backend for Bare<'_> {
 
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError> {
         self.accounts.session_end(caller, session).await
+    }
+
+    async fn key_list(&self, caller: &Caller) -> Result<Vec<KeyShown>, AppError> {
+        self.accounts.key_list(caller).await
+    }
+
+    async fn key_add(&self, caller: &Caller, draft: KeyDraft) -> Result<KeyShown, AppError> {
+        self.accounts.key_add(caller, draft).await
+    }
+
+    async fn key_remove(&self, caller: &Caller, key: KeyId) -> Result<(), AppError> {
+        self.accounts.key_remove(caller, key).await
     }
 
     async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {

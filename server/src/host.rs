@@ -7,8 +7,8 @@ pub mod simulated;
 
 use async_trait::async_trait;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, SnapshotId, Span,
-    StrayName, SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Setup, SnapshotId,
+    Span, StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
@@ -59,6 +59,8 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         size: DiskSize,
         kind: DiskKind,
     ) -> Result<(), HostError>;
+    /// What it is told once, at its next start; before its disk too.
+    async fn setup_put(&self, guest: GuestId, generation: Generation, setup: Setup) -> Result<(), HostError>;
     /// What its disk takes.
     async fn disk(&self, guest: GuestId) -> Result<DiskFacts, HostError>;
     async fn disk_swap(

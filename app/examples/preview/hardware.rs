@@ -76,7 +76,7 @@ pub(crate) fn images() -> Vec<ImageShown> {
     vec![
         ImageShown { deprecated: true, newer: Some(newer), note: "Take debian-13.2.".into(), ..old },
         image("debian-13.2", "Debian 13", "imported", 418),
-        image("tiny-2", "Tiny", "built by Umbel", 23),
+        image("tiny-3", "Tiny", "built by Umbel", 23),
     ]
 }
 

@@ -4,14 +4,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, DeliveryShown, DeliveryState,
-    GroupRoll, GroupShown, GuestShown, InvitationShown, InvitedInto, InvitedLimit, LogLine, MemberShown, OperationKind,
-    OperationShown, OperationState, PersonShown, QuotaRequestShown, QuotaRequestState, Role, SaidShown, Scope,
-    SessionShown, StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
+    GroupRoll, GroupShown, GuestShown, InvitationShown, InvitedInto, InvitedLimit, KeyShown, LogLine, MemberShown,
+    OperationKind, OperationShown, OperationState, PersonShown, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
+    Scope, SessionShown, StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
 };
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
     AccountId, Attachment, DeliveryId, DiskSize, Exit, GroupId, GroupKind, GroupRole, GuestId, InvitationId,
-    KernelMode, Memory, OperationId, QuotaRequestId, Seen, Until, Wanted, WebhookId,
+    KernelMode, KeyId, Memory, OperationId, QuotaRequestId, Seen, Until, Wanted, WebhookId,
 };
 use uuid::Uuid;
 
@@ -226,6 +226,13 @@ pub(crate) fn panel() -> Fake {
             person(8, "gina", Role::User, AccountState::Waiting),
         ],
         audit: audit(),
+        keys: vec![KeyShown {
+            id: KeyId(Uuid::from_u128(71)),
+            name: "ada@laptop".into(),
+            kind: "ssh-ed25519".into(),
+            fingerprint: "SHA256:bfw5nAHX+v9046vqkNX2sst6YdXHcqiyz/IV01tdZZQ".into(),
+            created_at: now() - 60 * HOUR,
+        }],
         tokens: vec![TokenShown {
             group: None,
             group_name: None,

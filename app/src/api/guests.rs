@@ -14,6 +14,8 @@ use crate::{
     paths,
     shown::{GuestChange, GuestFilter, read_group},
 };
+#[cfg(feature = "ssr")]
+use umbel_guest::SetupDraft;
 
 #[server(prefix = "/_sf", endpoint = "guest_list", output = Answer)]
 pub async fn guest_list(
@@ -60,6 +62,11 @@ pub async fn guest_create(
     #[server(default)] processes: String,
     #[server(default)] net_mbit: String,
     #[server(default)] disk_mib_s: String,
+    #[server(default)] user: String,
+    #[server(default)] password: String,
+    #[server(default)] account_keys: bool,
+    #[server(default)] ssh_keys: String,
+    #[server(default)] user_data: String,
 ) -> Result<(), AppError> {
     let caller = told(caller())?;
     let memory_mib = told(memory(memory_mib, &memory_exact))?;
@@ -80,6 +87,7 @@ pub async fn guest_create(
         clock,
         network,
         limits,
+        setup: SetupDraft { user, password, account_keys, ssh_keys, user_data },
     };
     let created = told(backend()?.guest_create(&caller, draft).await)?;
     leptos_axum::redirect(&paths::guest_console(created.guest));
@@ -148,6 +156,21 @@ pub async fn guest_limit(
     let limits = told(limits([&cpu_weight, &cpu_percent, &processes, &net_mbit, &disk_mib_s]))?;
     let change = GuestChange { limits: Some(limits), ..GuestChange::default() };
     told(backend()?.guest_change(&caller, guest, change).await).map(|_| ())
+}
+
+/// What it is told at its next start.
+#[server(prefix = "/_sf", endpoint = "guest_set_up", output = Answer)]
+pub async fn guest_set_up(
+    guest: GuestId,
+    #[server(default)] user: String,
+    #[server(default)] password: String,
+    #[server(default)] account_keys: bool,
+    #[server(default)] ssh_keys: String,
+    #[server(default)] user_data: String,
+) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let draft = SetupDraft { user, password, account_keys, ssh_keys, user_data };
+    told(backend()?.guest_set_up(&caller, guest, draft).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "guest_sysrq", output = Answer)]

@@ -10,6 +10,7 @@ pub mod host;
 pub mod images;
 pub mod invitations;
 pub mod kernels;
+pub mod keys;
 #[cfg(feature = "ssr")]
 mod limits;
 pub mod networks;

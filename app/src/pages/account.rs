@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use crate::api::accounts::{SessionEnd, session_list};
 use crate::api::quotas::{QuotaAsk, quota_mine};
 use crate::live::Live;
+use crate::pages::keys::Keys;
 use crate::pages::tokens::Tokens;
 use crate::parts::frame::SignOut;
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
@@ -66,6 +67,7 @@ pub fn AccountPage() -> impl IntoView {
                 }
             })}
         </Transition>
+        <Keys />
         <Tokens />
     }
 }

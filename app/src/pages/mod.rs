@@ -12,6 +12,7 @@ pub mod images;
 pub mod import;
 pub mod invitations;
 pub mod kernels;
+pub mod keys;
 pub mod networks;
 pub mod not_found;
 pub mod operations;

@@ -59,6 +59,36 @@ pub fn TextField(
     .into_any()
 }
 
+/// Lines that are read by programs: keys, scripts.
+#[component]
+pub fn CodeField(
+    name: &'static str,
+    label: &'static str,
+    #[prop(into)] error: Signal<Option<AppError>>,
+    rows: u32,
+    hint: &'static str,
+) -> impl IntoView {
+    let invalid = move || error.with(|e| !wrong(e.as_ref(), name).is_empty()).then_some("true");
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <textarea
+                id=name
+                name=name
+                class="mono"
+                rows=rows.to_string()
+                autocapitalize="none"
+                spellcheck="false"
+                aria-invalid=invalid
+                aria-describedby=format!("{name}-hint {name}-error")
+            ></textarea>
+            <p class="hint" id=format!("{name}-hint")>{hint}</p>
+            <FieldError field=name error=error />
+        </div>
+    }
+    .into_any()
+}
+
 /// One of several; the chosen one is marked in the HTML, so that it is right before scripts arrive.
 #[component]
 pub fn Choice(

@@ -21,6 +21,7 @@ pub mod once;
 pub mod operation;
 pub mod pages;
 pub mod quota;
+pub mod setup;
 pub mod table;
 pub mod time;
 pub mod title;

@@ -5,7 +5,8 @@ use umbel_guest::quota::Standing;
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Action, Attachment, Boot, Clock, DiskKind, DiskSize, Generation, GroupId, GroupName, GuestId,
-    GuestName, ImageId, KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen, Wanted,
+    GuestName, ImageId, KernelId, KernelMode, Limits, MayNot, Memory, Note, OperationId, RestartPolicy, Seen,
+    SetupSeen, Wanted,
 };
 
 use super::{Etag, ImageChoice, KernelChoice, OperationShown};
@@ -52,6 +53,8 @@ pub struct GuestShown {
     /// The last lines that root in it wrote to its management console, the oldest first: hostile text,
     /// without control characters. Empty in lists, and for whoever may not read its console.
     pub said: Vec<SaidShown>,
+    /// What came of what it was told, for those who may read its console; nothing where it was told nothing.
+    pub setup: Option<SetupSeen>,
 }
 
 /// What guests somebody looks for, as a form and the API spell it; what is empty lets everything through.
@@ -121,6 +124,8 @@ pub struct GuestForm {
     pub quota: Vec<Standing>,
     /// Groups that it may be made for, by name: those that one manages.
     pub groups: Vec<GroupChoice>,
+    /// Names of one's own public keys.
+    pub keys: Vec<String>,
 }
 
 /// A group that may own the new guest, which is counted in the group's quota then.

@@ -10,6 +10,7 @@ mod host;
 mod image;
 mod invitation;
 mod kernel;
+mod key;
 mod live;
 mod metrics;
 mod network;
@@ -41,6 +42,7 @@ pub use kernel::{
     Choice, KernelChange, KernelChoice, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown,
     UploadedFile, Who,
 };
+pub use key::{KeyDraft, KeyShown};
 pub use live::{LiveEvent, Topic};
 pub use metrics::{MemoryInsideShown, MetricsShown};
 pub use network::{ForwardDraft, ForwardShown, NetworkGuest, NetworkShown};

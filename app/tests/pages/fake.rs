@@ -11,19 +11,20 @@ use umbel_app::shown::{
     ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
     GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
     ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
-    KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken,
-    NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown,
-    QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role,
-    RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
+    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
+    PersonPage, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration,
+    RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft,
+    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft,
+    WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{
     AccountId, Action, DeliveryId, DiskSize, GroupId, GroupRole, GuestDraft, GuestId, ImageId, ImageKind, InvitationId,
-    KernelId, OperationId, PanelRight, QuotaRequestId, Series, SnapshotId, Span, StrayName, SysRqKey, UploadId,
-    WebhookId,
+    KernelId, KeyId, OperationId, PanelRight, QuotaRequestId, Series, SetupDraft, SnapshotId, Span, StrayName,
+    SysRqKey, UploadId, WebhookId,
 };
 use uuid::Uuid;
 
@@ -38,6 +39,7 @@ pub(crate) struct Fake {
     pub(crate) people: Vec<PersonShown>,
     pub(crate) audit: Vec<AuditShown>,
     pub(crate) sessions: Vec<SessionShown>,
+    pub(crate) keys: Vec<KeyShown>,
     pub(crate) tokens: Vec<TokenShown>,
     pub(crate) walls: Vec<WallShown>,
     pub(crate) checks: Vec<CheckShown>,
@@ -141,6 +143,7 @@ impl Backend for Fake {
             disk_free_mib: 5120,
             quota: self.standings(),
             groups: managed.map(choice).collect(),
+            keys: self.keys.iter().map(|key| key.name.clone()).collect(),
         })
     }
 
@@ -160,6 +163,10 @@ impl Backend for Fake {
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, _: usize) -> Result<ConsoleTail, AppError> {
         self.guest_fetch(caller, guest).await?;
         Ok(ConsoleTail { end: 16, text: "Kernel panic <b>".into() })
+    }
+
+    async fn guest_set_up(&self, _: &Caller, _: GuestId, _: SetupDraft) -> Result<(), AppError> {
+        Ok(())
     }
 
     async fn guest_sysrq(&self, _: &Caller, _: GuestId, _: SysRqKey) -> Result<(), AppError> {
@@ -516,6 +523,18 @@ impl Backend for Fake {
 
     async fn session_end(&self, _: &Caller, _: String) -> Result<(), AppError> {
         Err(AppError::not_found("session"))
+    }
+
+    async fn key_list(&self, _: &Caller) -> Result<Vec<KeyShown>, AppError> {
+        Ok(self.keys.clone())
+    }
+
+    async fn key_add(&self, _: &Caller, _: KeyDraft) -> Result<KeyShown, AppError> {
+        Err(AppError::not_found("key"))
+    }
+
+    async fn key_remove(&self, _: &Caller, _: KeyId) -> Result<(), AppError> {
+        Err(AppError::not_found("key"))
     }
 
     async fn token_list(&self, _: &Caller) -> Result<Vec<TokenShown>, AppError> {

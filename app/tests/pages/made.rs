@@ -63,6 +63,7 @@ pub(crate) fn guest(name: &str, wanted: Wanted, seen: Seen) -> GuestShown {
         etag: Etag("5e".into()),
         operation: None,
         said: Vec::new(),
+        setup: None,
     }
 }
 

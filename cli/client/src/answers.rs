@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, Limits, Memory, NetworkId, Note, OperationId, RestartPolicy, Seen,
-    SnapshotId, SnapshotKind, Span, StrayName, UploadId, WallState, Wanted,
+    ImageKind, KernelFeatures, KernelId, KernelMode, KeyId, Limits, Memory, NetworkId, Note, OperationId,
+    RestartPolicy, Seen, SetupSeen, SnapshotId, SnapshotKind, Span, StrayName, UploadId, WallState, Wanted,
 };
 
 pub use accounts::{
@@ -54,6 +54,9 @@ pub struct Guest {
     pub operation: Option<Operation>,
     /// The last lines that it wrote to its management console; empty in lists.
     pub said: Vec<Said>,
+    /// What came of what it was told; nothing where it was told nothing.
+    #[serde(default)]
+    pub setup: Option<SetupSeen>,
 }
 
 /// A guest's own word: hostile text.
@@ -344,6 +347,17 @@ pub struct GuestChange {
     /// All of them at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+}
+
+/// A public key of one's own account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    pub id: KeyId,
+    pub name: String,
+    pub kind: String,
+    /// As ssh-keygen(1) shows it.
+    pub fingerprint: String,
+    pub created_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

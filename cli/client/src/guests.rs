@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use tokio::time::{Instant, sleep};
-use umbel_guest::{Action, GuestDraft, GuestId, OperationId, Span, SysRqKey};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SetupDraft, Span, SysRqKey};
 
 use crate::answers::{Acted, Created, Guest, GuestChange, GuestForm, MemoryInside, Metrics};
 use crate::client::Client;
@@ -73,6 +73,11 @@ impl Client {
     /// Deletes, undoable for a while.
     pub async fn guest_delete(&self, guest: GuestId) -> Result<Option<OperationId>, Error> {
         self.guest_act(guest, Action::Delete).await
+    }
+
+    /// What a guest that is off is told at its next start.
+    pub async fn guest_set_up(&self, guest: GuestId, setup: &SetupDraft) -> Result<(), Error> {
+        self.api(Method::PUT, &format!("/guests/{guest}/setup")).json(setup).done().await.map(drop)
     }
 
     pub async fn guest_sysrq(&self, guest: GuestId, key: SysRqKey) -> Result<(), Error> {

@@ -34,6 +34,7 @@ mod host;
 mod images;
 mod invitations;
 mod kernels;
+mod keys;
 mod networks;
 mod operations;
 mod pages;
@@ -51,7 +52,7 @@ pub use answers::{
     Account, AccountQuota, AccountUsed, Adopt, AgentLink, Announcement, Check, CheckState, Choice, Created, DayUsed,
     Delivery, Event, FirstPassword, Forward, Group, GroupMember, GroupQuota, GroupRoll, Guest, GuestChange, GuestForm,
     HostFacts, Image, ImageChoice, ImageDraft, Imported, Invitation, InvitationDraft, InvitedInto, Kernel,
-    KernelChoice, KernelSettings, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken,
+    KernelChoice, KernelSettings, Key, LogLine, MemoryInside, Metrics, Network, NetworkGuest, NewInvitation, NewToken,
     NewWebhook, Operation, OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share,
     Snapshot, Snapshots, Step, StepState, Stray, Taken, Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };

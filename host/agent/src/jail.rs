@@ -39,6 +39,8 @@ pub const SHIM: &str = "/shim";
 pub const PRELOAD: &str = "/preload.so";
 pub const DISK: &str = "/disk0";
 pub const BASE: &str = "/base";
+/// What a guest is told once.
+pub const SETUP: &str = "/setup";
 pub const INITRD: &str = "/initrd";
 pub const FROM: &str = "/from";
 pub const WORK: &str = "/work";

@@ -146,6 +146,7 @@ fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
     let mut files = vec![Bind::new(&kernel, jail::LINUX, Access::Run), Bind::new(&shim, jail::SHIM, Access::Run)];
     files.extend(libraries.into_iter().map(Bind::from));
     files.extend(start.order.preload.as_ref().map(|library| Bind::new(library, jail::PRELOAD, Access::Run)));
+    files.extend(start.order.setup.as_ref().map(|setup| Bind::new(setup, jail::SETUP, Access::Read)));
     match &start.order.root_disk {
         RootDisk::Cow { child, base } => {
             files.push(Bind::new(child, jail::DISK, Access::Write));
@@ -174,7 +175,8 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
         }
     };
     let preload = order.preload.as_ref().map(|_| jail::PRELOAD.into());
-    ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, work: jail::WORK.into(), ..order.clone() }
+    let setup = order.setup.as_ref().map(|_| jail::SETUP.into());
+    ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, setup, work: jail::WORK.into(), ..order.clone() }
 }
 
 /// A file may become as long as the disk or the memory, whichever is longer. With the host's files as its root

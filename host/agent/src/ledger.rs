@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Generation, GuestId, KernelId, Seen};
+use umbel_guest::{Generation, GuestId, KernelId, Seen, SetupSeen};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -28,6 +28,9 @@ pub struct Entry {
     /// What it was last started with.
     #[serde(default)]
     pub kernel: Option<KernelId>,
+    /// What became of what it is told, if it was told anything.
+    #[serde(default)]
+    pub setup: Option<SetupSeen>,
     /// What was last seen, and of which run.
     pub seen: Seen,
     pub seen_generation: Generation,
@@ -54,6 +57,14 @@ impl Ledger {
         let directory = agent_directory.join("guests");
         fs::create_dir_all(&directory).map_err(|source| LedgerError::Write { path: directory.clone(), source })?;
         Ok(Self { directory })
+    }
+
+    /// Further files of one kind, and about whom they are.
+    pub fn all_beside(&self, kind: &str) -> Vec<(GuestId, PathBuf)> {
+        let files = fs::read_dir(&self.directory).into_iter().flatten().filter_map(Result::ok);
+        let about = |path: &Path| path.file_stem()?.to_str()?.parse().ok();
+        let paths = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == kind));
+        paths.filter_map(|path| Some((about(&path)?, path))).collect()
     }
 
     pub fn all(&self) -> Result<Vec<(GuestId, Entry)>, LedgerError> {
@@ -115,7 +126,8 @@ mod tests {
         let guest: GuestId = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
         let run = Run { pid: 7, start_time: 8, boot_id: "b".into(), generation: Generation::FIRST };
         let (generation, seen) = (Generation::FIRST, Seen::Starting);
-        let entry = Entry { generation, uid: 9, run: Some(run), kernel: None, seen, seen_generation: generation };
+        let entry =
+            Entry { generation, uid: 9, run: Some(run), kernel: None, setup: None, seen, seen_generation: generation };
         ledger.save(guest, &entry).expect("saved");
         fs::write(dir.path().join("guests/half.new"), "{").expect("written");
         let again = Ledger::open(dir.path()).expect("opens");

@@ -36,6 +36,7 @@ pub mod request;
 pub mod rights;
 pub mod room;
 pub mod serve;
+pub mod setup;
 pub mod shelf;
 pub mod shim;
 pub mod state;

@@ -16,11 +16,11 @@ use crate::launch::Start;
 use crate::ledger::{Entry, Run};
 use crate::policy::{StartMeans, check_generation, check_purge, check_start};
 use crate::shim::Shim;
-use crate::state::{State, failed, new_entry};
+use crate::state::{State, failed, failed_at, new_entry};
 use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
-    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, strays, tree, watch,
+    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, setup, strays, tree, watch,
 };
 
 /// How long it may take to end its guest before that is done without it.
@@ -60,6 +60,9 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::DiskAdopt { guest, generation, stray } => {
             let make = |uid| strays::adopt(state, guest, uid, &stray);
             in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)
+        }
+        Request::SetupPut { guest, generation, setup } => {
+            in_turn(state, guest, || setup::put(state, guest, generation, &setup)).map(done)
         }
         Request::Disk { guest } => disk::snapshot::disk_facts(state, guest).map(Reply::Disk),
         Request::DiskSwap { guest, generation, keep, with } => {
@@ -151,7 +154,8 @@ fn disk_make(
         }
         None => {
             let uid = state.free_uid()?;
-            state.put(guest, new_entry(generation, uid)).map_err(ledger)?;
+            let entry = Entry { setup: setup::seen(state, guest), ..new_entry(generation, uid) };
+            state.put(guest, entry).map_err(ledger)?;
             uid
         }
     };
@@ -234,6 +238,7 @@ fn bring_up(
     tree: Option<Tree>,
 ) -> Result<Run, Refusal> {
     let filters = filters(state)?;
+    let setup = setup::hand_over(state, order.guest, uid)?;
     let (card, plug) = network::start::plug(state, order, uid, &kernel)?;
     let order = ShimOrder {
         guest: order.guest,
@@ -246,6 +251,7 @@ fn bring_up(
         clock: order.clock,
         boot: order.boot,
         root_disk,
+        setup,
         card,
         work: state.layout.work(order.guest),
         filters,
@@ -373,6 +379,8 @@ fn purge(state: &State, guest: GuestId, generation: Generation) -> Result<(), Re
         }
         _ => {}
     }
+    let setup = state.setup(guest);
+    setup::remove(&setup).map_err(failed_at("removing what it was to be told", &setup))?;
     state.forget(guest).map_err(|e| failed("writing the ledger")(&e))
 }
 

@@ -26,7 +26,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{disk, image, in_full, launch, metrics, request, room, watch, workshop};
+use crate::{disk, image, in_full, launch, metrics, request, room, setup, watch, workshop};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -99,6 +99,7 @@ pub fn run(
     let state = Arc::new(state);
     state.kernels.sweep();
     workshop::recover(&state);
+    setup::sweep(&state);
     image::sweep(&state.layout);
     raise_descriptors().map_err(ServeError::Descriptors)?;
     metrics::measure(Arc::clone(&state)).map_err(ServeError::Metrics)?;

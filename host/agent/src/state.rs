@@ -22,7 +22,7 @@ use crate::processors::Processors;
 use crate::tree::Tree;
 use crate::uid::Range;
 use crate::walls::{WallName, Without};
-use crate::{in_full, launcher, now};
+use crate::{in_full, launcher, now, setup};
 
 /// Besides root and the agent's own user, who is heard; and whose group may connect to consoles.
 #[derive(Clone, Copy, Debug)]
@@ -238,6 +238,15 @@ impl State {
         self.ledger.beside(guest, "held")
     }
 
+    /// The disk with what a guest is told once.
+    pub fn setup(&self, guest: GuestId) -> PathBuf {
+        self.ledger.beside(guest, setup::NOTE)
+    }
+
+    pub fn setups(&self) -> Vec<(GuestId, PathBuf)> {
+        self.ledger.all_beside(setup::NOTE)
+    }
+
     /// What a shim says of its run. Only in memory: a restarted agent asks the shim again.
     pub fn saw(&self, guest: GuestId, run: &Run, seen: Seen) {
         let mut guests = self.lock();
@@ -258,9 +267,28 @@ impl State {
             found.said.pop_front();
         }
         let text = talk::line(said.text.as_bytes());
+        let outcome = setup::outcome(&found.entry, &text);
         found.said.push_back(Said { at: said.at.min(now()), text, missed: said.missed.saturating_add(missed) });
+        if outcome.is_some() {
+            found.entry.setup.clone_from(&outcome);
+        }
+        let entry = outcome.map(|_| found.entry.clone());
         drop(guests);
+        if let Some(entry) = entry {
+            self.setup_is_over(guest, &entry);
+        }
         self.changed();
+    }
+
+    /// It is told once, whatever came of it.
+    fn setup_is_over(&self, guest: GuestId, entry: &Entry) {
+        tracing::info!(%guest, setup = ?entry.setup, "a guest was told");
+        if let Err(error) = setup::remove(&self.setup(guest)) {
+            tracing::error!(%guest, cause = in_full(&error), "what a guest was told stays on the host");
+        }
+        if let Err(error) = self.ledger.save(guest, entry) {
+            tracing::error!(%guest, cause = in_full(&error), "what a guest was told could not be written down");
+        }
     }
 
     /// From now on an end of this run without a word is a kill.
@@ -306,6 +334,7 @@ impl State {
             seen: g.entry.seen.clone(),
             has_disk: false,
             said: g.said.iter().cloned().collect(),
+            setup: g.entry.setup.clone(),
         };
         let mut guests: Vec<GuestFacts> = self.lock().iter().map(facts).collect();
         // Disks are looked for while nobody waits.
@@ -336,7 +365,8 @@ fn asking(walls: &Walls) -> launcher::Walls {
 
 /// An entry for a guest that was never heard of.
 pub fn new_entry(generation: Generation, uid: u32) -> Entry {
-    Entry { generation, uid, run: None, kernel: None, seen: Seen::Gone, seen_generation: Generation::default() }
+    let (run, kernel, setup, seen_generation) = (None, None, None, Generation::default());
+    Entry { generation, uid, run, kernel, setup, seen: Seen::Gone, seen_generation }
 }
 
 /// A refusal that names the step.

@@ -91,6 +91,10 @@ uuid_id!(
     SnapshotId, "the id of a snapshot"
 );
 uuid_id!(
+    /// A public key of an account.
+    KeyId, "the id of a key"
+);
+uuid_id!(
     /// Somebody's wish for more of their quota.
     QuotaRequestId, "the id of a request"
 );

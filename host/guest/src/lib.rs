@@ -3,6 +3,7 @@
 //! the server and the agent.
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
+//! [`setup`],
 //! [`snapshot`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
@@ -22,6 +23,7 @@ pub mod network;
 mod openapi;
 pub mod quota;
 pub mod rights;
+pub mod setup;
 pub mod size;
 pub mod snapshot;
 pub mod spec;
@@ -36,7 +38,7 @@ pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
-    AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, NetworkId,
+    AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, KeyId, NetworkId,
     OperationId, QuotaRequestId, SnapshotId, UploadId, WebhookId,
 };
 pub use image::ImageOrigin;
@@ -46,6 +48,7 @@ pub use metrics::{Sample, Series, Span};
 pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName};
 pub use network::{Forward, HostNumber, Mac};
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
+pub use setup::{Setup, SetupDraft, SetupSeen};
 pub use size::{DiskSize, Memory};
 pub use snapshot::SnapshotKind;
 pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};

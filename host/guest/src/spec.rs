@@ -7,6 +7,7 @@ use crate::field::{FieldError, FieldErrors};
 use crate::id::{GroupId, ImageId, KernelId};
 use crate::limits::Limits;
 use crate::name::{GuestName, Note};
+use crate::setup::SetupDraft;
 use crate::size::{DiskSize, Memory};
 
 /// How a guest's disk keeps what the guest writes.
@@ -160,6 +161,9 @@ pub struct GuestDraft {
     pub network: Attachment,
     #[serde(default)]
     pub limits: Limits,
+    /// What it is told at its first start.
+    #[serde(default)]
+    pub setup: SetupDraft,
 }
 
 fn yes() -> bool {
@@ -184,6 +188,7 @@ impl Default for GuestDraft {
             clock: Clock::default(),
             network: Attachment::default(),
             limits: Limits::default(),
+            setup: SetupDraft::default(),
         }
     }
 }

@@ -133,6 +133,7 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
     let line = CommandLine {
         memory: order.memory,
         mode: order.mode,
+        setup: order.setup.clone(),
         clock: order.clock,
         boot: order.boot,
         root_disk: match &order.root_disk {

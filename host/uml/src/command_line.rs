@@ -48,6 +48,8 @@ pub struct CommandLine {
     pub clock: Clock,
     pub boot: Boot,
     pub root_disk: RootDisk,
+    /// `/dev/ubdb`, which is only read; never beside [`RootDisk::Tools`].
+    pub setup: Option<PathBuf>,
     pub hostname: GuestName,
     pub card: Option<Card>,
     /// Directory of the management console: `<uml_dir>/<umid>/mconsole`.
@@ -93,6 +95,9 @@ impl CommandLine {
                     Told::Number(number) => format!("{name}={number}").into(),
                 }));
             }
+        }
+        if let Some(setup) = &self.setup {
+            arguments.push(joined("ubd1rd=", &[checked(setup)?]));
         }
         for fixed in ["con=null", "con0=fd:0,fd:1", "ssl=null"] {
             arguments.push(fixed.into());
@@ -165,6 +170,7 @@ mod tests {
             clock: Clock::Real,
             boot: Boot::Normal,
             root_disk: RootDisk::Plain { file: file.into() },
+            setup: None,
             hostname: name.parse().expect("a name"),
             card: None,
             uml_dir: "/w/uml".into(),
@@ -183,6 +189,13 @@ mod tests {
         let cow = RootDisk::Cow { child: "/d/disk0".into(), base: "/i/base".into() };
         let arguments = CommandLine { root_disk: cow, ..line("/x", "a") }.arguments().expect("fine");
         assert!(arguments.contains(&"ubd0=/d/disk0,/i/base".into()));
+    }
+
+    #[test]
+    fn what_a_guest_is_told_is_a_second_disk_that_is_only_read() {
+        let line = CommandLine { setup: Some("/setup".into()), ..line("/d/disk0", "a") };
+        assert!(line.arguments().expect("fine").contains(&"ubd1rd=/setup".into()));
+        assert!(CommandLine { setup: Some("/a,/b".into()), ..line }.arguments().is_err());
     }
 
     #[test]

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
     ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen,
-    Series, SnapshotId, Span, UploadId, WallState,
+    Series, Setup, SetupSeen, SnapshotId, Span, UploadId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -59,6 +59,13 @@ pub enum Request {
         image: ImageId,
         size: DiskSize,
         kind: DiskKind,
+    },
+    /// What the guest is told at its next start, and once only; in the place of what was to be told before. Also of a
+    /// guest that is not made yet. Repeating it does no harm.
+    SetupPut {
+        guest: GuestId,
+        generation: Generation,
+        setup: Box<Setup>,
     },
     /// What the guest's disk takes of the host's, and how a copy of it is made.
     Disk {
@@ -401,6 +408,8 @@ pub struct GuestFacts {
     pub has_disk: bool,
     /// What it wrote to its management console, the oldest first: hostile text, not much of it.
     pub said: Vec<Said>,
+    /// What became of what it is told, if it was told anything.
+    pub setup: Option<SetupSeen>,
 }
 
 /// A line that root in the guest wrote to /proc/mconsole: any bytes, at most 512 of them.

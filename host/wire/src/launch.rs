@@ -34,6 +34,8 @@ pub struct ShimOrder {
     pub clock: Clock,
     pub boot: Boot,
     pub root_disk: RootDisk,
+    /// What it is told once, as a disk that is only read.
+    pub setup: Option<PathBuf>,
     pub card: Option<Card>,
     /// An exec tmpfs of the guest's own: TMPDIR, management console. Gone with its mount namespace.
     pub work: PathBuf,

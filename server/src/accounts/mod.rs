@@ -11,6 +11,7 @@ mod first_run;
 mod groups;
 mod import;
 pub mod invitations;
+mod keys;
 pub mod live;
 mod oidc;
 mod own;

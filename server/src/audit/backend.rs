@@ -10,22 +10,23 @@ use umbel_app::shown::{
     Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
     GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter,
     ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft,
-    KernelFilter, KernelPage, KernelSettings, KernelShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
-    PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, Role,
-    SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft,
-    TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
+    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown,
+    RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
-    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, OperationId,
-    QuotaRequestId, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
+    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
 };
 
 use super::What;
 use super::what::{kernel, made, of_change, of_guest, of_image, upload, word};
 use crate::backend::Bare;
 use crate::panel::Panel;
+use crate::store::keys::key_list as key_list_of;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
 use crate::store::quota_requests::quota_request_fetch;
@@ -80,6 +81,11 @@ impl Backend for Panel {
 
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
         Bare(self).guest_console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError> {
+        let what = self.guest(AuditAction::GuestSetUp, guest).await?.detail(&draft.user);
+        self.audit.change(caller, what, Bare(self).guest_set_up(caller, guest, draft)).await
     }
 
     async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError> {
@@ -528,6 +534,23 @@ impl Backend for Panel {
         let known: String = session.chars().take(SESSION).collect();
         let what = What::new(AuditAction::SessionEnd, AuditKind::Session).of(known);
         self.audit.change(caller, what, Bare(self).session_end(caller, session)).await
+    }
+
+    async fn key_list(&self, caller: &Caller) -> Result<Vec<KeyShown>, AppError> {
+        Bare(self).key_list(caller).await
+    }
+
+    async fn key_add(&self, caller: &Caller, draft: KeyDraft) -> Result<KeyShown, AppError> {
+        let what = What::new(AuditAction::KeyAdd, AuditKind::Key).named(&draft.name);
+        let id = |made: &KeyShown| Some(made.id.to_string());
+        self.audit.create(caller, what, Bare(self).key_add(caller, draft), id).await
+    }
+
+    async fn key_remove(&self, caller: &Caller, key: KeyId) -> Result<(), AppError> {
+        let found = key_list_of(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == key);
+        let name = found.map(|key| key.name).unwrap_or_default();
+        let what = What::new(AuditAction::KeyRemove, AuditKind::Key).of(key).named(&name);
+        self.audit.change(caller, what, Bare(self).key_remove(caller, key)).await
     }
 
     async fn token_list(&self, caller: &Caller) -> Result<Vec<TokenShown>, AppError> {

@@ -7,7 +7,6 @@ use umbel_app::shown::{AdoptShown, Created, OperationKind, StrayShown};
 use umbel_guest::{DiskKind, DiskSize, FieldErrors, GuestDraft, PanelRight, StrayName};
 
 use super::{Guests, from_host};
-use crate::accounts::Owner;
 use crate::operations::Params;
 
 /// As the agent calls the root of an adopted guest: it is of no image.
@@ -54,11 +53,6 @@ impl Guests {
         let group = draft.group;
         let looked = self.look(caller, draft, false).await?;
         let params = Params { stray: Some(stray), ..Params::default() };
-        let mut tx = self.parts.db.begin().await?;
-        let owner = Owner::of(&mut tx, caller, group).await?;
-        let created = self.insert(&mut tx, caller, owner, looked, OperationKind::GuestAdopt, &params).await?;
-        tx.commit().await?;
-        self.begun(created);
-        Ok(created)
+        self.make(caller, group, looked, OperationKind::GuestAdopt, &params).await
     }
 }

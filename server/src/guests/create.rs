@@ -5,16 +5,19 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
 use umbel_guest::quota::{Kind, held};
+use umbel_guest::setup::Checked;
 use umbel_guest::size::in_words;
 use umbel_guest::{
-    Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GuestDraft, GuestId, GuestName, GuestSpec,
-    ImageKind, KernelId, Memory, PanelRight, Seen, Wanted,
+    Attachment, Boot, DiskKind, FieldError, FieldErrors, Generation, GroupId, GuestDraft, GuestId, GuestName,
+    GuestSpec, ImageKind, KernelId, Memory, PanelRight, Seen, Wanted,
 };
 use umbel_wire::agent::{HostFacts, ImageFacts, KernelFacts, Profile};
 use uuid::Uuid;
 
+use super::setup::setup;
 use super::{Guests, from_host, requester};
 use crate::accounts::Owner;
+use crate::error::chain;
 use crate::kernels::choice::Offer;
 use crate::kernels::{allows, settings};
 use crate::networks;
@@ -48,10 +51,44 @@ impl Guests {
         caller.may(PanelRight::CreateGuests)?;
         let group = draft.group;
         let looked = self.look(caller, draft, true).await?;
+        self.make(caller, group, looked, OperationKind::GuestCreate, &Params::default()).await
+    }
+
+    /// What it is told lies with the agent before there is a row, so that its operation finds it there whatever
+    /// happens to the panel.
+    pub(super) async fn make(
+        &self,
+        caller: &Caller,
+        group: Option<GroupId>,
+        looked: Looked,
+        kind: OperationKind,
+        params: &Params,
+    ) -> Result<Created, AppError> {
+        let (guest, generation) = (looked.guest, looked.generation);
+        let Some(checked) = looked.setup.clone() else { return self.keep(caller, group, looked, kind, params).await };
+        let setup = setup(looked.spec.name.clone(), checked).await?;
+        self.parts.link.host.setup_put(guest, generation, setup).await.map_err(from_host)?;
+        let made = self.keep(caller, group, looked, kind, params).await;
+        if made.is_err()
+            && let Err(error) = self.parts.link.host.purge(guest, generation).await
+        {
+            // An agent that begins anew looks for those that never came.
+            tracing::warn!(%guest, cause = chain(&error), "what a guest was to be told stays with the agent");
+        }
+        made
+    }
+
+    async fn keep(
+        &self,
+        caller: &Caller,
+        group: Option<GroupId>,
+        looked: Looked,
+        kind: OperationKind,
+        params: &Params,
+    ) -> Result<Created, AppError> {
         let mut tx = self.parts.db.begin().await?;
         let owner = Owner::of(&mut tx, caller, group).await?;
-        let created =
-            self.insert(&mut tx, caller, owner, looked, OperationKind::GuestCreate, &Params::default()).await?;
+        let created = self.insert(&mut tx, caller, owner, looked, kind, params).await?;
         tx.commit().await?;
         self.begun(created);
         Ok(created)
@@ -82,8 +119,17 @@ impl Guests {
         }
         wrong.take_all(offer.check(&spec, None));
         wrong.take(memory(spec.memory, facts.memory_total_mib));
+        let image = images.iter().find(|image| image.id == spec.image);
+        if !draft.setup.is_empty() && image.is_some_and(|image| image.kind == ImageKind::HostTree) {
+            wrong.0.push(FieldError::new("user", "The host's own files are read-only: nobody can be made there."));
+        }
+        let user = image.map_or("", |image| image.default_user.as_str());
+        let setup = wrong.take_all(self.setup_checked(caller, &draft.setup, user).await?).flatten();
         let disk_most_mib = self.disk_promisable_mib(&facts);
-        if wrong.is_empty() { Ok(Looked { spec, disk_most_mib }) } else { Err(AppError::Invalid(wrong)) }
+        let guest = GuestId(Uuid::now_v7());
+        let generation = Generation { epoch: self.parts.epoch, number: 1 };
+        let looked = Looked { guest, generation, spec, setup, disk_most_mib };
+        if wrong.is_empty() { Ok(looked) } else { Err(AppError::Invalid(wrong)) }
     }
 
     /// What kernels there are for the caller.
@@ -109,7 +155,7 @@ impl Guests {
         tx: &mut Tx,
         caller: &Caller,
         owner: Owner,
-        Looked { spec, disk_most_mib }: Looked,
+        Looked { guest, generation, spec, setup: _, disk_most_mib }: Looked,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
@@ -130,7 +176,7 @@ impl Guests {
             }
         };
         let guest = Guest {
-            id: GuestId(Uuid::now_v7()),
+            id: guest,
             host: self.parts.host,
             owner: owner.id,
             owner_name: owner.name,
@@ -141,7 +187,7 @@ impl Guests {
             limits_heard: true,
             disk_ready: false,
             wanted: Wanted::Stopped,
-            generation: Generation { epoch: self.parts.epoch, number: 1 },
+            generation,
             seen: Seen::Gone,
             seen_generation: Generation::default(),
             failures: 0,
@@ -169,7 +215,10 @@ impl Guests {
 /// A spec that this host can have.
 #[derive(Debug)]
 pub(super) struct Looked {
+    guest: GuestId,
+    generation: Generation,
     spec: GuestSpec,
+    setup: Option<Checked>,
     /// How much it may promise to disks of all guests together.
     disk_most_mib: u64,
 }

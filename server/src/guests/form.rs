@@ -10,6 +10,7 @@ use super::{Guests, from_host};
 use crate::store::groups::group_list_managed;
 use crate::store::guests::guest_list_of;
 use crate::store::images::{ImageState, image_list};
+use crate::store::keys::key_list;
 use crate::store::quotas::quota_of;
 
 impl Guests {
@@ -28,6 +29,7 @@ impl Guests {
             disk_free_mib: facts.disk_free_mib,
             quota: quota_of(&self.parts.db, caller.looks_as()).await?,
             groups: self.groups_managed(caller).await?,
+            keys: key_list(&self.parts.db, caller.account.id).await?.into_iter().map(|key| key.name).collect(),
         })
     }
 

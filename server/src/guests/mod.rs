@@ -17,6 +17,7 @@ mod operations;
 mod overview;
 mod owners;
 mod rights;
+mod setup;
 mod sharing;
 mod snapshots;
 mod view;

@@ -229,9 +229,9 @@ impl From<StoreError> for LetGo {
     }
 }
 
-fn has_disk(guest: &Guest) -> Result<(), AppError> {
+pub(super) fn has_disk(guest: &Guest) -> Result<(), AppError> {
     if guest.spec.disk_kind == DiskKind::Memory {
-        return Err(conflict("Its root lies in memory and is new at every start: there is no disk to keep."));
+        return Err(conflict("Its root lies in memory and is new at every start: nothing of it is kept."));
     }
     if guest.disk_ready { Ok(()) } else { Err(conflict("Its disk is not made yet.")) }
 }

@@ -3,7 +3,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{AgentLink, GuestShown, OperationKind, OperationShown, OperationState, SaidShown, StepState};
-use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, Wanted};
+use umbel_guest::{Access, Attachment, GuestId, GuestRight, Mac, OperationId, SetupSeen, Wanted};
 
 use super::{Guests, plain};
 use crate::etag::etag_of;
@@ -21,22 +21,27 @@ impl Guests {
     pub async fn fetch(&self, caller: &Caller, guest: GuestId) -> Result<GuestShown, AppError> {
         let (guest, access) = self.found(caller, guest).await?;
         let under_way = operation_under_way_of(&self.parts.db, guest.id).await?;
-        let said = match access.may(GuestRight::ReadConsole) {
-            Ok(()) => self.said(guest.id),
-            Err(_) => Vec::new(),
+        let (said, setup) = match access.may(GuestRight::ReadConsole) {
+            Ok(()) => self.heard_of(guest.id),
+            Err(_) => (Vec::new(), None),
         };
-        Ok(GuestShown { said, ..self.shown(under_way, guest, access) })
+        Ok(GuestShown { said, setup, ..self.shown(under_way, guest, access) })
     }
 
-    /// What the guest said last, without anything that a terminal or a page would obey.
-    fn said(&self, guest: GuestId) -> Vec<SaidShown> {
+    /// What the guest said last, without anything that a terminal or a page would obey; and what came of what it was told.
+    fn heard_of(&self, guest: GuestId) -> (Vec<SaidShown>, Option<SetupSeen>) {
         let heard = self.parts.link.heard();
         let Some(facts) = heard.inventory.as_deref().and_then(|inventory| facts_of(inventory, guest)) else {
-            return Vec::new();
+            return (Vec::new(), None);
         };
-        let lines = facts.said.iter().skip(facts.said.len().saturating_sub(SAID));
         let text = |text: &str| plain(text.as_bytes()).replace('\n', " ").chars().take(LETTERS).collect();
-        lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect()
+        let lines = facts.said.iter().skip(facts.said.len().saturating_sub(SAID));
+        let said = lines.map(|line| SaidShown { at: line.at, text: text(&line.text), missed: line.missed }).collect();
+        let setup = facts.setup.clone().map(|seen| match seen {
+            SetupSeen::Failed { at, why } => SetupSeen::Failed { at, why: text(&why) },
+            seen => seen,
+        });
+        (said, setup)
     }
 
     pub(super) fn shown(&self, operation: Option<Operation>, guest: Guest, access: Access) -> GuestShown {
@@ -75,6 +80,7 @@ impl Guests {
             created_at: guest.created_at,
             operation,
             said: Vec::new(),
+            setup: None,
         }
     }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, SnapshotId, Span,
-    StrayName, SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Setup, SnapshotId,
+    Span, StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
@@ -171,6 +171,11 @@ impl Host for Agent {
             Reply::Disk(facts) => Ok(facts),
             other => Err(unexpected("disk", other)),
         }
+    }
+
+    async fn setup_put(&self, guest: GuestId, generation: Generation, setup: Setup) -> Result<(), HostError> {
+        let setup = Box::new(setup);
+        self.done("setup_put", Request::SetupPut { guest, generation, setup }, SOON).await
     }
 
     async fn disk_swap(

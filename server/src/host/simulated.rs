@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
-    Limits, Memory, NetworkId, Seen, SnapshotId, StrayName,
+    Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName,
 };
 use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
@@ -41,6 +41,7 @@ struct SimulatedGuest {
     boot: Boot,
     card: Option<Card>,
     said: Vec<Said>,
+    setup: Option<SetupSeen>,
     /// What was written to its disk since it was made.
     written: String,
     /// What was on it that is kept.
@@ -51,6 +52,8 @@ struct SimulatedGuest {
 struct Inner {
     version: u64,
     guests: BTreeMap<GuestId, SimulatedGuest>,
+    /// What each is to be told, whether it is made or not.
+    setups: BTreeMap<GuestId, Setup>,
     away: bool,
     temper: Temper,
     failures: HashMap<&'static str, Refusal>,
@@ -75,11 +78,12 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-2` and `host`, one kernel `debian-6.1`.
+    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-3` and `host`, one kernel `debian-6.1`.
     pub fn new(clock: Clock) -> Self {
         let inner = Inner {
             version: 1,
             guests: BTreeMap::new(),
+            setups: BTreeMap::new(),
             away: false,
             temper: Temper::Good,
             failures: HashMap::new(),
@@ -151,10 +155,23 @@ impl Simulated {
     pub fn say(&self, guest: GuestId, text: &str) {
         let at = self.clock.now();
         self.change(|inner| {
-            if let Some(guest) = inner.guests.get_mut(&guest) {
-                guest.said.push(Said { at, text: text.into(), missed: 0 });
+            let Some(found) = inner.guests.get_mut(&guest) else { return };
+            found.said.push(Said { at, text: text.into(), missed: 0 });
+            if let Some(outcome) = SetupSeen::of(text, at).filter(|_| found.setup == Some(SetupSeen::Waits)) {
+                found.setup = Some(outcome);
+                inner.setups.remove(&guest);
             }
         });
+    }
+
+    /// What a guest is to be told.
+    pub fn setup(&self, guest: GuestId) -> Option<Setup> {
+        self.lock().setups.get(&guest).cloned()
+    }
+
+    /// How many are to be told something.
+    pub fn setups(&self) -> usize {
+        self.lock().setups.len()
     }
 
     /// As if it wrote to its disk.

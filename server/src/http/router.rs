@@ -11,8 +11,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, events, groups, guests, host, images, invitations, kernels, networks, operations, people,
-    quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
+    announcements, audit, events, groups, guests, host, images, invitations, kernels, keys, networks, operations,
+    people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -168,6 +168,9 @@ pub fn own() -> Vec<Route> {
         api!(session::second_factor_confirm).signed_in_only(),
         api!(session::second_factor_disable).signed_in_only(),
         api!(session::link_remove).signed_in_only(),
+        api!(keys::list),
+        api!(keys::add).signed_in_only().once(),
+        api!(keys::remove).signed_in_only(),
         api!(tokens::list).signed_in_only(),
         api!(tokens::create).signed_in_only().once_secret(),
         api!(tokens::remove).signed_in_only(),
@@ -192,6 +195,7 @@ pub fn own() -> Vec<Route> {
         api!(snapshots::remove).of_groups(),
         api!(guests::undelete).of_groups(),
         api!(guests::purge).of_groups(),
+        api!(guests::set_up).of_groups(),
         api!(guests::sysrq).of(Scope::Console).of_groups(),
         api!(guests::metrics).of_groups(),
         api!(guests::memory).of_groups(),

@@ -28,7 +28,7 @@ fn guest(wanted: Wanted, seen: Seen, number: u64, policy: RestartPolicy) -> Gues
         spec: GuestSpec {
             name: "web".parse().expect("a name"),
             note: umbel_guest::Note::default(),
-            image: "tiny-2".parse().expect("a slug"),
+            image: "tiny-3".parse().expect("a slug"),
             kernel: "k".parse().expect("a slug"),
             memory: Memory::DEFAULT,
             disk: DiskSize::DEFAULT,
@@ -119,7 +119,8 @@ fn an_end_of_an_older_start_is_history() {
 fn what_is_seen_of_an_older_start_is_not_believed() {
     let row = guest(Wanted::Running, Seen::Starting, 5, RestartPolicy::Never);
     let seen = Seen::Ended { at: NOW, exit: Exit::PoweredOff };
-    let facts = GuestFacts { guest: row.id, generation: generation(4), seen, has_disk: true, said: Vec::new() };
+    let facts =
+        GuestFacts { guest: row.id, generation: generation(4), seen, has_disk: true, said: Vec::new(), setup: None };
     assert_eq!(next(&row, Sight { facts: Some(&facts), fresh: false }, None, NOW, GRACE), None);
 }
 
@@ -158,6 +159,7 @@ fn facts_like(row: &Guest) -> Option<GuestFacts> {
         seen: row.seen.clone(),
         has_disk: true,
         said: Vec::new(),
+        setup: None,
     })
 }
 
@@ -209,7 +211,7 @@ proptest! {
         row.failures = failures;
         row.next_try_at = next_try.map(|s| NOW + s * SECOND);
         row.kill_at = kill.map(|s| NOW + s * SECOND);
-        let mut facts = host_seen.map(|(seen, number)| GuestFacts { guest: row.id, generation: generation(number), seen, has_disk: true, said: Vec::new() });
+        let mut facts = host_seen.map(|(seen, number)| GuestFacts { guest: row.id, generation: generation(number), seen, has_disk: true, said: Vec::new(), setup: None });
         let (mut now, mut purged) = (NOW, false);
         for _ in 0..40 {
             let mut actions = 0;
@@ -218,11 +220,11 @@ proptest! {
                 prop_assert!(actions <= 6, "no end with {action:?} for {row:?} on {facts:?}");
                 let after = row.generation.max(row.seen_generation).next();
                 let run = facts.as_ref().map_or(row.seen_generation, |f| f.generation);
-                let end = |exit| Some(GuestFacts { guest: row.id, generation: run, seen: Seen::Ended { at: now, exit }, has_disk: true, said: Vec::new() });
+                let end = |exit| Some(GuestFacts { guest: row.id, generation: run, seen: Seen::Ended { at: now, exit }, has_disk: true, said: Vec::new(), setup: None });
                 match &action {
                     Action::Start => {
                         prop_assert!(!facts.as_ref().is_some_and(|f| f.seen.is_alive() && f.generation >= row.seen_generation), "a second kernel");
-                        facts = Some(GuestFacts { guest: row.id, generation: row.generation, seen: Seen::Running { since: now }, has_disk: true, said: Vec::new() });
+                        facts = Some(GuestFacts { guest: row.id, generation: row.generation, seen: Seen::Running { since: now }, has_disk: true, said: Vec::new(), setup: None });
                         started(&mut row, Started::Yes, now);
                     }
                     Action::ShutDown { .. } if obeys => facts = end(Exit::PoweredOff),

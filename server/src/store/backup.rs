@@ -44,6 +44,7 @@ pub const TABLES: &[&str] = &[
     "invitations",
     "webhooks",
     "oidc_links",
+    "account_keys",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was

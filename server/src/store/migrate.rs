@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     step!(22, "0022_bandwidth"),
     step!(23, "0023_images"),
     step!(24, "0024_snapshots"),
+    step!(25, "0025_account_keys"),
 ];
 
 /// The newest version that this program knows.

@@ -33,6 +33,7 @@ pub mod idempotency;
 pub mod images;
 pub mod invitations;
 pub mod kernels;
+pub mod keys;
 pub mod meta;
 pub mod migrate;
 pub mod networks;

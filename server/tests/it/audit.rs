@@ -201,7 +201,8 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 20] = [
+const MORE_READS: [&str; 21] = [
+    "/_sf/key_list",
     "/_sf/registration_fetch",
     "/_sf/webhook_list",
     "/_sf/announcement_fetch",
@@ -338,7 +339,7 @@ both! {
             assert_eq!((row.reason.as_str(), row.via.as_str(), row.address.as_str()), ("There is no such guest.", "api", "127.0.0.1"));
             assert_eq!(row.object, guest.to_string());
         }
-        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-2", r#"{"deprecated":true}"#)] {
+        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-3", r#"{"deprecated":true}"#)] {
             let change = client.request(Method::PATCH, &format!("/api/v1/{path}")).body(change);
             change.header("content-type", "application/json").send().await.expect("an answer");
         }

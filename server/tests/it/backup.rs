@@ -31,7 +31,7 @@ fn who() -> Who {
 }
 
 /// A backup of a small panel, as text.
-async fn taken(db: &Db, directory: &Path) -> String {
+pub(crate) async fn taken(db: &Db, directory: &Path) -> String {
     let path = directory.join("backup");
     write(db, File::create(&path).expect("a new file"), &path, 7).await.expect("a backup");
     fs::read_to_string(&path).expect("text")

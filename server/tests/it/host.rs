@@ -71,6 +71,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
             Request::Limit { guest, generation, limits } => done(host.limit(guest, generation, limits).await),
             Request::Pause { guest, generation, paused } => done(host.pause(guest, generation, paused).await),
+            Request::SetupPut { guest, generation, setup } => done(host.setup_put(guest, generation, *setup).await),
             Request::SysRq { guest, generation, key } => done(host.sysrq(guest, generation, key).await),
             Request::Metrics { guest, span } => host.metrics(guest, span).await.map(Reply::Series),
             Request::MemoryInside { guest } => host.memory_inside(guest).await.map(Reply::MemoryInside),
@@ -151,6 +152,7 @@ async fn every_request(agent: &Agent) {
         .await
         .expect("made");
     let (taken, aside) = (SnapshotId(Uuid::now_v7()), SnapshotId(Uuid::now_v7()));
+    assert!(agent.setup_put(guest, generation, crate::setup::nothing()).await.is_ok());
     assert_eq!(agent.disk(guest).await.expect("it has one").taken_bytes, 0);
     agent.snapshot_take(guest, generation, taken).await.expect("taken");
     let with = DiskSource::Snapshot { snapshot: taken };

@@ -37,6 +37,7 @@ mod schemathesis;
 mod second_factor;
 mod serve;
 mod sessions;
+mod setup;
 mod sharing;
 mod sign_in;
 mod snapshots;

@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationShown, OperationState, Role};
 use umbel_client::{Client, ImageDraft};
-use umbel_guest::{Action, DiskSize, Exit, GuestDraft, GuestId, ImageId, ImageKind, OperationId, Seen};
+use umbel_guest::{
+    Action, DiskSize, Exit, GuestDraft, GuestId, ImageId, ImageKind, OperationId, Seen, SetupDraft, SetupSeen,
+};
 use umbel_server::clock::{Clock, HOUR, SECOND};
 use umbel_server::events::Events;
 use umbel_server::guests::{Guests, Running};
@@ -329,10 +331,47 @@ async fn a_directory_is_sent_as_an_archive_and_becomes_an_image() {
     drop(panel);
 }
 
+async fn set_up(client: &Client, guest: GuestId) -> SetupSeen {
+    let until = tokio::time::Instant::now() + TAKES;
+    loop {
+        match client.guest_fetch(guest).await.expect("ours").setup {
+            Some(SetupSeen::Waits) if tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            seen => return seen.expect("it was told something"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_made_by_the_command_line_has_a_user_a_key_and_what_a_script_did() {
+    let machine = Machine::start();
+    let (panel, client) = first_life(&machine).await;
+    client.guest_form_ready(TAKES).await.expect("an image is made");
+    let home = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let (key, script) = (write("key.pub", "ssh-rsa AAAA anna\n"), write("script", "#!/bin/sh\nhostname >/root/name\n"));
+    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write"]);
+    let told = ["--user", "anna", "--key", &key, "--user-data", &script];
+    umbelctl(&panel, home.path(), &[&["guests", "create", "web"], &told[..]].concat());
+    let guest = client.guest_list().await.expect("a list")[0].id;
+    let seen = set_up(&client, guest).await;
+    assert!(matches!(seen, SetupSeen::Done { .. }), "{seen:?}");
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    console.type_line("echo said=$(id -u anna),$(cat /root/name /home/anna/.ssh/*)=en\"\"d").await.expect("ours");
+    console.until("said=1000,web ssh-rsa AAAA anna=end", TAKES).await.expect("all of it");
+    drop(panel);
+}
+
 const RECIPE: &str = "name = 'debian'
 version = '13'
 suite = 'trixie'
-packages = ['openssh-server']
+packages = ['openssh-server', 'sudo']
 services = ['ssh.service']
 first_boot = ['ssh-keygen -A', 'echo once >>/root/first']
 memory_mib = 256
@@ -346,14 +385,18 @@ path = '/etc/motd'
 content = 'Of a recipe'
 ";
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "make test-full: the image is made of a hundred packages"]
-async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
+fn with_our_kernel() -> Machine {
     let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kernel/build.sh");
     let kernel = Command::new(kernel).arg("cached").output().expect("runs").stdout;
     let kernel = PathBuf::from(String::from_utf8_lossy(&kernel).trim());
     let kernels = kernel.ancestors().nth(2).expect("make kernel made it").to_str().expect("text");
-    let machine = Machine::with(&["--kernels", kernels]);
+    Machine::with(&["--kernels", kernels])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "make test-full: the image is made of a hundred packages"]
+async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
+    let machine = with_our_kernel();
     let (panel, client) = first_life(&machine).await;
     let home = tempfile::tempdir().expect("a directory");
     let recipe = home.path().join("recipe.toml");
@@ -368,12 +411,14 @@ async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
         image: "debian-13".into(),
         memory_mib: 256,
         disk_mib: 2048,
+        setup: told(),
         ..form.suggested()
     };
     let guest = client.guest_create(&draft).await.expect("a good draft").guest;
     let mut console = client.console_from(guest, 0).await.expect("it comes");
     console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
     console.take_keyboard().await.expect("ours");
+    berta_is_in(&client, guest, &mut console).await;
     let question = "echo said=$(hostname),$(cat /root/first),$(cut -c-11 /home/anna/.ssh/authorized_keys),\
                     $(stat -c %U:%a /home/anna/.ssh),$(($(df --output=size / | tail -n 1) > 1900000)),\
                     $(ls /etc/ssh/*_key | wc -l),$(grep -c : /etc/shadow >/dev/null && id -un anna)=en\"\"d";
@@ -381,6 +426,64 @@ async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
     console.until("said=web-1,once,ssh-ed25519,anna:700,1,3,anna=end", TAKES).await.expect("all of it");
     let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
     client.operation_over(purge, TAKES).await.expect("it is over");
+    drop(panel);
+}
+
+fn told() -> SetupDraft {
+    SetupDraft {
+        user: "berta".into(),
+        password: "correct horse".into(),
+        ssh_keys: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ berta".into(),
+        user_data: "#!/bin/sh\nhostname >/root/ran\n".into(),
+        ..SetupDraft::default()
+    }
+}
+
+/// With her password she becomes root; nobody does without.
+async fn berta_is_in(client: &Client, guest: GuestId, console: &mut umbel_client::Console) {
+    let seen = set_up(client, guest).await;
+    assert!(matches!(seen, SetupSeen::Done { .. }), "{seen:?}");
+    let become_root = |with: &str| {
+        format!(
+            "$(runuser -u nobody -- sh -c 'echo {with} | su berta -c \"echo {with} | sudo -S id -un\"' 2>/dev/null)"
+        )
+    };
+    let question = format!(
+        "while [ ! -s /root/ran ]; do sleep 1; done; echo in=$(cat /root/ran),$(cut -d ' ' -f 3 ~berta/.ssh/authorized_keys),{},{}=en\"\"d",
+        become_root("correct horse"),
+        become_root("wrong horse"),
+    );
+    console.type_line(&question).await.expect("ours is the keyboard");
+    console.until("in=web-1,berta,root,=end", TAKES).await.expect("all of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "make test-full: the image is made of a hundred packages"]
+async fn cloud_init_takes_what_a_guest_is_told() {
+    let machine = with_our_kernel();
+    let (panel, client) = first_life(&machine).await;
+    let home = tempfile::tempdir().expect("a directory");
+    let recipe = home.path().join("recipe.toml");
+    let with_cloud_init = RECIPE.replace("'sudo'", "'sudo', 'cloud-init'");
+    fs::write(&recipe, with_cloud_init).expect("written");
+    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
+    umbelctl(&panel, home.path(), &["images", "build", recipe.to_str().expect("text")]);
+    let form = client.guest_form_ready(TAKES).await.expect("there are images");
+    let draft = GuestDraft {
+        name: "web-1".into(),
+        image: "debian-13".into(),
+        memory_mib: 512,
+        disk_mib: 2048,
+        setup: told(),
+        ..form.suggested()
+    };
+    let guest = client.guest_create(&draft).await.expect("a good draft").guest;
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
+    console.take_keyboard().await.expect("ours");
+    berta_is_in(&client, guest, &mut console).await;
+    console.type_line("echo by=$(cloud-init status | head -n 1),$(ls /var/lib/umbel)=en\"\"d").await.expect("ours");
+    console.until("by=status: done,first-boot=end", TAKES).await.expect("cloud-init did it, not we");
     drop(panel);
 }
 

@@ -24,7 +24,7 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 35] = [
+const ASKED: [&str; 37] = [
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
@@ -42,12 +42,14 @@ const ASKED: [&str; 35] = [
     "POST /_sf/account_suspend",
     "POST /_sf/guest_give",
     "POST /_sf/invitation_create",
+    "POST /_sf/key_add",
     "POST /_sf/registration_set",
     "POST /_sf/snapshot_remove",
     "POST /_sf/token_create",
     "POST /_sf/webhook_create",
     "POST /api/v1/guests/{guest}/purge",
     "POST /api/v1/invitations",
+    "POST /api/v1/keys",
     "POST /api/v1/people",
     "POST /api/v1/people/import",
     "POST /api/v1/people/{account}/approve",

@@ -10,6 +10,7 @@ use crate::api::guests::{GuestCreate, guest_choices};
 use crate::parts::cards::first_free;
 use crate::parts::form::{Choice, FieldError, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
+use crate::parts::setup::SetupFields;
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
 use crate::paths;
@@ -39,6 +40,11 @@ const FIELDS: &[&str] = &[
     "net_mbit",
     "disk_mib_s",
     "note",
+    "user",
+    "password",
+    "account_keys",
+    "ssh_keys",
+    "user_data",
 ];
 
 #[component]
@@ -122,6 +128,10 @@ fn NewForm(form: GuestForm, create: ServerAction<GuestCreate>, error: Signal<Opt
             {(owners.len() > 1).then(|| view! { <Choice name="group" label="For" options=owners chosen="" error=error /> })}
             <ImageCards images=form.images error=error />
             <SizeCards suggested=suggested available=available of_quota=of_memory error=error />
+            <details class="advanced">
+                <summary>"Who signs in, and a script"</summary>
+                <SetupFields keys=form.keys error=error />
+            </details>
             <details class="advanced">
                 <summary>"Advanced"</summary>
                 <KernelFields

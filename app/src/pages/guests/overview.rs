@@ -16,6 +16,7 @@ use crate::parts::curve::bytes;
 use crate::parts::graph::{Graphs, Ranges, chosen_span, ticks};
 use crate::parts::loaded::awaited;
 use crate::parts::operation::OperationSteps;
+use crate::parts::setup::SetupOutcome;
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
 use crate::paths;
@@ -197,6 +198,7 @@ fn Facts(guest: GuestShown) -> impl IntoView {
             <Fact label="Restart">{policy_words(guest.restart_policy)}</Fact>
             <Fact label="Start">{start}</Fact>
             <Fact label="Owner">{guest.owner_name.clone()}</Fact>
+            {guest.setup.clone().map(|seen| view! { <Fact label="Set-up"><SetupOutcome seen=seen /></Fact> })}
             <Fact label="Created"><When at=guest.created_at /></Fact>
             <Fact label="Id">
                 <span class="id">

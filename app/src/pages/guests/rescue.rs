@@ -5,9 +5,11 @@ use leptos::prelude::*;
 use umbel_guest::{Action, SysRqKey};
 
 use super::show::GuestContext;
-use crate::api::guests::GuestSysrq;
+use crate::api::guests::{GuestSetUp, GuestSysrq};
+use crate::api::keys::key_list;
 use crate::parts::action::ActionButton;
 use crate::parts::loaded::{Failure, awaited, failure};
+use crate::parts::setup::{FIELDS, SetupFields};
 use crate::paths;
 use crate::shown::GuestShown;
 
@@ -15,9 +17,17 @@ use crate::shown::GuestShown;
 pub fn Rescue() -> impl IntoView {
     let context = GuestContext::expect();
     let press = ServerAction::<GuestSysrq>::new();
+    let set_up = ServerAction::<GuestSetUp>::new();
+    let keys = Resource::new(|| (), |()| key_list());
     view! {
         <h2>"When it doesn't do as it should"</h2>
         <Failure error=failure(press) />
+        <Transition>
+            {awaited(move || async move {
+                let names = keys.await.unwrap_or_default().into_iter().map(|key| key.name).collect();
+                context.guest.await.ok().map(|guest| view! { <SetUp guest=guest keys=names set_up=set_up /> })
+            })}
+        </Transition>
         <Transition>
             {awaited(move || async move {
                 context.guest.await.ok().map(|guest| view! { <Shell guest=guest.clone() /><SysRq guest=guest press=press /> })
@@ -43,6 +53,33 @@ fn Shell(guest: GuestShown) -> impl IntoView {
             </p>
             {refused.map(|why| view! { <p class="hint">{why}</p> })}
             <ActionButton guest=guest action=Action::StartShell act=act words=format!("Start {name} into a shell") />
+        </details>
+    }
+    .into_any()
+}
+
+#[component]
+fn SetUp(guest: GuestShown, keys: Vec<String>, set_up: ServerAction<GuestSetUp>) -> impl IntoView {
+    let (error, pending) = (failure(set_up), set_up.pending());
+    // As the panel asks it.
+    let refused = guest.may(Action::Change).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    view! {
+        <details class="rescue">
+            <summary>"Let somebody in, or run a script, at its next start"</summary>
+            <p>
+                "An image that knows of it, as Tiny, one of a recipe or one with cloud-init, takes this as it starts, once, and the host "
+                "keeps nothing of it afterwards. What came of it stands among the facts above."
+            </p>
+            {refused.clone().map(|why| view! { <p class="hint">{why}</p> })}
+            <Failure error=error fields=&FIELDS />
+            <ActionForm action=set_up attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <SetupFields keys=keys error=error />
+                <button class="button" type="submit" title=refused disabled=move || disabled || pending.get()>
+                    "Tell it at its next start"
+                </button>
+            </ActionForm>
         </details>
     }
     .into_any()

@@ -27,8 +27,6 @@ pub struct GuestContext {
     pub id: Memo<Option<GuestId>>,
     pub guest: Resource<Result<GuestShown, AppError>>,
     pub act: ServerAction<GuestAct>,
-    /// Told by the tabs that something of the guest was changed here.
-    pub changed: RwSignal<u64>,
 }
 
 impl std::fmt::Debug for GuestContext {
@@ -49,12 +47,11 @@ pub fn GuestPage() -> impl IntoView {
     let id = Memo::new(move |_| params.read().get("guest").and_then(|text| text.parse::<GuestId>().ok()));
     let live = Live::expect();
     let act = ServerAction::<GuestAct>::new();
-    let changed = RwSignal::new(0);
     let guest = Resource::new(
-        move || (id.get(), live.guest(id.get()), act.version().get(), changed.get()),
+        move || (id.get(), live.guest(id.get()), act.version().get()),
         |(id, ..)| async move { guest_fetch(id.ok_or_else(|| missing("guest"))?).await },
     );
-    provide_context(GuestContext { id, guest, act, changed });
+    provide_context(GuestContext { id, guest, act });
     view! {
         <Transition fallback=Skeleton>
             {awaited(move || async move {

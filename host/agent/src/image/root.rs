@@ -14,8 +14,10 @@ const PACKAGE: &str = "busybox-static";
 /// Names that our own scripts have.
 const OURS: [&str; 3] = ["poweroff", "reboot", "halt"];
 
-const DIRECTORIES: [&str; 14] =
-    ["bin", "dev", "etc", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin", "var"];
+const DIRECTORIES: [&str; 15] = [
+    "bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "usr/bin", "usr/sbin",
+    "var",
+];
 
 const INIT: &str = "::sysinit:/etc/rc
 ::respawn:/bin/cttyhack /bin/sh -l
@@ -38,8 +40,10 @@ const RC: &str = concat!(
 [ -c /dev/null ] || mount -t devtmpfs devtmpfs /dev
 [ -d /dev/pts ] || mkdir /dev/pts
 mount -a
+(
 "#,
-    include_str!("../../../guest/src/place.sh")
+    include_str!("../../../guest/src/place.sh"),
+    ")\n[ ! -b /dev/ubdb ] || /sbin/umbel-setup &\n"
 );
 
 const STOP: &str = r#"#!/bin/sh
@@ -90,10 +94,12 @@ pub(super) fn make(tree: &Path) -> Result<String, ImageError> {
         ("etc/profile", 0o644, PROFILE),
         ("etc/shrc", 0o644, SHRC),
         // Nobody signs in with a password: the console is root's.
-        ("etc/passwd", 0o644, "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n"),
+        ("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+        ("etc/shadow", 0o600, "root:*:0::::::\nnobody:*:0::::::\n"),
         ("etc/group", 0o644, "root:*:0:\nnogroup:*:65534:\n"),
         ("etc/hosts", 0o644, "127.0.0.1 localhost\n"),
         ("sbin/poweroff", 0o755, STOP),
+        ("sbin/umbel-setup", 0o755, umbel_guest::setup::SCRIPT),
     ] {
         let path = tree.join(name);
         let made = fs::write(&path, content);

@@ -29,7 +29,12 @@ use initramfs::Initramfs;
 const INIT: &[u8] = include_bytes!("init.sh");
 const LAYERS: &[u8] = include_bytes!("layers.sh");
 /// What a root gets that was made of an image of containers.
-const CONTAINER_RC: &str = concat!(include_str!("container-rc.sh"), include_str!("../../../guest/src/place.sh"));
+const CONTAINER_RC: &str = concat!(
+    include_str!("container-rc.sh"),
+    "(\n",
+    include_str!("../../../guest/src/place.sh"),
+    ")\n[ ! -b /dev/ubdb ] || /umbel/sh /umbel/setup &\n"
+);
 const CONTAINER_START: &[u8] = include_bytes!("container-start.sh");
 /// Of the instance: one task is worked on at a time.
 const GUEST: &str = "756d6265-6c00-4000-8000-776f726b7368";
@@ -149,6 +154,7 @@ fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
         archive.program(Path::new("/layers"), LAYERS)?;
         archive.program(Path::new("/container/rc"), CONTAINER_RC.as_bytes())?;
         archive.program(Path::new("/container/start"), CONTAINER_START)?;
+        archive.program(Path::new("/container/setup"), umbel_guest::setup::SCRIPT.as_bytes())?;
         programs.iter().try_for_each(|program| archive.copy(program, program))?;
         libraries.iter().try_for_each(|library| archive.copy(&library.from, &library.to))?;
         archive.finish().map(drop)?;
@@ -180,6 +186,7 @@ fn start(state: &State, guest: GuestId, uid: u32, root_disk: RootDisk) -> Result
         clock: Clock::Real,
         boot: Boot::Normal,
         root_disk,
+        setup: None,
         card: None,
         work: state.layout.work(guest),
         filters: request::filters(state)?,

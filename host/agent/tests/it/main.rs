@@ -15,6 +15,7 @@ mod outside;
 mod processors;
 mod refusals;
 mod room;
+mod setup;
 mod shut_down;
 mod snapshots;
 mod switch;

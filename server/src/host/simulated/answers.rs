@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
-    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, SnapshotId, Span, StrayName, SysRqKey, Until,
-    UploadId, WallState,
+    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, Setup, SetupSeen, SnapshotId, Span, StrayName,
+    SysRqKey, Until, UploadId, WallState,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
@@ -22,7 +22,7 @@ fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
 
 fn tiny() -> ImageFacts {
     ImageFacts {
-        id: "tiny-2".parse().expect("a slug"),
+        id: "tiny-3".parse().expect("a slug"),
         title: "Tiny".into(),
         description: "Busybox".into(),
         origin: ImageOrigin::Built,
@@ -177,10 +177,29 @@ impl Host for Simulated {
                 boot: Boot::Normal,
                 card: None,
                 said: Vec::new(),
+                setup: inner.setups.contains_key(&guest).then_some(SetupSeen::Waits),
                 written: String::new(),
                 snapshots: BTreeMap::new(),
             };
             inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
+        });
+        Ok(())
+    }
+
+    async fn setup_put(&self, guest: GuestId, generation: Generation, setup: Setup) -> Result<(), HostError> {
+        let inner = self.begin("setup_put", &guest.to_string())?;
+        if let Some(found) = inner.guests.get(&guest) {
+            check(found.heard, generation)?;
+            if found.seen.is_alive() {
+                return Err(Refusal::StillRunning.into());
+            }
+        }
+        drop(inner);
+        self.change(|inner| {
+            inner.setups.insert(guest, setup);
+            if let Some(found) = inner.guests.get_mut(&guest) {
+                found.setup = Some(SetupSeen::Waits);
+            }
         });
         Ok(())
     }
@@ -340,6 +359,7 @@ impl Host for Simulated {
             seen: g.seen.clone(),
             has_disk: g.disk.is_some(),
             said: g.said.clone(),
+            setup: g.setup.clone(),
         });
         Ok(Inventory { version: inner.version, guests: guests.collect() })
     }

@@ -3,7 +3,7 @@ use umbel_app::backend::Backend;
 use umbel_app::shown::{
     Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, MemoryInsideShown, MetricsShown,
 };
-use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SysRqKey};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SetupDraft, SysRqKey};
 
 use super::host::Back;
 use super::{Json, Path, Query};
@@ -121,6 +121,20 @@ actions! {
 #[serde(deny_unknown_fields)]
 pub struct Pressed {
     pub key: SysRqKey,
+}
+
+/// Tells a guest that is off who signs in, or what to run, at its next start.
+///
+/// What it was to be told before is not told.
+#[utoipa::path(put, path = "/guests/{guest}/setup")]
+pub async fn set_up(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(draft): Json<SetupDraft>,
+) -> Result<Done, Problem> {
+    panel.guest_set_up(&caller, guest, draft).await?;
+    Ok(Done)
 }
 
 /// Presses a key of the magic SysRq.

@@ -9,6 +9,7 @@ pub mod host;
 pub mod images;
 pub mod invitations;
 pub mod kernels;
+pub mod keys;
 pub mod networks;
 pub mod operations;
 pub mod people;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use tower_sessions::Session;
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    AccountId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, OperationId, StrayName, UploadId,
+    AccountId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId, StrayName, UploadId,
     WebhookId,
 };
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
@@ -123,7 +123,7 @@ macro_rules! in_path {
 }
 
 in_path!(
-    GuestId DeliveryId GroupId ImageId InvitationId AccountId OperationId KernelId UploadId WebhookId StrayName Kind String u16
+    GuestId DeliveryId GroupId ImageId InvitationId AccountId OperationId KernelId KeyId UploadId WebhookId StrayName Kind String u16
 );
 
 impl<A: ToSchema, B: ToSchema> InPath for (A, B) {
