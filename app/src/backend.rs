@@ -19,14 +19,15 @@ use crate::error::AppError;
 use crate::proof::Proof;
 use crate::shown::{
     AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
-    ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
-    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
-    ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
-    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
-    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish,
-    QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken,
-    SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    CloneDraft, ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll,
+    GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown,
+    ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft,
+    InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft,
+    KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
+    OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft,
+    QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
+    SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -146,6 +147,16 @@ pub trait Backend: Send + Sync {
         draft: SnapshotDraft,
     ) -> Result<SnapshotTaken, AppError>;
     /// The guest is started with it; the disk that it had is kept for a while.
+    /// How often a copy is taken by itself.
+    async fn plan_set(&self, caller: &Caller, guest: GuestId, draft: PlanDraft) -> Result<(), AppError>;
+    /// Another guest, of the same owner, with its disk.
+    async fn snapshot_clone(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        draft: CloneDraft,
+    ) -> Result<Created, AppError>;
     async fn snapshot_restore(
         &self,
         caller: &Caller,

@@ -88,6 +88,8 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestReset
         | AuditAction::SnapshotTake
         | AuditAction::SnapshotRestore
+        | AuditAction::SnapshotPlan
+        | AuditAction::SnapshotClone
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

@@ -1,4 +1,4 @@
-//! Copies of a guest's disk: list, take, restore, remove.
+//! Copies of a guest's disk: list, take, restore, clone, remove.
 
 use umbel_client::{Client, Snapshot};
 use umbel_guest::{GuestId, SnapshotId, SnapshotKind};
@@ -34,6 +34,14 @@ pub(crate) async fn run(panel: &Client, command: SnapshotCommand, output: &Outpu
                 Some(operation) => over(panel, operation, act.wait, output).await,
                 None => Ok(()),
             }
+        }
+        SnapshotCommand::Plan { guest, every, keep } => {
+            Ok(panel.plan_set(find(panel, &guest).await?.id, every.0, keep).await?)
+        }
+        SnapshotCommand::Clone { act, snapshot, name } => {
+            let guest = find(panel, &act.guest).await?.id;
+            let made = panel.snapshot_clone(guest, sought(panel, guest, &snapshot).await?, &name).await?;
+            over(panel, made.operation, act.wait, output).await
         }
         SnapshotCommand::Remove { guest, snapshot } => {
             let guest = find(panel, &guest).await?.id;

@@ -6,15 +6,15 @@ use std::ops::Deref;
 use async_trait::async_trait;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, ConsoleTail, Created, FirstPassword,
-    ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
-    GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
-    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
-    KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
-    PersonPage, PersonShown, QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown,
-    ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, CloneDraft, ConsoleTail, Created,
+    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
+    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage,
+    ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter,
+    KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown,
+    PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
+    RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::{
@@ -112,6 +112,20 @@ impl Backend for Bare<'_> {
         draft: SnapshotDraft,
     ) -> Result<SnapshotTaken, AppError> {
         self.guests.snapshot_take(caller, guest, draft).await
+    }
+
+    async fn plan_set(&self, caller: &Caller, guest: GuestId, draft: PlanDraft) -> Result<(), AppError> {
+        self.guests.plan_set(caller, guest, draft).await
+    }
+
+    async fn snapshot_clone(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        draft: CloneDraft,
+    ) -> Result<Created, AppError> {
+        self.guests.snapshot_clone(caller, guest, snapshot, draft).await
     }
 
     async fn snapshot_restore(

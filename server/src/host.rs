@@ -63,6 +63,14 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn setup_put(&self, guest: GuestId, generation: Generation, setup: Setup) -> Result<(), HostError>;
     /// What its disk takes.
     async fn disk(&self, guest: GuestId) -> Result<DiskFacts, HostError>;
+    /// Out of a copy that is kept of another guest's.
+    async fn disk_copy(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        of: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<(), HostError>;
     async fn disk_swap(
         &self,
         guest: GuestId,

@@ -114,7 +114,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(accounts.keep());
     tasks.spawn(guests.clone().settle(accounts.clone()));
-    tasks.spawn(guests.clone().let_go_in_time());
+    tasks.spawn(guests.clone().keep_in_time());
 
     let origins = config.origins(address);
     let provider = |settings: &oidc::Settings| {

@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown,
+    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, PlanShown,
     SnapshotShown, SnapshotsShown, StrayShown, WallShown,
 };
 use umbel_guest::{
-    Access, AccountId, Attachment, DiskSize, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory, NetworkId,
-    Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
+    Access, AccountId, Attachment, DiskSize, Every, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
+    NetworkId, Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
 };
 use uuid::Uuid;
 
@@ -206,10 +206,17 @@ pub(crate) fn snapshots() -> SnapshotsShown {
         taken_bytes: mib << 20,
         made_at: now() - hours * HOUR,
         goes_at,
+        planned: false,
     };
     SnapshotsShown {
         disk_bytes: Some(180 << 20),
         shares_blocks: false,
+        plan: Some(PlanShown {
+            every: Every::Day,
+            keep: 7,
+            next_at: now() + 5 * HOUR,
+            failed: Some("Snapshots: the quota is 10, and 10 are used.".into()),
+        }),
         rows: vec![
             snapshot(4, "Before the reset", 180, 0, SnapshotKind::BeforeReset, Some(now() + HOUR / 2)),
             snapshot(3, "Snapshot 1", 0, 0, SnapshotKind::Taken, None),

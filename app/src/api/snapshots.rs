@@ -8,8 +8,11 @@ use crate::shown::SnapshotsShown;
 use crate::{
     api::answer::told,
     backend::{backend, caller},
-    shown::SnapshotDraft,
+    paths,
+    shown::{CloneDraft, PlanDraft, SnapshotDraft},
 };
+#[cfg(feature = "ssr")]
+use umbel_guest::FieldError;
 
 /// Of a guest that is there, so a refusal is no status of the page.
 #[server(prefix = "/_sf", endpoint = "snapshot_list", output = Answer)]
@@ -28,6 +31,38 @@ pub async fn snapshot_take(guest: GuestId, #[server(default)] name: String) -> R
 pub async fn snapshot_restore(guest: GuestId, snapshot: SnapshotId) -> Result<OperationId, AppError> {
     let caller = told(caller())?;
     told(backend()?.snapshot_restore(&caller, guest, snapshot).await)
+}
+
+/// Errors of its name come as those of `new_name`, which stands beside the name of a snapshot.
+#[server(prefix = "/_sf", endpoint = "snapshot_clone", output = Answer)]
+pub async fn snapshot_clone(guest: GuestId, snapshot: SnapshotId, new_name: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let made = backend()?.snapshot_clone(&caller, guest, snapshot, CloneDraft { name: new_name }).await;
+    let made = made.map_err(|error| match error {
+        AppError::Invalid(mut wrong) => {
+            wrong.0.iter_mut().filter(|e| e.field == "name").for_each(|e| e.field = "new_name".into());
+            AppError::Invalid(wrong)
+        }
+        other => other,
+    });
+    leptos_axum::redirect(&paths::guest_console(told(made)?.guest));
+    Ok(())
+}
+
+/// An empty interval is no plan.
+#[server(prefix = "/_sf", endpoint = "plan_set", output = Answer)]
+pub async fn plan_set(
+    guest: GuestId,
+    #[server(default)] every: String,
+    #[server(default)] keep: String,
+) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let wrong = |error: FieldError| AppError::Invalid(error.into());
+    let every = Some(every.as_str()).filter(|word| !word.is_empty()).map(str::parse).transpose();
+    let keep = keep.trim().parse().or(if keep.trim().is_empty() { Ok(0) } else { Err(()) });
+    let keep = keep.map_err(|()| FieldError::new("keep", "A whole number."));
+    let draft = PlanDraft { every: told(every.map_err(wrong))?, keep: told(keep.map_err(wrong))? };
+    told(backend()?.plan_set(&caller, guest, draft).await)
 }
 
 #[server(prefix = "/_sf", endpoint = "snapshot_remove", output = Answer)]

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use umbel_guest::SetupSeen;
 
 use crate::AppError;
+use crate::parts::badge::Mark;
 use crate::parts::form::{CodeField, FieldError, TextField};
 use crate::parts::time::When;
 use crate::paths;
@@ -70,8 +71,8 @@ pub fn SetupOutcome(seen: SetupSeen) -> impl IntoView {
     match seen {
         SetupSeen::Waits => "waits for its start".into_any(),
         SetupSeen::Done { at } => view! { "done " <When at=at /> }.into_any(),
-        SetupSeen::Failed { at, why } => {
-            view! { <span class="error">{format!("failed: {why}")}</span> " " <When at=at /> }.into_any()
+        SetupSeen::Failed { at, .. } => {
+            view! { <Mark shape="▲" class="badge failed" words="Failed" /> " " <When at=at /> }.into_any()
         }
     }
 }

@@ -69,6 +69,8 @@ words! {
         GuestReset = "guest_reset" "Reset guest",
         SnapshotTake = "snapshot_take" "Take snapshot",
         SnapshotRestore = "snapshot_restore" "Restore snapshot",
+        SnapshotPlan = "snapshot_plan" "Set plan of snapshots",
+        SnapshotClone = "snapshot_clone" "Make guest of snapshot",
         SnapshotRemove = "snapshot_remove" "Remove snapshot",
         GuestSetUp = "guest_set_up" "Set guest up anew",
         GuestSysrq = "guest_sysrq" "Press SysRq key",

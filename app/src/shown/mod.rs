@@ -55,7 +55,7 @@ pub use quota::{
     QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,
 };
 pub use share::{ShareDraft, ShareShown};
-pub use snapshot::{SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
+pub use snapshot::{CloneDraft, PlanDraft, PlanShown, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 pub use umbel_guest::Role;

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{OperationId, SnapshotId, SnapshotKind};
+use umbel_guest::{Every, OperationId, SnapshotId, SnapshotKind};
 
 /// A copy of a guest's disk that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,31 @@ pub struct SnapshotShown {
     pub made_at: i64,
     /// When it goes by itself: an hour after a reset or a restore has put it aside.
     pub goes_at: Option<i64>,
+    /// Whether the guest's plan took it, which removes it in time.
+    pub planned: bool,
+}
+
+/// Copies that are taken by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PlanShown {
+    pub every: Every,
+    /// How many of its own it keeps.
+    pub keep: u32,
+    pub next_at: i64,
+    /// Why the last one was not taken.
+    pub failed: Option<String>,
+}
+
+/// A plan to be set; checked by the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlanDraft {
+    /// Nothing for no plan.
+    pub every: Option<Every>,
+    #[serde(default)]
+    pub keep: u32,
 }
 
 /// A guest's disk, and the copies of it, the newest first.
@@ -25,6 +50,7 @@ pub struct SnapshotsShown {
     pub disk_bytes: Option<u64>,
     /// Whether a copy shares its blocks until they change; else a guest that runs stands still while they are copied.
     pub shares_blocks: bool,
+    pub plan: Option<PlanShown>,
     pub rows: Vec<SnapshotShown>,
 }
 
@@ -41,4 +67,12 @@ pub struct SnapshotDraft {
 pub struct SnapshotTaken {
     pub snapshot: SnapshotId,
     pub operation: OperationId,
+}
+
+/// A guest to be made of one; checked by the panel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CloneDraft {
+    pub name: String,
 }

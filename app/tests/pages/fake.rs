@@ -7,16 +7,16 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
-    AuditPage, AuditShown, CheckShown, ConsoleTail, Created, DayUsed, DeliveryShown, FirstPassword, ForwardDraft,
-    ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage,
-    GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown,
-    ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage,
-    KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown,
-    NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter,
-    PersonPage, PersonShown, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, Registration,
-    RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft,
-    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft,
-    WebhookShown, WebhooksShown,
+    AuditPage, AuditShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown, FirstPassword,
+    ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
+    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage,
+    ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter,
+    KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown,
+    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown,
+    PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
+    QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
+    ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
@@ -191,6 +191,14 @@ impl Backend for Fake {
 
     async fn snapshot_take(&self, _: &Caller, _: GuestId, _: SnapshotDraft) -> Result<SnapshotTaken, AppError> {
         Err(AppError::not_found("guest"))
+    }
+
+    async fn plan_set(&self, _: &Caller, _: GuestId, _: PlanDraft) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn snapshot_clone(&self, _: &Caller, _: GuestId, _: SnapshotId, _: CloneDraft) -> Result<Created, AppError> {
+        Err(AppError::not_found("snapshot"))
     }
 
     async fn snapshot_restore(&self, _: &Caller, _: GuestId, _: SnapshotId) -> Result<OperationId, AppError> {

@@ -326,13 +326,14 @@ fn snapshots() -> SnapshotsShown {
         taken_bytes: 5 << 20,
         made_at: 1,
         goes_at: (kind != SnapshotKind::Taken).then_some(2),
+        planned: false,
     };
     let rows = vec![
         snapshot(1, SnapshotKind::BeforeReset, "Before the reset", true),
         snapshot(2, SnapshotKind::Taken, "coming", false),
         snapshot(3, SnapshotKind::Taken, "<before>", true),
     ];
-    SnapshotsShown { disk_bytes: Some(7 << 20), shares_blocks: false, rows }
+    SnapshotsShown { disk_bytes: Some(7 << 20), shares_blocks: false, plan: None, rows }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use umbel_guest::Every;
 
-use super::{Act, Wait};
+use super::{Act, Wait, word};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
@@ -77,6 +78,16 @@ pub(crate) struct ImageBuild {
     pub(crate) wait: Wait,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interval(pub(crate) Option<Every>);
+
+fn interval(text: &str) -> Result<Interval, String> {
+    match text {
+        "never" => Ok(Interval(None)),
+        _ => word(text).map(|every| Interval(Some(every))),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnapshotCommand {
     #[command(visible_alias = "ls")]
@@ -95,6 +106,24 @@ pub(crate) enum SnapshotCommand {
         act: Act,
         /// Its name or id; undo is what the last reset or restore has put aside.
         snapshot: String,
+    },
+    /// Takes them by itself, and keeps the newest of those.
+    Plan {
+        guest: String,
+        /// hour, six_hours, day, week; never, for no more.
+        #[arg(value_parser = interval)]
+        every: Interval,
+        #[arg(long, default_value_t = 7)]
+        keep: u32,
+    },
+    /// Makes another guest of one, of the same owner, and starts it.
+    Clone {
+        #[command(flatten)]
+        act: Act,
+        /// Its name or id.
+        snapshot: String,
+        /// Of the new guest.
+        name: String,
     },
     /// For good.
     #[command(visible_alias = "rm")]

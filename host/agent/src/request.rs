@@ -74,6 +74,11 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::SnapshotTake { guest, generation, snapshot } => {
             in_turn(state, guest, || disk::snapshot::take(state, guest, generation, snapshot)).map(Reply::Snapshot)
         }
+        Request::DiskCopy { guest, generation, of, snapshot } => {
+            let make = |uid| disk::snapshot::copy_to(state, of, snapshot, guest, uid);
+            // The new guest's turn first, whose id nobody else knows: no two wait for one another.
+            in_turn(state, guest, || in_turn(state, of, || disk_make(state, guest, generation, make))).map(done)
+        }
         Request::SnapshotRemove { guest, snapshot } => {
             in_turn(state, guest, || disk::snapshot::remove(state, guest, snapshot)).map(done)
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions, format_volume};
 use serde_json::json;
+use umbel_guest::setup::Identity;
 use umbel_guest::{Generation, GuestId, Setup, SetupSeen};
 use umbel_wire::agent::Refusal;
 
@@ -120,6 +121,9 @@ fn text(setup: &Setup) -> String {
     if let Some(password) = &setup.password {
         let _ = writeln!(text, "password {}", password.as_str());
     }
+    if setup.identity == Identity::Copied {
+        text.push_str("copied\n");
+    }
     for key in &setup.keys {
         let _ = writeln!(text, "key {}", key.as_str());
     }
@@ -152,7 +156,13 @@ fn for_cloud_init(setup: &Setup) -> [(&'static str, String); 4] {
             user["sudo"] = "ALL=(ALL) NOPASSWD:ALL".into();
         }
     }
-    let config = json!({ "users": [user], "disable_root": !is_root });
+    let config = match setup.identity {
+        Identity::Own => json!({ "users": [user], "disable_root": !is_root }),
+        // It makes its host keys anew by itself, as for any guest that it takes for new.
+        Identity::Copied => {
+            json!({ "users": [], "bootcmd": [["rm", "-f", "/etc/machine-id"], ["systemd-machine-id-setup"]] })
+        }
+    };
     let vendor = format!(
         "Content-Type: multipart/mixed; boundary=\"umbel\"\nMIME-Version: 1.0\n\n\
          --umbel\nContent-Type: text/cloud-config\n\n{config}\n\
@@ -185,6 +195,7 @@ mod tests {
             password: Some("$6$salt$hash".parse().expect("a hash")),
             keys: vec!["ssh-rsa AAAA a".parse().expect("a key"), "ssh-rsa BBBB b".parse().expect("a key")],
             user_data: user_data.parse().expect("a script"),
+            identity: Identity::Own,
         }
     }
 
@@ -193,6 +204,8 @@ mod tests {
         let before = "umbel-setup 1\nuser anna\npassword $6$salt$hash\nkey ssh-rsa AAAA a\nkey ssh-rsa BBBB b\n";
         assert_eq!(text(&setup("")), before);
         assert_eq!(text(&setup("#!/bin/sh\nuser root\n")), format!("{before}script\n#!/bin/sh\nuser root\n"));
+        let copied = Setup { password: None, keys: Vec::new(), identity: Identity::Copied, ..setup("") };
+        assert_eq!(text(&copied), "umbel-setup 1\nuser anna\ncopied\n");
         assert_eq!(text(&setup("#cloud-config\n{}\n")), format!("{before}cloud-config\n"));
     }
 

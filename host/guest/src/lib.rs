@@ -50,7 +50,7 @@ pub use network::{Forward, HostNumber, Mac};
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use setup::{Setup, SetupDraft, SetupSeen};
 pub use size::{DiskSize, Memory};
-pub use snapshot::SnapshotKind;
+pub use snapshot::{Every, SnapshotKind};
 pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKind, KernelMode, RestartPolicy};
 pub use state::{Exit, Phase, Seen, Until, Wanted};
 pub use stray::StrayName;

@@ -62,9 +62,31 @@ pub struct Checked {
     pub password: Option<String>,
     pub keys: Vec<PublicKey>,
     pub user_data: UserData,
+    pub identity: Identity,
+}
+
+/// Whether the guest is what its image made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    #[default]
+    Own,
+    /// Its disk is a copy of another guest's: host keys and machine id are made anew.
+    Copied,
 }
 
 impl Checked {
+    /// For a guest that is a copy of another.
+    pub fn of_copy() -> Self {
+        Self {
+            user: UserName::root(),
+            password: None,
+            keys: Vec::new(),
+            user_data: UserData::default(),
+            identity: Identity::Copied,
+        }
+    }
+
     /// With further keys, those of an account. Nobody named is the `usual` user, or root. Every wrong field is named at
     /// once.
     pub fn of(draft: &SetupDraft, more: Vec<PublicKey>, usual: &str) -> Result<Self, FieldErrors> {
@@ -77,7 +99,9 @@ impl Checked {
         let keys = wrong.take(keys(&draft.ssh_keys, more));
         let user_data = wrong.take(draft.user_data.parse());
         match (user, password, keys, user_data) {
-            (Some(user), Some(password), Some(keys), Some(user_data)) => Ok(Self { user, password, keys, user_data }),
+            (Some(user), Some(password), Some(keys), Some(user_data)) => {
+                Ok(Self { user, password, keys, user_data, identity: Identity::Own })
+            }
             _ => Err(wrong),
         }
     }
@@ -100,6 +124,7 @@ pub struct Setup {
     pub password: Option<PasswordHash>,
     pub keys: Vec<PublicKey>,
     pub user_data: UserData,
+    pub identity: Identity,
 }
 
 impl fmt::Debug for Setup {
@@ -387,6 +412,7 @@ mod tests {
             password: Some("$6$horse".parse().expect("a hash")),
             keys: checked.keys.clone(),
             user_data: checked.user_data.clone(),
+            identity: checked.identity,
         };
         for text in
             [format!("{draft:?}"), format!("{checked:?}"), format!("{setup:?}"), format!("{:?}", setup.user_data)]

@@ -20,11 +20,12 @@ dd if="$disk" bs=65536 skip=16 2>/dev/null | tr -d '\000' >"$told" || fail "the 
 exec 3<"$told"
 read -r line <&3
 [ "$line" = "umbel-setup 1" ] || exit 0
-user='' password='' keys='' kind=''
+user='' password='' keys='' kind='' copied=''
 while read -r word rest <&3; do
     case $word in
     user) user=$rest ;;
     password) password=$rest ;;
+    copied) copied=yes ;;
     key) keys="$keys$rest
 " ;;
     script | cloud-config)
@@ -37,6 +38,18 @@ done
 [ "$kind" != script ] || cat <&3 >"$script" || fail "the script can't be written"
 exec 3<&-
 say begun
+
+if [ -n "$copied" ]; then
+    rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/systemd/random-seed
+    if command -v systemd-machine-id-setup >/dev/null 2>&1; then
+        rm -f /etc/machine-id
+        systemd-machine-id-setup >/dev/null 2>&1 || fail "the machine id can't be made anew"
+    fi
+    if command -v ssh-keygen >/dev/null 2>&1 && [ -d /etc/ssh ]; then
+        ssh-keygen -A >/dev/null 2>&1 || fail "host keys can't be made anew"
+        ! command -v systemctl >/dev/null 2>&1 || systemctl try-restart ssh.service
+    fi
+fi
 
 home_of() {
     while IFS=: read -r name _ _ _ _ home _; do

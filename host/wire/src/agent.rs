@@ -83,6 +83,13 @@ pub enum Request {
         guest: GuestId,
         snapshot: SnapshotId,
     },
+    /// Makes a guest's disk of a copy that is kept of another one's. Repeating it does no harm.
+    DiskCopy {
+        guest: GuestId,
+        generation: Generation,
+        of: GuestId,
+        snapshot: SnapshotId,
+    },
     /// Of a guest that has no process: its disk is kept as `keep`, and another one made. Repeating it does no harm, a
     /// failure leaves the disk as it was.
     DiskSwap {

@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, ConsoleTail,
-    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
-    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter,
-    ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft,
-    KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown,
-    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
-    OverviewShown, PersonFilter, PersonPage, PersonShown, QuotaChange, QuotaOf, QuotaShown, QuotaWish, QuotasShown,
-    RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, CloneDraft,
+    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft,
+    ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange,
+    KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
+    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaOf, QuotaShown,
+    QuotaWish, QuotasShown, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, SnapshotDraft,
+    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
+    WebhooksShown,
 };
 use umbel_guest::quota::Said;
 use umbel_guest::{
@@ -119,6 +120,24 @@ impl Backend for Panel {
     ) -> Result<SnapshotTaken, AppError> {
         let what = self.guest(AuditAction::SnapshotTake, guest).await?.detail(&draft.name);
         self.audit.change(caller, what, Bare(self).snapshot_take(caller, guest, draft)).await
+    }
+
+    async fn plan_set(&self, caller: &Caller, guest: GuestId, draft: PlanDraft) -> Result<(), AppError> {
+        let words =
+            draft.every.map_or_else(|| "none".to_owned(), |every| format!("{} keep={}", every.word(), draft.keep));
+        let what = self.guest(AuditAction::SnapshotPlan, guest).await?.detail(&words);
+        self.audit.change(caller, what, Bare(self).plan_set(caller, guest, draft)).await
+    }
+
+    async fn snapshot_clone(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        draft: CloneDraft,
+    ) -> Result<Created, AppError> {
+        let of = self.guest(AuditAction::SnapshotClone, guest).await?.detail(&format!("{} {snapshot}", draft.name));
+        self.audit.change(caller, of, Bare(self).snapshot_clone(caller, guest, snapshot, draft)).await
     }
 
     async fn snapshot_restore(

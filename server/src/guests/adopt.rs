@@ -6,6 +6,7 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{AdoptShown, Created, OperationKind, StrayShown};
 use umbel_guest::{DiskKind, DiskSize, FieldErrors, GuestDraft, PanelRight, StrayName};
 
+use super::create::Whose;
 use super::{Guests, from_host};
 use crate::operations::Params;
 
@@ -53,6 +54,6 @@ impl Guests {
         let group = draft.group;
         let looked = self.look(caller, draft, false).await?;
         let params = Params { stray: Some(stray), ..Params::default() };
-        self.make(caller, group, looked, OperationKind::GuestAdopt, &params).await
+        self.make(caller, Whose::OfGroup(group), looked, OperationKind::GuestAdopt, &params).await
     }
 }

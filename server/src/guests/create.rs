@@ -51,7 +51,7 @@ impl Guests {
         caller.may(PanelRight::CreateGuests)?;
         let group = draft.group;
         let looked = self.look(caller, draft, true).await?;
-        self.make(caller, group, looked, OperationKind::GuestCreate, &Params::default()).await
+        self.make(caller, Whose::OfGroup(group), looked, OperationKind::GuestCreate, &Params::default()).await
     }
 
     /// What it is told lies with the agent before there is a row, so that its operation finds it there whatever
@@ -59,16 +59,16 @@ impl Guests {
     pub(super) async fn make(
         &self,
         caller: &Caller,
-        group: Option<GroupId>,
+        whose: Whose,
         looked: Looked,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
         let (guest, generation) = (looked.guest, looked.generation);
-        let Some(checked) = looked.setup.clone() else { return self.keep(caller, group, looked, kind, params).await };
+        let Some(checked) = looked.setup.clone() else { return self.keep(caller, whose, looked, kind, params).await };
         let setup = setup(looked.spec.name.clone(), checked).await?;
         self.parts.link.host.setup_put(guest, generation, setup).await.map_err(from_host)?;
-        let made = self.keep(caller, group, looked, kind, params).await;
+        let made = self.keep(caller, whose, looked, kind, params).await;
         if made.is_err()
             && let Err(error) = self.parts.link.host.purge(guest, generation).await
         {
@@ -81,13 +81,16 @@ impl Guests {
     async fn keep(
         &self,
         caller: &Caller,
-        group: Option<GroupId>,
+        whose: Whose,
         looked: Looked,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
         let mut tx = self.parts.db.begin().await?;
-        let owner = Owner::of(&mut tx, caller, group).await?;
+        let owner = match whose {
+            Whose::OfGroup(group) => Owner::of(&mut tx, caller, group).await?,
+            Whose::Of(owner) => owner,
+        };
         let created = self.insert(&mut tx, caller, owner, looked, kind, params).await?;
         tx.commit().await?;
         self.begun(created);
@@ -212,15 +215,22 @@ impl Guests {
     }
 }
 
+/// Whose a new guest is.
+pub(super) enum Whose {
+    /// A group's, or of whoever asks.
+    OfGroup(Option<GroupId>),
+    Of(Owner),
+}
+
 /// A spec that this host can have.
 #[derive(Debug)]
 pub(super) struct Looked {
-    guest: GuestId,
-    generation: Generation,
-    spec: GuestSpec,
-    setup: Option<Checked>,
+    pub(super) guest: GuestId,
+    pub(super) generation: Generation,
+    pub(super) spec: GuestSpec,
+    pub(super) setup: Option<Checked>,
     /// How much it may promise to disks of all guests together.
-    disk_most_mib: u64,
+    pub(super) disk_most_mib: u64,
 }
 
 /// Asked once its disk is counted with all others: of several at once the last finds them all.
@@ -256,14 +266,23 @@ fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(
     if spec.disk_kind == DiskKind::Plain && u64::from(spec.disk.mib()) > facts.disk_free_mib {
         refuse("disk_mib", format!("The host has {} MiB of disk left.", facts.disk_free_mib));
     }
-    let left = facts.disk_free_mib.saturating_mul(100) / facts.disk_total_mib.max(1);
-    if spec.disk_kind != DiskKind::Memory && left < FREE_PERCENT {
-        let message = format!(
-            "Less than {FREE_PERCENT} % of the host's disk is free: there are no new disks until there is room."
-        );
-        refuse("disk_mib", message);
+    if spec.disk_kind != DiskKind::Memory
+        && let Err(error) = has_room(facts)
+    {
+        wrong.0.push(error);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Whether the host's disk takes anything new.
+pub(super) fn has_room(facts: &HostFacts) -> Result<(), FieldError> {
+    let left = facts.disk_free_mib.saturating_mul(100) / facts.disk_total_mib.max(1);
+    if left >= FREE_PERCENT {
+        return Ok(());
+    }
+    let message =
+        format!("Less than {FREE_PERCENT} % of the host's disk is free: there are no new disks until there is room.");
+    Err(FieldError::new("disk_mib", message))
 }
 
 /// Whether the kernel has what the image's file system needs.

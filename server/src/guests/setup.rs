@@ -63,7 +63,7 @@ impl Guests {
 
 /// As the host is told it.
 pub(super) async fn setup(name: GuestName, checked: Checked) -> Result<Setup, AppError> {
-    let Checked { user, password, keys, user_data } = checked;
+    let Checked { user, password, keys, user_data, identity } = checked;
     let password = match password {
         Some(password) => {
             let hashed = tokio::task::spawn_blocking(move || hashed(&password)).await;
@@ -71,7 +71,7 @@ pub(super) async fn setup(name: GuestName, checked: Checked) -> Result<Setup, Ap
         }
         None => None,
     };
-    Ok(Setup { id: Uuid::now_v7(), name, user, password, keys, user_data })
+    Ok(Setup { id: Uuid::now_v7(), name, user, password, keys, user_data, identity })
 }
 
 fn hashed(password: &str) -> Result<umbel_guest::setup::PasswordHash, AppError> {

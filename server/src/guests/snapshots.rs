@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{OperationKind, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
+use umbel_app::shown::{OperationKind, PlanShown, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
 use umbel_guest::quota::Kind;
 use umbel_guest::{
     Action, DiskKind, FieldErrors, GuestId, GuestRight, OperationId, SnapshotId, SnapshotKind, SnapshotName,
@@ -16,22 +16,22 @@ use uuid::Uuid;
 use super::{Guests, from_host, requester};
 use crate::error::chain;
 use crate::host::HostError;
-use crate::operations::Params;
+use crate::operations::{Params, Requester};
 use crate::quotas;
-use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch};
 use crate::store::operations::operation_under_way;
 use crate::store::snapshots::{
-    Snapshot, SnapshotState, snapshot_delete, snapshot_fetch, snapshot_insert, snapshot_let_go, snapshot_list,
-    snapshot_list_due,
+    Snapshot, SnapshotState, plan_fetch, snapshot_delete, snapshot_fetch, snapshot_insert, snapshot_let_go,
+    snapshot_list, snapshot_list_due,
 };
+use crate::store::{On, StoreError, Tx};
 
 /// Snapshots that somebody may keep of one guest, whatever the quota.
 const MOST: usize = 32;
 /// How often it is looked for what has had its time.
 const LOOK: Duration = Duration::from_secs(5);
 
-fn conflict(message: impl Into<String>) -> AppError {
+pub(super) fn conflict(message: impl Into<String>) -> AppError {
     AppError::Conflict { message: message.into() }
 }
 
@@ -48,6 +48,12 @@ impl Guests {
         Ok(SnapshotsShown {
             disk_bytes: disk.map(|disk| disk.taken_bytes),
             shares_blocks: disk.is_some_and(|disk| disk.shares_blocks),
+            plan: plan_fetch(&self.parts.db, guest.id).await?.map(|plan| PlanShown {
+                every: plan.every,
+                keep: plan.keep,
+                next_at: plan.next_at,
+                failed: plan.failed,
+            }),
             rows: rows.into_iter().filter(|row| row.state != SnapshotState::Going).map(shown).collect(),
         })
     }
@@ -62,8 +68,7 @@ impl Guests {
         self.allowed(caller, guest, GuestRight::Settings).await?;
         let mut tx = self.parts.db.begin().await?;
         let guest = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
-        has_disk(&guest)?;
-        Action::Snapshot.check(&guest.wanted, &guest.seen).map_err(|e| conflict(e.to_string()))?;
+        possible(&guest)?;
         let there = snapshot_list(&mut tx, guest.id).await?;
         let taken: BTreeSet<String> =
             there.into_iter().filter(|there| there.kind == SnapshotKind::Taken).map(|there| there.name).collect();
@@ -78,23 +83,37 @@ impl Guests {
         if taken.contains(&name) {
             return Err(invalid(format!("{} has a snapshot {name} already.", guest.spec.name)));
         }
-        quotas::reserve_row(&mut tx, &guest, Kind::Snapshots).await?;
+        let taken = self.snapshot_insert(&mut tx, &guest, name, false, &requester(caller)).await?;
+        tx.commit().await?;
+        self.under_way(taken.operation, guest.id);
+        Ok(taken)
+    }
+
+    /// Row and operation of one that is taken, where the quota has room for it.
+    pub(super) async fn snapshot_insert(
+        &self,
+        tx: &mut Tx,
+        guest: &Guest,
+        name: String,
+        planned: bool,
+        requester: &Requester,
+    ) -> Result<SnapshotTaken, AppError> {
+        quotas::reserve_row(&mut *tx, guest, Kind::Snapshots).await?;
         let snapshot = Snapshot {
             id: SnapshotId(Uuid::now_v7()),
             guest: guest.id,
             kind: SnapshotKind::Taken,
             name,
+            planned,
             state: SnapshotState::Coming,
             taken_bytes: 0,
             made_at: self.parts.clock.now(),
             goes_at: None,
         };
-        snapshot_insert(&mut tx, &snapshot).await?;
+        snapshot_insert(&mut *tx, &snapshot).await?;
         let params = Params { snapshot: Some(snapshot.id), ..Params::default() };
         let kind = OperationKind::SnapshotTake;
-        let operation = self.operations.insert_with(&mut tx, kind, &guest, &requester(caller), &params).await?;
-        tx.commit().await?;
-        self.under_way(operation, guest.id);
+        let operation = self.operations.insert_with(tx, kind, guest, requester, &params).await?;
         Ok(SnapshotTaken { snapshot: snapshot.id, operation })
     }
 
@@ -132,12 +151,7 @@ impl Guests {
         has_disk(&guest)?;
         Action::Reset.check(&guest.wanted, &guest.seen).map_err(|e| conflict(e.to_string()))?;
         if let Some(id) = snapshot {
-            let found = snapshot_fetch(&mut tx, guest.id, id).await?;
-            match found.map(|found| found.state) {
-                Some(SnapshotState::Kept) => {}
-                Some(SnapshotState::Coming) => return Err(conflict("The snapshot is not there yet.")),
-                Some(SnapshotState::Going) | None => return Err(AppError::not_found("snapshot")),
-            }
+            kept(&mut tx, guest.id, id).await?;
         }
         let params = Params { snapshot, keep: Some(SnapshotId(Uuid::now_v7())), ..Params::default() };
         let operation = self.operations.insert_with(&mut tx, kind, &guest, &requester(caller), &params).await?;
@@ -167,14 +181,17 @@ impl Guests {
         }
     }
 
-    fn under_way(&self, operation: OperationId, guest: GuestId) {
+    pub(super) fn under_way(&self, operation: OperationId, guest: GuestId) {
         self.parts.operation_changed(operation, Some(guest));
         self.operations.spawn(operation);
     }
 
-    /// For ever: removes what has had its time.
-    pub async fn let_go_in_time(self) {
+    /// For ever: takes what a plan wants, and removes what has had its time.
+    pub async fn keep_in_time(self) {
         loop {
+            if let Err(error) = self.take_due().await {
+                tracing::warn!(cause = chain(&error), "plans of snapshots could not be looked after");
+            }
             if let Err(error) = self.let_go_due().await {
                 tracing::warn!(cause = chain(&error), "snapshots that have had their time could not be looked after");
             }
@@ -229,6 +246,21 @@ impl From<StoreError> for LetGo {
     }
 }
 
+/// Refused unless something can be made of it.
+pub(super) async fn kept(on: impl Into<On<'_>>, guest: GuestId, snapshot: SnapshotId) -> Result<(), AppError> {
+    match snapshot_fetch(on, guest, snapshot).await?.map(|found| found.state) {
+        Some(SnapshotState::Kept) => Ok(()),
+        Some(SnapshotState::Coming) => Err(conflict("The snapshot is not there yet.")),
+        Some(SnapshotState::Going) | None => Err(AppError::not_found("snapshot")),
+    }
+}
+
+/// Whether one can be taken of it now.
+pub(super) fn possible(guest: &Guest) -> Result<(), AppError> {
+    has_disk(guest)?;
+    Action::Snapshot.check(&guest.wanted, &guest.seen).map_err(|e| conflict(e.to_string()))
+}
+
 pub(super) fn has_disk(guest: &Guest) -> Result<(), AppError> {
     if guest.spec.disk_kind == DiskKind::Memory {
         return Err(conflict("Its root lies in memory and is new at every start: nothing of it is kept."));
@@ -250,5 +282,6 @@ fn shown(row: Snapshot) -> SnapshotShown {
         taken_bytes: row.taken_bytes,
         made_at: row.made_at,
         goes_at: row.goes_at,
+        planned: row.planned,
     }
 }

@@ -178,6 +178,16 @@ impl Host for Agent {
         self.done("setup_put", Request::SetupPut { guest, generation, setup }, SOON).await
     }
 
+    async fn disk_copy(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        of: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<(), HostError> {
+        self.done("disk_copy", Request::DiskCopy { guest, generation, of, snapshot }, LONG).await
+    }
+
     async fn disk_swap(
         &self,
         guest: GuestId,

@@ -52,6 +52,7 @@ async fn swap(run: &Run) -> Result<(), StepError> {
         id: keep,
         guest: guest.id,
         kind,
+        planned: false,
         name: kind.title().into(),
         state: SnapshotState::Kept,
         taken_bytes: facts.taken_bytes,

@@ -1,4 +1,5 @@
-//! Create: the row is there before the first step, written with the operation in one transaction.
+//! Create: the row is there before the first step, written with the operation in one transaction. The disk is the image's,
+//! or a copy that is kept of another guest's.
 
 use umbel_guest::Attachment;
 
@@ -18,7 +19,8 @@ pub const STEPS: &[Step] = &[
 /// Both were there when the form was checked; that may be a while ago.
 async fn check(run: &Run) -> Result<(), StepError> {
     let spec = run.fetch().await?.spec;
-    if !run.parts.link.host.images().await?.iter().any(|image| image.id == spec.image) {
+    let is_copy = run.params().await?.of.is_some();
+    if !is_copy && !run.parts.link.host.images().await?.iter().any(|image| image.id == spec.image) {
         return Err(StepError::Failed(format!("there is no image {}", spec.image)));
     }
     if !run.parts.link.host.kernels().await?.iter().any(|kernel| kernel.id == spec.kernel) {
@@ -28,8 +30,9 @@ async fn check(run: &Run) -> Result<(), StepError> {
 }
 
 pub(super) async fn forget(run: &Run) -> Result<(), StepError> {
-    // The transaction that wrote the guest may have written its network too.
+    // The transaction that wrote the guest may have written its network too, and what it is told lies with the agent.
     network_undo(run).await?;
+    disk_undo(run).await?;
     let guest = run.guest()?;
     let mut tx = run.parts.db.begin().await?;
     guest_delete(&mut tx, guest).await?;
@@ -68,8 +71,11 @@ async fn disk(run: &Run) -> Result<(), StepError> {
     if guest.disk_ready {
         return Ok(());
     }
-    let spec = guest.spec;
-    run.parts.link.host.disk_create(guest.id, guest.generation, spec.image, spec.disk, spec.disk_kind).await?;
+    let (spec, host, params) = (guest.spec, &run.parts.link.host, run.params().await?);
+    match params.of.zip(params.snapshot) {
+        Some((of, snapshot)) => host.disk_copy(guest.id, guest.generation, of, snapshot).await?,
+        None => host.disk_create(guest.id, guest.generation, spec.image, spec.disk, spec.disk_kind).await?,
+    }
     run.parts.guest_edit(guest.id, |guest| guest.disk_ready = true).await?;
     Ok(())
 }

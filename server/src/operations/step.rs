@@ -104,6 +104,9 @@ pub struct Params {
     /// The copy of a disk that is taken, or that becomes a disk again.
     #[serde(default)]
     pub snapshot: Option<SnapshotId>,
+    /// Of whose disk it is a copy, where it isn't the guest's own.
+    #[serde(default)]
+    pub of: Option<GuestId>,
     /// What a disk is kept as that another takes the place of.
     #[serde(default)]
     pub keep: Option<SnapshotId>,

@@ -45,6 +45,7 @@ pub const TABLES: &[&str] = &[
     "webhooks",
     "oidc_links",
     "account_keys",
+    "snapshot_plans",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was

@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     step!(23, "0023_images"),
     step!(24, "0024_snapshots"),
     step!(25, "0025_account_keys"),
+    step!(26, "0026_snapshot_plans"),
 ];
 
 /// The newest version that this program knows.

@@ -1,7 +1,7 @@
 //! Copies of guests' disks that are kept. Those that somebody wanted count against a quota, from before the copy is made
 //! until it is gone.
 
-use umbel_guest::{GuestId, SnapshotId, SnapshotKind};
+use umbel_guest::{Every, GuestId, SnapshotId, SnapshotKind};
 
 use super::StoreError;
 use super::db::{On, Tx};
@@ -14,6 +14,8 @@ pub struct Snapshot {
     pub guest: GuestId,
     pub kind: SnapshotKind,
     pub name: String,
+    /// Whether the guest's plan took it, which removes it in time.
+    pub planned: bool,
     pub state: SnapshotState,
     /// Of the host's disk, when it was made.
     pub taken_bytes: u64,
@@ -60,6 +62,7 @@ fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
         guest: row.parse("guest")?,
         kind: row.parse("kind")?,
         name: row.get("name")?,
+        planned: row.get("planned")?,
         state: row.parse("state")?,
         taken_bytes: row.number("taken_bytes")?,
         made_at: row.get("made_at")?,
@@ -69,17 +72,17 @@ fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, guest, kind, name, state, taken_bytes, made_at, goes_at FROM snapshots ", $rest)
+        concat!("SELECT id, guest, kind, name, planned, state, taken_bytes, made_at, goes_at FROM snapshots ", $rest)
     };
 }
 
 /// It is counted with it, whatever the quota. Writing the same again changes nothing.
 pub async fn snapshot_insert(tx: &mut Tx, snapshot: &Snapshot) -> Result<(), StoreError> {
-    let insert = "INSERT INTO snapshots (id, guest, kind, name, state, taken_bytes, made_at, goes_at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    let insert = "INSERT INTO snapshots (id, guest, kind, name, state, taken_bytes, made_at, goes_at, planned) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     let query = sql("snapshot_insert", insert).bind(snapshot.id).bind(snapshot.guest).bind(snapshot.kind.word());
     let query = query.bind(snapshot.name.as_str()).bind(snapshot.state.word()).bind(int(snapshot.taken_bytes));
-    query.bind(snapshot.made_at).bind(snapshot.goes_at).run(&mut *tx).await?;
+    query.bind(snapshot.made_at).bind(snapshot.goes_at).bind(snapshot.planned).run(&mut *tx).await?;
     reservation_follow_rows(tx, snapshot.guest).await
 }
 
@@ -136,4 +139,54 @@ pub async fn snapshot_delete(tx: &mut Tx, id: SnapshotId) -> Result<bool, StoreE
     let Some(row) = delete.run_one(&mut *tx).await? else { return Ok(false) };
     reservation_follow_rows(tx, row.parse("guest")?).await?;
     Ok(true)
+}
+
+/// Copies that are taken by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub guest: GuestId,
+    pub every: Every,
+    /// How many of its own it keeps.
+    pub keep: u32,
+    pub next_at: i64,
+    /// Why the last one was not taken.
+    pub failed: Option<String>,
+}
+
+fn plan(row: &Row) -> Result<Plan, StoreError> {
+    Ok(Plan {
+        guest: row.parse("guest")?,
+        every: row.parse("every")?,
+        keep: row.number("keep")?,
+        next_at: row.get("next_at")?,
+        failed: row.get("failed")?,
+    })
+}
+
+/// In the place of the one that is there.
+pub async fn plan_put(on: impl Into<On<'_>>, plan: &Plan) -> Result<(), StoreError> {
+    let put = "INSERT INTO snapshot_plans (guest, every, keep, next_at, failed) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (guest) DO UPDATE SET every = excluded.every, keep = excluded.keep, \
+               next_at = excluded.next_at, failed = excluded.failed";
+    let query = sql("plan_put", put).bind(plan.guest).bind(plan.every.word()).bind(plan.keep);
+    query.bind(plan.next_at).bind(plan.failed.clone()).run(on).await?;
+    Ok(())
+}
+
+/// Repeating it does no harm.
+pub async fn plan_delete(on: impl Into<On<'_>>, guest: GuestId) -> Result<(), StoreError> {
+    sql("plan_delete", "DELETE FROM snapshot_plans WHERE guest = $1").bind(guest).run(on).await?;
+    Ok(())
+}
+
+pub async fn plan_fetch(on: impl Into<On<'_>>, guest: GuestId) -> Result<Option<Plan>, StoreError> {
+    let select = "SELECT guest, every, keep, next_at, failed FROM snapshot_plans WHERE guest = $1";
+    sql("plan_fetch", select).bind(guest).one(on).await?.as_ref().map(plan).transpose()
+}
+
+/// Those whose time has come.
+pub async fn plan_list_due(on: impl Into<On<'_>>, now: i64) -> Result<Vec<Plan>, StoreError> {
+    let select =
+        "SELECT guest, every, keep, next_at, failed FROM snapshot_plans WHERE next_at <= $1 ORDER BY next_at, guest";
+    sql("plan_list_due", select).bind(now).all(on).await?.iter().map(plan).collect()
 }

@@ -71,6 +71,9 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
             Request::Limit { guest, generation, limits } => done(host.limit(guest, generation, limits).await),
             Request::Pause { guest, generation, paused } => done(host.pause(guest, generation, paused).await),
+            Request::DiskCopy { guest, generation, of, snapshot } => {
+                done(host.disk_copy(guest, generation, of, snapshot).await)
+            }
             Request::SetupPut { guest, generation, setup } => done(host.setup_put(guest, generation, *setup).await),
             Request::SysRq { guest, generation, key } => done(host.sysrq(guest, generation, key).await),
             Request::Metrics { guest, span } => host.metrics(guest, span).await.map(Reply::Series),
@@ -158,6 +161,7 @@ async fn every_request(agent: &Agent) {
     let with = DiskSource::Snapshot { snapshot: taken };
     agent.disk_swap(guest, generation, aside, with.clone()).await.expect("swapped");
     agent.disk_swap_back(guest, generation, aside, with).await.expect("as before");
+    agent.disk_copy(GuestId(Uuid::now_v7()), generation, guest, taken).await.expect("copied");
     agent.snapshot_remove(guest, taken).await.expect("gone");
     agent.limit(guest, generation, Limits::default()).await.expect("heard");
     let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));

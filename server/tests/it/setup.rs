@@ -3,6 +3,7 @@
 use umbel_app::AppError;
 use umbel_app::shown::{KeyDraft, Role};
 use umbel_guest::quota::{Kind, Said};
+use umbel_guest::setup::Identity;
 use umbel_guest::{Action, DiskKind, GuestDraft, GuestId, Setup, SetupDraft, SetupSeen};
 use umbel_server::store::quotas::quota_set_own;
 use umbel_wire::agent::Refusal;
@@ -24,6 +25,7 @@ pub(crate) fn nothing() -> Setup {
         password: None,
         keys: Vec::new(),
         user_data: String::new().parse().expect("nothing"),
+        identity: Identity::Own,
     }
 }
 

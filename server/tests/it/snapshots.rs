@@ -1,12 +1,16 @@
 //! Copies of guests' disks: taken, put back, undone, counted, and gone in time.
 
 use umbel_app::AppError;
-use umbel_app::shown::{OperationState, Role, SnapshotDraft, SnapshotShown};
+use umbel_app::shown::{CloneDraft, OperationKind, OperationState, PlanDraft, Role, SnapshotDraft, SnapshotShown};
 use umbel_guest::quota::{Kind, Said};
-use umbel_guest::{Action, DiskKind, GuestDraft, GuestId, OperationId, Seen, SnapshotId, SnapshotKind};
+use umbel_guest::setup::Identity;
+use umbel_guest::{Action, DiskKind, Every, GuestDraft, GuestId, OperationId, Seen, SnapshotId, SnapshotKind};
+use umbel_server::clock::{Clock, HOUR, MINUTE};
+use umbel_server::operations::{Drill, table};
 use umbel_server::quotas::books;
 use umbel_server::store::Db;
 use umbel_server::store::quotas::{quota_of, quota_set_own};
+use umbel_server::store::snapshots::{Plan, plan_fetch, plan_put};
 use umbel_wire::agent::Refusal;
 use uuid::Uuid;
 
@@ -68,7 +72,7 @@ both! {
         let row = panel.row(guest).await.expect("there");
         assert!(matches!(row.seen, Seen::Running { .. }), "it was started");
         let undo = aside(&panel, guest).await;
-        assert_eq!((undo.kind, undo.goes_at), (SnapshotKind::BeforeRestore, Some(undo.made_at + umbel_server::clock::HOUR)));
+        assert_eq!((undo.kind, undo.goes_at), (SnapshotKind::BeforeRestore, Some(undo.made_at + HOUR)));
         restore(&panel, guest, undo.id).await;
         assert_eq!(written(&panel, guest), "one two ");
         let reset = panel.guests.act(&panel.anna, guest, Action::Reset).await.expect("possible").expect("an operation");
@@ -156,6 +160,112 @@ both! {
         assert!(why.contains("in memory"), "{why}");
         let why = conflict(panel.guests.act(&panel.anna, made.guest, Action::Reset).await.map(drop));
         assert!(why.contains("in memory"), "{why}");
+    }
+
+    async fn another_guest_is_made_of_one_and_is_its_own(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.write(guest, "one ");
+        let snapshot = take(&panel, guest, "mine").await;
+        panel.host.write(guest, "two ");
+        // Whoever manages it makes it, and it is hers.
+        let root = account(&fresh.db, "root", Role::Administrator).await;
+        let named = |name: &str| CloneDraft { name: name.into() };
+        let made = panel.guests.snapshot_clone(&root, guest, snapshot, named("copy")).await.expect("there is room");
+        done(&panel, made.operation).await;
+        assert_eq!(written(&panel, made.guest), "one ");
+        let (row, of) = (panel.row(made.guest).await.expect("there"), panel.row(guest).await.expect("there"));
+        assert_eq!((row.owner, row.spec.name.as_str()), (of.owner, "copy"));
+        assert_eq!((&row.spec.image, row.spec.disk, row.spec.memory), (&of.spec.image, of.spec.disk, of.spec.memory));
+        let told = panel.host.setup(made.guest).expect("it is told");
+        assert_eq!((told.identity, told.name.as_str(), told.keys.len()), (Identity::Copied, "copy", 0));
+        books::wrong(&fresh.db).await.expect("a read");
+        let purge = panel.guests.act(&panel.anna, guest, Action::Purge).await.expect("always").expect("an operation");
+        done(&panel, purge).await;
+        assert_eq!(written(&panel, made.guest), "one ", "it needs nothing of the other");
+    }
+
+    async fn a_clone_that_fails_leaves_nothing_wherever_that_is(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        let snapshot = take(&panel, guest, "mine").await;
+        let before = panel.dump().await;
+        let clone = async |panel: &TestPanel, name: &str, of: SnapshotId| {
+            panel.guests.snapshot_clone(&panel.anna, guest, of, CloneDraft { name: name.into() }).await
+        };
+        for name in ["web", "No name", ""] {
+            let Err(AppError::Invalid(wrong)) = clone(&panel, name, snapshot).await else { panic!("{name:?} was taken") };
+            assert_eq!(wrong.0[0].field, "name", "{name:?}");
+        }
+        let missing = clone(&panel, "copy", SnapshotId(Uuid::now_v7())).await;
+        assert_eq!(missing.expect_err("there is none"), AppError::not_found("snapshot"));
+        panel.host.fail_next("disk_copy", Refusal::DiskFull { free_mib: 3 });
+        let made = clone(&panel, "copy", snapshot).await.expect("there is room");
+        assert!(matches!(panel.over(made.operation).await.state, OperationState::Failed { .. }));
+        assert_eq!((panel.dump().await, panel.host.setups()), (before.clone(), 0));
+        let (mut panel, steps) = (panel, table(OperationKind::GuestCreate).len() - 1);
+        for at in 0..steps {
+            let (host, anna) = (panel.host.clone(), panel.anna.clone());
+            drop(panel);
+            panel = TestPanel::again(&fresh.db, host, anna, Drill { fail_at: Some(at), twice: true }).await;
+            let made = clone(&panel, "copy", snapshot).await.expect("there is room");
+            assert!(matches!(panel.over(made.operation).await.state, OperationState::Failed { .. }), "at {at}");
+            assert_eq!((panel.dump().await, panel.host.setups()), (before.clone(), 0), "at {at}");
+        }
+    }
+
+    async fn by_plan_they_come_and_go(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        take(&panel, guest, "mine").await;
+        let set = async |every, keep| panel.guests.plan_set(&panel.anna, guest, PlanDraft { every, keep }).await;
+        for keep in [0, 25] {
+            let Err(AppError::Invalid(wrong)) = set(Some(Every::Day), keep).await else { panic!("{keep} was taken") };
+            assert_eq!(wrong.0[0].field, "keep");
+        }
+        set(Some(Every::Hour), 2).await.expect("hers");
+        let plan = async || panel.guests.snapshot_list(&panel.anna, guest).await.expect("hers").plan;
+        let next = plan().await.expect("it is set").next_at;
+        assert!(next > Clock::System.now() + HOUR - MINUTE);
+        panel.guests.take_due().await.expect("a read");
+        assert_eq!(list(&panel, guest).await.len(), 1, "it is not due");
+        // As if that time had passed.
+        let due = async |ago| {
+            let plan = plan_fetch(&fresh.db, guest).await.expect("a read").expect("it is set");
+            let plan = Plan { next_at: Clock::System.now() - ago, ..plan };
+            plan_put(&fresh.db, &plan).await.expect("a write");
+            panel.guests.take_due().await.expect("a write");
+            panel.eventually("it is taken", async |panel| list(panel, guest).await.iter().all(|row| row.is_whole)).await;
+        };
+        // Two are all that the quota has room for beside hers.
+        quota_set_own(&fresh.db, panel.anna.account.id, Kind::Snapshots, Some(Said::AtMost(3))).await.expect("a write");
+        for number in 0..4 {
+            panel.host.write(guest, &format!("{number} "));
+            due(5 * HOUR).await;
+        }
+        let rows = list(&panel, guest).await;
+        assert_eq!(rows.iter().map(|row| row.planned).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(panel.host.disks(guest).expect("there").1, ["", "0 1 2 ", "0 1 2 3 "]);
+        let now = plan().await.expect("it is set");
+        assert_eq!((now.failed, now.next_at > Clock::System.now()), (None, true), "what was missed is not made up for");
+
+        quota_set_own(&fresh.db, panel.anna.account.id, Kind::Snapshots, Some(Said::AtMost(1))).await.expect("a write");
+        due(0).await;
+        let why = plan().await.expect("it is set").failed.expect("there is no room");
+        assert!(why.contains("quota"), "{why}");
+        assert_eq!(list(&panel, guest).await.len(), 2, "one made room");
+        due(0).await;
+        assert_eq!(list(&panel, guest).await.len(), 2, "and no more go for one that can't come");
+
+        quota_set_own(&fresh.db, panel.anna.account.id, Kind::Snapshots, Some(Said::NoLimit)).await.expect("a write");
+        let kill = panel.guests.act(&panel.anna, guest, Action::Kill).await.expect("it runs").expect("an operation");
+        done(&panel, kill).await;
+        due(0).await;
+        assert_eq!(list(&panel, guest).await.len(), 3, "it has run since");
+        due(0).await;
+        assert_eq!(list(&panel, guest).await.len(), 3, "it has not run since");
+        set(None, 0).await.expect("hers");
+        assert_eq!((plan().await, list(&panel, guest).await.len()), (None, 3), "they stay");
     }
 
     async fn a_copy_that_fails_is_not_there_and_not_counted(fresh) {

@@ -3,23 +3,23 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, DiskKind, GuestRight, Seen, SnapshotKind};
+use umbel_guest::{Action, DiskKind, Every, GuestRight, Seen, SnapshotKind};
 
 use super::show::GuestContext;
 use crate::AppError;
 use crate::api::missing;
-use crate::api::snapshots::{SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list};
+use crate::api::snapshots::{PlanSet, SnapshotClone, SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list};
 use crate::live::Live;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::Mark;
 use crate::parts::curve::size;
 use crate::parts::dialog::{Cancel, Dialog};
-use crate::parts::form::TextField;
+use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
 use crate::paths;
-use crate::shown::{GuestShown, SnapshotShown, SnapshotsShown};
+use crate::shown::{GuestShown, PlanShown, SnapshotShown, SnapshotsShown};
 
 /// What can be done with snapshots.
 #[derive(Clone, Copy)]
@@ -27,17 +27,25 @@ struct Actions {
     take: ServerAction<SnapshotTake>,
     restore: ServerAction<SnapshotRestore>,
     remove: ServerAction<SnapshotRemove>,
+    clone: ServerAction<SnapshotClone>,
+    plan: ServerAction<PlanSet>,
 }
 
 #[component]
 pub fn GuestDiskPage() -> impl IntoView {
     let context = GuestContext::expect();
     let live = Live::expect();
-    let actions = Actions { take: ServerAction::new(), restore: ServerAction::new(), remove: ServerAction::new() };
+    let actions = Actions {
+        take: ServerAction::new(),
+        restore: ServerAction::new(),
+        remove: ServerAction::new(),
+        clone: ServerAction::new(),
+        plan: ServerAction::new(),
+    };
     let disk = Resource::new(
         move || {
             let own = (actions.take.version().get(), actions.restore.version().get(), actions.remove.version().get());
-            (context.id.get(), live.guest(context.id.get()), own)
+            (context.id.get(), live.guest(context.id.get()), own, actions.plan.version().get())
         },
         |(id, ..)| async move { snapshot_list(id.ok_or_else(|| missing("guest"))?).await },
     );
@@ -81,7 +89,9 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, actions: Actions) -> impl Into
         <h2>"Snapshots"</h2>
         <SnapshotTable guest=guest.clone() rows=snapshots actions=actions />
         {has_disk.then(|| view! {
-            <TakeForm guest=guest.clone() disk=disk take=actions.take />
+            <TakeForm guest=guest.clone() disk=disk.clone() take=actions.take />
+            <PlanForm guest=guest.clone() plan=disk.plan plan_set=actions.plan />
+            <CloneForm guest=guest.clone() rows=disk.rows clone=actions.clone />
             <Reset guest=guest />
         })}
     }
@@ -196,7 +206,10 @@ fn SnapshotRow(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl 
     let taken = if row.is_whole { size(row.taken_bytes) } else { "–".to_owned() };
     view! {
         <tr>
-            <td data-label="Name">{row.name.clone()}</td>
+            <td data-label="Name">
+                {row.name.clone()}
+                {row.planned.then(|| view! { <span class="meta">" goes in time"</span> })}
+            </td>
             <td data-label="Made">{made}</td>
             <td data-label="Takes" class="number">{taken}</td>
             <td class="row-actions">{row.is_whole.then_some(actions)}</td>
@@ -240,6 +253,73 @@ fn TakeForm(guest: GuestShown, disk: SnapshotsShown, take: ServerAction<Snapshot
                         "Take a snapshot"
                     </button>
                 </fieldset>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// How often one is taken by itself.
+#[component]
+fn PlanForm(guest: GuestShown, plan: Option<PlanShown>, plan_set: ServerAction<PlanSet>) -> impl IntoView {
+    let (error, pending) = (failure(plan_set), plan_set.pending());
+    let refused = guest.access.may(GuestRight::Settings).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    let chosen = plan.as_ref().map(|plan| plan.every.word()).unwrap_or_default();
+    let keep = plan.as_ref().map_or(7, |plan| plan.keep);
+    let every = Every::ALL.into_iter().map(|every| (every.word().to_owned(), every.title().to_owned()));
+    let options = std::iter::once((String::new(), "never".to_owned())).chain(every).collect();
+    view! {
+        <section class="card">
+            <h2>"Snapshots by themselves"</h2>
+            {plan.map(|plan| view! {
+                <p>"The next one is taken " <When at=plan.next_at said=Said::At /> ", unless the guest did not run until then."</p>
+                {plan.failed.map(|why| view! { <p class="notice attention">"The last one was not taken: " {why}</p> })}
+            })}
+            <Failure error=error fields=&["every", "keep"] />
+            <ActionForm action=plan_set attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <fieldset disabled=disabled>
+                    <Choice name="every" label="One is taken" options=options chosen=chosen error=error />
+                    <TextField
+                        name="keep"
+                        label="Of these are kept"
+                        kind="number"
+                        value=keep.to_string()
+                        hint="1 to 24; the oldest goes before the next is taken. They count against the quota as any."
+                        error=error
+                    />
+                    <button class="button" type="submit" title=refused disabled=move || pending.get()>"Save"</button>
+                </fieldset>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// Another guest out of one of them.
+#[component]
+fn CloneForm(guest: GuestShown, rows: Vec<SnapshotShown>, clone: ServerAction<SnapshotClone>) -> impl IntoView {
+    let (error, pending) = (failure(clone), clone.pending());
+    let options: Vec<(String, String)> =
+        rows.into_iter().filter(|row| row.is_whole).map(|row| (row.id.to_string(), row.name)).collect();
+    if options.is_empty() || guest.access.may(GuestRight::Delete).is_err() {
+        return ().into_any();
+    }
+    let newest = options.first().map(|(id, _)| id.clone()).unwrap_or_default();
+    view! {
+        <section class="card">
+            <h2>"Make another guest of a snapshot"</h2>
+            <p>
+                "Of the same owner and size, with all that is on the disk. Its name, address, host keys and machine id are its own, "
+                "where the image " <a href=paths::image(&guest.image)>"knows how"</a> "."
+            </p>
+            <Failure error=error fields=&["new_name", "snapshot"] />
+            <ActionForm action=clone attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <Choice name="snapshot" label="Snapshot" options=options chosen=newest error=error />
+                <TextField name="new_name" label="Name of the new guest" error=error hint="Also its host name: a–z, 0–9 and -." />
+                <button class="button" type="submit" disabled=move || pending.get()>"Make the guest"</button>
             </ActionForm>
         </section>
     }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Attachment, Boot, DiskKind, Exit, GuestId, GuestRight, Seen, Wanted};
+use umbel_guest::{Attachment, Boot, DiskKind, Exit, GuestId, GuestRight, Seen, SetupSeen, Wanted};
 
 use super::choices::{clock_words, mode_words, network_words};
 use super::new::policy_words;
@@ -60,6 +60,10 @@ fn Why(guest: GuestShown) -> impl IntoView {
         Wanted::Running | Wanted::Stopped => None,
     };
     let operation = guest.operation.clone().filter(|o| !o.state.is_over());
+    let failed = match &guest.setup {
+        Some(SetupSeen::Failed { why, .. }) => Some(why.clone()),
+        Some(SetupSeen::Waits | SetupSeen::Done { .. }) | None => None,
+    };
     view! {
         {purge_at.map(|at| view! {
             <p class="notice attention">"Deleted. It is purged with its disk " <When at=at said=Said::At /> " unless you undo that."</p>
@@ -74,6 +78,9 @@ fn Why(guest: GuestShown) -> impl IntoView {
             <p class=if exit.is_failure() { "notice failed" } else { "notice" }>
                 {sentence(&exit.to_string())} ", " <When at=at /> ". " {meaning(&exit)}
             </p>
+        })}
+        {failed.map(|why| view! {
+            <p class="notice attention">"Its set-up failed: " {why} ". It is not tried again; it can be told anew below, while it is off."</p>
         })}
         {operation.map(|operation| view! { <OperationSteps operation=operation /> })}
     }

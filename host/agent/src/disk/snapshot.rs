@@ -100,12 +100,7 @@ pub fn swap(
     let made = match with {
         DiskSource::Image { image, size, kind } => create(state, guest, entry.uid, image, *size, *kind),
         DiskSource::Snapshot { snapshot } => {
-            let from = state.layout.snapshot(guest, *snapshot);
-            place(state, guest, |beside| {
-                let file = begin(beside)?;
-                clone_or_copy(&from, &file)?;
-                finish(&file, beside, &disk, entry.uid)
-            })
+            copy_as_disk(state, &state.layout.snapshot(guest, *snapshot), guest, entry.uid)
         }
         DiskSource::Moved { snapshot } => move_back(state, guest, *snapshot, entry.uid),
     };
@@ -143,6 +138,26 @@ pub fn swap_back(
     fs::rename(&kept, &disk).map_err(failed_at("putting back", &disk))?;
     state.changed();
     Ok(())
+}
+
+/// Makes another guest's disk of it. Repeating it does no harm: a disk that is there is that one. To be called in the turn
+/// of both.
+pub fn copy_to(state: &State, of: GuestId, snapshot: SnapshotId, guest: GuestId, uid: u32) -> Result<(), Refusal> {
+    let disk = state.layout.disk(guest);
+    if disk.exists() {
+        return Ok(());
+    }
+    let with = DiskSource::Snapshot { snapshot };
+    check_source(state, of, &with)?;
+    copy_as_disk(state, &state.layout.snapshot(of, snapshot), guest, uid)
+}
+
+fn copy_as_disk(state: &State, from: &Path, guest: GuestId, uid: u32) -> Result<(), Refusal> {
+    place(state, guest, |beside| {
+        let file = begin(beside)?;
+        clone_or_copy(from, &file)?;
+        finish(&file, beside, &state.layout.disk(guest), uid)
+    })
 }
 
 /// Repeating it does no harm. To be called in the guest's turn.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use umbel_guest::setup::Identity;
 use umbel_guest::{DiskKind, GuestId, Seen, Setup, SetupSeen};
 use umbel_wire::agent::{Refusal, Request, StartOrder, StopHow};
 
@@ -15,7 +16,7 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDUmbel anna@laptop";
 const HASH: &str =
     "$6$umbelumbel$va23AACwKCRt/3LKgiJC/Yyx/FPXG8XAnM2QwWMNSlpZIV40bvSjdgKpGT/rznNFRtWtKfT4UNYR7bo8/1XwM.";
 
-fn setup(user: &str, user_data: &str) -> Setup {
+pub(crate) fn setup(user: &str, user_data: &str) -> Setup {
     Setup {
         id: uuid::Uuid::now_v7(),
         name: "web-1".parse().expect("a name"),
@@ -23,6 +24,7 @@ fn setup(user: &str, user_data: &str) -> Setup {
         password: Some(HASH.parse().expect("a hash")),
         keys: vec![KEY.parse().expect("a key")],
         user_data: user_data.parse().expect("a script"),
+        identity: Identity::Own,
     }
 }
 

@@ -2,15 +2,16 @@
 //! the agent is killed.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use nix::unistd::Uid;
-use umbel_guest::{DiskKind, DiskSize, GuestId, Seen, SnapshotId};
+use umbel_guest::setup::Identity;
+use umbel_guest::{DiskKind, DiskSize, GuestId, Seen, Setup, SetupSeen, SnapshotId};
 use umbel_wire::agent::{DiskFacts, DiskSource, Refusal, Reply, Request, SnapshotFacts, StartOrder, StopHow};
 
 use crate::console::Console;
-use crate::harness::{House, generation, order, rounds, tiny};
+use crate::harness::{House, PATIENCE, generation, order, rounds, soon, tiny};
 use crate::user::NOBODYS;
 
 fn new() -> SnapshotId {
@@ -300,4 +301,43 @@ fn an_agent_that_is_killed_over_a_swap_goes_on_with_it_when_it_is_asked_again() 
         house.done(&Request::SnapshotRemove { guest, snapshot: keep }).expect("removed");
     }
     assert_eq!(files(&house, guest, 5, DiskKind::Cow), "one");
+}
+
+#[test]
+fn a_copy_of_anothers_disk_is_a_guest_of_its_own() {
+    let house = House::new();
+    house.prepare();
+    let (guest, copy, snapshot) = (house.new_guest(), GuestId(uuid::Uuid::now_v7()), new());
+    let mut console = Console::boot(&house, &order(guest, 2));
+    let identity = "mkdir /etc/ssh; echo old >/etc/ssh/ssh_host_rsa_key; echo mine >/root/mine";
+    console.type_in(&format!("{identity}; sync; echo writ\"\"ten"));
+    console.until("written\r\n");
+    kept(&house, &taking(guest, 2, snapshot)).expect("taken");
+    console.type_in("echo later >/root/later; sync; echo writ\"\"ten");
+    console.until("written\r\n");
+
+    let copying = |of, snapshot| Request::DiskCopy { guest: copy, generation: generation(1), of, snapshot };
+    assert!(matches!(house.done(&copying(guest, new())), Err(Refusal::UnknownSnapshot { .. })));
+    assert!(matches!(house.done(&copying(copy, snapshot)), Err(Refusal::UnknownSnapshot { .. })));
+    assert!(house.facts(copy).is_none(), "nothing was made");
+    let told = Setup { identity: Identity::Copied, ..crate::setup::setup("root", "") };
+    let told = Setup { password: None, keys: Vec::new(), ..told };
+    house.done(&Request::SetupPut { guest: copy, generation: generation(1), setup: Box::new(told) }).expect("written");
+    for _ in 0..2 {
+        house.done(&copying(guest, snapshot)).expect("copied");
+    }
+    let owner = |guest| fs::metadata(house.layout.disk(guest)).expect("there").uid();
+    assert!(owner(guest) != owner(copy) || !Uid::effective().is_root(), "its own user's");
+
+    // Both run, each on its own.
+    let mut twin = Console::boot(&house, &order(copy, 2));
+    assert!(soon(PATIENCE, || matches!(house.facts(copy).and_then(|f| f.setup), Some(SetupSeen::Done { .. }))));
+    twin.type_in("echo has=$(ls /root /etc/ssh | tr '\\n' ' ')=en\"\"d");
+    assert!(twin.until("=end").contains("has=/etc/ssh: /root: mine =end"), "{}", twin.text);
+    assert_eq!(house.done(&copying(guest, snapshot)), Err(Refusal::StillRunning));
+    house.purge(guest, 9).expect_err("it runs");
+    house.stop(guest, 9, StopHow::Kill).expect("killed");
+    house.purge(guest, 10).expect("purged");
+    twin.type_in("cat /root/mine; echo here");
+    twin.until("here\r\n");
 }

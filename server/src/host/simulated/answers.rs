@@ -210,6 +210,29 @@ impl Host for Simulated {
         Ok(DiskFacts { taken_bytes: written as u64, shares_blocks: false })
     }
 
+    async fn disk_copy(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        of: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<(), HostError> {
+        let (written, disk) = {
+            let inner = self.begin("disk_copy", &format!("{guest} {of} {snapshot}"))?;
+            let source = inner.guests.get(&of).ok_or(Refusal::UnknownSnapshot { snapshot })?;
+            let written = source.snapshots.get(&snapshot).cloned().ok_or(Refusal::UnknownSnapshot { snapshot })?;
+            (written, source.disk.clone().ok_or(Refusal::NoDisk)?)
+        };
+        let (image, size, kind) = disk;
+        self.disk_create(guest, generation, image, size, kind).await?;
+        self.change(|inner| {
+            if let Some(made) = inner.guests.get_mut(&guest) {
+                made.written = written;
+            }
+        });
+        Ok(())
+    }
+
     async fn disk_swap(
         &self,
         guest: GuestId,
@@ -336,6 +359,7 @@ impl Host for Simulated {
         drop(inner);
         self.change(|inner| {
             inner.guests.remove(&guest);
+            inner.setups.remove(&guest);
         });
         Ok(())
     }

@@ -1,6 +1,6 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
-use umbel_app::shown::{SnapshotDraft, SnapshotTaken, SnapshotsShown};
+use umbel_app::shown::{CloneDraft, Created, PlanDraft, SnapshotDraft, SnapshotTaken, SnapshotsShown};
 use umbel_guest::{GuestId, SnapshotId};
 
 use super::guests::Acted;
@@ -47,6 +47,31 @@ pub async fn restore(
 ) -> Result<Accepted<Acted>, Problem> {
     let operation = Some(panel.snapshot_restore(&caller, guest, snapshot).await?);
     Ok(Accepted(Acted { operation }))
+}
+
+/// Sets how often a copy of a guest's disk is taken by itself, and how many of those are kept; or that none is.
+#[utoipa::path(put, path = "/guests/{guest}/snapshot-plan")]
+pub async fn plan(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(draft): Json<PlanDraft>,
+) -> Result<Done, Problem> {
+    panel.plan_set(&caller, guest, draft).await?;
+    Ok(Done)
+}
+
+/// Makes another guest of a snapshot, of the same owner, and starts it.
+///
+/// Its name, its place in the network, its host keys and its machine id are its own.
+#[utoipa::path(post, path = "/guests/{guest}/snapshots/{snapshot}/clone")]
+pub async fn clone(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((guest, snapshot)): Path<(GuestId, SnapshotId)>,
+    Json(draft): Json<CloneDraft>,
+) -> Result<Accepted<Created>, Problem> {
+    Ok(Accepted(panel.snapshot_clone(&caller, guest, snapshot, draft).await?))
 }
 
 /// Removes a snapshot for good.

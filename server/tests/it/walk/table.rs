@@ -102,6 +102,18 @@ pub(crate) fn table() -> Vec<Row> {
         // No name of anything.
         (POST, "/api/v1/guests/{guest}/snapshots", Json(r#"{"name":"a\u0007b"}"#), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/api/v1/guests/{guest}/snapshots/{snapshot}/restore", Nothing, [401, 404, 403, 404, 403, 404, 404]),
+        (
+            PUT,
+            "/api/v1/guests/{guest}/snapshot-plan",
+            Json(r#"{"every":"day","keep":7}"#),
+            [401, 404, 403, 204, 403, 204, 204],
+        ),
+        (
+            POST,
+            "/api/v1/guests/{guest}/snapshots/{snapshot}/clone",
+            Json(r#"{"name":"copy"}"#),
+            [401, 404, 403, 403, 403, 404, 404],
+        ),
         (DELETE, "/api/v1/guests/{guest}/snapshots/{snapshot}", Nothing, [401, 404, 403, 403, 403, 404, 404]),
         (GET, "/api/v1/guests/{guest}/shares", Nothing, [401, 404, 403, 403, 403, 200, 200]),
         (
@@ -384,6 +396,13 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/snapshot_list", Form("guest={guest}"), seen),
         (POST, "/_sf/snapshot_take", Form("guest={guest}&name=a%07b"), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/_sf/snapshot_restore", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 404, 403, 404, 404]),
+        (POST, "/_sf/plan_set", Form("guest={guest}&every=day&keep=0"), [401, 404, 403, 422, 403, 422, 422]),
+        (
+            POST,
+            "/_sf/snapshot_clone",
+            Form("guest={guest}&snapshot={snapshot}&new_name=copy"),
+            [401, 404, 403, 403, 403, 404, 404],
+        ),
         (POST, "/_sf/snapshot_remove", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 403, 403, 404, 404]),
         (POST, "/_sf/share_list", Form("guest={guest}"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/share_put", Form("guest={guest}&name=carl&power=true"), [401, 404, 403, 403, 403, 200, 200]),
