@@ -7,11 +7,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use umbel_client::{Client, Image, ImageDraft};
-use umbel_guest::ImageId;
+use umbel_guest::{ImageId, OperationId};
 
 use crate::error::Failure;
 use crate::operations::watch;
-use crate::options::{ImageBuild, ImageCommand, ImageImport};
+use crate::options::{ImageBuild, ImageCommand, ImageImport, Wait};
 use crate::output::{Column, Output};
 use crate::recipe::Recipe;
 
@@ -54,6 +54,12 @@ fn place(of: &Path) -> Result<TempDir, Failure> {
 
 /// A directory is sent as an archive of all that is in it, with owners as they are.
 async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
+    let from = import.file.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://"));
+    if let Some(url) = from.map(str::to_owned) {
+        let (wait, sha256) = (import.wait, import.sha256.clone().unwrap_or_default());
+        let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(import) }).await?;
+        return over(panel, begun, wait, output).await;
+    }
     if !import.file.is_dir() {
         return bring(panel, import, output).await;
     }
@@ -90,34 +96,46 @@ async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, ou
         user: None,
         memory: recipe.memory_mib,
         note: None,
+        sha256: None,
         wait: build.wait,
     };
     bring(&panel()?, import, output).await
 }
 
+/// What is said of it.
+fn draft(import: ImageImport) -> ImageDraft {
+    ImageDraft {
+        name: import.name,
+        version: import.version,
+        title: import.title.unwrap_or_default(),
+        description: import.description.unwrap_or_default(),
+        default_user: import.user.unwrap_or_default(),
+        memory_mib: import.memory,
+        note: import.note.unwrap_or_default(),
+        ..ImageDraft::default()
+    }
+}
+
+async fn over(panel: &Client, begun: Option<OperationId>, wait: Wait, output: &Output) -> Result<(), Failure> {
+    match begun.filter(|_| !wait.no_wait) {
+        Some(operation) => watch(panel, operation, wait.patience(), output).await,
+        None => Ok(()),
+    }
+}
+
 /// Sends the file, and waits until it is an image.
 async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
-    let ImageImport { file: path, name, version, title, description, user, memory, note, wait } = import;
+    let (path, wait) = (import.file.clone(), import.wait);
     let failed = |source| Failure::File { what: "reading", path: path.clone(), source };
     let file = tokio::fs::File::open(&path).await.map_err(failed)?;
     let upload = panel.upload_begin().await?;
-    let draft = ImageDraft {
-        upload: upload.to_string(),
-        name,
-        version,
-        title: title.unwrap_or_default(),
-        description: description.unwrap_or_default(),
-        default_user: user.unwrap_or_default(),
-        memory_mib: memory,
-        note: note.unwrap_or_default(),
-    };
+    let draft = ImageDraft { upload: upload.to_string(), ..draft(import) };
     let sent = async {
         panel.upload_put(upload, "disk", file).await?;
         panel.image_import(&draft).await
     };
     match sent.await {
-        Ok(Some(operation)) if !wait.no_wait => watch(panel, operation, wait.patience(), output).await,
-        Ok(_) => Ok(()),
+        Ok(begun) => over(panel, begun, wait, output).await,
         Err(error) => {
             // What was sent is of no use; why that stays, if it does, matters less than the error.
             let _ = panel.upload_remove(upload).await;

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod networks;
 pub mod oidc;
 pub mod operations;
+pub mod outward;
 mod pages;
 pub mod panel;
 pub mod parts;

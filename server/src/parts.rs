@@ -48,6 +48,8 @@ pub struct Parts {
     pub disk_percent: u32,
     /// Private networks that events may be sent into.
     pub webhook_networks: Vec<Network>,
+    /// Where images may be fetched from beside what is public.
+    pub fetch_networks: Vec<Network>,
     /// By whom mail is sent; none where the settings name no server.
     pub mail: Option<Mailer>,
     /// First part of every generation.
@@ -84,6 +86,7 @@ impl Parts {
             memory_percent: 100,
             disk_percent: 1000,
             webhook_networks: Vec::new(),
+            fetch_networks: Vec::new(),
             mail: None,
             epoch,
             host: local,

@@ -106,6 +106,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     parts.memory_percent = config.memory_percent;
     parts.disk_percent = config.disk_percent;
     parts.webhook_networks = config.webhook_networks.clone();
+    parts.fetch_networks = config.fetch_networks.clone();
     parts.mail = config.mail.as_ref().map(Mailer::load).transpose()?;
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));

@@ -25,7 +25,7 @@ use crate::parts::Parts;
 
 /// Of all files of one upload together, where it can be a kernel only; and where it may be an image.
 const KERNEL_MOST: u64 = 256 << 20;
-const IMAGE_MOST: u64 = 16 << 30;
+pub(crate) const IMAGE_MOST: u64 = 16 << 30;
 /// Of the disk's room, in percent, is left free by uploads.
 pub const FREE_PERCENT: u64 = 10;
 /// How often that is looked at, in bytes.
@@ -149,7 +149,7 @@ impl Uploads {
                     return Err(AppError::Invalid(FieldErrors::one("file", message)));
                 }
                 if size_bytes >= looked {
-                    self.check_room().await?;
+                    check_room(&self.parts).await?;
                     looked = size_bytes + LOOK;
                 }
                 sha256.update(some);
@@ -167,16 +167,6 @@ impl Uploads {
         Ok(UploadedFile { name: name.to_owned(), size_bytes, sha256 })
     }
 
-    /// Nobody's guest finds the disk full because of what comes in.
-    async fn check_room(&self) -> Result<(), AppError> {
-        let facts = self.parts.link.host.facts().await.map_err(from_host)?;
-        if facts.disk_free_mib.saturating_mul(100) >= facts.disk_total_mib.saturating_mul(FREE_PERCENT) {
-            return Ok(());
-        }
-        let message = format!("Less than {FREE_PERCENT} % of the host's disk is free: nothing more comes in.");
-        Err(AppError::Conflict { message })
-    }
-
     pub async fn remove(&self, caller: &Caller, upload: UploadId) -> Result<(), AppError> {
         if !self.is_there(caller, upload) {
             return Err(AppError::not_found("upload"));
@@ -184,6 +174,16 @@ impl Uploads {
         let place = self.place(upload)?;
         remove(&place).map_err(failed("removing", &place))
     }
+}
+
+/// Nobody's guest finds the disk full because of what comes in.
+pub(crate) async fn check_room(parts: &Parts) -> Result<(), AppError> {
+    let facts = parts.link.host.facts().await.map_err(from_host)?;
+    if facts.disk_free_mib.saturating_mul(100) >= facts.disk_total_mib.saturating_mul(FREE_PERCENT) {
+        return Ok(());
+    }
+    let message = format!("Less than {FREE_PERCENT} % of the host's disk is free: nothing more comes in.");
+    Err(AppError::Conflict { message })
 }
 
 /// Removes all of an upload; it may be gone already.

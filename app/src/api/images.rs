@@ -39,8 +39,31 @@ pub async fn image_import(
         // No number is refused as the memory that it can't be.
         text => Some(text.parse().unwrap_or(0)),
     };
-    let draft = ImageDraft { upload, name, version, title, description, default_user, memory_mib, note };
+    let (url, sha256) = (String::new(), String::new());
+    let draft = ImageDraft { upload, url, sha256, name, version, title, description, default_user, memory_mib, note };
     told(backend()?.image_import(&caller, draft).await)
+}
+
+/// Name and version as one, as `debian-13.2`.
+#[server(prefix = "/_sf", endpoint = "image_import_from", output = Answer)]
+pub async fn image_import_from(
+    url: String,
+    #[server(default)] sha256: String,
+    image: String,
+) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    let (name, version) = image.trim().rsplit_once('-').unwrap_or((image.trim(), ""));
+    let (name, version) = (name.to_owned(), version.to_owned());
+    let draft = ImageDraft { url, sha256, name, version, ..ImageDraft::default() };
+    let begun = backend()?.image_import(&caller, draft).await;
+    told(begun.map_err(|error| match error {
+        AppError::Invalid(mut wrong) => {
+            let of_image = wrong.0.iter_mut().filter(|e| ["name", "version"].contains(&e.field.as_str()));
+            of_image.for_each(|e| e.field = "image".into());
+            AppError::Invalid(wrong)
+        }
+        other => other,
+    }))
 }
 
 #[server(prefix = "/_sf", endpoint = "image_fetch", output = Answer)]

@@ -52,7 +52,12 @@ pub struct ImageChange {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ImageDraft {
+    /// The file that was sent; or nothing, where it is fetched.
     pub upload: String,
+    /// Where it is fetched from: `https://…`, in a public network.
+    pub url: String,
+    /// Of the file that is fetched, in hexadecimal; empty, any is taken.
+    pub sha256: String,
     /// What its versions have in common, for example `debian`.
     pub name: String,
     /// Begins with a digit, for example `13.2`.

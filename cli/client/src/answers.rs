@@ -157,6 +157,11 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImageDraft {
     pub upload: String,
+    /// Where it is fetched from, instead of an upload.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub url: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
     pub name: String,
     pub version: String,
     pub title: String,

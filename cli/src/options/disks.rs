@@ -40,7 +40,7 @@ pub(crate) enum ImageCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageImport {
-    /// Or a directory, which is packed first.
+    /// Or a directory, which is packed first; or an address that begins with https, which the panel gets it from.
     pub(crate) file: PathBuf,
     /// What its versions have in common, for example debian.
     #[arg(long)]
@@ -61,6 +61,9 @@ pub(crate) struct ImageImport {
     pub(crate) memory: Option<u32>,
     #[arg(long)]
     pub(crate) note: Option<String>,
+    /// Of what is fetched; another file is refused.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Option<String>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

@@ -26,13 +26,13 @@ use umbel_guest::{
 use super::What;
 use super::what::{kernel, made, of_change, of_guest, of_image, upload, word};
 use crate::backend::Bare;
+use crate::outward::origin_of;
 use crate::panel::Panel;
 use crate::store::keys::key_list as key_list_of;
 use crate::store::networks::forward_list;
 use crate::store::operations::operation_fetch;
 use crate::store::quota_requests::quota_request_fetch;
 use crate::store::tokens::token_list as token_list_of;
-use crate::webhooks::address::origin_of;
 
 /// What is kept of the hash that a session or a token is known by: enough to tell it from others.
 const SESSION: usize = 12;
@@ -221,7 +221,11 @@ impl Backend for Panel {
     async fn image_import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
         let name = format!("{}-{}", draft.name, draft.version);
         let what = What::new(AuditAction::ImageImport, AuditKind::Image).of(&name).named(&name);
-        let what = what.detail(&format!("upload {}", draft.upload));
+        let from = match draft.url.as_str() {
+            "" => format!("upload {}", draft.upload),
+            url => origin_of(url),
+        };
+        let what = what.detail(&from);
         self.audit.change(caller, what, Bare(self).image_import(caller, draft)).await
     }
 

@@ -5,13 +5,13 @@ use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange};
 use umbel_guest::{AccountId, Action, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
 
 use super::What;
+use crate::outward::origin_of;
 use crate::panel::Panel;
 use crate::store::accounts::account_fetch;
 use crate::store::groups::group_fetch;
 use crate::store::guests::guest_fetch;
 use crate::store::snapshots::snapshot_fetch;
 use crate::store::webhooks::webhook_fetch;
-use crate::webhooks::address::origin_of;
 
 /// Names are looked up before it is done: afterwards the thing may be gone. Who may not see it doesn't
 /// learn them, only administrators read the audit.

@@ -24,6 +24,7 @@ pub enum Key {
     AuditDays,
     MetricsListen,
     WebhookNetworks,
+    FetchNetworks,
     MailServer,
     MailFrom,
     MailPasswordFile,
@@ -38,7 +39,7 @@ pub enum Key {
 }
 
 impl Key {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -57,6 +58,7 @@ impl Key {
         Self::AuditDays,
         Self::MetricsListen,
         Self::WebhookNetworks,
+        Self::FetchNetworks,
         Self::MailServer,
         Self::MailFrom,
         Self::MailPasswordFile,
@@ -90,6 +92,7 @@ impl Key {
             Self::AuditDays => "audit_days",
             Self::MetricsListen => "metrics_listen",
             Self::WebhookNetworks => "webhook_networks",
+            Self::FetchNetworks => "fetch_networks",
             Self::MailServer => "mail_server",
             Self::MailFrom => "mail_from",
             Self::MailPasswordFile => "mail_password_file",
@@ -120,7 +123,7 @@ impl Key {
     }
 
     pub fn is_list(self) -> bool {
-        matches!(self, Self::TrustedProxies | Self::WebhookNetworks)
+        matches!(self, Self::TrustedProxies | Self::WebhookNetworks | Self::FetchNetworks)
     }
 
     pub fn is_number(self) -> bool {

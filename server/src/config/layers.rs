@@ -81,6 +81,9 @@ pub struct Flags {
     /// Private addresses or blocks that webhooks may be sent to, separated by commas
     #[arg(long, value_name = "NETWORKS")]
     pub webhook_networks: Option<String>,
+    /// Private addresses or blocks that images may be fetched from, separated by commas
+    #[arg(long, value_name = "NETWORKS")]
+    pub fetch_networks: Option<String>,
     /// Server that takes mail, as smtps://USER@HOST, smtp://USER@HOST (STARTTLS) or smtp://localhost
     #[arg(long, value_name = "URL")]
     pub mail_server: Option<String>,
@@ -137,6 +140,7 @@ impl Flags {
             Key::AuditDays => self.audit_days.as_ref(),
             Key::MetricsListen => self.metrics_listen.as_ref(),
             Key::WebhookNetworks => self.webhook_networks.as_ref(),
+            Key::FetchNetworks => self.fetch_networks.as_ref(),
             Key::MailServer => self.mail_server.as_ref(),
             Key::MailFrom => self.mail_from.as_ref(),
             Key::MailPasswordFile => self.mail_password_file.as_ref(),
@@ -213,6 +217,7 @@ impl Machine {
             | Key::TrustedProxies
             | Key::MetricsListen
             | Key::WebhookNetworks
+            | Key::FetchNetworks
             | Key::MailServer
             | Key::MailFrom
             | Key::MailPasswordFile

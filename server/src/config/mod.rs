@@ -49,6 +49,7 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Private networks that events may be sent into.
     pub webhook_networks: Vec<Network>,
+    pub fetch_networks: Vec<Network>,
     /// How mail is sent, where it is.
     pub mail: Option<MailSettings>,
     /// Who else says who somebody is.
@@ -143,6 +144,7 @@ impl Reader<'_> {
         let audit_days = self.value(Key::AuditDays, |text| value::days(text, 1, 36_500));
         let metrics_listen = self.value(Key::MetricsListen, value::listen);
         let webhook_networks = self.value(Key::WebhookNetworks, value::networks).unwrap_or_default();
+        let fetch_networks = self.value(Key::FetchNetworks, value::networks).unwrap_or_default();
         let mail = self.mail();
         let oidc = self.oidc();
         let user = self.value(Key::User, value::user);
@@ -170,6 +172,7 @@ impl Reader<'_> {
             audit_days: audit_days?,
             metrics_listen,
             webhook_networks,
+            fetch_networks,
             mail,
             oidc,
             user: user?,

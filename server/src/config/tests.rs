@@ -186,6 +186,7 @@ fn what_is_shown_can_be_read_again() {
         Key::TlsKey,
         Key::MetricsListen,
         Key::WebhookNetworks,
+        Key::FetchNetworks,
         Key::MailServer,
         Key::MailFrom,
         Key::MailPasswordFile,

@@ -6,9 +6,10 @@ use umbel_app::shown::{ImageDraft, OperationKind};
 use umbel_guest::{AccountName, FieldError, FieldErrors, ImageId, Memory, Note, OperationId, PanelRight, UploadId};
 use umbel_wire::agent::ImageSaid;
 
-use super::Images;
+use super::{Images, fetch};
 use crate::guests::{from_host, requester};
-use crate::operations::{About, ImageParams, Params};
+use crate::http::address::Network;
+use crate::operations::{About, FetchParams, ImageParams, Params};
 use crate::store::operations::operation_is_about;
 
 /// Characters of a title.
@@ -19,21 +20,27 @@ impl Images {
     pub async fn import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
         caller.may(PanelRight::ManageImages)?;
         let parts = self.parts();
-        let upload = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
-        let (upload, id, said, note) = checked(draft, upload).map_err(AppError::Invalid)?;
+        let sent = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
+        let (file, id, said, note) = checked(draft, sent, &parts.fetch_networks).map_err(AppError::Invalid)?;
         let taken = || AppError::Invalid(FieldErrors::one("version", format!("There is an image {id} already.")));
         if parts.link.host.images().await.map_err(from_host)?.iter().any(|image| image.id == id) {
             return Err(taken());
         }
         let mut tx = parts.db.begin().await?;
-        // One that comes between that and this is found by its first step.
+        // One that comes between that and this is found by one of its steps.
         if operation_is_about(&mut tx, OperationKind::ImageImport, id.as_str()).await? {
             return Err(taken());
         }
+        let (upload, fetch) = match file {
+            File::Sent(upload) => (upload, None),
+            // A place for it; what comes into none goes after a day.
+            File::Fetched(fetch) => (self.uploads.begin(caller).await?, Some(fetch)),
+        };
         let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
         let params = Params {
             image: Some(ImageParams { id, said }),
             upload: Some(upload),
+            fetch,
             note: note.into(),
             ..Params::default()
         };
@@ -46,10 +53,40 @@ impl Images {
     }
 }
 
-/// What the draft asks for; every wrong field is named at once.
-fn checked(draft: ImageDraft, upload: Option<UploadId>) -> Result<(UploadId, ImageId, ImageSaid, Note), FieldErrors> {
+/// Where an image's file comes from.
+#[derive(Debug)]
+enum File {
+    Sent(UploadId),
+    Fetched(FetchParams),
+}
+
+fn file(draft: &ImageDraft, sent: Option<UploadId>, permitted: &[Network]) -> Result<File, FieldErrors> {
+    if draft.url.trim().is_empty() {
+        let none = || FieldErrors::one("upload", "Choose a file first, or say where it is to be fetched from.");
+        return sent.map(File::Sent).ok_or_else(none);
+    }
     let mut wrong = FieldErrors::default();
-    let upload = wrong.take(upload.ok_or_else(|| FieldError::new("upload", "Choose a file first.")));
+    if !draft.upload.is_empty() {
+        wrong.0.push(FieldError::new("url", "Either a file is sent or one is fetched."));
+    }
+    wrong.take(fetch::address(&draft.url, permitted).map_err(|why| FieldError::new("url", why)));
+    let sha256 = draft.sha256.trim().to_ascii_lowercase();
+    if !sha256.is_empty() && (sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit())) {
+        wrong.0.push(FieldError::new("sha256", "A SHA-256 has 64 hexadecimal digits."));
+    }
+    let url = draft.url.trim().to_owned();
+    let asked = FetchParams { url, sha256: Some(sha256).filter(|sum| !sum.is_empty()) };
+    if wrong.is_empty() { Ok(File::Fetched(asked)) } else { Err(wrong) }
+}
+
+/// What the draft asks for; every wrong field is named at once.
+fn checked(
+    draft: ImageDraft,
+    sent: Option<UploadId>,
+    permitted: &[Network],
+) -> Result<(File, ImageId, ImageSaid, Note), FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    let file = wrong.take_all(file(&draft, sent, permitted));
     let id = wrong.take_all(id(draft.name.trim(), draft.version.trim()));
     let title = wrong.take(title(draft.title.trim(), draft.name.trim()));
     let description =
@@ -63,13 +100,13 @@ fn checked(draft: ImageDraft, upload: Option<UploadId>) -> Result<(UploadId, Ima
     };
     let memory = wrong.take(Memory::from_mib(draft.memory_mib.unwrap_or(Memory::DEFAULT.mib())));
     let note = wrong.take(draft.note.parse::<Note>());
-    let (Some(upload), Some(id), Some(title), Some(description), Some(default_user), Some(memory), Some(note)) =
-        (upload, id, title, description, user, memory, note)
+    let (Some(file), Some(id), Some(title), Some(description), Some(default_user), Some(memory), Some(note)) =
+        (file, id, title, description, user, memory, note)
     else {
         return Err(wrong);
     };
     let said = ImageSaid { title, description: description.into(), default_user, suggested_memory: memory };
-    Ok((upload, id, said, note))
+    Ok((file, id, said, note))
 }
 
 /// Name and version must come out of the id as they went in.
@@ -127,7 +164,7 @@ mod tests {
             note: "a".repeat(5000),
             ..ImageDraft::default()
         };
-        let wrong = checked(draft, None).expect_err("all is wrong");
+        let wrong = checked(draft, None, &[]).expect_err("all is wrong");
         let fields: Vec<&str> = wrong.0.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["upload", "name", "title", "description", "default_user", "memory_mib", "note"]);
     }

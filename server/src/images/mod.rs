@@ -1,7 +1,8 @@
-//! The catalogue of images: what the host has, what people said about it. [`Uploads`] takes files in, the operation
+//! The catalogue of images: what the host has, what people said about it. [`Uploads`] takes files in, [`fetch`] gets them, the operation
 //! `image_import` makes an image of one. What is made of an image is a guest's disk.
 
 mod catalogue;
+pub mod fetch;
 mod import;
 
 use crate::guests::Guests;

@@ -1,4 +1,4 @@
-//! Import an image: the one file that was uploaded becomes a file system that the agent takes over.
+//! Import an image: the one file that was uploaded, or is fetched, becomes a file system that the agent takes over.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -6,9 +6,11 @@ use std::{fs, io};
 use umbel_app::shown::Topic;
 
 use super::step::{ImageParams, Run, Step, StepError};
+use crate::images::fetch::fetch;
 use crate::store::images::{Image, image_delete, image_put};
 
 pub const STEPS: &[Step] = &[
+    Step { name: "Fetch the file", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(run.upload_discard())) },
     Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(run.upload_discard())) },
     Step { name: "Make it an image", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
     Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
@@ -18,6 +20,14 @@ pub const STEPS: &[Step] = &[
 
 async fn image(run: &Run) -> Result<ImageParams, StepError> {
     run.params().await?.image.ok_or_else(|| StepError::Failed("it names no image".into()))
+}
+
+/// One that was sent is there.
+async fn get(run: &Run) -> Result<(), StepError> {
+    match run.params().await?.fetch {
+        Some(asked) => fetch(run, &run.upload_place().await?, &asked).await,
+        None => Ok(()),
+    }
 }
 
 /// Also that nobody has the name: from here on it is this one's, and taking it back removes what has it.

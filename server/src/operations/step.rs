@@ -99,6 +99,9 @@ pub struct Params {
     pub image: Option<ImageParams>,
     #[serde(default)]
     pub upload: Option<UploadId>,
+    /// Where its file is fetched from.
+    #[serde(default)]
+    pub fetch: Option<FetchParams>,
     #[serde(default)]
     pub note: String,
     /// The copy of a disk that is taken, or that becomes a disk again.
@@ -119,6 +122,20 @@ pub struct Params {
 pub struct ImageParams {
     pub id: ImageId,
     pub said: ImageSaid,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchParams {
+    pub url: String,
+    /// In lower-case hexadecimal, if any is expected.
+    pub sha256: Option<String>,
+}
+
+/// Many addresses carry a secret in their path.
+impl std::fmt::Debug for FetchParams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FetchParams").field("from", &crate::outward::origin_of(&self.url)).finish_non_exhaustive()
+    }
 }
 
 /// One operation under way, as its steps see it.

@@ -1,9 +1,8 @@
 //! What happens is told to addresses that administrators have named.
 //!
 //! [`happened`] writes an event into the database for everybody who wants it, [`send`] brings it there and tries
-//! again, [`mail`] where it goes to a person, [`alerts`] looks for what nobody reports by itself. [`address`] says where nothing is sent, [`secret`] signs.
+//! again, [`mail`] where it goes to a person, [`alerts`] looks for what nobody reports by itself. [`crate::outward`] says where nothing is sent, [`secret`] signs.
 
-pub mod address;
 mod alerts;
 pub mod mail;
 pub mod secret;
@@ -22,6 +21,7 @@ use uuid::Uuid;
 
 use crate::accounts::seal::Seal;
 use crate::clock::{DAY, HOUR, MINUTE};
+use crate::outward::{self, Destination, Names};
 use crate::parts::Parts;
 use crate::store::guests::Guest;
 use crate::store::webhooks::{
@@ -29,7 +29,6 @@ use crate::store::webhooks::{
     webhook_fetch, webhook_insert, webhook_list,
 };
 use crate::store::{Db, StoreError, Tx};
-use address::{Destination, Names};
 pub use alerts::SignIns;
 use secret::secret;
 use send::Clients;
@@ -213,7 +212,7 @@ pub async fn guest_ended(parts: &Parts, guest: &Guest) {
 
 fn checked(draft: &WebhookDraft, parts: &Parts) -> Result<(Destination, Vec<WebhookEvent>), AppError> {
     let mut wrong = Vec::new();
-    let to = address::read(&draft.url, &parts.webhook_networks).and_then(|to| match to {
+    let to = outward::read(&draft.url, &parts.webhook_networks).and_then(|to| match to {
         Destination::Mail(_) if parts.mail.is_none() => Err(NO_MAIL.to_owned()),
         to => Ok(to),
     });

@@ -16,16 +16,15 @@ use umbel_app::AppError;
 use umbel_app::shown::DeliveryState;
 use umbel_guest::WebhookId;
 
-use super::address::{Destination, Guard, Way};
 use super::mail::Letter;
 use super::secret::signature;
-use super::{NO_MAIL, Webhooks, address};
+use super::{NO_MAIL, Webhooks};
 use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::error::{chain, internal};
+use crate::outward::{self, ClientError, Destination, Guard, Way};
 use crate::store::webhooks::{
     Delivery, delivery_claim, delivery_list_due, delivery_tried, webhook_list_due, webhook_set_gone,
 };
-use crate::tls;
 
 const LOOK: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -70,31 +69,13 @@ pub(super) struct Clients {
     clear: Client,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
-    #[error("TLS can't be set up")]
-    Tls(#[from] rustls::Error),
-    #[error("the client can't be made")]
-    Make(#[from] reqwest::Error),
-}
-
 impl Clients {
     pub(super) fn new(webhooks: &Webhooks) -> Result<Self, ClientError> {
-        let tls = tls::client_config()?;
         let client = |way| {
             let names = webhooks.names.clone();
             let guard = Guard { way, names, permitted: webhooks.parts.webhook_networks.clone() };
-            Client::builder()
-                .dns_resolver(Arc::new(guard))
-                .use_preconfigured_tls(tls.clone())
-                // Each time anew, so that no connection outlives what its name was looked up for.
-                .pool_max_idle_per_host(0)
-                .redirect(Policy::none())
-                .no_proxy()
-                .connect_timeout(CONNECT)
-                .timeout(ANSWER)
-                .user_agent(concat!("Umbel/", env!("CARGO_PKG_VERSION")))
-                .build()
+            let client = outward::client(guard)?.redirect(Policy::none()).connect_timeout(CONNECT).timeout(ANSWER);
+            Ok::<_, ClientError>(client.build()?)
         };
         Ok(Self { secure: client(Way::Secure)?, clear: client(Way::Clear)? })
     }
@@ -179,7 +160,7 @@ impl Webhooks {
 
     async fn send(&self, delivery: &Delivery) -> Outcome {
         // Looked at anew: settings may permit less than when it was made.
-        match address::read(&delivery.url, &self.parts.webhook_networks) {
+        match outward::read(&delivery.url, &self.parts.webhook_networks) {
             Ok(Destination::Post { url, way }) => match self.post(delivery, url, way).await {
                 Ok(status) if status.is_success() => Outcome::Delivered(status.to_string()),
                 Ok(StatusCode::GONE) => Outcome::Gone(format!("answered {}", StatusCode::GONE)),

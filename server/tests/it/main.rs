@@ -17,6 +17,7 @@ mod harness;
 mod host;
 mod http;
 mod idempotency;
+mod image_fetch;
 mod images;
 mod invitations;
 mod kernels;

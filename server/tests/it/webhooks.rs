@@ -17,10 +17,10 @@ use umbel_app::shown::{DeliveryShown, DeliveryState, NewWebhook, WebhookDraft, W
 use umbel_guest::{DeliveryId, Exit, GuestId, Seen, Wanted};
 use umbel_server::accounts::seal::Seal;
 use umbel_server::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
+use umbel_server::outward::Names;
 use umbel_server::store::Db;
 use umbel_server::store::guests::guest_fetch;
 use umbel_server::store::webhooks::{delivery_claim, delivery_list, delivery_list_due, webhook_list};
-use umbel_server::webhooks::address::Names;
 use umbel_server::webhooks::{Happened, Webhooks, guest_ended, happened};
 
 use crate::harness::db::both;

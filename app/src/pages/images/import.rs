@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use crate::api::images::ImageImport;
+use crate::api::images::{ImageImport, ImageImportFrom};
 use crate::parts::form::TextField;
 use crate::parts::loaded::{Failure, failure};
 use crate::parts::upload::{FileField, Sent};
@@ -45,6 +45,32 @@ pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
                     <button class="button primary" type="submit" disabled=move || pending.get()>"Put it in"</button>
                 </ActionForm>
             </Sent>
+        </section>
+    }
+    .into_any()
+}
+
+/// The same out of the network, without a script.
+#[component]
+pub fn FetchForm(fetch: ServerAction<ImageImportFrom>) -> impl IntoView {
+    let error = failure(fetch);
+    let (begun, pending) = (fetch.value(), fetch.pending());
+    view! {
+        <section class="card">
+            <h2>"Fetch an image"</h2>
+            <p>"The same, from an address: this panel gets the file itself, and goes on where it was if that is cut."</p>
+            <Failure error=error fields=&["url", "sha256", "image"] />
+            {move || begun.get().and_then(Result::ok).map(|operation| view! {
+                <p class="notice changing" role="status">
+                    "It is being fetched. " <a href=paths::operation(operation)>"See how far it is"</a>
+                </p>
+            })}
+            <ActionForm action=fetch attr:class="form">
+                <TextField name="url" label="Address" error=error hint="https://…, in a public network." />
+                <TextField name="sha256" label="SHA-256" error=error hint="Another file is refused. Empty: any is taken." />
+                <TextField name="image" label="Name and version" error=error hint="For example debian-13.2." />
+                <button class="button" type="submit" disabled=move || pending.get()>"Fetch it"</button>
+            </ActionForm>
         </section>
     }
     .into_any()

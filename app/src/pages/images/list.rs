@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use umbel_guest::PanelRight;
 
-use super::import::ImportForm;
-use crate::api::images::{ImageImport, image_list};
+use super::import::{FetchForm, ImportForm};
+use crate::api::images::{ImageImport, ImageImportFrom, image_list};
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::curve::size;
@@ -21,6 +21,7 @@ pub fn ImageListPage() -> impl IntoView {
     let live = Live::expect();
     let (host, guests, operations) = (live.host(), live.guests(), live.operations());
     let import = ServerAction::<ImageImport>::new();
+    let fetch = ServerAction::<ImageImportFrom>::new();
     let (q, cursor) = (asked("q"), asked("cursor"));
     let images = Resource::new(
         move || ((host.get(), guests.get(), operations.get(), import.version().get()), q.get(), cursor.get()),
@@ -62,7 +63,7 @@ pub fn ImageListPage() -> impl IntoView {
         <Transition>
             {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageImages).await.is_ok();
-                manages.then(|| view! { <ImportForm import=import /> })
+                manages.then(|| view! { <ImportForm import=import /><FetchForm fetch=fetch /> })
             })}
         </Transition>
     }

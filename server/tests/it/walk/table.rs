@@ -419,6 +419,12 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/forward_remove", Form("host_port=20000"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/image_list", Form(""), every_one),
         (POST, "/_sf/image_import", Form("upload=x&name=mine&version=1"), [401, 403, 403, 403, 403, 403, 422]),
+        (
+            POST,
+            "/_sf/image_import_from",
+            Form("url=https%3A%2F%2F127.0.0.1%2Fdisk&image=mine-1"),
+            [401, 403, 403, 403, 403, 403, 422],
+        ),
         (POST, "/_sf/image_remove", Form("image={image}"), [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/_sf/image_fetch", Form("image={image}"), every_one),
         (POST, "/_sf/image_set_deprecated", Form("image={image}&deprecated=false"), administrators),

@@ -1,5 +1,6 @@
-//! Where nothing is sent: this machine, its neighbours, its guests, unless the settings permit it. [`read`] looks at what
-//! is written, [`Guard`] at what a name leads to, each time that a connection is made and for exactly that connection.
+//! What the panel connects to by itself, because somebody named an address: webhooks, images. Never this machine, its
+//! neighbours, its guests, unless the settings permit it. [`read`] looks at what is written, [`Guard`] at what a name leads
+//! to, each time that a connection is made and for exactly that connection.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,13 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lettre::Address as MailAddress;
-use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, Url};
 
 use crate::http::address::Network;
+use crate::tls;
 
 const URL_MOST: usize = 1000;
-const NOT_CLEAR: &str = "Events cross networks, so the address begins with https.";
+const NOT_CLEAR: &str = "It would cross networks in the clear: the address begins with https.";
 
 /// Why a name is not connected to.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,22 @@ impl Names {
             }
         }
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("TLS can't be set up")]
+    Tls(#[from] rustls::Error),
+    #[error("the client can't be made")]
+    Make(#[from] reqwest::Error),
+}
+
+/// A client that asks nobody but whom the guard lets it ask. Where it is led on to and how long it waits is the caller's
+/// to say.
+pub fn client(guard: Guard) -> Result<ClientBuilder, ClientError> {
+    let builder = Client::builder().dns_resolver(Arc::new(guard)).use_preconfigured_tls(tls::client_config()?);
+    // Each time anew, so that no connection outlives what its name was looked up for.
+    Ok(builder.pool_max_idle_per_host(0).no_proxy().user_agent(concat!("Umbel/", env!("CARGO_PKG_VERSION"))))
 }
 
 /// Answers the client's look-ups with addresses that may be connected to, and with no others. A name with one that may
@@ -160,7 +178,9 @@ fn check(address: IpAddr, way: Way, permitted: &[Network]) -> Result<(), String>
         return Ok(());
     }
     if !is_public(address) {
-        return Err(format!("{address} is in no public network; webhook_networks in the settings can permit it."));
+        return Err(format!(
+            "{address} is in no public network; the settings can permit it (webhook_networks, fetch_networks)."
+        ));
     }
     match way {
         Way::Secure => Ok(()),
