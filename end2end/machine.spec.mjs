@@ -171,6 +171,42 @@ async function home(page, guest, first) {
   return (await screen(page)).match(answer)[1];
 }
 
+test.describe("a guest that is told something", () => {
+  // A key that is none, and a guest whose user can't be.
+  test.use({ expected: /422 .*\/_sf\/(key_add|guest_create)/ });
+
+  test("lets in a user with the account's keys, and runs a script", async ({ page }) => {
+    await page.goto("/account");
+    await live(page);
+    await page.getByText("Add a key").click();
+    await page.getByLabel("Public key", { exact: true }).fill("ssh-ed25519 AAAA");
+    await page.getByRole("button", { name: "Add key" }).click();
+    await expect(page.locator("#key-error")).toContainText("isn't whole");
+    const blob = Buffer.concat([Buffer.from("\0\0\0\x0bssh-ed25519\0\0\0\x20", "latin1"), Buffer.alloc(32, 7)]);
+    await page.getByLabel("Public key", { exact: true }).fill(`ssh-ed25519 ${blob.toString("base64")} ada@laptop`);
+    await page.getByRole("button", { name: "Add key" }).click();
+    const row = page.getByRole("row", { name: /^ada@laptop/ });
+    await expect(row).toContainText("SHA256:");
+
+    const guest = await make(page, "told-1", async () => {
+      await page.getByText("Who signs in, and a script").click();
+      await page.getByLabel("User", { exact: true }).fill("No one");
+      await page.getByLabel(/^The keys of your account/).check();
+      await page.getByLabel("Script").fill("#!/bin/sh\necho $(ls /home) >/root/told");
+      await page.getByRole("button", { name: "Create guest" }).click();
+      await expect(page.locator("#user-error")).not.toBeEmpty();
+      await page.getByLabel("User", { exact: true }).fill("anna");
+    });
+    await expect(page.locator(".facts")).toContainText(/Set-up\s*done/, { timeout: 20_000 });
+    expect(await home(page, guest, "cat told; grep -c ada@laptop /home/anna/.ssh/authorized_keys")).toContain("told");
+    await purge(page, guest, "told-1");
+    await page.goto("/account");
+    await live(page);
+    await row.getByRole("button", { name: "Remove ada@laptop" }).click();
+    await expect(page.getByText("You have no key.")).toBeVisible();
+  });
+});
+
 test("a disk has a snapshot, is restored, reset, and has that undone", async ({ page }) => {
   const guest = await make(page, "disk-1");
   expect(await home(page, guest, "touch one")).toBe("one");
@@ -206,6 +242,20 @@ test("a disk has a snapshot, is restored, reset, and has that undone", async ({ 
   expect(await home(page, guest, ":")).toBe("one");
 
   await tab();
+  await page.getByLabel("Snapshot", { exact: true }).selectOption({ label: "before" });
+  await page.getByLabel("Name of the new guest").fill("disk-2");
+  await page.getByRole("button", { name: "Make the guest" }).click();
+  await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
+  const copy = guestOf(page);
+  expect(copy).not.toBe(guest);
+  expect(await home(page, copy, ":")).toBe("one");
+  await purge(page, copy, "disk-2");
+
+  await page.goto(`/guests/${guest}/disk`);
+  await live(page);
+  await page.getByLabel("One is taken").selectOption("day");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText(/^The next one is taken/)).toBeVisible();
   await row.getByRole("button", { name: "Remove… before" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove before" }).click();
   await expect(page.getByText("None is kept.")).toBeVisible();

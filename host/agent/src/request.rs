@@ -75,6 +75,10 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
             in_turn(state, guest, || disk::snapshot::take(state, guest, generation, snapshot)).map(Reply::Snapshot)
         }
         Request::DiskCopy { guest, generation, of, snapshot } => {
+            // A guest's own is another request's; and nobody waits for its turn twice.
+            if of == guest {
+                return Err(Refusal::UnknownSnapshot { snapshot });
+            }
             let make = |uid| disk::snapshot::copy_to(state, of, snapshot, guest, uid);
             // The new guest's turn first, whose id nobody else knows: no two wait for one another.
             in_turn(state, guest, || in_turn(state, of, || disk_make(state, guest, generation, make))).map(done)

@@ -114,7 +114,13 @@ impl Guests {
         {
             draft.kernel = default.id.to_string();
         }
-        let spec = GuestSpec::check(&draft).map_err(AppError::Invalid)?;
+        let spec = match GuestSpec::check(&draft) {
+            Ok(spec) => spec,
+            Err(mut wrong) => {
+                wrong.take_all(self.setup_checked(caller, &draft.setup, "").await?);
+                return Err(AppError::Invalid(wrong));
+            }
+        };
         let mut wrong = FieldErrors::default();
         if of_image {
             wrong.take_all(check(&spec, &facts, &images));

@@ -2,7 +2,6 @@
 //! own way, so that one that hangs holds up no other.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;

@@ -110,7 +110,14 @@ fn uploads(edge: &Edge) -> usize {
 }
 
 async fn over(edge: &Edge, operation: OperationId) -> OperationState {
-    tokio::time::timeout(Duration::from_secs(30), edge.test.over(operation)).await.expect("in time").state
+    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let state = edge.test.guests.operation_fetch(&edge.root, operation).await.expect("root's").state;
+        if state.is_over() || tokio::time::Instant::now() > until {
+            return state;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 both! {
@@ -163,7 +170,7 @@ both! {
         let (edge, images, _place) = panel(&fresh).await;
         for (draft, field) in [
             (draft("https://169.254.169.254/latest".into()), "url"),
-            (draft("http://example.com/root.tar".into()), "url"),
+            (draft("http://1.1.1.1/root.tar".into()), "url"),
             (draft("ftp://127.0.0.1/root.tar".into()), "url"),
             (draft("https://me:secret@example.com/".into()), "url"),
             (ImageDraft { upload: "x".into(), ..draft("https://127.0.0.1/".into()) }, "url"),

@@ -393,32 +393,42 @@ fn with_our_kernel() -> Machine {
     Machine::with(&["--kernels", kernels])
 }
 
+/// A guest of an image that umbelctl makes of a recipe, at its prompt; its file system fills a disk that is larger than what
+/// it was unpacked on.
+struct Debian {
+    guest: GuestId,
+    console: umbel_client::Console,
+    client: Client,
+    _panel: Program,
+    _machine: Machine,
+}
+
+impl Debian {
+    async fn of(recipe: &str, memory_mib: u32) -> Self {
+        let machine = with_our_kernel();
+        let (panel, client) = first_life(&machine).await;
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join("recipe.toml");
+        fs::write(&path, recipe).expect("written");
+        umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
+        umbelctl(&panel, home.path(), &["images", "build", path.to_str().expect("text")]);
+        let form = client.guest_form_ready(TAKES).await.expect("there are images");
+        let (name, image) = ("web-1".into(), "debian-13".into());
+        let draft = GuestDraft { name, image, memory_mib, disk_mib: 2048, setup: told(), ..form.suggested() };
+        let guest = client.guest_create(&draft).await.expect("a good draft").guest;
+        let mut console = client.console_from(guest, 0).await.expect("it comes");
+        console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
+        console.take_keyboard().await.expect("ours");
+        Self { guest, console, client, _panel: panel, _machine: machine }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "make test-full: the image is made of a hundred packages"]
 async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
-    let machine = with_our_kernel();
-    let (panel, client) = first_life(&machine).await;
-    let home = tempfile::tempdir().expect("a directory");
-    let recipe = home.path().join("recipe.toml");
-    fs::write(&recipe, RECIPE).expect("written");
-    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
-    umbelctl(&panel, home.path(), &["images", "build", recipe.to_str().expect("text")]);
-
-    let form = client.guest_form_ready(TAKES).await.expect("there are images");
-    // Its file system fills a disk that is larger than what it was unpacked on.
-    let draft = GuestDraft {
-        name: "web-1".into(),
-        image: "debian-13".into(),
-        memory_mib: 256,
-        disk_mib: 2048,
-        setup: told(),
-        ..form.suggested()
-    };
-    let guest = client.guest_create(&draft).await.expect("a good draft").guest;
-    let mut console = client.console_from(guest, 0).await.expect("it comes");
-    console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
-    console.take_keyboard().await.expect("ours");
-    berta_is_in(&client, guest, &mut console).await;
+    let mut debian = Debian::of(RECIPE, 256).await;
+    berta_is_in(&mut debian).await;
+    let Debian { guest, mut console, client, .. } = debian;
     let question = "echo said=$(hostname),$(cat /root/first),$(cut -c-11 /home/anna/.ssh/authorized_keys),\
                     $(stat -c %U:%a /home/anna/.ssh),$(($(df --output=size / | tail -n 1) > 1900000)),\
                     $(ls /etc/ssh/*_key | wc -l),$(grep -c : /etc/shadow >/dev/null && id -un anna)=en\"\"d";
@@ -426,7 +436,6 @@ async fn a_debian_that_a_recipe_made_boots_with_name_address_user_and_key() {
     console.until("said=web-1,once,ssh-ed25519,anna:700,1,3,anna=end", TAKES).await.expect("all of it");
     let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
     client.operation_over(purge, TAKES).await.expect("it is over");
-    drop(panel);
 }
 
 fn told() -> SetupDraft {
@@ -440,8 +449,8 @@ fn told() -> SetupDraft {
 }
 
 /// With her password she becomes root; nobody does without.
-async fn berta_is_in(client: &Client, guest: GuestId, console: &mut umbel_client::Console) {
-    let seen = set_up(client, guest).await;
+async fn berta_is_in(debian: &mut Debian) {
+    let seen = set_up(&debian.client, debian.guest).await;
     assert!(matches!(seen, SetupSeen::Done { .. }), "{seen:?}");
     let become_root = |with: &str| {
         format!(
@@ -453,38 +462,18 @@ async fn berta_is_in(client: &Client, guest: GuestId, console: &mut umbel_client
         become_root("correct horse"),
         become_root("wrong horse"),
     );
-    console.type_line(&question).await.expect("ours is the keyboard");
-    console.until("in=web-1,berta,root,=end", TAKES).await.expect("all of it");
+    debian.console.type_line(&question).await.expect("ours is the keyboard");
+    debian.console.until("in=web-1,berta,root,=end", TAKES).await.expect("all of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "make test-full: the image is made of a hundred packages"]
 async fn cloud_init_takes_what_a_guest_is_told() {
-    let machine = with_our_kernel();
-    let (panel, client) = first_life(&machine).await;
-    let home = tempfile::tempdir().expect("a directory");
-    let recipe = home.path().join("recipe.toml");
-    let with_cloud_init = RECIPE.replace("'sudo'", "'sudo', 'cloud-init'");
-    fs::write(&recipe, with_cloud_init).expect("written");
-    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
-    umbelctl(&panel, home.path(), &["images", "build", recipe.to_str().expect("text")]);
-    let form = client.guest_form_ready(TAKES).await.expect("there are images");
-    let draft = GuestDraft {
-        name: "web-1".into(),
-        image: "debian-13".into(),
-        memory_mib: 512,
-        disk_mib: 2048,
-        setup: told(),
-        ..form.suggested()
-    };
-    let guest = client.guest_create(&draft).await.expect("a good draft").guest;
-    let mut console = client.console_from(guest, 0).await.expect("it comes");
-    console.until("root@web-1:~# ", TAKES).await.expect("a prompt");
-    console.take_keyboard().await.expect("ours");
-    berta_is_in(&client, guest, &mut console).await;
-    console.type_line("echo by=$(cloud-init status | head -n 1),$(ls /var/lib/umbel)=en\"\"d").await.expect("ours");
-    console.until("by=status: done,first-boot=end", TAKES).await.expect("cloud-init did it, not we");
-    drop(panel);
+    let mut debian = Debian::of(&RECIPE.replace("'sudo'", "'sudo', 'cloud-init'"), 512).await;
+    berta_is_in(&mut debian).await;
+    let by = "echo by=$(cloud-init status | head -n 1),$(ls /var/lib/umbel)=en\"\"d";
+    debian.console.type_line(by).await.expect("ours is the keyboard");
+    debian.console.until("by=status: done,first-boot=end", TAKES).await.expect("cloud-init did it, not we");
 }
 
 /// What a guest has in root's home, once it has booted again after its console had come to `from`.
@@ -494,6 +483,7 @@ async fn home(client: &Client, guest: GuestId, from: u64) -> String {
     console.take_keyboard().await.expect("ours");
     console.type_line("echo home=$(ls /root)=en\"\"d").await.expect("ours is the keyboard");
     let said = console.until("=end", TAKES).await.expect("an answer");
+    console.until("# ", TAKES).await.expect("a prompt");
     let said = said.rsplit("home=").next().and_then(|rest| rest.split("=end").next());
     said.unwrap_or_default().to_owned()
 }
@@ -519,6 +509,8 @@ async fn a_snapshot_of_a_guest_that_runs_is_put_back_although_the_panel_is_kille
     assert!(took.log.iter().any(|line| line.text.contains("stood still")), "{took:?}");
     console.type_line("echo two >/root/two; sync; echo writ\"\"ten").await.expect("ours is the keyboard");
     console.until("written", TAKES).await.expect("an answer");
+    // The next one is looked for from here on.
+    console.until("# ", TAKES).await.expect("a prompt");
 
     let end = async |client: &Client| client.console_log(guest, 0).await.expect("it is kept").end;
     let from = end(&client).await;

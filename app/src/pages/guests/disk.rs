@@ -311,8 +311,8 @@ fn CloneForm(guest: GuestShown, rows: Vec<SnapshotShown>, clone: ServerAction<Sn
         <section class="card">
             <h2>"Make another guest of a snapshot"</h2>
             <p>
-                "Of the same owner and size, with all that is on the disk. Its name, address, host keys and machine id are its own, "
-                "where the image " <a href=paths::image(&guest.image)>"knows how"</a> "."
+                "Of the same owner and size, with all that is on the disk. Its name and address are its own. Its host keys and machine "
+                "id are made anew where the image knows of that: Tiny, those of recipes and those with cloud-init do."
             </p>
             <Failure error=error fields=&["new_name", "snapshot"] />
             <ActionForm action=clone attr:class="form">
