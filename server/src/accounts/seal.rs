@@ -11,6 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rand::Rng as _;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+
+use crate::hex::hex;
 
 const KEY_LEN: usize = 32;
 
@@ -30,7 +33,12 @@ pub enum SealError {
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Seal(Arc<LessSafeKey>);
+pub struct Seal(Arc<Keys>);
+
+struct Keys {
+    seals: LessSafeKey,
+    marks: hmac::Key,
+}
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,8 +48,22 @@ impl std::fmt::Debug for Seal {
 
 impl Seal {
     pub fn new(key: [u8; KEY_LEN]) -> Self {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("a key of this length");
-        Self(Arc::new(LessSafeKey::new(key)))
+        // One key for each use, out of the one that is kept.
+        let marks = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), b"marks");
+        let marks = hmac::Key::new(hmac::HMAC_SHA256, marks.as_ref());
+        let seals = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("a key of this length");
+        Self(Arc::new(Keys { seals: LessSafeKey::new(seals), marks }))
+    }
+
+    /// The same for the same parts, and of no use for guessing them to whoever has the database alone (HMAC-SHA-256, in
+    /// hexadecimal).
+    pub fn mark(&self, parts: &[&[u8]]) -> String {
+        let mut mark = hmac::Context::with_key(&self.0.marks);
+        for part in parts {
+            mark.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mark.update(part);
+        }
+        hex(mark.sign().as_ref())
     }
 
     /// The key in the file, which is made where it isn't there, for nobody else to read.
@@ -72,7 +94,8 @@ impl Seal {
         // Of 96 random bits none comes twice among as many secrets as a panel has.
         let nonce = rand::rng().random::<[u8; NONCE_LEN]>();
         let mut bytes = secret.to_vec();
-        let sealing = self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(owner), &mut bytes);
+        let sealing =
+            self.0.seals.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(owner), &mut bytes);
         sealing.expect("a secret is far shorter than the most that can be sealed");
         STANDARD_NO_PAD.encode([&nonce[..], &bytes].concat())
     }
@@ -82,7 +105,7 @@ impl Seal {
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN).ok_or(SealError::Open)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Open)?;
         let mut rest = rest.to_vec();
-        let secret = self.0.open_in_place(nonce, aad(owner), &mut rest).map_err(|_| SealError::Open)?;
+        let secret = self.0.seals.open_in_place(nonce, aad(owner), &mut rest).map_err(|_| SealError::Open)?;
         Ok(secret.to_vec())
     }
 }
@@ -96,6 +119,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_mark_is_of_all_its_parts_and_of_this_panel() {
+        let mark = |key, parts: &[&[u8]]| Seal::new([key; KEY_LEN]).mark(parts);
+        assert_eq!(mark(7, &[b"a", b"b"]), mark(7, &[b"a", b"b"]));
+        for (key, parts) in [(8, vec![&b"a"[..], b"b"]), (7, vec![b"ab", b""]), (7, vec![b"a"])] {
+            assert_ne!(mark(7, &[b"a", b"b"]), mark(key, &parts), "{key} {parts:?}");
+        }
+    }
 
     #[test]
     fn what_is_sealed_opens_with_its_key_and_for_its_owner_only() {

@@ -7,7 +7,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 use umbel_app::AppError;
 use umbel_guest::{AccountId, FieldErrors};
@@ -16,7 +15,6 @@ use super::caller::Known;
 use super::error::Problem;
 use super::layers::BODY_MOST;
 use crate::error::internal;
-use crate::hex::hex;
 use crate::panel::Panel;
 use crate::store::idempotency::{Answer, idempotency_answer, idempotency_fetch, idempotency_free, idempotency_take};
 
@@ -64,7 +62,9 @@ async fn under(panel: Panel, keeps: Keeps, key: String, request: Request, next: 
     let account = caller.account.id;
     // The layers around have bounded it.
     let body = to_bytes(body, BODY_MOST).await.map_err(|error| internal(&error))?;
-    let asked = hash(&[parts.method.as_str().as_bytes(), parts.uri.to_string().as_bytes(), &body]);
+    // It may hold a password.
+    let uri = parts.uri.to_string();
+    let asked = panel.accounts.seal().mark(&[parts.method.as_str().as_bytes(), uri.as_bytes(), &body]);
     if !idempotency_take(&panel.store, account, &key, &asked, panel.clock.now()).await? {
         return again(&panel, account, &key, &asked).await;
     }
@@ -124,13 +124,4 @@ async fn remember(
         idempotency_answer(&panel.store, account, key, parts.status.as_u16(), kind, text).await?;
     }
     Ok(Response::from_parts(parts, Body::from(body)))
-}
-
-fn hash(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    hex(&hash.finalize())
 }
