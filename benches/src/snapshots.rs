@@ -1,9 +1,10 @@
-//! Snapshots: how long a guest stands still for a copy of its disk, and what a reset takes more than a kill and a start.
+//! Snapshots: how long a guest stands still for a copy of its disk, what a reset takes more than a kill and a start, and
+//! what a guest takes to be made of one, or to be told who signs in.
 
 use std::time::{Duration, Instant};
 
 use umbel_client::{Operation, OperationState};
-use umbel_guest::{Action, GuestId, OperationId};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SetupDraft, SetupSeen};
 
 use crate::Failure;
 use crate::figures::{Promise, Report, Samples};
@@ -48,6 +49,51 @@ pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> R
     report.add("reset: kill and start", Samples::ms(&plain).median(), "ms");
     report.add("reset: all of it, with its boot", Samples::ms(&resets).median(), "ms");
     report.promised("reset: more than kill and start", Samples::new(more).median(), "ms", Promise::AtMost(1000.0));
+    fill(panel, guest).await?;
+    new_guests(panel, guest, pairs, report).await
+}
+
+/// From the asking to a kernel that runs: of the image, and of a snapshot; with somebody let in and a script, to the end of
+/// that.
+async fn new_guests(panel: &Panel, of: GuestId, pairs: u32, report: &mut Report) -> Result<(), Failure> {
+    let taken = panel.client.snapshot_take(of, "").await?;
+    over(panel, Some(taken.operation)).await?;
+    let setup = SetupDraft {
+        user: "anna".into(),
+        ssh_keys: "ssh-rsa AAAA anna".into(),
+        user_data: "#!/bin/sh\nexit 0\n".into(),
+        ..SetupDraft::default()
+    };
+    let (mut plain, mut copied, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..pairs {
+        let draft = panel.draft("plain").await?;
+        let begun = Instant::now();
+        let made = panel.client.guest_create(&draft).await?;
+        over(panel, Some(made.operation)).await?;
+        plain.push(begun.elapsed());
+        panel.purge(made.guest).await?;
+
+        let begun = Instant::now();
+        let made = panel.client.snapshot_clone(of, taken.snapshot, "copied").await?;
+        over(panel, Some(made.operation)).await?;
+        copied.push(begun.elapsed());
+        panel.purge(made.guest).await?;
+
+        let draft = GuestDraft { setup: setup.clone(), ..panel.draft("told").await? };
+        let begun = Instant::now();
+        let made = panel.client.guest_create(&draft).await?;
+        while !matches!(panel.client.guest_fetch(made.guest).await?.setup, Some(SetupSeen::Done { .. })) {
+            if begun.elapsed() > PATIENCE {
+                return Err("it never says that it is set up".into());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        told.push(begun.elapsed());
+        panel.purge(made.guest).await?;
+    }
+    report.add("new guest: of its image, running", Samples::ms(&plain).median(), "ms");
+    report.add(&format!("new guest: of a snapshot with {MIB} MiB, running"), Samples::ms(&copied).median(), "ms");
+    report.add("new guest: with a user, a key and a script, done", Samples::ms(&told).median(), "ms");
     Ok(())
 }
 
