@@ -471,9 +471,9 @@ async fn berta_is_in(debian: &mut Debian) {
 async fn cloud_init_takes_what_a_guest_is_told() {
     let mut debian = Debian::of(&RECIPE.replace("'sudo'", "'sudo', 'cloud-init'"), 512).await;
     berta_is_in(&mut debian).await;
-    let by = "echo by=$(cloud-init status | head -n 1),$(ls /var/lib/umbel)=en\"\"d";
-    debian.console.type_line(by).await.expect("ours is the keyboard");
-    debian.console.until("by=status: done,first-boot=end", TAKES).await.expect("cloud-init did it, not we");
+    debian.console.type_line("cloud-init status --long; echo by=$(ls /var/lib/umbel)=en\"\"d").await.expect("ours");
+    debian.console.until("DataSourceNoCloud", TAKES).await.expect("it found the disk");
+    debian.console.until("by=first-boot=end", TAKES).await.expect("it did it, not we");
 }
 
 /// What a guest has in root's home, once it has booted again after its console had come to `from`.

@@ -316,7 +316,8 @@ fn a_copy_of_anothers_disk_is_a_guest_of_its_own() {
     console.type_in("echo later >/root/later; sync; echo writ\"\"ten");
     console.until("written\r\n");
 
-    let copying = |of, snapshot| Request::DiskCopy { guest: copy, generation: generation(1), of, snapshot };
+    let at = |number, of, snapshot| Request::DiskCopy { guest: copy, generation: generation(number), of, snapshot };
+    let copying = |of, snapshot| at(1, of, snapshot);
     assert!(matches!(house.done(&copying(guest, new())), Err(Refusal::UnknownSnapshot { .. })));
     assert!(matches!(house.done(&copying(copy, snapshot)), Err(Refusal::UnknownSnapshot { .. })));
     assert!(house.facts(copy).is_none(), "nothing was made");
@@ -334,7 +335,7 @@ fn a_copy_of_anothers_disk_is_a_guest_of_its_own() {
     assert!(soon(PATIENCE, || matches!(house.facts(copy).and_then(|f| f.setup), Some(SetupSeen::Done { .. }))));
     twin.type_in("echo has=$(ls /root /etc/ssh | tr '\\n' ' ')=en\"\"d");
     twin.until("has=/etc/ssh: /root: mine =end\r\n");
-    assert_eq!(house.done(&copying(guest, snapshot)), Err(Refusal::StillRunning));
+    assert_eq!(house.done(&at(2, guest, snapshot)), Err(Refusal::StillRunning));
     house.purge(guest, 9).expect_err("it runs");
     house.stop(guest, 9, StopHow::Kill).expect("killed");
     house.purge(guest, 10).expect("purged");
