@@ -99,7 +99,7 @@ pub fn run(
     let state = Arc::new(state);
     state.kernels.sweep();
     workshop::recover(&state);
-    setup::sweep(&state);
+    setup::recover(&state);
     image::sweep(&state.layout);
     raise_descriptors().map_err(ServeError::Descriptors)?;
     metrics::measure(Arc::clone(&state)).map_err(ServeError::Metrics)?;

@@ -65,16 +65,29 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As an agent begins: what was written for guests that never came.
-pub fn sweep(state: &State) {
+/// As an agent begins: what was written for guests that never came goes, and the ledger says what there is, wherever an
+/// agent was killed between the one and the other.
+pub fn recover(state: &State) {
     for (guest, path) in state.setups() {
         let age = fs::metadata(&path).and_then(|facts| facts.modified());
         let age = age.map(|at| SystemTime::now().duration_since(at).unwrap_or_default()).unwrap_or_default();
-        if state.entry(guest).is_some() || age < FOR_NOBODY {
-            continue;
-        }
-        if let Err(error) = remove(&path) {
+        if state.entry(guest).is_none()
+            && age > FOR_NOBODY
+            && let Err(error) = remove(&path)
+        {
             tracing::error!(%guest, cause = in_full(&error), "what a guest was to be told stays on the host");
+        }
+    }
+    for (guest, entry) in state.entries() {
+        // One that runs may say yet what came of it.
+        let waits = entry.setup == Some(SetupSeen::Waits);
+        let setup = match seen(state, guest) {
+            None if waits && !entry.seen.is_alive() => None,
+            Some(SetupSeen::Waits) if !waits => Some(SetupSeen::Waits),
+            _ => continue,
+        };
+        if let Err(error) = state.put(guest, Entry { setup, ..entry }) {
+            tracing::error!(%guest, cause = in_full(&error), "what a guest is to be told can't be written down");
         }
     }
 }

@@ -141,3 +141,21 @@ fn cloud_init_finds_what_it_knows_on_the_same_disk() {
         console.until(answer);
     }
 }
+
+/// As if the agent had been killed after the one and before the other.
+#[test]
+fn what_is_there_is_what_a_next_agent_says() {
+    let mut house = House::new();
+    house.prepare();
+    let (half, over) = (house.new_guest(), house.new_guest());
+    for guest in [half, over] {
+        tell(&house, guest, 2, setup("anna", "")).expect("written");
+    }
+    house.kill_agent();
+    house.edit_ledger(half, |entry| entry.setup = Some(SetupSeen::Done { at: 1 }));
+    fs::remove_file(disk(&house, over)).expect("there");
+    house.start_agent();
+    assert_eq!((told(&house, half), told(&house, over)), (Some(SetupSeen::Waits), None));
+    house.boot(half, 3);
+    assert!(soon(PATIENCE, || matches!(told(&house, half), Some(SetupSeen::Done { .. }))), "{:?}", house.facts(half));
+}
