@@ -8,7 +8,7 @@ use umbel_guest::{Action, GuestDraft, OperationId, SetupDraft};
 
 use crate::access::ask_unseen;
 use crate::error::Failure;
-use crate::options::{Act, Change, GuestCommand, NewGuest, SetUp, Wait};
+use crate::options::{Act, Change, GuestCommand, NewGuest, Told, Wait};
 use crate::output::{Column, Output, tame};
 use crate::{groups, operations};
 
@@ -121,7 +121,7 @@ pub(crate) async fn draft(
 }
 
 /// What a guest is told, with what is in the files that were named.
-fn told(setup: SetUp) -> Result<SetupDraft, Failure> {
+fn told(setup: Told) -> Result<SetupDraft, Failure> {
     let read = |path: &Path| {
         let what = "reading";
         fs::read_to_string(path).map_err(|source| Failure::File { what, path: path.to_owned(), source })

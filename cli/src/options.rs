@@ -181,7 +181,7 @@ pub(crate) enum GuestCommand {
     SetUp {
         guest: String,
         #[command(flatten)]
-        setup: SetUp,
+        setup: Told,
     },
     /// What its console has shown, as plain text.
     Log {
@@ -309,14 +309,14 @@ pub(crate) struct NewGuest {
     #[command(flatten)]
     pub(crate) change: Change,
     #[command(flatten)]
-    pub(crate) setup: SetUp,
+    pub(crate) setup: Told,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }
 
 /// What a guest is told once.
 #[derive(Debug, Default, Args)]
-pub(crate) struct SetUp {
+pub(crate) struct Told {
     /// Who signs in; the image's own user unless it is said.
     #[arg(long)]
     pub(crate) user: Option<String>,

