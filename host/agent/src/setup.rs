@@ -179,7 +179,7 @@ fn for_cloud_init(setup: &Setup) -> [(&'static str, String); 4] {
     let vendor = format!(
         "Content-Type: multipart/mixed; boundary=\"umbel\"\nMIME-Version: 1.0\n\n\
          --umbel\nContent-Type: text/cloud-config\n\n{config}\n\
-         --umbel\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho \"umbel-setup: done\" >/proc/mconsole\n\n--umbel--\n"
+         --umbel\nContent-Type: text/x-shellscript\n\n#!/bin/sh\nsync\necho \"umbel-setup: done\" >/proc/mconsole\n\n--umbel--\n"
     );
     let user_data = match setup.user_data.as_str() {
         "" => "#cloud-config\n{}\n",

@@ -114,4 +114,6 @@ if [ -s "$script" ]; then
     ended=$?
     [ "$ended" = 0 ] || fail "its script ended with $ended; what it said is in /var/log/umbel-setup"
 fi
+# The host takes the disk away then, and the guest may lose its power the next moment.
+sync
 say "done"
