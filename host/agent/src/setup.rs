@@ -1,6 +1,7 @@
 //! What a guest is told once, on a disk of its own that is only read: text that any kernel can read, behind a file
 //! system that cloud-init understands (its docs, NoCloud). It lies with the guest until the guest says that it is done.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Write as _};
@@ -68,12 +69,13 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// As an agent begins: what was written for guests that never came goes, and the ledger says what there is, wherever an
 /// agent was killed between the one and the other.
 pub fn recover(state: &State) {
-    for (guest, path) in state.setups() {
-        let age = fs::metadata(&path).and_then(|facts| facts.modified());
+    let there: BTreeMap<GuestId, PathBuf> = state.setups().into_iter().collect();
+    for (guest, path) in &there {
+        let age = fs::metadata(path).and_then(|facts| facts.modified());
         let age = age.map(|at| SystemTime::now().duration_since(at).unwrap_or_default()).unwrap_or_default();
-        if state.entry(guest).is_none()
+        if state.entry(*guest).is_none()
             && age > FOR_NOBODY
-            && let Err(error) = remove(&path)
+            && let Err(error) = remove(path)
         {
             tracing::error!(%guest, cause = in_full(&error), "what a guest was to be told stays on the host");
         }
@@ -81,9 +83,9 @@ pub fn recover(state: &State) {
     for (guest, entry) in state.entries() {
         // One that runs may say yet what came of it.
         let waits = entry.setup == Some(SetupSeen::Waits);
-        let setup = match seen(state, guest) {
-            None if waits && !entry.seen.is_alive() => None,
-            Some(SetupSeen::Waits) if !waits => Some(SetupSeen::Waits),
+        let setup = match there.contains_key(&guest) {
+            false if waits && !entry.seen.is_alive() => None,
+            true if !waits => Some(SetupSeen::Waits),
             _ => continue,
         };
         if let Err(error) = state.put(guest, Entry { setup, ..entry }) {
@@ -118,12 +120,12 @@ fn disk(setup: &Setup) -> io::Result<Vec<u8>> {
         }
         files.unmount()?;
     }
-    let mut disk = disk.into_inner();
     let text = text(setup);
-    disk.extend_from_slice(text.as_bytes());
     if text.len() > TEXT_LENGTH {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is {} bytes of text", text.len())));
     }
+    let mut disk = disk.into_inner();
+    disk.extend_from_slice(text.as_bytes());
     disk.resize(TEXT_AT + TEXT_LENGTH, 0);
     Ok(disk)
 }

@@ -267,14 +267,13 @@ impl State {
             found.said.pop_front();
         }
         let text = talk::line(said.text.as_bytes());
-        let outcome = setup::outcome(&found.entry, &text);
+        let told = setup::outcome(&found.entry, &text).map(|seen| {
+            found.entry.setup = Some(seen);
+            found.entry.clone()
+        });
         found.said.push_back(Said { at: said.at.min(now()), text, missed: said.missed.saturating_add(missed) });
-        if outcome.is_some() {
-            found.entry.setup.clone_from(&outcome);
-        }
-        let entry = outcome.map(|_| found.entry.clone());
         drop(guests);
-        if let Some(entry) = entry {
+        if let Some(entry) = told {
             self.setup_is_over(guest, &entry);
         }
         self.changed();

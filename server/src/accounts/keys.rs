@@ -7,7 +7,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{KeyDraft, KeyShown};
 use umbel_guest::setup::PublicKey;
-use umbel_guest::{FieldErrors, KeyId};
+use umbel_guest::{FieldError, FieldErrors, KeyId};
 use uuid::Uuid;
 
 use super::Accounts;
@@ -25,13 +25,10 @@ impl Accounts {
 
     /// What the key is called, unless it is said: the comment at its end, or its kind.
     pub async fn key_add(&self, caller: &Caller, draft: KeyDraft) -> Result<KeyShown, AppError> {
-        let mut wrong = FieldErrors::default();
-        let one = |field: &str, message: String| AppError::Invalid(FieldErrors::one(field, message));
-        let said = wrong.take(draft.key.trim().parse::<PublicKey>().map_err(|error| field(error.message)));
-        let Some(public) = said else { return Err(AppError::Invalid(wrong)) };
-        let Some(fingerprint) = fingerprint(&public) else {
-            return Err(one("key", "This key isn't whole: what is in it doesn't fit its kind.".into()));
-        };
+        let invalid = |message: String| AppError::Invalid(FieldErrors::one("key", message));
+        let public: PublicKey = draft.key.trim().parse().map_err(|error: FieldError| invalid(error.message))?;
+        let half = || invalid("This key isn't whole: what is in it doesn't fit its kind.".into());
+        let fingerprint = fingerprint(&public).ok_or_else(half)?;
         let (kind, _, comment) = public.parts();
         let name = [draft.name.trim(), comment, kind].into_iter().find(|name| !name.is_empty()).unwrap_or_default();
         let name: String = name.chars().filter(|c| !c.is_control()).take(MOST_NAME).collect();
@@ -42,7 +39,7 @@ impl Accounts {
             return Err(AppError::Conflict { message: format!("You have {MOST} keys. Remove one first.") });
         }
         key_insert(&mut tx, &key).await.map_err(|error| {
-            if error.is_duplicate() { one("key", "You have this key already.".into()) } else { error.into() }
+            if error.is_duplicate() { invalid("You have this key already.".into()) } else { error.into() }
         })?;
         tx.commit().await?;
         tracing::info!(key = key.fingerprint, by = caller.account.name, "a key was added");
@@ -59,10 +56,6 @@ impl Accounts {
         self.people_changed();
         Ok(())
     }
-}
-
-fn field(message: String) -> umbel_guest::FieldError {
-    umbel_guest::FieldError::new("key", message)
 }
 
 /// As ssh-keygen(1) shows it; none of what isn't a key of the kind that it says: fields with their lengths before them,

@@ -60,12 +60,12 @@ impl Guests {
         &self,
         caller: &Caller,
         whose: Whose,
-        looked: Looked,
+        mut looked: Looked,
         kind: OperationKind,
         params: &Params,
     ) -> Result<Created, AppError> {
         let (guest, generation) = (looked.guest, looked.generation);
-        let Some(checked) = looked.setup.clone() else { return self.keep(caller, whose, looked, kind, params).await };
+        let Some(checked) = looked.setup.take() else { return self.keep(caller, whose, looked, kind, params).await };
         let setup = setup(looked.spec.name.clone(), checked).await?;
         self.parts.link.host.setup_put(guest, generation, setup).await.map_err(from_host)?;
         let made = self.keep(caller, whose, looked, kind, params).await;
