@@ -45,6 +45,15 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// What is wrong with those fields is said of another, where a form has other ones than the port.
+    #[must_use]
+    pub fn of_field(mut self, from: &[&str], to: &str) -> Self {
+        if let Self::Invalid(wrong) = &mut self {
+            wrong.0.iter_mut().filter(|e| from.contains(&e.field.as_str())).for_each(|e| to.clone_into(&mut e.field));
+        }
+        self
+    }
+
     /// HTTP status of an answer that is this error (RFC 9110, section 15).
     pub fn status(&self) -> u16 {
         match self {
@@ -90,6 +99,14 @@ impl FromServerFnError for AppError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_fields_that_are_named_become_another() {
+        let wrong = |field: &str| AppError::Invalid(FieldErrors::one(field, "Taken."));
+        assert_eq!(wrong("name").of_field(&["name", "version"], "image"), wrong("image"));
+        assert_eq!(wrong("url").of_field(&["name", "version"], "image"), wrong("url"));
+        assert_eq!(AppError::NotSignedIn.of_field(&["name"], "image"), AppError::NotSignedIn);
+    }
 
     #[test]
     fn every_error_crosses_from_panel_to_page() {

@@ -56,14 +56,7 @@ pub async fn image_import_from(
     let (name, version) = (name.to_owned(), version.to_owned());
     let draft = ImageDraft { url, sha256, name, version, ..ImageDraft::default() };
     let begun = backend()?.image_import(&caller, draft).await;
-    told(begun.map_err(|error| match error {
-        AppError::Invalid(mut wrong) => {
-            let of_image = wrong.0.iter_mut().filter(|e| ["name", "version"].contains(&e.field.as_str()));
-            of_image.for_each(|e| e.field = "image".into());
-            AppError::Invalid(wrong)
-        }
-        other => other,
-    }))
+    told(begun.map_err(|error| error.of_field(&["name", "version"], "image")))
 }
 
 #[server(prefix = "/_sf", endpoint = "image_fetch", output = Answer)]

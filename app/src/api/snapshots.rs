@@ -38,14 +38,8 @@ pub async fn snapshot_restore(guest: GuestId, snapshot: SnapshotId) -> Result<Op
 pub async fn snapshot_clone(guest: GuestId, snapshot: SnapshotId, new_name: String) -> Result<(), AppError> {
     let caller = told(caller())?;
     let made = backend()?.snapshot_clone(&caller, guest, snapshot, CloneDraft { name: new_name }).await;
-    let made = made.map_err(|error| match error {
-        AppError::Invalid(mut wrong) => {
-            wrong.0.iter_mut().filter(|e| e.field == "name").for_each(|e| e.field = "new_name".into());
-            AppError::Invalid(wrong)
-        }
-        other => other,
-    });
-    leptos_axum::redirect(&paths::guest_console(told(made)?.guest));
+    let made = told(made.map_err(|error| error.of_field(&["name"], "new_name")))?;
+    leptos_axum::redirect(&paths::guest_console(made.guest));
     Ok(())
 }
 
@@ -59,8 +53,10 @@ pub async fn plan_set(
     let caller = told(caller())?;
     let wrong = |error: FieldError| AppError::Invalid(error.into());
     let every = Some(every.as_str()).filter(|word| !word.is_empty()).map(str::parse).transpose();
-    let keep = keep.trim().parse().or(if keep.trim().is_empty() { Ok(0) } else { Err(()) });
-    let keep = keep.map_err(|()| FieldError::new("keep", "A whole number."));
+    let keep = match keep.trim() {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| FieldError::new("keep", "A whole number.")),
+    };
     let draft = PlanDraft { every: told(every.map_err(wrong))?, keep: told(keep.map_err(wrong))? };
     told(backend()?.plan_set(&caller, guest, draft).await)
 }
