@@ -21,6 +21,7 @@ use crate::pages::guests::list::GuestListPage;
 use crate::pages::guests::network::GuestNetworkPage;
 use crate::pages::guests::new::GuestNewPage;
 use crate::pages::guests::overview::GuestOverviewPage;
+use crate::pages::guests::publish::PublishPage;
 use crate::pages::guests::settings::GuestSettingsPage;
 use crate::pages::guests::sharing::GuestSharingPage;
 use crate::pages::guests::show::GuestPage;
@@ -74,6 +75,7 @@ parts! {
     ConsolePart: GuestConsolePage,
     ActivityPart: GuestActivityPage,
     DiskPart: GuestDiskPage,
+    PublishPart: PublishPage,
     SettingsPart: GuestSettingsPage,
     SharingPart: GuestSharingPage,
     OperationsPart: OperationListPage,
@@ -171,6 +173,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk") view={Lazy::<DiskPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("disk/:snapshot/image") view={Lazy::<PublishPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("sharing") view={Lazy::<SharingPart>::new()} ssr=SsrMode::Async />

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use leptos::prelude::use_context;
+use umbel_guest::publish::Found;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
     PanelRight, QuotaRequestId, Right, Role, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
@@ -140,6 +141,8 @@ pub trait Backend: Send + Sync {
     async fn share_put(&self, caller: &Caller, guest: GuestId, draft: ShareDraft) -> Result<ShareShown, AppError>;
     /// With what its disk takes now.
     async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError>;
+    /// What of it would not be in an image that is made of it.
+    async fn snapshot_traces(&self, caller: &Caller, of: GuestId, id: SnapshotId) -> Result<Vec<Found>, AppError>;
     async fn snapshot_take(
         &self,
         caller: &Caller,

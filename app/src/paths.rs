@@ -2,7 +2,7 @@
 
 use leptos_router::params::ParamsMap;
 use umbel_guest::state::Badge;
-use umbel_guest::{AccountId, GroupId, GuestId, ImageId, OperationId};
+use umbel_guest::{AccountId, GroupId, GuestId, ImageId, OperationId, SnapshotId};
 
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
@@ -102,6 +102,10 @@ pub fn guest_console(id: GuestId) -> String {
 
 pub fn guest_disk(id: GuestId) -> String {
     format!("{GUESTS}/{id}/disk")
+}
+
+pub fn snapshot_image(id: GuestId, snapshot: SnapshotId) -> String {
+    format!("{GUESTS}/{id}/disk/{snapshot}/image")
 }
 
 pub fn guest_network(id: GuestId) -> String {

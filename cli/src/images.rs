@@ -7,13 +7,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use umbel_client::{Client, Image, ImageDraft};
-use umbel_guest::{ImageId, OperationId};
+use umbel_guest::{ImageId, Logins, OperationId};
 
 use crate::error::Failure;
+use crate::guests::find;
 use crate::operations::watch;
-use crate::options::{ImageBuild, ImageCommand, ImageImport, Wait};
+use crate::options::{ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, Wait};
 use crate::output::{Column, Output};
 use crate::recipe::Recipe;
+use crate::snapshots::sought;
 
 const COLUMNS: [Column<Image>; 6] = [
     ("IMAGE", |image| image.id.to_string()),
@@ -38,6 +40,7 @@ pub(crate) async fn run(
         ImageCommand::List => output.many(&panel()?.image_list().await?, &COLUMNS),
         ImageCommand::Show { image } => output.one(&panel()?.image_fetch(&named(image)?).await?),
         ImageCommand::Import(import) => bring_any(&panel()?, import, output).await,
+        ImageCommand::Publish(publish) => of_guest(&panel()?, publish, output).await,
         ImageCommand::Build(build) => make(panel, build, output).await,
         ImageCommand::Remove { image } => Ok(panel()?.image_remove(&named(image)?).await?),
         ImageCommand::Deprecate { image } => Ok(panel()?.image_set_deprecated(&named(image)?, true).await?),
@@ -57,7 +60,7 @@ async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Resu
     let from = import.file.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://"));
     if let Some(url) = from.map(str::to_owned) {
         let (wait, sha256) = (import.wait, import.sha256.clone().unwrap_or_default());
-        let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(import) }).await?;
+        let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(import.words) }).await?;
         return over(panel, begun, wait, output).await;
     }
     if !import.file.is_dir() {
@@ -89,29 +92,43 @@ async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, ou
     }
     let import = ImageImport {
         file: archive,
-        name: recipe.name,
-        version: build.version.unwrap_or(recipe.version),
-        title: recipe.title,
-        description: recipe.description,
-        user: None,
-        memory: recipe.memory_mib,
-        note: None,
+        words: ImageWords {
+            name: recipe.name,
+            version: build.version.unwrap_or(recipe.version),
+            title: recipe.title,
+            description: recipe.description,
+            user: None,
+            memory: recipe.memory_mib,
+            note: None,
+        },
         sha256: None,
         wait: build.wait,
     };
     bring(&panel()?, import, output).await
 }
 
+async fn of_guest(panel: &Client, publish: ImagePublish, output: &Output) -> Result<(), Failure> {
+    let guest = find(panel, &publish.guest).await?.id;
+    let draft = ImageDraft {
+        guest: Some(guest),
+        snapshot: Some(sought(panel, guest, &publish.snapshot).await?),
+        logins: if publish.keep_logins { Logins::Keep } else { Logins::Remove },
+        ..draft(publish.words)
+    };
+    let begun = panel.image_import(&draft).await?;
+    over(panel, begun, publish.wait, output).await
+}
+
 /// What is said of it.
-fn draft(import: ImageImport) -> ImageDraft {
+fn draft(words: ImageWords) -> ImageDraft {
     ImageDraft {
-        name: import.name,
-        version: import.version,
-        title: import.title.unwrap_or_default(),
-        description: import.description.unwrap_or_default(),
-        default_user: import.user.unwrap_or_default(),
-        memory_mib: import.memory,
-        note: import.note.unwrap_or_default(),
+        name: words.name,
+        version: words.version,
+        title: words.title.unwrap_or_default(),
+        description: words.description.unwrap_or_default(),
+        default_user: words.user.unwrap_or_default(),
+        memory_mib: words.memory,
+        note: words.note.unwrap_or_default(),
         ..ImageDraft::default()
     }
 }
@@ -129,7 +146,7 @@ async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(
     let failed = |source| Failure::File { what: "reading", path: path.clone(), source };
     let file = tokio::fs::File::open(&path).await.map_err(failed)?;
     let upload = panel.upload_begin().await?;
-    let draft = ImageDraft { upload: upload.to_string(), ..draft(import) };
+    let draft = ImageDraft { upload: upload.to_string(), ..draft(import.words) };
     let sent = async {
         panel.upload_put(upload, "disk", file).await?;
         panel.image_import(&draft).await

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, RestartPolicy, WebhookId};
 
-pub(crate) use disks::{ImageBuild, ImageCommand, ImageImport, SnapshotCommand};
+pub(crate) use disks::{ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand};
 pub(crate) use shares::ShareCommand;
 
 /// The panel from a terminal.

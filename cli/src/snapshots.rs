@@ -1,6 +1,7 @@
-//! Copies of a guest's disk: list, take, restore, clone, remove.
+//! Copies of a guest's disk: list, take, restore, clone, remove, and what an image of one would leave out.
 
 use umbel_client::{Client, Snapshot};
+use umbel_guest::publish::Found;
 use umbel_guest::{GuestId, SnapshotId, SnapshotKind};
 
 use crate::error::Failure;
@@ -14,6 +15,13 @@ const COLUMNS: [Column<Snapshot>; 5] = [
     ("MIB", |snapshot| (snapshot.taken_bytes >> 20).to_string()),
     ("GOES", |snapshot| snapshot.goes_at.map_or_else(|| "-".into(), moment)),
     ("ID", |snapshot| snapshot.id.to_string()),
+];
+
+const TRACES: [Column<Found>; 4] = [
+    ("WHAT", |found| found.trace.title().to_owned()),
+    ("FILES", |found| found.files.to_string()),
+    ("KIB", |found| found.bytes.div_ceil(1024).to_string()),
+    ("FIRST", |found| found.names.first().cloned().unwrap_or_default()),
 ];
 
 pub(crate) async fn run(panel: &Client, command: SnapshotCommand, output: &Output) -> Result<(), Failure> {
@@ -35,6 +43,11 @@ pub(crate) async fn run(panel: &Client, command: SnapshotCommand, output: &Outpu
                 None => Ok(()),
             }
         }
+        SnapshotCommand::Traces { guest, snapshot } => {
+            let guest = find(panel, &guest).await?.id;
+            let snapshot = sought(panel, guest, &snapshot).await?;
+            output.many(&panel.snapshot_traces(guest, snapshot).await?, &TRACES)
+        }
         SnapshotCommand::Plan { guest, every, keep } => {
             Ok(panel.plan_set(find(panel, &guest).await?.id, every.0, keep).await?)
         }
@@ -50,7 +63,7 @@ pub(crate) async fn run(panel: &Client, command: SnapshotCommand, output: &Outpu
     }
 }
 
-async fn sought(panel: &Client, guest: GuestId, word: &str) -> Result<SnapshotId, Failure> {
+pub(crate) async fn sought(panel: &Client, guest: GuestId, word: &str) -> Result<SnapshotId, Failure> {
     let is = |row: &Snapshot| match word {
         "undo" => row.kind != SnapshotKind::Taken,
         _ => (row.kind == SnapshotKind::Taken && row.name == word) || row.id.to_string() == word,

@@ -17,6 +17,7 @@ use umbel_app::shown::{
     StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
+use umbel_guest::publish::Found;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
     QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
@@ -103,6 +104,15 @@ impl Backend for Bare<'_> {
 
     async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError> {
         self.guests.snapshot_list(caller, guest).await
+    }
+
+    async fn snapshot_traces(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        snapshot: SnapshotId,
+    ) -> Result<Vec<Found>, AppError> {
+        self.guests.snapshot_traces(caller, guest, snapshot).await
     }
 
     async fn snapshot_take(

@@ -6,13 +6,14 @@ pub mod link;
 pub mod simulated;
 
 use async_trait::async_trait;
+use umbel_guest::publish::Found;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Setup, SnapshotId,
-    Span, StrayName, SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, Logins, NetworkId, Series, Setup,
+    SnapshotId, Span, StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
-    Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
+    DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
+    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -50,6 +51,15 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError>;
     async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError>;
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError>;
+    /// Answers what of the guest's is not in it.
+    async fn image_publish(
+        &self,
+        image: ImageId,
+        of: DiskOf,
+        logins: Logins,
+        said: ImageSaid,
+    ) -> Result<Vec<Found>, HostError>;
+    async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError>;
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError>;
     async fn disk_create(
         &self,

@@ -6,6 +6,7 @@ use umbel_app::shown::{
     CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, PlanShown,
     SnapshotShown, SnapshotsShown, StrayShown, WallShown,
 };
+use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Access, AccountId, Attachment, DiskSize, Every, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
     NetworkId, Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
@@ -224,4 +225,18 @@ pub(crate) fn snapshots() -> SnapshotsShown {
             snapshot(1, "fresh", 12, 700, SnapshotKind::Taken, None),
         ],
     }
+}
+
+pub(crate) fn traces() -> Vec<Found> {
+    let found = |trace, files, bytes, names: &[&str]| Found {
+        trace,
+        files,
+        bytes,
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    vec![
+        found(Trace::HostKeys, 4, 2590, &["/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"]),
+        found(Trace::Logs, 61, 14 << 20, &["/var/log/apt/history.log", "/var/log/wtmp"]),
+        found(Trace::Logins, 2, 570, &["/home/anna/.ssh/authorized_keys", "the password of anna"]),
+    ]
 }

@@ -201,6 +201,7 @@ pub(crate) fn panel() -> Fake {
         strays: hardware::strays(),
         shares: Vec::new(),
         snapshots: hardware::snapshots(),
+        traces: hardware::traces(),
         invitations: vec![
             invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
             invitation(2, "Dora of the print shop", None, 1, 1, 3),

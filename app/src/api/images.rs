@@ -1,5 +1,7 @@
 use leptos::prelude::*;
-use umbel_guest::{ImageId, OperationId};
+#[cfg(feature = "ssr")]
+use umbel_guest::{FieldError, Logins};
+use umbel_guest::{GuestId, ImageId, OperationId, SnapshotId};
 
 use crate::AppError;
 use crate::codec::Answer;
@@ -34,14 +36,47 @@ pub async fn image_import(
     #[server(default)] note: String,
 ) -> Result<OperationId, AppError> {
     let caller = told(caller())?;
-    let memory_mib = match memory_mib.trim() {
-        "" => None,
-        // No number is refused as the memory that it can't be.
-        text => Some(text.parse().unwrap_or(0)),
+    let memory_mib = memory(&memory_mib);
+    let said = ImageDraft { title, description, default_user, memory_mib, note, ..ImageDraft::default() };
+    told(backend()?.image_import(&caller, ImageDraft { upload, name, version, ..said }).await)
+}
+
+/// No number is refused as the memory that it can't be.
+#[cfg(feature = "ssr")]
+fn memory(mib: &str) -> Option<u32> {
+    Some(mib.trim()).filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(0))
+}
+
+/// As `debian-13.2`.
+#[cfg(feature = "ssr")]
+fn parts(image: &str) -> (String, String) {
+    let (name, version) = image.trim().rsplit_once('-').unwrap_or((image.trim(), ""));
+    (name.to_owned(), version.to_owned())
+}
+
+/// Of a guest's snapshot; name and version as one.
+#[server(prefix = "/_sf", endpoint = "image_publish", output = Answer)]
+pub async fn image_publish(
+    guest: GuestId,
+    snapshot: SnapshotId,
+    image: String,
+    #[server(default)] logins: String,
+    #[server(default)] title: String,
+    #[server(default)] description: String,
+    #[server(default)] default_user: String,
+    #[server(default)] memory_mib: String,
+    #[server(default)] note: String,
+) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    let logins = match logins.as_str() {
+        "" => Ok(Logins::default()),
+        word => word.parse().map_err(|error: FieldError| AppError::Invalid(error.into())),
     };
-    let (url, sha256) = (String::new(), String::new());
-    let draft = ImageDraft { upload, url, sha256, name, version, title, description, default_user, memory_mib, note };
-    told(backend()?.image_import(&caller, draft).await)
+    let (logins, memory_mib, (name, version)) = (told(logins)?, memory(&memory_mib), parts(&image));
+    let said = ImageDraft { title, description, default_user, memory_mib, note, ..ImageDraft::default() };
+    let draft = ImageDraft { guest: Some(guest), snapshot: Some(snapshot), logins, name, version, ..said };
+    let begun = backend()?.image_import(&caller, draft).await;
+    told(begun.map_err(|error| error.of_field(&["name", "version"], "image")))
 }
 
 /// Name and version as one, as `debian-13.2`.
@@ -52,8 +87,7 @@ pub async fn image_import_from(
     image: String,
 ) -> Result<OperationId, AppError> {
     let caller = told(caller())?;
-    let (name, version) = image.trim().rsplit_once('-').unwrap_or((image.trim(), ""));
-    let (name, version) = (name.to_owned(), version.to_owned());
+    let (name, version) = parts(&image);
     let draft = ImageDraft { url, sha256, name, version, ..ImageDraft::default() };
     let begun = backend()?.image_import(&caller, draft).await;
     told(begun.map_err(|error| error.of_field(&["name", "version"], "image")))

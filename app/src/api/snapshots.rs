@@ -1,4 +1,5 @@
 use leptos::prelude::*;
+use umbel_guest::publish::Found;
 use umbel_guest::{GuestId, OperationId, SnapshotId};
 
 use crate::AppError;
@@ -19,6 +20,13 @@ use umbel_guest::FieldError;
 pub async fn snapshot_list(guest: GuestId) -> Result<SnapshotsShown, AppError> {
     let caller = told(caller())?;
     backend()?.snapshot_list(&caller, guest).await
+}
+
+/// What of it would not be in an image.
+#[server(prefix = "/_sf", endpoint = "snapshot_traces", output = Answer)]
+pub async fn snapshot_traces(guest: GuestId, snapshot: SnapshotId) -> Result<Vec<Found>, AppError> {
+    let caller = told(caller())?;
+    backend()?.snapshot_traces(&caller, guest, snapshot).await
 }
 
 #[server(prefix = "/_sf", endpoint = "snapshot_take", output = Answer)]

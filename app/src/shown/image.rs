@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskSize, ImageId, ImageKind, Memory};
+use umbel_guest::{DiskSize, GuestId, ImageId, ImageKind, Logins, Memory, SnapshotId};
 
 /// An image of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct ImageChange {
     pub deprecated: Option<bool>,
 }
 
-/// An image that is to be made of what was uploaded.
+/// An image that is to be made: of what was uploaded, is fetched, or is on a guest's disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -58,6 +58,11 @@ pub struct ImageDraft {
     pub url: String,
     /// Of the file that is fetched, in hexadecimal; empty, any is taken.
     pub sha256: String,
+    /// The guest of whose snapshot it is made, where nothing is sent or fetched.
+    pub guest: Option<GuestId>,
+    pub snapshot: Option<SnapshotId>,
+    /// What becomes of the keys and passwords that let people into that guest.
+    pub logins: Logins,
     /// What its versions have in common, for example `debian`.
     pub name: String,
     /// Begins with a digit, for example `13.2`.

@@ -18,6 +18,7 @@ use umbel_app::shown::{
     ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
     UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
+use umbel_guest::publish::Found;
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
@@ -48,6 +49,7 @@ pub(crate) struct Fake {
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
     pub(crate) snapshots: SnapshotsShown,
+    pub(crate) traces: Vec<Found>,
     pub(crate) groups: Vec<GroupRoll>,
     pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,
@@ -187,6 +189,10 @@ impl Backend for Fake {
 
     async fn snapshot_list(&self, _: &Caller, _: GuestId) -> Result<SnapshotsShown, AppError> {
         Ok(self.snapshots.clone())
+    }
+
+    async fn snapshot_traces(&self, _: &Caller, _: GuestId, _: SnapshotId) -> Result<Vec<Found>, AppError> {
+        Ok(self.traces.clone())
     }
 
     async fn snapshot_take(&self, _: &Caller, _: GuestId, _: SnapshotDraft) -> Result<SnapshotTaken, AppError> {

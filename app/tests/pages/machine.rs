@@ -8,6 +8,7 @@ use umbel_app::shown::{
     CheckShown, CheckState, ForwardShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown,
     SnapshotShown, SnapshotsShown, StrayShown, WallShown,
 };
+use umbel_guest::publish::{Found, Trace};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
@@ -346,6 +347,10 @@ async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
     assert_eq!(html.matches("/_sf/snapshot_remove").count(), 2, "of the one that is whole, with scripts and without");
     assert!(!tag(&html, "Reset to the image", "<button").contains("disabled"));
 
+    assert!(!html.contains("Make an image"), "who makes none is offered none");
+    let html = seen(backend.clone(), Role::Administrator, &path).await;
+    assert_eq!(html.matches("Make an image").count(), 1, "of the one that is whole");
+
     // Whoever may only see it does nothing to it.
     let mut seen_only = guest("web", Wanted::Running, RUNNING);
     seen_only.access = Access { role: Role::Operator, relation: Relation::Stranger };
@@ -361,4 +366,26 @@ async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
     let html = seen(Fake { guests: vec![tree], ..Fake::default() }, Role::User, &path).await;
     all_of(&html, &["its root lies in memory", "None is kept."]);
     assert!(!html.contains("Take a snapshot"));
+}
+
+#[tokio::test]
+async fn what_stays_behind_is_shown_before_an_image_is_made() {
+    let web = guest("web", Wanted::Running, RUNNING);
+    let of = snapshots().rows[2].id;
+    let found = |trace, files: u64, name: &str| Found { trace, files, bytes: 2048, names: vec![name.into()] };
+    let traces = vec![found(Trace::HostKeys, 1, "/etc/ssh/ssh_host_rsa_key"), found(Trace::Logs, 3, "/var/log/<b>")];
+    let fake = Fake { guests: vec![web.clone()], snapshots: snapshots(), traces, ..Fake::default() };
+    let html = seen(fake.clone(), Role::Administrator, &paths::snapshot_image(web.id, of)).await;
+    all_of(
+        &html,
+        &[
+            "An image of &lt;before&gt;",
+            "/etc/ssh/ssh_host_rsa_key",
+            "/var/log/&lt;b&gt;",
+            " and 2 more",
+            "/_sf/image_publish",
+        ],
+    );
+    let nothing = Fake { traces: Vec::new(), ..fake };
+    all_of(&seen(nothing, Role::Administrator, &paths::snapshot_image(web.id, of)).await, &["None was found."]);
 }

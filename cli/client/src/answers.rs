@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
-    ImageKind, KernelFeatures, KernelId, KernelMode, KeyId, Limits, Memory, NetworkId, Note, OperationId,
+    ImageKind, KernelFeatures, KernelId, KernelMode, KeyId, Limits, Logins, Memory, NetworkId, Note, OperationId,
     RestartPolicy, Seen, SetupSeen, SnapshotId, SnapshotKind, Span, StrayName, UploadId, WallState, Wanted,
 };
 
@@ -153,7 +153,7 @@ pub struct Image {
     pub used_by: Option<u64>,
 }
 
-/// An image that is to be made of an upload. What is empty is not said.
+/// An image that is to be made of an upload, of what is fetched, or of a snapshot. What is empty is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImageDraft {
     pub upload: String,
@@ -162,6 +162,12 @@ pub struct ImageDraft {
     pub url: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sha256: String,
+    /// The guest of whose snapshot it is made, instead of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest: Option<GuestId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotId>,
+    pub logins: Logins,
     pub name: String,
     pub version: String,
     pub title: String,

@@ -1,6 +1,7 @@
 //! Copies of guests' disks.
 
 use reqwest::Method;
+use umbel_guest::publish::Found;
 use umbel_guest::{Every, GuestId, OperationId, SnapshotId};
 
 use crate::answers::{Acted, Created, Snapshots, Taken};
@@ -11,6 +12,11 @@ impl Client {
     /// The guest's disk, and the copies of it, the newest first.
     pub async fn snapshots(&self, guest: GuestId) -> Result<Snapshots, Error> {
         self.api(Method::GET, &format!("/guests/{guest}/snapshots")).read().await
+    }
+
+    /// What of it would not be in an image that is made of it; takes a few seconds.
+    pub async fn snapshot_traces(&self, guest: GuestId, snapshot: SnapshotId) -> Result<Vec<Found>, Error> {
+        self.api(Method::GET, &format!("/guests/{guest}/snapshots/{snapshot}/traces")).read().await
     }
 
     /// Without a name it is numbered.

@@ -15,6 +15,8 @@ pub(crate) enum ImageCommand {
     /// Sends the root of a system and makes it an image: a tar archive of it, an image of containers, its file system or a whole
     /// disk, also in the format qcow2, any of them packed; needs a token to manage.
     Import(ImageImport),
+    /// Makes an image of what a guest's snapshot has, without what is that guest's own; needs a token to manage.
+    Publish(ImagePublish),
     /// Makes an image of a recipe: packages, users, files and services, as deploy/recipes has them. It is made on this
     /// machine, by mmdebstrap, and sent.
     Build(ImageBuild),
@@ -38,10 +40,9 @@ pub(crate) enum ImageCommand {
     },
 }
 
+/// What is said of an image.
 #[derive(Debug, Args)]
-pub(crate) struct ImageImport {
-    /// Or a directory, which is packed first; or an address that begins with https, which the panel gets it from.
-    pub(crate) file: PathBuf,
+pub(crate) struct ImageWords {
     /// What its versions have in common, for example debian.
     #[arg(long)]
     pub(crate) name: String,
@@ -61,9 +62,31 @@ pub(crate) struct ImageImport {
     pub(crate) memory: Option<u32>,
     #[arg(long)]
     pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageImport {
+    /// Or a directory, which is packed first; or an address that begins with https, which the panel gets it from.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) words: ImageWords,
     /// Of what is fetched; another file is refused.
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImagePublish {
+    pub(crate) guest: String,
+    /// Its name or id.
+    pub(crate) snapshot: String,
+    #[command(flatten)]
+    pub(crate) words: ImageWords,
+    /// Keys and passwords that let people into the guest let them into every guest of the image.
+    #[arg(long)]
+    pub(crate) keep_logins: bool,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }
@@ -108,6 +131,12 @@ pub(crate) enum SnapshotCommand {
         #[command(flatten)]
         act: Act,
         /// Its name or id; undo is what the last reset or restore has put aside.
+        snapshot: String,
+    },
+    /// What of it would not be in an image that is made of it.
+    Traces {
+        guest: String,
+        /// Its name or id.
         snapshot: String,
     },
     /// Takes them by itself, and keeps the newest of those.

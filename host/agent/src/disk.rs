@@ -158,13 +158,7 @@ pub fn check(
     match kind {
         DiskKind::Cow => {
             let base = base(&state.layout, image, size)?;
-            let bad = |e: CowError| Refusal::BadDisk { reason: in_full(&e) };
-            // The kernel sees the base under a name of the jail, or under its own, and the header must have
-            // that one. It says nothing of where to look: both are the same file to us.
-            let other = if state.has_jail() { base.as_path() } else { Path::new(jail::BASE) };
-            let inside = if state.has_jail() { Path::new(jail::BASE) } else { base.as_path() };
-            cow::check_child(&mut file, &base, &[inside, other]).map_err(bad)?;
-            cow::name_base(&mut file, inside).map_err(bad)?;
+            check_child(state, &mut file, &base)?;
             Ok(RootDisk::Cow { child: path, base })
         }
         // Whatever image it was made of, it needs it no more.
@@ -180,6 +174,17 @@ pub fn check(
             }
         }
     }
+}
+
+/// Whether a copy-on-write disk still belongs to its base; from then on it calls it what its kernel does.
+pub fn check_child(state: &State, file: &mut File, base: &Path) -> Result<(), Refusal> {
+    let bad = |e: CowError| Refusal::BadDisk { reason: in_full(&e) };
+    // The kernel sees the base under a name of the jail, or under its own, and the header must have
+    // that one. It says nothing of where to look: both are the same file to us.
+    let other = if state.has_jail() { base } else { Path::new(jail::BASE) };
+    let inside = if state.has_jail() { Path::new(jail::BASE) } else { base };
+    cow::check_child(file, base, &[inside, other]).map_err(bad)?;
+    cow::name_base(file, inside).map_err(bad)
 }
 
 /// What a guest's root is made of.
@@ -203,7 +208,7 @@ fn made_of(state: &State, image: &ImageId, size: DiskSize, kind: DiskKind) -> Re
     }
 }
 
-fn check_plain(file: &mut File, path: &Path, size: DiskSize) -> Result<(), Refusal> {
+pub fn check_plain(file: &mut File, path: &Path, size: DiskSize) -> Result<(), Refusal> {
     let mut first = [0; 4];
     file.read_exact(&mut first).map_err(failed_at("reading", path))?;
     let length = file.metadata().map_err(failed_at("reading the facts of", path))?.len();
@@ -217,7 +222,7 @@ fn check_plain(file: &mut File, path: &Path, size: DiskSize) -> Result<(), Refus
     Ok(())
 }
 
-fn base(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<PathBuf, Refusal> {
+pub fn base(layout: &Layout, image: &ImageId, size: DiskSize) -> Result<PathBuf, Refusal> {
     let base = layout.base(image, size);
     if base.exists() {
         Ok(base)

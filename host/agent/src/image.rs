@@ -1,9 +1,10 @@
 //! Images that disks are made of. The one that comes with Umbel is built here out of the machine's
 //! busybox: a root file system in a directory, an ext4 of it for every size of the ladder. Nothing is
-//! mounted and no right is needed. Others are [`import`]ed.
+//! mounted and no right is needed. Others are [`import`]ed, or [`publish`]ed: made of what a guest has.
 
 mod import;
 mod partitions;
+mod publish;
 mod root;
 
 use std::fs::{self, File, FileTimes};
@@ -17,11 +18,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use umbel_guest::{DiskSize, ImageId, ImageOrigin, Memory, UploadId};
+use umbel_guest::{DiskSize, GuestId, ImageId, ImageOrigin, Memory, SnapshotId, UploadId};
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
 pub use import::{import, make_size, sweep, take_away};
+pub use publish::{publish, traces};
 
 use crate::disk::{self, each_block, each_block_of};
 use crate::host::free_mib;
@@ -65,13 +67,23 @@ struct Manifest {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Imported {
-    /// Out of which it was made, so that nothing is made twice.
-    upload: UploadId,
+    /// So that nothing is made twice.
+    #[serde(alias = "upload")]
+    made_of: Origin,
     file_system: String,
     default_user: String,
     /// Whether the file system of each base is as large as the base: it was made to grow, or was already.
     #[serde(default)]
     fills: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Origin {
+    /// What somebody sent.
+    Upload(UploadId),
+    /// A guest's disk as it was.
+    Snapshot { guest: GuestId, snapshot: SnapshotId },
 }
 
 /// Held while disks are made of images: none is taken away meanwhile.
@@ -263,7 +275,11 @@ fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts 
         Some(import) => {
             let larger = |size: &DiskSize| there.first().is_some_and(|least| size >= least);
             let sizes = DiskSize::ladder().filter(larger).collect();
-            (ImageOrigin::Imported, import.file_system, import.default_user, import.fills, sizes)
+            let origin = match import.made_of {
+                Origin::Upload(_) => ImageOrigin::Imported,
+                Origin::Snapshot { .. } => ImageOrigin::Published,
+            };
+            (origin, import.file_system, import.default_user, import.fills, sizes)
         }
         None => (ImageOrigin::Built, "ext4".to_owned(), "root".to_owned(), true, there),
     };

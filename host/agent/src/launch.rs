@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use umbel_guest::{Generation, GuestId, Memory};
 use umbel_wire::agent::Refusal;
-use umbel_wire::launch::{RootDisk, ShimOrder};
+use umbel_wire::launch::{RootDisk, ShimOrder, Source};
 
 use crate::cgroup::{Cgroup, CgroupError};
 use crate::jail::{self, Access, Bind, Jail};
@@ -157,7 +157,11 @@ fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
         RootDisk::Tree { .. } => {}
         RootDisk::Tools { initrd, from, to, task: _ } => {
             files.push(Bind::new(initrd, jail::INITRD, Access::Read));
-            files.push(Bind::new(from, jail::FROM, Access::Read));
+            let access = if from.written().is_some() { Access::Write } else { Access::Read };
+            files.push(Bind::new(from.file(), jail::FROM, access));
+            if let Source::Cow { base, .. } = from {
+                files.push(Bind::new(base, jail::BASE, Access::Read));
+            }
             files.push(Bind::new(to, jail::DISK, Access::Write));
         }
     }
@@ -170,8 +174,13 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
         RootDisk::Cow { .. } => RootDisk::Cow { child: jail::DISK.into(), base: jail::BASE.into() },
         RootDisk::Plain { .. } => RootDisk::Plain { file: jail::DISK.into() },
         RootDisk::Tree { .. } => RootDisk::Tree { root: jail::TREE.into() },
-        RootDisk::Tools { task, .. } => {
-            RootDisk::Tools { initrd: jail::INITRD.into(), from: jail::FROM.into(), to: jail::DISK.into(), task: *task }
+        RootDisk::Tools { from, task, .. } => {
+            let from = match from {
+                Source::File { .. } => Source::File { file: jail::FROM.into() },
+                Source::Plain { .. } => Source::Plain { file: jail::FROM.into() },
+                Source::Cow { .. } => Source::Cow { child: jail::FROM.into(), base: jail::BASE.into() },
+            };
+            RootDisk::Tools { initrd: jail::INITRD.into(), from, to: jail::DISK.into(), task: *task }
         }
     };
     let preload = order.preload.as_ref().map(|_| jail::PRELOAD.into());
@@ -182,10 +191,10 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
 /// A file may become as long as the disk or the memory, whichever is longer. With the host's files as its root
 /// a kernel has one open for each that the guest has, and stops by itself at a number that its memory gives.
 fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> {
+    let length = |disk: &Path| Ok(fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len());
     let (length, files) = match &order.root_disk {
-        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } | RootDisk::Tools { to: disk, .. } => {
-            (fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len(), FILES)
-        }
+        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => (length(disk)?, FILES),
+        RootDisk::Tools { from, to, .. } => (length(to)?.max(from.written().map_or(Ok(0), length)?), FILES),
         RootDisk::Tree { .. } => (0, FILES + open_files(order.memory)),
     };
     Ok(ProcessLimits { file_size: length.max(work_bytes + GAP), files })

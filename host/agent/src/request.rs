@@ -52,6 +52,10 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Images {} => Ok(Reply::Images { images: images(state) }),
         Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),
         Request::ImageImport { image, upload, said } => image::import(state, &image, upload, said).map(done),
+        Request::ImagePublish { image, of, logins, said } => {
+            image::publish(state, &image, &of, logins, said).map(|found| Reply::Traces { found })
+        }
+        Request::SnapshotTraces { of } => image::traces(state, &of).map(|found| Reply::Traces { found }),
         Request::ImageRemove { image } => image::take_away(&state.layout, &image).map(done),
         Request::DiskCreate { guest, generation, image, size, kind } => {
             let make = |uid| disk::create(state, guest, uid, &image, size, kind);

@@ -17,14 +17,25 @@ pub enum ImageOrigin {
     Host,
     /// A file system that somebody put in.
     Imported,
+    /// Made of what a guest had.
+    Published,
 }
 
 impl ImageOrigin {
+    /// Whether somebody has put it in, and may take it away again.
+    pub fn is_somebodys(self) -> bool {
+        match self {
+            Self::Imported | Self::Published => true,
+            Self::Built | Self::Host => false,
+        }
+    }
+
     pub fn words(self) -> &'static str {
         match self {
             Self::Built => "built by Umbel",
             Self::Host => "this host's own files",
             Self::Imported => "imported",
+            Self::Published => "made of a guest",
         }
     }
 }

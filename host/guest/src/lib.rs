@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
 //! [`setup`],
-//! [`snapshot`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! [`snapshot`] and [`publish`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
 pub mod action;
@@ -21,6 +21,7 @@ pub mod name;
 pub mod network;
 #[cfg(feature = "openapi")]
 mod openapi;
+pub mod publish;
 pub mod quota;
 pub mod rights;
 pub mod setup;
@@ -47,6 +48,7 @@ pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
 pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName};
 pub use network::{Forward, HostNumber, Mac};
+pub use publish::Logins;
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use setup::{Setup, SetupDraft, SetupSeen};
 pub use size::{DiskSize, Memory};

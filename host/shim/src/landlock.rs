@@ -1,6 +1,8 @@
 //! Which files may be opened and for what, held by the host's kernel for this process and all that it starts
 //! (landlock(7)). A second wall behind the jail: what is mounted too much is still not written to.
 
+use std::path::Path;
+
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -23,11 +25,10 @@ pub enum LandlockError {
 /// Reading where the jail has something to read, writing to disk and memory, no TCP, and neither signals nor
 /// abstract sockets to anybody else.
 pub fn restrict(order: &ShimOrder) -> Result<(), LandlockError> {
-    let disk = match &order.root_disk {
-        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } | RootDisk::Tools { to: disk, .. } => {
-            Some(disk)
-        }
-        RootDisk::Tree { .. } => None,
+    let disks: Vec<&Path> = match &order.root_disk {
+        RootDisk::Cow { child: disk, .. } | RootDisk::Plain { file: disk } => vec![disk],
+        RootDisk::Tools { from, to, .. } => from.written().into_iter().chain([to.as_path()]).collect(),
+        RootDisk::Tree { .. } => Vec::new(),
     };
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -36,14 +37,14 @@ pub fn restrict(order: &ShimOrder) -> Result<(), LandlockError> {
         .scope(Scope::from_all(ASKED))?
         .create()?;
     let file = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
-    let mut allow = |path: &std::path::Path, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
+    let mut allow = |path: &Path, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
         // What isn't there can't be opened either.
         let Ok(open) = PathFd::new(path) else { return Ok(()) };
         (&mut rules).add_rule(PathBeneath::new(open, access)).map(drop)
     };
     allow("/".as_ref(), AccessFs::from_read(ASKED))?;
     allow(&order.work, AccessFs::from_all(ASKED))?;
-    disk.map_or(Ok(()), |disk| allow(disk, file))?;
+    disks.into_iter().try_for_each(|disk| allow(disk, file))?;
     for device in DEVICES {
         allow(device.as_ref(), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev)?;
     }

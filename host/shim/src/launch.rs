@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, setsid};
 use umbel_uml::management::Notices;
-use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, Told, xstate};
+use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, Source, Told, xstate};
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD, Task};
 use umbel_wire::ring::{RingError, RingWriter};
 use umbel_wire::{frame, launch};
@@ -141,7 +141,7 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
             launch::RootDisk::Plain { file } => RootDisk::Plain { file: file.clone() },
             launch::RootDisk::Tree { root } => RootDisk::Tree { root: root.clone() },
             launch::RootDisk::Tools { initrd, from, to, task } => {
-                RootDisk::Tools { initrd: initrd.clone(), from: from.clone(), to: to.clone(), told: told(*task) }
+                RootDisk::Tools { initrd: initrd.clone(), from: source(from), to: to.clone(), told: told(*task) }
             }
         },
         hostname: order.name.clone(),
@@ -184,6 +184,16 @@ fn told(task: Task) -> Vec<(&'static str, Told)> {
         ],
         Task::Convert => vec![("TASK", Told::Word("convert"))],
         Task::Grow => vec![("TASK", Told::Word("grow"))],
+        Task::Traces => vec![("TASK", Told::Word("traces"))],
+        Task::Publish { logins } => vec![("TASK", Told::Word("publish")), ("LOGINS", Told::Word(logins.name()))],
+    }
+}
+
+fn source(from: &launch::Source) -> Source {
+    match from.clone() {
+        launch::Source::File { file } => Source::File { file },
+        launch::Source::Plain { file } => Source::Plain { file },
+        launch::Source::Cow { child, base } => Source::Cow { child, base },
     }
 }
 

@@ -31,7 +31,24 @@ pub enum RootDisk {
     /// A directory of the host, read-only. It holds nobody in (`..` leads out of it): the jail does.
     Tree { root: PathBuf },
     /// In memory, with tools for one task: its first program is told what to do, reads `/dev/ubda` and writes `/dev/ubdb`.
-    Tools { initrd: PathBuf, from: PathBuf, to: PathBuf, told: Vec<(&'static str, Told)> },
+    Tools { initrd: PathBuf, from: Source, to: PathBuf, told: Vec<(&'static str, Told)> },
+}
+
+/// What is `/dev/ubda` of a guest with tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Only read.
+    File {
+        file: PathBuf,
+    },
+    /// A guest's disk, as in [`RootDisk`].
+    Plain {
+        file: PathBuf,
+    },
+    Cow {
+        child: PathBuf,
+        base: PathBuf,
+    },
 }
 
 /// A value that the kernel hands to the first program in its environment. Never a tenant's text.
@@ -88,7 +105,11 @@ impl CommandLine {
             }
             RootDisk::Tools { initrd, from, to, told } => {
                 arguments.push(joined("initrd=", &[checked(initrd)?]));
-                arguments.push(joined("ubd0rd=", &[checked(from)?]));
+                arguments.push(match from {
+                    Source::File { file } => joined("ubd0rd=", &[checked(file)?]),
+                    Source::Plain { file } => joined("ubd0d=", &[checked(file)?]),
+                    Source::Cow { child, base } => joined("ubd0=", &[checked(child)?, checked(base)?]),
+                });
                 arguments.push(joined("ubd1d=", &[checked(to)?]));
                 arguments.extend(told.iter().map(|(name, value)| match value {
                     Told::Word(word) => format!("{name}={word}").into(),

@@ -11,4 +11,4 @@ pub mod management;
 pub mod xstate;
 
 pub use card::{BadInterface, Card, InterfaceName, Link};
-pub use command_line::{BadPath, CommandLine, RootDisk, TREE_INIT, TREE_SHELL, Told};
+pub use command_line::{BadPath, CommandLine, RootDisk, Source, TREE_INIT, TREE_SHELL, Told};

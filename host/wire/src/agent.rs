@@ -4,14 +4,15 @@
 //! One connection carries one request at a time, each answered by one [`Reply`].
 
 use serde::{Deserialize, Serialize};
+use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
-    ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Memory, NetworkId, Seen,
-    Series, Setup, SetupSeen, SnapshotId, Span, UploadId, WallState,
+    ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId,
+    Seen, Series, Setup, SetupSeen, SnapshotId, Span, UploadId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -48,6 +49,17 @@ pub enum Request {
         image: ImageId,
         upload: UploadId,
         said: ImageSaid,
+    },
+    /// Makes an image of a guest's disk as a snapshot has it, without what is one guest's own. Repeating it does no harm.
+    ImagePublish {
+        image: ImageId,
+        of: DiskOf,
+        logins: Logins,
+        said: ImageSaid,
+    },
+    /// What of it that is.
+    SnapshotTraces {
+        of: DiskOf,
     },
     /// Refused for an image that a guest's disk is a child of, and for one that nobody put in. Repeating it does no harm.
     ImageRemove {
@@ -176,6 +188,17 @@ pub enum Request {
     },
 }
 
+/// A copy that is kept of a guest's disk, and what that disk was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskOf {
+    pub guest: GuestId,
+    pub snapshot: SnapshotId,
+    pub image: ImageId,
+    pub size: DiskSize,
+    pub kind: DiskKind,
+}
+
 /// What a disk is made of that takes another's place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
@@ -243,6 +266,7 @@ pub enum Reply {
     Image(ImageFacts),
     Disk(DiskFacts),
     Snapshot(SnapshotFacts),
+    Traces { found: Vec<Found> },
     Done,
     Inventory(Inventory),
     Series(Series),

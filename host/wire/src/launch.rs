@@ -7,10 +7,10 @@
 //! shim's process, where they stay under these numbers. Everything else is closed. Paths are as the shim sees them, which is in its jail.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Clock, Generation, GuestId, GuestName, KernelMode, Memory};
+use umbel_guest::{Boot, Clock, Generation, GuestId, GuestName, KernelMode, Logins, Memory};
 
 pub const LISTENER_FD: i32 = 3;
 pub const RING_FD: i32 = 4;
@@ -93,14 +93,41 @@ pub enum RootDisk {
     Tree {
         root: PathBuf,
     },
-    /// In memory, with the tools for one task: a guest of the agent's own, that ends when it is done. What is read is
-    /// never written to.
+    /// In memory, with the tools for one task: a guest of the agent's own, that ends when it is done.
     Tools {
         initrd: PathBuf,
-        from: PathBuf,
+        from: Source,
         to: PathBuf,
         task: Task,
     },
+}
+
+/// What a task reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// What is never written to.
+    File { file: PathBuf },
+    /// A copy of a guest's plain disk: its journal is played back.
+    Plain { file: PathBuf },
+    /// The same of a copy-on-write disk, which is a child of the base.
+    Cow { child: PathBuf, base: PathBuf },
+}
+
+impl Source {
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::File { file } | Self::Plain { file } | Self::Cow { child: file, .. } => file,
+        }
+    }
+
+    /// What of it is written to.
+    pub fn written(&self) -> Option<&Path> {
+        match self {
+            Self::File { .. } => None,
+            Self::Plain { file } | Self::Cow { child: file, .. } => Some(file),
+        }
+    }
 }
 
 /// What a guest of the agent's own is there for.
@@ -114,6 +141,10 @@ pub enum Task {
     Convert,
     /// The file system on the second disk becomes as large as that is.
     Grow,
+    /// Says what of a guest's disk is one guest's own; writes nothing.
+    Traces,
+    /// The files of a guest's disk come into a new file system on the other, without what is one guest's own.
+    Publish { logins: Logins },
 }
 
 /// How a file is packed.

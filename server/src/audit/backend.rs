@@ -17,6 +17,7 @@ use umbel_app::shown::{
     SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
     WebhooksShown,
 };
+use umbel_guest::publish::Found;
 use umbel_guest::quota::Said;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
@@ -24,7 +25,7 @@ use umbel_guest::{
 };
 
 use super::What;
-use super::what::{kernel, made, of_change, of_guest, of_image, upload, word};
+use super::what::{kernel, made, of_change, of_guest, of_image, of_import, upload, word};
 use crate::backend::Bare;
 use crate::outward::origin_of;
 use crate::panel::Panel;
@@ -110,6 +111,10 @@ impl Backend for Panel {
 
     async fn snapshot_list(&self, caller: &Caller, guest: GuestId) -> Result<SnapshotsShown, AppError> {
         Bare(self).snapshot_list(caller, guest).await
+    }
+
+    async fn snapshot_traces(&self, caller: &Caller, of: GuestId, id: SnapshotId) -> Result<Vec<Found>, AppError> {
+        Bare(self).snapshot_traces(caller, of, id).await
     }
 
     async fn snapshot_take(
@@ -219,14 +224,7 @@ impl Backend for Panel {
     }
 
     async fn image_import(&self, caller: &Caller, draft: ImageDraft) -> Result<OperationId, AppError> {
-        let name = format!("{}-{}", draft.name, draft.version);
-        let what = What::new(AuditAction::ImageImport, AuditKind::Image).of(&name).named(&name);
-        let from = match draft.url.as_str() {
-            "" => format!("upload {}", draft.upload),
-            url => origin_of(url),
-        };
-        let what = what.detail(&from);
-        self.audit.change(caller, what, Bare(self).image_import(caller, draft)).await
+        self.audit.change(caller, of_import(&draft), Bare(self).image_import(caller, draft)).await
     }
 
     async fn image_fetch(&self, caller: &Caller, image: ImageId) -> Result<ImageShown, AppError> {

@@ -1,7 +1,7 @@
 //! What something is asked of, and as what it stands in the audit.
 
 use umbel_app::AppError;
-use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange};
+use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange, ImageDraft};
 use umbel_guest::{AccountId, Action, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
 
 use super::What;
@@ -55,6 +55,17 @@ impl Panel {
 
 pub(super) fn kernel(action: AuditAction, kernel: &KernelId) -> What {
     What::new(action, AuditKind::Kernel).of(kernel).named(kernel.as_str())
+}
+
+/// Where it comes from is what matters of one.
+pub(super) fn of_import(draft: &ImageDraft) -> What {
+    let name = format!("{}-{}", draft.name, draft.version);
+    let from = match (draft.url.as_str(), draft.guest, draft.snapshot) {
+        (_, Some(guest), Some(snapshot)) => format!("{guest} {snapshot} logins={}", draft.logins.name()),
+        ("", ..) => format!("upload {}", draft.upload),
+        (url, ..) => origin_of(url),
+    };
+    What::new(AuditAction::ImageImport, AuditKind::Image).of(&name).named(&name).detail(&from)
 }
 
 pub(super) fn of_image(action: AuditAction, image: &ImageId) -> What {

@@ -38,7 +38,7 @@ impl Guests {
     async fn images(&self, mut facts: Vec<ImageFacts>) -> Result<Vec<ImageChoice>, AppError> {
         facts.sort_by_key(|image| match image.origin {
             ImageOrigin::Built => 0,
-            ImageOrigin::Imported => 1,
+            ImageOrigin::Imported | ImageOrigin::Published => 1,
             ImageOrigin::Host => 2,
         });
         let said = image_list(&self.parts.db, self.parts.host).await?;

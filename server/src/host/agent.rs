@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use umbel_guest::publish::Found;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, NetworkId, Series, Setup, SnapshotId,
-    Span, StrayName, SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, Logins, NetworkId, Series, Setup,
+    SnapshotId, Span, StrayName, SysRqKey, UploadId,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts,
-    Reply, Request, SnapshotFacts, StartOrder, StopHow, StrayFacts, VERSION, Wall,
+    DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
+    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -149,6 +150,26 @@ impl Host for Agent {
 
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
         self.done("image_import", Request::ImageImport { image, upload, said }, VERY_LONG).await
+    }
+
+    async fn image_publish(
+        &self,
+        image: ImageId,
+        of: DiskOf,
+        logins: Logins,
+        said: ImageSaid,
+    ) -> Result<Vec<Found>, HostError> {
+        match self.call(&Request::ImagePublish { image, of, logins, said }, VERY_LONG).await? {
+            Reply::Traces { found } => Ok(found),
+            other => Err(unexpected("image_publish", other)),
+        }
+    }
+
+    async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError> {
+        match self.call(&Request::SnapshotTraces { of }, LONG).await? {
+            Reply::Traces { found } => Ok(found),
+            other => Err(unexpected("snapshot_traces", other)),
+        }
     }
 
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {

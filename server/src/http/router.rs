@@ -190,6 +190,7 @@ pub fn own() -> Vec<Route> {
         api!(guests::start_shell).of(Scope::Console).of_groups(),
         api!(guests::reset).of_groups(),
         api!(snapshots::list).of_groups(),
+        api!(snapshots::traces).of_groups(),
         api!(snapshots::take).once().of_groups(),
         api!(snapshots::plan).of_groups(),
         api!(snapshots::restore).of_groups(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ImageChange, ImageFilter, ImagePage, ImageShown, Topic};
-use umbel_guest::{FieldError, FieldErrors, ImageId, ImageOrigin, Note, PanelRight};
+use umbel_guest::{FieldError, FieldErrors, ImageId, Note, PanelRight};
 use umbel_wire::agent::ImageFacts;
 
 use super::Images;
@@ -95,7 +95,7 @@ impl Images {
             let was_known = image_delete(&parts.db, parts.host, &id).await?;
             return if was_known { Ok(()) } else { Err(AppError::not_found("image")) };
         };
-        if image.origin != ImageOrigin::Imported {
+        if !image.origin.is_somebodys() {
             let message = format!("{id} is {}: deprecate it instead.", image.origin.words());
             return Err(AppError::Conflict { message });
         }
@@ -140,7 +140,7 @@ impl Known {
             newer: newest(&facts.id, &self.ids),
             note: said.map(|said| said.note.clone()).unwrap_or_default(),
             deprecated: said.is_some_and(|said| said.state == ImageState::Deprecated),
-            imported: facts.origin == ImageOrigin::Imported,
+            imported: facts.origin.is_somebodys(),
             used_by: self.used.as_ref().map(|used| used.get(&facts.id).copied().unwrap_or_default()),
             title: facts.title,
             description: facts.description,

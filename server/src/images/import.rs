@@ -1,15 +1,18 @@
-//! An image that somebody puts in.
+//! An image that somebody puts in, or makes of what a guest has.
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ImageDraft, OperationKind};
-use umbel_guest::{AccountName, FieldError, FieldErrors, ImageId, Memory, Note, OperationId, PanelRight, UploadId};
+use umbel_guest::{
+    AccountName, FieldError, FieldErrors, GuestId, ImageId, Logins, Memory, Note, OperationId, PanelRight, SnapshotId,
+    UploadId,
+};
 use umbel_wire::agent::ImageSaid;
 
 use super::{Images, fetch};
 use crate::guests::{from_host, requester};
 use crate::http::address::Network;
-use crate::operations::{About, FetchParams, ImageParams, Params};
+use crate::operations::{About, FetchParams, ImageParams, Params, PublishParams};
 use crate::store::operations::operation_is_about;
 
 /// Characters of a title.
@@ -26,21 +29,29 @@ impl Images {
         if parts.link.host.images().await.map_err(from_host)?.iter().any(|image| image.id == id) {
             return Err(taken());
         }
+        let publish = match &file {
+            File::Guests(guest, snapshot, logins) => {
+                Some(PublishParams { of: self.guests.disk_of(caller, *guest, *snapshot).await?, logins: *logins })
+            }
+            File::Sent(_) | File::Fetched(_) => None,
+        };
         let mut tx = parts.db.begin().await?;
         // One that comes between that and this is found by one of its steps.
         if operation_is_about(&mut tx, OperationKind::ImageImport, id.as_str()).await? {
             return Err(taken());
         }
         let (upload, fetch) = match file {
-            File::Sent(upload) => (upload, None),
+            File::Sent(upload) => (Some(upload), None),
             // A place for it; what comes into none goes after a day.
-            File::Fetched(fetch) => (self.uploads.begin(caller).await?, Some(fetch)),
+            File::Fetched(fetch) => (Some(self.uploads.begin(caller).await?), Some(fetch)),
+            File::Guests(..) => (None, None),
         };
         let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
         let params = Params {
             image: Some(ImageParams { id, said }),
-            upload: Some(upload),
+            upload,
             fetch,
+            publish,
             note: note.into(),
             ..Params::default()
         };
@@ -58,9 +69,20 @@ impl Images {
 enum File {
     Sent(UploadId),
     Fetched(FetchParams),
+    /// It has none: it is made of what is on a guest's disk.
+    Guests(GuestId, SnapshotId, Logins),
 }
 
 fn file(draft: &ImageDraft, sent: Option<UploadId>, permitted: &[Network]) -> Result<File, FieldErrors> {
+    match (draft.guest, draft.snapshot) {
+        (None, None) => {}
+        (Some(_), Some(_)) if !(draft.url.trim().is_empty() && draft.upload.is_empty()) => {
+            return Err(FieldErrors::one("guest", "Either a file is sent or fetched, or a guest's snapshot is taken."));
+        }
+        (Some(guest), Some(snapshot)) => return Ok(File::Guests(guest, snapshot, draft.logins)),
+        (Some(_), None) => return Err(FieldErrors::one("snapshot", "Say which of the guest's snapshots is taken.")),
+        (None, Some(_)) => return Err(FieldErrors::one("guest", "Say whose snapshot it is.")),
+    }
     if draft.url.trim().is_empty() {
         let none = || FieldErrors::one("upload", "Choose a file first, or say where it is to be fetched from.");
         return sent.map(File::Sent).ok_or_else(none);

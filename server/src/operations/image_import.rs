@@ -1,25 +1,34 @@
-//! Import an image: the one file that was uploaded, or is fetched, becomes a file system that the agent takes over.
+//! Import an image: the one file that was uploaded, or is fetched, becomes a file system that the agent takes over; or
+//! what is on a guest's disk becomes one.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use umbel_app::shown::Topic;
 
-use super::step::{ImageParams, Run, Step, StepError};
+use super::step::{ImageParams, PublishParams, Run, Step, StepError};
 use crate::images::fetch::fetch;
 use crate::store::images::{Image, image_delete, image_put};
 
 pub const STEPS: &[Step] = &[
-    Step { name: "Fetch the file", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(run.upload_discard())) },
-    Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(run.upload_discard())) },
+    Step { name: "Fetch the file", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(discard(run))) },
+    Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(discard(run))) },
     Step { name: "Make it an image", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
     Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
     // What was uploaded is not needed any more, whatever becomes of the image.
-    Step { name: "Remove the upload", act: |run| Box::pin(run.upload_discard()), undo: None },
+    Step { name: "Remove the upload", act: |run| Box::pin(discard(run)), undo: None },
 ];
 
 async fn image(run: &Run) -> Result<ImageParams, StepError> {
     run.params().await?.image.ok_or_else(|| StepError::Failed("it names no image".into()))
+}
+
+/// Of what a guest has there is none.
+async fn discard(run: &Run) -> Result<(), StepError> {
+    match run.params().await?.publish {
+        Some(_) => Ok(()),
+        None => run.upload_discard().await,
+    }
 }
 
 /// One that was sent is there.
@@ -35,6 +44,9 @@ async fn look(run: &Run) -> Result<(), StepError> {
     let id = image(run).await?.id;
     if run.parts.link.host.images().await?.iter().any(|image| image.id == id) {
         return Err(StepError::Failed(format!("there is an image {id} already")));
+    }
+    if run.params().await?.publish.is_some() {
+        return Ok(());
     }
     let place = run.upload_place().await?;
     run.blocking(move || the_only_one(&place)).await
@@ -61,8 +73,15 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 async fn take(run: &Run) -> Result<(), StepError> {
-    let upload = run.upload().await?;
     let ImageParams { id, said } = image(run).await?;
+    if let Some(PublishParams { of, logins }) = run.params().await?.publish {
+        for found in run.parts.link.host.image_publish(id, of, logins, said).await? {
+            let (title, files) = (found.trace.title(), found.files);
+            run.log(&format!("Not in it: {title}, {files} of {} KiB.", found.bytes.div_ceil(1024))).await?;
+        }
+        return Ok(());
+    }
+    let upload = run.upload().await?;
     Ok(run.parts.link.host.image_import(id, upload, said).await?)
 }
 

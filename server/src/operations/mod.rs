@@ -29,7 +29,7 @@ pub mod step;
 use umbel_app::shown::OperationKind;
 
 pub use runner::{About, Drill, Operations, Requester};
-pub use step::{FetchParams, ImageParams, Params, Run, Step, StepError};
+pub use step::{FetchParams, ImageParams, Params, PublishParams, Run, Step, StepError};
 
 /// The steps of a kind, in order.
 pub fn table(kind: OperationKind) -> &'static [Step] {

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, SnapshotId, StrayName, UploadId, Wanted};
-use umbel_wire::agent::{ImageSaid, Refusal};
+use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Wanted};
+use umbel_wire::agent::{DiskOf, ImageSaid, Refusal};
 
 use crate::host::HostError;
 use crate::parts::Parts;
@@ -102,6 +102,9 @@ pub struct Params {
     /// Where its file is fetched from.
     #[serde(default)]
     pub fetch: Option<FetchParams>,
+    /// The guest's disk that it is made of.
+    #[serde(default)]
+    pub publish: Option<PublishParams>,
     #[serde(default)]
     pub note: String,
     /// The copy of a disk that is taken, or that becomes a disk again.
@@ -122,6 +125,12 @@ pub struct Params {
 pub struct ImageParams {
     pub id: ImageId,
     pub said: ImageSaid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishParams {
+    pub of: DiskOf,
+    pub logins: Logins,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

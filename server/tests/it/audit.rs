@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 21] = [
+const MORE_READS: [&str; 22] = [
     "/_sf/key_list",
     "/_sf/registration_fetch",
     "/_sf/webhook_list",
@@ -222,6 +222,7 @@ const MORE_READS: [&str; 21] = [
     "/_sf/quota_list",
     "/_sf/share_list",
     "/_sf/snapshot_list",
+    "/_sf/snapshot_traces",
     "/_sf/account_fetch",
 ];
 /// Without a token that was once good, or a password that was right, nothing is tried.

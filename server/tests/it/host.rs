@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use umbel_guest::{
-    DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Memory,
-    NetworkId, SnapshotId, Span, SysRqKey, UploadId,
+    DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Logins,
+    Memory, NetworkId, SnapshotId, Span, SysRqKey, UploadId,
 };
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
-use umbel_wire::agent::{DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
+use umbel_wire::agent::{DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
 use umbel_wire::frame;
 use uuid::Uuid;
 
@@ -66,6 +66,10 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
             Request::ImageImport { image, upload, said } => done(host.image_import(image, upload, said).await),
+            Request::ImagePublish { image, of, logins, said } => {
+                host.image_publish(image, of, logins, said).await.map(|found| Reply::Traces { found })
+            }
+            Request::SnapshotTraces { of } => host.snapshot_traces(of).await.map(|found| Reply::Traces { found }),
             Request::ImageRemove { image } => done(host.image_remove(image).await),
             Request::KernelAdd { kernel, upload } => done(host.kernel_add(kernel, upload).await),
             Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
@@ -135,19 +139,32 @@ async fn every_answer_comes_through_and_a_new_life_of_the_agent_is_noticed() {
 }
 
 /// One call of each that the others here don't make.
+fn said() -> ImageSaid {
+    ImageSaid {
+        title: "Mine".into(),
+        description: String::new(),
+        default_user: "root".into(),
+        suggested_memory: Memory::DEFAULT,
+    }
+}
+
+async fn published(agent: &Agent, guest: GuestId, snapshot: SnapshotId) {
+    let (image, kind) = ("tiny-1".parse().expect("a slug"), DiskKind::Cow);
+    let of = DiskOf { guest, snapshot, image, size: DiskSize::DEFAULT, kind };
+    let found = agent.snapshot_traces(of.clone()).await.expect("looked at");
+    let image: ImageId = "class-1".parse().expect("a slug");
+    assert_eq!(agent.image_publish(image.clone(), of, Logins::Keep, said()).await.expect("made"), found);
+    assert!(agent.images().await.expect("there").iter().any(|known| known.id == image));
+    agent.image_remove(image).await.expect("gone");
+}
+
 async fn every_request(agent: &Agent) {
     let (guest, network) = (GuestId(Uuid::now_v7()), NetworkId(Uuid::now_v7()));
     let (kernel, generation): (KernelId, _) = ("mine".parse().expect("a slug"), Generation::FIRST);
     agent.kernel_add(kernel.clone(), UploadId(Uuid::nil())).await.expect("taken over");
     agent.kernel_remove(kernel).await.expect("gone");
     let image: ImageId = "mine-1".parse().expect("a slug");
-    let said = ImageSaid {
-        title: "Mine".into(),
-        description: String::new(),
-        default_user: "root".into(),
-        suggested_memory: Memory::DEFAULT,
-    };
-    agent.image_import(image.clone(), UploadId(Uuid::nil()), said).await.expect("taken over");
+    agent.image_import(image.clone(), UploadId(Uuid::nil()), said()).await.expect("taken over");
     assert!(agent.images().await.expect("there").iter().any(|known| known.id == image && known.title == "Mine"));
     agent.image_remove(image).await.expect("gone");
     agent
@@ -162,6 +179,7 @@ async fn every_request(agent: &Agent) {
     agent.disk_swap(guest, generation, aside, with.clone()).await.expect("swapped");
     agent.disk_swap_back(guest, generation, aside, with).await.expect("as before");
     agent.disk_copy(GuestId(Uuid::now_v7()), generation, guest, taken).await.expect("copied");
+    published(agent, guest, taken).await;
     agent.snapshot_remove(guest, taken).await.expect("gone");
     agent.limit(guest, generation, Limits::default()).await.expect("heard");
     let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));

@@ -5,13 +5,15 @@ use std::time::Duration;
 use tempfile::TempDir;
 use umbel_app::AppError;
 use umbel_app::backend::Backend as _;
-use umbel_app::shown::{ImageChange, ImageFilter};
+use umbel_app::shown::{AuditFilter, ImageChange, ImageFilter};
 use umbel_client::{Client, Error, ImageDraft};
-use umbel_guest::{Action, GuestDraft, ImageId};
+use umbel_guest::publish::Trace;
+use umbel_guest::{Action, GuestDraft, ImageId, SnapshotId};
 use umbel_server::host::simulated::debian;
 use umbel_server::store::images::{Image, ImageState, image_put};
 use umbel_wire::Layout;
 use umbel_wire::agent::{KernelFacts, Refusal};
+use uuid::Uuid;
 
 use crate::harness::db::{Fresh, both};
 use crate::harness::edge::Edge;
@@ -137,6 +139,57 @@ both! {
         root.image_remove(&id).await.expect("nobody has it");
         assert_eq!(status(anna.image_fetch(&id).await), 404);
         assert_eq!(status(root.image_remove(&tiny()).await), 409, "Umbel's own");
+    }
+
+    async fn an_image_is_made_of_a_snapshot_and_says_what_of_it_is_not_in_it(fresh) {
+        let (edge, _place) = edge_with_place(&fresh).await;
+        let (root, anna) = (edge.signed_in("root").await, edge.signed_in("anna").await);
+        let guest = edge.test.made("web").await;
+        edge.test.host.write(guest, "one ");
+        let taken = anna.snapshot_take(guest, "mine").await.expect("there is room");
+        anna.operation_over(taken.operation, SOON).await.expect("over");
+        let snapshot = taken.snapshot;
+        let of = |guest, snapshot| ImageDraft {
+            guest: Some(guest),
+            snapshot: Some(snapshot),
+            name: "class".into(),
+            version: "1".into(),
+            ..ImageDraft::default()
+        };
+        let found = root.snapshot_traces(guest, snapshot).await.expect("looked at");
+        assert_eq!(found.iter().map(|found| found.trace).collect::<Vec<_>>(), [Trace::HostKeys, Trace::Logs]);
+        assert_eq!(status(anna.snapshot_traces(guest, snapshot).await), 403, "images are not hers to make");
+        assert_eq!(status(anna.image_import(&of(guest, snapshot)).await), 403);
+        let before = edge.test.dump().await;
+        let unknown = SnapshotId(Uuid::now_v7());
+        assert_eq!(status(root.image_import(&of(guest, unknown)).await), 404);
+        let both = ImageDraft { url: "https://example.org/disk".into(), ..of(guest, snapshot) };
+        let none = ImageDraft { snapshot: None, ..of(guest, snapshot) };
+        for (draft, field) in [(both, "guest"), (none, "snapshot")] {
+            let wrong = root.image_import(&draft).await.expect_err("it is wrong");
+            assert_eq!(wrong.fields()[0].field, field);
+        }
+        assert_eq!(edge.test.dump().await, before);
+
+        let operation = root.image_import(&of(guest, snapshot)).await.expect("a free name").expect("one");
+        let over = root.operation_over(operation, SOON).await.expect("over");
+        assert_eq!(over.state, umbel_client::OperationState::Done, "{over:?}");
+        let log = over.log.iter().map(|line| line.text.as_str()).collect::<String>();
+        assert!(log.contains("Not in it: Host keys, 1 of 1 KiB."), "{log}");
+        let call = format!("image_publish class-1 {guest} {snapshot} remove");
+        assert!(edge.test.host.calls().contains(&call), "{:?}", edge.test.host.calls());
+        let shown = anna.image_fetch(&"class-1".parse().expect("a slug")).await.expect("offered to all");
+        assert_eq!(shown.origin, "made of a guest");
+        let filter = AuditFilter { action: "image_import".into(), ..AuditFilter::default() };
+        let rows = edge.panel.audit_list(&edge.root, filter).await.expect("a page").rows;
+        assert!(rows[0].detail.contains(&format!("{guest} {snapshot} logins=remove")), "{:?}", rows[0]);
+
+        edge.test.host.fail_next("image_publish", Refusal::BadDisk { reason: "its file system is damaged".into() });
+        let again = ImageDraft { version: "2".into(), ..of(guest, snapshot) };
+        let operation = root.image_import(&again).await.expect("a free name").expect("one");
+        let over = root.operation_over(operation, SOON).await.expect("over");
+        assert!(matches!(over.state, umbel_client::OperationState::Failed { .. }), "{over:?}");
+        assert_eq!(root.image_list().await.expect("a list").len(), 3, "nothing is left of it");
     }
 
     async fn a_file_that_is_no_image_leaves_nothing_and_says_why(fresh) {

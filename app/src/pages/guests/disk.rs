@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, DiskKind, Every, GuestRight, Seen, SnapshotKind};
+use umbel_guest::{Action, DiskKind, Every, GuestRight, PanelRight, Seen, SnapshotKind};
 
 use super::show::GuestContext;
 use crate::AppError;
@@ -16,6 +16,7 @@ use crate::parts::curve::size;
 use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
+use crate::parts::me::Me;
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
 use crate::paths;
@@ -42,6 +43,7 @@ pub fn GuestDiskPage() -> impl IntoView {
         clone: ServerAction::new(),
         plan: ServerAction::new(),
     };
+    let me = Me::expect();
     let disk = Resource::new(
         move || {
             let own = (actions.take.version().get(), actions.restore.version().get(), actions.remove.version().get());
@@ -56,8 +58,11 @@ pub fn GuestDiskPage() -> impl IntoView {
             {awaited(move || async move {
                 // A guest that isn't there has said so in its header.
                 let guest = context.guest.await.ok()?;
+                let publishes = me.may(PanelRight::ManageImages).await.is_ok();
                 match disk.await {
-                    Ok(disk) => Some(view! { <Shown guest=guest disk=disk actions=actions /> }.into_any()),
+                    Ok(disk) => {
+                        Some(view! { <Shown guest=guest disk=disk publishes=publishes actions=actions /> }.into_any())
+                    }
                     Err(AppError::NotFound { .. }) => None,
                     Err(error) => Some(view! { <Problem error=error /> }.into_any()),
                 }
@@ -67,7 +72,7 @@ pub fn GuestDiskPage() -> impl IntoView {
 }
 
 #[component]
-fn Shown(guest: GuestShown, disk: SnapshotsShown, actions: Actions) -> impl IntoView {
+fn Shown(guest: GuestShown, disk: SnapshotsShown, publishes: bool, actions: Actions) -> impl IntoView {
     let kind = match guest.disk_kind {
         DiskKind::Cow => " beside its image",
         DiskKind::Plain => " by itself",
@@ -87,7 +92,7 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, actions: Actions) -> impl Into
         </dl>
         {aside.into_iter().map(|row| view! { <Aside guest=of.clone() row=row actions=actions /> }).collect_view()}
         <h2>"Snapshots"</h2>
-        <SnapshotTable guest=guest.clone() rows=snapshots actions=actions />
+        <SnapshotTable guest=guest.clone() rows=snapshots publishes=publishes actions=actions />
         {has_disk.then(|| view! {
             <TakeForm guest=guest.clone() disk=disk.clone() take=actions.take />
             <PlanForm guest=guest.clone() plan=disk.plan plan_set=actions.plan />
@@ -126,7 +131,7 @@ fn Aside(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl IntoVi
 }
 
 #[component]
-fn SnapshotTable(guest: GuestShown, rows: Vec<SnapshotShown>, actions: Actions) -> impl IntoView {
+fn SnapshotTable(guest: GuestShown, rows: Vec<SnapshotShown>, publishes: bool, actions: Actions) -> impl IntoView {
     if rows.is_empty() {
         return view! { <p class="meta">"None is kept. Take one before you try something: it is the way back."</p> }
             .into_any();
@@ -144,7 +149,7 @@ fn SnapshotTable(guest: GuestShown, rows: Vec<SnapshotShown>, actions: Actions) 
             <tbody>
                 {rows
                     .into_iter()
-                    .map(|row| view! { <SnapshotRow guest=guest.clone() row=row actions=actions /> })
+                    .map(|row| view! { <SnapshotRow guest=guest.clone() row=row publishes=publishes actions=actions /> })
                     .collect_view()}
             </tbody>
         </table>
@@ -153,10 +158,18 @@ fn SnapshotTable(guest: GuestShown, rows: Vec<SnapshotShown>, actions: Actions) 
 }
 
 #[component]
-fn SnapshotRow(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl IntoView {
+fn SnapshotRow(guest: GuestShown, row: SnapshotShown, publishes: bool, actions: Actions) -> impl IntoView {
     let restorable = guest.may(Action::Reset).err().map(|why| why.to_string());
     let removable = guest.access.may(GuestRight::Delete).err().map(|why| why.to_string());
     let (name, short) = (row.name.clone(), row.id.short());
+    // Who may make images, and gives away what is on the disk.
+    let image = (publishes && removable.is_none()).then(|| {
+        view! {
+            <a class="button" href=paths::snapshot_image(guest.id, row.id)>
+                "Make an image…" <span class="visually-hidden">{format!(" of {name}")}</span>
+            </a>
+        }
+    });
     let (restores, removes) = (format!("Restore {name}"), format!("Remove {name}"));
     let (restore_id, remove_id) = (format!("restore-{short}"), format!("remove-{short}"));
     let form = move |words: String, class: &'static str, refused: Option<String>, is_restore: bool| {
@@ -174,6 +187,7 @@ fn SnapshotRow(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl 
     };
     let (restore_disabled, remove_disabled) = (restorable.is_some(), removable.is_some());
     let actions = view! {
+        {image}
         <button class="button needs-scripts" type="button" data-opens=restore_id.clone() disabled=restore_disabled title=restorable.clone()>
             "Restore…" <span class="visually-hidden">{name.clone()}</span>
         </button>

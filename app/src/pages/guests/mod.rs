@@ -6,6 +6,7 @@ pub mod list;
 pub mod network;
 pub mod new;
 pub mod overview;
+pub mod publish;
 pub mod rescue;
 pub mod settings;
 pub mod sharing;

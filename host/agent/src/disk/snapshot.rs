@@ -152,6 +152,14 @@ pub fn copy_to(state: &State, of: GuestId, snapshot: SnapshotId, guest: GuestId,
     copy_as_disk(state, &state.layout.snapshot(of, snapshot), guest, uid)
 }
 
+/// A copy of it somewhere else, which whoever asks gives to somebody.
+pub fn copy_out(state: &State, guest: GuestId, snapshot: SnapshotId, to: &Path) -> Result<(), Refusal> {
+    let with = DiskSource::Snapshot { snapshot };
+    check_source(state, guest, &with)?;
+    let copied = begin(to).and_then(|file| clone_or_copy(&state.layout.snapshot(guest, snapshot), &file));
+    copied.map_err(|error| refusal(&state.layout, &error))
+}
+
 fn copy_as_disk(state: &State, from: &Path, guest: GuestId, uid: u32) -> Result<(), Refusal> {
     place(state, guest, |beside| {
         let file = begin(beside)?;

@@ -21,11 +21,11 @@ use umbel_guest::{DiskSize, ImageId, UploadId};
 use umbel_uml::cow::CowHeader;
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageSaid, Refusal};
-use umbel_wire::launch::{Packing, Task};
+use umbel_wire::launch::{Packing, Source, Task};
 
 use super::{
-    ImageError, Imported, Manifest, TINY, USED, make_directory, manifest, partitions, put, put_part, refusal, remove,
-    turn, write_manifest,
+    ImageError, Imported, Manifest, Origin, TINY, USED, make_directory, manifest, partitions, put, put_part, refusal,
+    remove, turn, write_manifest,
 };
 use crate::host::check_room;
 use crate::magic::Head;
@@ -36,41 +36,55 @@ use crate::{beneath, disk, hex, in_full, tree};
 
 /// What an upload's file system is called.
 const DISK: &str = "disk";
-const TOO_LARGE: &str = "it is larger than the largest disk, 16 GiB";
+pub(super) const TOO_LARGE: &str = "it is larger than the largest disk, 16 GiB";
 const UNKNOWN: &str = "it is nothing that is known here: a file system (ext2, ext3, ext4, xfs, btrfs, squashfs), a tar archive, a \
                        disk in the format qcow2; any of them packed with gzip, bzip2, xz or zstd";
 
-/// What is made of an upload.
-struct Import<'a> {
-    state: &'a State,
-    layout: &'a Layout,
-    image: &'a ImageId,
-    upload: UploadId,
+/// An image that is being made.
+pub(super) struct Import<'a> {
+    pub state: &'a State,
+    pub layout: &'a Layout,
+    pub image: &'a ImageId,
+    pub made_of: Origin,
     /// Where it is made.
-    coming: &'a Path,
+    pub coming: &'a Path,
 }
 
 /// Makes an image of an upload. Repeating it does no harm; a failure leaves nothing.
 pub fn import(state: &State, image: &ImageId, upload: UploadId, said: ImageSaid) -> Result<(), Refusal> {
     let _turn = turn();
+    make(state, image, Origin::Upload(upload), |import| {
+        let (file, part) = import.find(import.open(upload)?)?;
+        import.keep(file, part, said)
+    })
+}
+
+/// In a turn of the caller's.
+pub(super) fn make(
+    state: &State,
+    image: &ImageId,
+    made_of: Origin,
+    make: impl FnOnce(&Import) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let layout = &state.layout;
     if image.as_str() == TINY || *image == tree::image() {
         return Err(bad(image, "Umbel's own has that name"));
     }
     if let Some(there) = manifest(layout, image).map_err(|error| refusal(layout, &error))? {
-        let same = there.import.is_some_and(|import| import.upload == upload);
+        let same = there.import.is_some_and(|import| import.made_of == made_of);
         return if same { Ok(()) } else { Err(bad(image, "another image has that name")) };
     }
-    let coming = begin(layout, image)?;
-    let made = Import { state, layout, image, upload, coming: &coming }.make(said);
+    let coming = begin(layout, image.as_str())?;
+    let made = make(&Import { state, layout, image, made_of, coming: &coming });
     // After a success it has its name already.
     let removed = remove(&coming).map_err(|error| refusal(layout, &error));
     made.and(removed)
 }
 
 /// A directory to make something of the image in; the next agent removes it if this one doesn't.
-fn begin(layout: &Layout, image: &ImageId) -> Result<PathBuf, Refusal> {
-    let coming = shelf(layout).begin(image.as_str()).map_err(|source| making(layout, image, source))?;
+pub(super) fn begin(layout: &Layout, name: &str) -> Result<PathBuf, Refusal> {
+    let images = layout.data().join("images");
+    let coming = shelf(layout).begin(name).map_err(failed_at("making room in", &images))?;
     make_directory(&coming).map_err(|error| refusal(layout, &error))?;
     Ok(coming)
 }
@@ -84,13 +98,13 @@ fn bad(image: &ImageId, reason: impl Into<String>) -> Refusal {
 }
 
 impl Import<'_> {
-    fn bad(&self, reason: impl Into<String>) -> Refusal {
+    pub(super) fn bad(&self, reason: impl Into<String>) -> Refusal {
         bad(self.image, reason)
     }
 
-    fn make(&self, said: ImageSaid) -> Result<(), Refusal> {
+    /// The base of its own size, and what is known of it; then it has its name.
+    pub(super) fn keep(&self, mut file: File, part: Range<u64>, said: ImageSaid) -> Result<(), Refusal> {
         let failed = |error: ImageError| refusal(self.layout, &error);
-        let (mut file, part) = self.find(self.open()?)?;
         let size = self.size(part.end - part.start)?;
         let facts = file.metadata().map_err(failed_at("reading the facts of", self.coming))?;
         check_room(self.layout, disk::taken(&facts))?;
@@ -114,7 +128,7 @@ impl Import<'_> {
                 Err(error) => return Err(self.refused(error)),
             }
         }
-        let import = Imported { upload: self.upload, file_system, default_user: said.default_user, fills };
+        let import = Imported { made_of: self.made_of, file_system, default_user: said.default_user, fills };
         let manifest = Manifest {
             title: said.title,
             description: said.description,
@@ -130,10 +144,10 @@ impl Import<'_> {
     }
 
     /// What was sent.
-    fn open(&self) -> Result<File, Refusal> {
-        let path = self.layout.upload(self.upload).join(DISK);
+    fn open(&self, upload: UploadId) -> Result<File, Refusal> {
+        let path = self.layout.upload(upload).join(DISK);
         let (file, facts) = beneath::regular(self.layout.data(), &path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Refusal::UnknownUpload { upload: self.upload },
+            io::ErrorKind::NotFound => Refusal::UnknownUpload { upload },
             _ => self.bad(format!("the upload can't be opened: {}", in_full(&error))),
         })?;
         if facts.len() == 0 {
@@ -144,7 +158,7 @@ impl Import<'_> {
     }
 
     /// The least size that has room for so many bytes.
-    fn size(&self, bytes: u64) -> Result<DiskSize, Refusal> {
+    pub(super) fn size(&self, bytes: u64) -> Result<DiskSize, Refusal> {
         DiskSize::ladder().find(|size| size.bytes() >= bytes).ok_or_else(|| self.bad(TOO_LARGE))
     }
 
@@ -186,7 +200,7 @@ impl Import<'_> {
 
     /// What the workshop makes of a copy of it, on a disk of that size.
     fn made(&self, file: &mut File, task: Task, size: DiskSize) -> Result<File, WorkError> {
-        let (from, to) = (self.coming.join("from"), self.coming.join("to"));
+        let from = self.coming.join("from");
         let bytes = self.length(file)?;
         check_room(self.layout, bytes.saturating_add(size.bytes()))?;
         let copied = crate::shelf::remove(&from).and_then(|()| {
@@ -197,9 +211,15 @@ impl Import<'_> {
             copy.set_len(workshop::sectors(length))
         });
         copied.map_err(failed_at("copying to", &from))?;
+        self.worked(Source::File { file: from }, task, size)
+    }
+
+    /// What the workshop makes of it, on a disk of that size.
+    pub(super) fn worked(&self, from: Source, task: Task, size: DiskSize) -> Result<File, WorkError> {
+        let to = self.coming.join("to");
         let made = crate::shelf::remove(&to).and_then(|()| File::create_new(&to)?.set_len(size.bytes()));
         made.map_err(failed_at("making", &to))?;
-        let bytes = workshop::work(self.state, self.coming, &from, &to, task)?;
+        let bytes = workshop::work(self.state, self.coming, from, &to, task)?.bytes;
         // What the guest says is believed no further than its disk goes.
         let made = File::options().read(true).write(true).open(&to);
         let made = made.and_then(|made| made.set_len(bytes.min(size.bytes())).map(|()| made));
@@ -217,11 +237,11 @@ impl Import<'_> {
         Head::of(file).map_err(failed_at("reading", self.coming))
     }
 
-    fn length(&self, file: &File) -> Result<u64, Refusal> {
+    pub(super) fn length(&self, file: &File) -> Result<u64, Refusal> {
         Ok(file.metadata().map_err(failed_at("reading the facts of", self.coming))?.len())
     }
 
-    fn refused(&self, error: WorkError) -> Refusal {
+    pub(super) fn refused(&self, error: WorkError) -> Refusal {
         match error {
             WorkError::Full => self.bad(TOO_LARGE),
             WorkError::Bad(reason) => self.bad(reason),
@@ -242,7 +262,7 @@ fn grown(state: &State, coming: &Path, base: &Path, size: DiskSize) -> Result<Pa
         File::create_new(&from)?.set_len(workshop::sectors(1))
     });
     copied.map_err(failed_at("copying to", &to))?;
-    workshop::work(state, coming, &from, &to, Task::Grow)?;
+    workshop::work(state, coming, Source::File { file: from }, &to, Task::Grow)?;
     Ok(to)
 }
 
@@ -265,7 +285,7 @@ pub fn make_size(state: &State, image: &ImageId, size: DiskSize) -> Result<(), R
     let Some(smallest) = smaller.map(|size| layout.base(image, size)) else { return Ok(()) };
     let facts = fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?;
     check_room(layout, disk::taken(&facts))?;
-    let coming = begin(layout, image)?;
+    let coming = begin(layout, image.as_str())?;
     let made = if import.fills {
         grown(state, &coming, &smallest, size).map_err(|error| match error {
             WorkError::Refused(refusal) => refusal,

@@ -40,13 +40,20 @@ is_archive() { [ "$(plain 2>/dev/null | dd bs=1 skip=257 count=5 2>/dev/null)" =
 
 # shellcheck source=host/agent/src/workshop/layers.sh
 . /layers
+# shellcheck source=host/agent/src/workshop/publish.sh
+. /publish
 
-unpack_archive() {
+# On /mnt; more words are for mke2fs(8).
+new_file_system() {
     # Its inode tables are zero already: a guest that wrote them again would fill its disk.
-    /sbin/mke2fs -q -F -t ext4 -b 4096 -I 256 -m 0 \
+    /sbin/mke2fs -q -F -t ext4 -b 4096 -I 256 -m 0 "$@" \
         -E lazy_itable_init=0,lazy_journal_init=1,assume_storage_prezeroed=1,nodiscard /dev/ubdb >/tmp/said 2>&1 ||
         answer failed "$(reason)"
     mount -t ext4 -o noatime /dev/ubdb /mnt || answer failed "mounting a new file system"
+}
+
+unpack_archive() {
+    new_file_system
     # Members named with .. are refused, absolute names lose their root, and links are made last (tar's manual, 9.1 and
     # 10.2).
     if ! plain 2>/tmp/packing | /usr/bin/tar -x -p --numeric-owner --xattrs --xattrs-include=security.capability \
@@ -81,6 +88,8 @@ convert)
     /usr/bin/qemu-img convert -f qcow2 -O raw -n --target-is-zero -S 4k /dev/ubda /dev/ubdb >/tmp/said 2>&1 || answer bad "$(reason)"
     answer "done" "$(whole)"
     ;;
+traces) find_traces ;;
+publish) publish_guest ;;
 grow)
     # The same file system grows into the same bytes.
     export E2FSPROGS_FAKE_TIME=946684800 E2FSCK_TIME=946684800

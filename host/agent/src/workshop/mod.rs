@@ -14,9 +14,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{Boot, Clock, Generation, GuestId, KernelMode, Memory};
 use umbel_wire::agent::Refusal;
-use umbel_wire::launch::{Packing, RootDisk, ShimOrder, Task};
+use umbel_wire::launch::{Packing, RootDisk, ShimOrder, Source, Task};
 use umbel_wire::ring::{Kept, RingReader};
 
 use crate::kernels::Kernel;
@@ -28,6 +29,8 @@ use initramfs::Initramfs;
 
 const INIT: &[u8] = include_bytes!("init.sh");
 const LAYERS: &[u8] = include_bytes!("layers.sh");
+const PUBLISH: &[u8] = include_bytes!("publish.sh");
+const TRACES: &[u8] = include_bytes!("traces");
 /// What a root gets that was made of an image of containers.
 const CONTAINER_RC: &str = concat!(
     include_str!("container-rc.sh"),
@@ -44,7 +47,10 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 /// Before an answer at the end of what it said.
 const ANSWER: &str = "workshop: ";
 /// So much of the end is looked at.
-const SAID_MAX: u64 = 8192;
+const SAID_MAX: u64 = 32 * 1024;
+/// Of one kind of traces.
+const NAMES_MAX: usize = 5;
+const NAME_MAX: usize = 120;
 const SECTOR: u64 = 512;
 
 /// What a task needs, and the Debian package that has it.
@@ -74,6 +80,10 @@ fn tools(task: Task) -> Vec<Tool> {
         },
         Task::Convert => &[("/usr/bin/qemu-img", "qemu-utils")],
         Task::Grow => &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/resize2fs", "e2fsprogs")],
+        Task::Traces => &[("/sbin/e2fsck", "e2fsprogs")],
+        Task::Publish { .. } => {
+            &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/mke2fs", "e2fsprogs"), ("/usr/bin/tar", "tar")]
+        }
     };
     let archive: &[Tool] = match task {
         Task::Unpack { .. } => &[
@@ -85,14 +95,23 @@ fn tools(task: Task) -> Vec<Tool> {
             ("/usr/bin/zstd", "zstd"),
             ("/usr/bin/jq", "jq"),
         ],
-        Task::Convert | Task::Grow => &[],
+        Task::Convert | Task::Grow | Task::Traces | Task::Publish { .. } => &[],
     };
     [&[BUSYBOX], of_task, archive].concat()
 }
 
+/// What the workshop answers. All of it is a guest's word.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Worked {
+    /// How many of the disk that is written count; of [`Task::Traces`], how many the files take.
+    pub bytes: u64,
+    /// Only of [`Task::Traces`].
+    pub found: Vec<Found>,
+}
+
 /// Works on the task, in a directory that is the caller's. Both disks are given to the guest's user; the one that is read
-/// must be long by whole sectors. Answers how many bytes of the other one count.
-pub fn work(state: &State, place: &Path, from: &Path, to: &Path, task: Task) -> Result<u64, WorkError> {
+/// must be long by whole sectors.
+pub fn work(state: &State, place: &Path, from: Source, to: &Path, task: Task) -> Result<Worked, WorkError> {
     let guest = guest();
     let uid = match &state.walls {
         Walls::Hosting { range, .. } => range.last(),
@@ -100,7 +119,8 @@ pub fn work(state: &State, place: &Path, from: &Path, to: &Path, task: Task) -> 
     };
     let initrd = place.join("initrd");
     pack(&initrd, task)?;
-    for (disk, mode) in [(from, 0o400), (to, 0o600)] {
+    let reading = if from.written().is_some() { 0o600 } else { 0o400 };
+    for (disk, mode) in [(from.file(), reading), (to, 0o600)] {
         let given = fs::set_permissions(disk, fs::Permissions::from_mode(mode));
         given.and_then(|()| lchown(disk, Some(uid), None)).map_err(failed_at("giving to the workshop", disk))?;
     }
@@ -108,7 +128,7 @@ pub fn work(state: &State, place: &Path, from: &Path, to: &Path, task: Task) -> 
     let directory = state.layout.guest(guest);
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&directory);
     made.map_err(failed_at("making", &directory))?;
-    let root_disk = RootDisk::Tools { initrd, from: from.to_owned(), to: to.to_owned(), task };
+    let root_disk = RootDisk::Tools { initrd, from, to: to.to_owned(), task };
     let said = start(state, guest, uid, root_disk).and_then(|run| {
         let ended = wait(&run);
         let said = said(state, guest);
@@ -117,7 +137,7 @@ pub fn work(state: &State, place: &Path, from: &Path, to: &Path, task: Task) -> 
     let swept = sweep(state);
     let said = said?;
     swept?;
-    answer(&said)
+    Ok(Worked { bytes: answer(&said)?, found: found(&said) })
 }
 
 /// Ends what an agent that was killed has left, or what has taken too long, and all that belongs to it.
@@ -152,6 +172,8 @@ fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
         let mut archive = Initramfs::new(BufWriter::new(File::create(initrd)?))?;
         archive.program(Path::new("/init"), INIT)?;
         archive.program(Path::new("/layers"), LAYERS)?;
+        archive.program(Path::new("/publish"), PUBLISH)?;
+        archive.program(Path::new("/traces"), TRACES)?;
         archive.program(Path::new("/container/rc"), CONTAINER_RC.as_bytes())?;
         archive.program(Path::new("/container/start"), CONTAINER_START)?;
         archive.program(Path::new("/container/setup"), umbel_guest::setup::SCRIPT.as_bytes())?;
@@ -245,6 +267,34 @@ fn answer(said: &str) -> Result<u64, WorkError> {
     }
 }
 
+/// What it has found, as far as that makes sense.
+fn found(said: &str) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for words in said.lines().filter_map(|line| line.trim_end().strip_prefix(ANSWER)) {
+        let Some((word, (kind, rest))) =
+            words.split_once(' ').and_then(|(word, rest)| Some((word, rest.split_once(' ')?)))
+        else {
+            continue;
+        };
+        let Ok(trace) = kind.parse::<Trace>() else { continue };
+        let known = all.iter_mut().find(|found| found.trace == trace);
+        match (word, known) {
+            ("trace", None) => {
+                if let Some((Ok(files), Ok(bytes))) = rest.split_once(' ').map(|(f, b)| (f.parse(), b.parse())) {
+                    all.push(Found { trace, files, bytes, names: Vec::new() });
+                }
+            }
+            ("name", Some(found)) if found.names.len() < NAMES_MAX => {
+                let printable = rest.chars().filter(|c| c.is_ascii_graphic() || *c == ' ');
+                found.names.push(printable.take(NAME_MAX).collect());
+            }
+            _ => {}
+        }
+    }
+    all.sort_by_key(|found| found.trace);
+    all
+}
+
 /// The length of a disk that is read: a kernel leaves away what is less than a sector at its end.
 pub fn sectors(bytes: u64) -> u64 {
     bytes.next_multiple_of(SECTOR)
@@ -260,6 +310,21 @@ pub fn recover(state: &State) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_found_is_told_once_for_each_kind_and_never_longer_than_that() {
+        let long = "x".repeat(500);
+        let said = format!(
+            "workshop: name logs /before\r\nworkshop: trace logs 7 4096\r\n{}workshop: trace logs 1 1\r\n\
+             workshop: trace mail many 1\r\nworkshop: trace nonsense 1 1\r\nworkshop: trace host_keys 2 10\r\n\
+             workshop: name logs a\u{1b}[31m {long}\r\nworkshop: done 1\r\n",
+            "workshop: name logs /var/log/x\r\n".repeat(4),
+        );
+        let found = found(&said);
+        assert_eq!(found.iter().map(|found| found.trace).collect::<Vec<_>>(), [Trace::HostKeys, Trace::Logs]);
+        assert_eq!((found[1].files, found[1].bytes, found[1].names.len()), (7, 4096, NAMES_MAX));
+        assert_eq!(found[1].names[4], format!("a[31m {}", &long[..NAME_MAX - 6]));
+    }
 
     #[test]
     fn the_last_word_counts_and_silence_is_none() {

@@ -13,6 +13,7 @@ mod living;
 mod network;
 mod outside;
 mod processors;
+mod publish;
 mod refusals;
 mod room;
 mod setup;

@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
-    KernelOrigin, Limits, Memory, NetworkId, Sample, Seen, Series, Setup, SetupSeen, SnapshotId, Span, StrayName,
-    SysRqKey, Until, UploadId, WallState,
+    KernelOrigin, Limits, Logins, Memory, NetworkId, Sample, Seen, Series, Setup, SetupSeen, SnapshotId, Span,
+    StrayName, SysRqKey, Until, UploadId, WallState,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
+    DiskFacts, DiskOf, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
+    Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -75,6 +76,24 @@ fn facts_of(written: &str) -> SnapshotFacts {
     SnapshotFacts { taken_bytes: written.len() as u64, stood_still_ms: None }
 }
 
+fn put_image(inner: &mut Inner, id: ImageId, origin: ImageOrigin, said: ImageSaid) {
+    if !inner.images.iter().any(|known| known.id == id) {
+        let ImageSaid { title, description, default_user, suggested_memory } = said;
+        inner.images.push(ImageFacts { id, title, description, origin, default_user, suggested_memory, ..tiny() });
+    }
+}
+
+/// Every simulated disk has a host key, and a log of what was written to it.
+fn traces(inner: &Inner, of: &DiskOf) -> Result<Vec<Found>, Refusal> {
+    let snapshot = inner.guests.get(&of.guest).and_then(|guest| guest.snapshots.get(&of.snapshot));
+    let written = snapshot.ok_or(Refusal::UnknownSnapshot { snapshot: of.snapshot })?;
+    let found = |trace, bytes, name: &str| Found { trace, files: 1, bytes, names: vec![name.to_owned()] };
+    Ok(vec![
+        found(Trace::HostKeys, 411, "/etc/ssh/ssh_host_ed25519_key"),
+        found(Trace::Logs, written.len() as u64, "/var/log/messages"),
+    ])
+}
+
 #[async_trait]
 impl Host for Simulated {
     async fn facts(&self) -> Result<HostFacts, HostError> {
@@ -129,20 +148,27 @@ impl Host for Simulated {
 
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
         let inner = &mut *self.begin("image_import", &format!("{image} {upload}"))?;
-        if !inner.images.iter().any(|known| known.id == image) {
-            let ImageSaid { title, description, default_user, suggested_memory } = said;
-            let origin = ImageOrigin::Imported;
-            inner.images.push(ImageFacts {
-                id: image,
-                title,
-                description,
-                origin,
-                default_user,
-                suggested_memory,
-                ..tiny()
-            });
-        }
+        put_image(inner, image, ImageOrigin::Imported, said);
         Ok(())
+    }
+
+    async fn image_publish(
+        &self,
+        image: ImageId,
+        of: DiskOf,
+        logins: Logins,
+        said: ImageSaid,
+    ) -> Result<Vec<Found>, HostError> {
+        let words = format!("{image} {} {} {}", of.guest, of.snapshot, logins.name());
+        let inner = &mut *self.begin("image_publish", &words)?;
+        let found = traces(inner, &of)?;
+        put_image(inner, image, ImageOrigin::Published, said);
+        Ok(found)
+    }
+
+    async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError> {
+        let inner = &*self.begin("snapshot_traces", &format!("{} {}", of.guest, of.snapshot))?;
+        Ok(traces(inner, &of)?)
     }
 
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {

@@ -22,7 +22,9 @@ pub async fn list(
     Ok(axum::Json(panel.image_list(&caller, filter).await?))
 }
 
-/// Of the one file that was uploaded: a file system.
+/// Makes an image: of the one file that was uploaded, of one that is fetched, or of a guest's snapshot.
+///
+/// Of a snapshot goes what is the guest's own (`GET /guests/{guest}/snapshots/{snapshot}/traces`).
 #[utoipa::path(post, path = "/images")]
 pub async fn import(
     State(panel): State<Panel>,

@@ -1,6 +1,7 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{CloneDraft, Created, PlanDraft, SnapshotDraft, SnapshotTaken, SnapshotsShown};
+use umbel_guest::publish::Found;
 use umbel_guest::{GuestId, SnapshotId};
 
 use super::guests::Acted;
@@ -20,6 +21,18 @@ pub async fn list(
     Path(guest): Path<GuestId>,
 ) -> Result<axum::Json<SnapshotsShown>, Problem> {
     Ok(axum::Json(panel.snapshot_list(&caller, guest).await?))
+}
+
+/// What of a guest's disk would not be in an image that is made of a snapshot.
+///
+/// It is looked for in the snapshot, which takes a few seconds. What is `logins` goes or stays as the image's draft says.
+#[utoipa::path(get, path = "/guests/{guest}/snapshots/{snapshot}/traces")]
+pub async fn traces(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((guest, snapshot)): Path<(GuestId, SnapshotId)>,
+) -> Result<axum::Json<Vec<Found>>, Problem> {
+    Ok(axum::Json(panel.snapshot_traces(&caller, guest, snapshot).await?))
 }
 
 /// Keeps a copy of a guest's disk, whether it runs or not.

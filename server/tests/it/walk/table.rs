@@ -114,6 +114,7 @@ pub(crate) fn table() -> Vec<Row> {
             Json(r#"{"name":"copy"}"#),
             [401, 404, 403, 403, 403, 404, 404],
         ),
+        (GET, "/api/v1/guests/{guest}/snapshots/{snapshot}/traces", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (DELETE, "/api/v1/guests/{guest}/snapshots/{snapshot}", Nothing, [401, 404, 403, 403, 403, 404, 404]),
         (GET, "/api/v1/guests/{guest}/shares", Nothing, [401, 404, 403, 403, 403, 200, 200]),
         (
@@ -394,6 +395,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), seen),
         (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), seen),
         (POST, "/_sf/snapshot_list", Form("guest={guest}"), seen),
+        (POST, "/_sf/snapshot_traces", Form("guest={guest}&snapshot={snapshot}"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/snapshot_take", Form("guest={guest}&name=a%07b"), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/_sf/snapshot_restore", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 404, 403, 404, 404]),
         (POST, "/_sf/plan_set", Form("guest={guest}&every=day&keep=0"), [401, 404, 403, 422, 403, 422, 422]),
@@ -424,6 +426,12 @@ pub(crate) fn table() -> Vec<Row> {
             "/_sf/image_import_from",
             Form("url=https%3A%2F%2F127.0.0.1%2Fdisk&image=mine-1"),
             [401, 403, 403, 403, 403, 403, 422],
+        ),
+        (
+            POST,
+            "/_sf/image_publish",
+            Form("guest={guest}&snapshot={snapshot}&image=mine-1"),
+            [401, 403, 403, 403, 403, 403, 404],
         ),
         (POST, "/_sf/image_remove", Form("image={image}"), [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/_sf/image_fetch", Form("image={image}"), every_one),
