@@ -80,10 +80,13 @@ fn tools(task: Task) -> Vec<Tool> {
         },
         Task::Convert => &[("/usr/bin/qemu-img", "qemu-utils")],
         Task::Grow => &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/resize2fs", "e2fsprogs")],
-        Task::Traces => &[("/sbin/e2fsck", "e2fsprogs")],
-        Task::Publish { .. } => {
-            &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/mke2fs", "e2fsprogs"), ("/usr/bin/tar", "tar")]
-        }
+        Task::Traces => &[("/sbin/dumpe2fs", "e2fsprogs"), ("/sbin/e2fsck", "e2fsprogs")],
+        Task::Publish { .. } => &[
+            ("/sbin/dumpe2fs", "e2fsprogs"),
+            ("/sbin/e2fsck", "e2fsprogs"),
+            ("/sbin/mke2fs", "e2fsprogs"),
+            ("/usr/bin/tar", "tar"),
+        ],
     };
     let archive: &[Tool] = match task {
         Task::Unpack { .. } => &[

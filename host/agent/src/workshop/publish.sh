@@ -6,11 +6,8 @@
 
 # /dev/ubda is a copy: its journal may be played back.
 open_guest() {
-    kind=$(blkid /dev/ubda | sed -n 's/.* TYPE="\([a-z0-9_]*\)".*/\1/p')
-    case $kind in
-    ext[234]) ;;
-    *) answer bad "its file system is ${kind:-none that is known}: images are made of guests with ext2, ext3 or ext4" ;;
-    esac
+    /sbin/dumpe2fs -h /dev/ubda >/tmp/facts 2>/dev/null ||
+        answer bad "its file system is none of those that images are made of: ext2, ext3 and ext4"
     /sbin/e2fsck -f -p /dev/ubda >/tmp/said 2>&1
     [ $? -le 2 ] || answer bad "its file system is damaged, which a start of the guest mends: $(reason)"
     mkdir -p /old
@@ -47,8 +44,8 @@ publish_guest() {
     open_guest
     # Its journal and its tables take some.
     [ $(($(used) * 1024 + (16 << 20))) -lt "$(whole)" ] || answer full
-    label=$(blkid /dev/ubda | sed -n 's/.* LABEL="\([A-Za-z0-9._-]*\)".*/\1/p')
-    uuid=$(blkid /dev/ubda | sed -n 's/.* UUID="\([0-9a-f-]*\)".*/\1/p')
+    label=$(sed -n 's/^Filesystem volume name: *\([A-Za-z0-9._-]*\)$/\1/p' /tmp/facts)
+    uuid=$(sed -n 's/^Filesystem UUID: *\([0-9a-f-]*\)$/\1/p' /tmp/facts)
     new_file_system -L "$label" ${uuid:+-U "$uuid"}
     go=$(fits "$(kinds | tr '\n' '|')-")
     case $LOGINS in
