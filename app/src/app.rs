@@ -39,6 +39,7 @@ use crate::pages::overview::OverviewPage;
 use crate::pages::people::list::PeopleListPage;
 use crate::pages::people::show::PersonPage;
 use crate::pages::quotas::QuotasPage;
+use crate::pages::storage::StoragePage;
 use crate::pages::usage::UsagePage;
 use crate::pages::webhooks::WebhooksPage;
 use crate::parts::announcement::Announced;
@@ -87,6 +88,7 @@ parts! {
     ImagePart: ImageShowPage,
     KernelsPart: KernelListPage,
     HostPart: HostPage,
+    StoragePart: StoragePage,
     DoctorPart: DoctorPage,
     AuditPart: AuditPage,
     AnnouncementPart: AnnouncementPage,
@@ -186,6 +188,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/images/:image") view={Lazy::<ImagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/kernels") view={Lazy::<KernelsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/host") view={Lazy::<HostPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/host/storage") view={Lazy::<StoragePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/doctor") view={Lazy::<DoctorPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/audit") view={Lazy::<AuditPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/announcement") view={Lazy::<AnnouncementPart>::new()} ssr=SsrMode::Async />

@@ -4,6 +4,8 @@
 //! Whatever is not the caller's is [`AppError::NotFound`], never `Forbidden`: a stranger can't tell
 //! what exists.
 
+mod storage;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use umbel_guest::{
     allowed,
 };
 
+pub use self::storage::Storage;
 use crate::error::AppError;
 use crate::proof::Proof;
 use crate::shown::{
@@ -106,7 +109,7 @@ impl Default for Came {
 }
 
 #[async_trait]
-pub trait Backend: Send + Sync {
+pub trait Backend: Storage {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;

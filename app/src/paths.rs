@@ -12,6 +12,7 @@ pub const NETWORKS: &str = "/networks";
 pub const IMAGES: &str = "/images";
 pub const KERNELS: &str = "/kernels";
 pub const HOST: &str = "/host";
+pub const STORAGE: &str = "/host/storage";
 pub const DOCTOR: &str = "/doctor";
 /// `?line=…` is the command line that is read.
 pub const ADOPT: &str = "/guests/adopt";

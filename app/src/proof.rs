@@ -52,6 +52,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::OidcUnlink
         | AuditAction::GuestGive
         | AuditAction::GuestPurge
+        | AuditAction::LeftoverRemove
         | AuditAction::SnapshotRemove => Asks::Everybody,
         // They are the proof, ask for what is in it by themselves, or give nobody a way in.
         AuditAction::SignIn

@@ -21,6 +21,7 @@ mod quotas;
 mod recipe;
 mod shares;
 mod snapshots;
+mod storage;
 mod usage;
 mod webhooks;
 
@@ -65,6 +66,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Kernels => machine::kernels(&panel()?, &output).await?,
         Command::Networks => machine::networks(&panel()?, &output).await?,
         Command::Host => output.one(&panel()?.host().await?)?,
+        Command::Storage(command) => storage::run(&panel()?, command, &output).await?,
         Command::Groups(command) => groups::run(&panel()?, command, &output).await?,
         Command::Webhooks(command) => webhooks::run(&panel()?, command, &output).await?,
         Command::People(command) => people::run(&panel()?, command, &output).await?,

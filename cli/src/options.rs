@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, RestartPolicy, WebhookId};
 
-pub(crate) use disks::{ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand};
+pub(crate) use disks::{
+    ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand, StorageCommand,
+};
 pub(crate) use shares::ShareCommand;
 
 /// The panel from a terminal.
@@ -123,6 +125,9 @@ pub(crate) enum Command {
     Networks,
     /// The machine; for administrators.
     Host,
+    /// What takes how much of the host's disk; for administrators.
+    #[command(subcommand)]
+    Storage(StorageCommand),
     /// Accounts; for administrators, with a token to manage.
     #[command(subcommand)]
     People(PeopleCommand),

@@ -13,7 +13,7 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
+    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -44,6 +44,7 @@ impl HostError {
 #[async_trait]
 pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn facts(&self) -> Result<HostFacts, HostError>;
+    async fn storage(&self) -> Result<StorageFacts, HostError>;
     async fn walls(&self) -> Result<Vec<Wall>, HostError>;
     async fn kernels(&self) -> Result<Vec<KernelFacts>, HostError>;
     async fn kernel_add(&self, kernel: KernelId, upload: UploadId) -> Result<(), HostError>;

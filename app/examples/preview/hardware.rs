@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, PlanShown,
-    SnapshotShown, SnapshotsShown, StrayShown, WallShown,
+    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, LeftoverShown, NetworkGuest,
+    NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown, StoredGuest, StoredImage, StrayShown,
+    WallShown,
 };
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
-    Access, AccountId, Attachment, DiskSize, Every, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
+    Access, AccountId, Attachment, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
     NetworkId, Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
 };
 use uuid::Uuid;
@@ -239,4 +240,43 @@ pub(crate) fn traces() -> Vec<Found> {
         found(Trace::Logs, 61, 14 << 20, &["/var/log/apt/history.log", "/var/log/wtmp"]),
         found(Trace::Logins, 2, 570, &["/home/anna/.ssh/authorized_keys", "the password of anna"]),
     ]
+}
+
+pub(crate) fn storage() -> StorageShown {
+    let image = |image: &str, mib: u64, guests: u64| StoredImage {
+        image: image.parse().expect("a slug"),
+        taken_bytes: mib << 20,
+        guests,
+        saved_bytes: (mib << 20) * guests.saturating_sub(1),
+    };
+    let guest = |number: u128, name: &str, owner: &str, mib: u64, snapshots: u64| StoredGuest {
+        guest: GuestId(Uuid::from_u128(number)),
+        name: name.into(),
+        owner: owner.into(),
+        disk_mib: 4096,
+        taken_bytes: mib << 20,
+        snapshots,
+        snapshots_bytes: (mib << 20) / 2 * snapshots,
+    };
+    StorageShown {
+        disk_total_mib: 80 << 10,
+        disk_free_mib: 51 << 10,
+        images: vec![image("debian-13.2", 953, 14), image("tiny-3", 30, 3)],
+        guests: vec![
+            guest(1, "shop-of-the-print-works", "Print works", 2900, 3),
+            guest(2, "web-1", "anna", 180, 0),
+            guest(3, "lab-3", "bob", 12, 1),
+        ],
+        others: 0,
+        others_bytes: 0,
+        uploads_bytes: 0,
+        kernels_bytes: 61 << 20,
+        ballast_bytes: 256 << 20,
+        leftovers: vec![LeftoverShown {
+            guest: GuestId(Uuid::from_u128(0x0190_b6f0_2222_7000_8000_0000_0000_0009)),
+            guest_name: None,
+            snapshot: None,
+            taken_bytes: 340 << 20,
+        }],
+    }
 }

@@ -202,6 +202,7 @@ pub(crate) fn panel() -> Fake {
         shares: Vec::new(),
         snapshots: hardware::snapshots(),
         traces: hardware::traces(),
+        storage: hardware::storage(),
         invitations: vec![
             invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
             invitation(2, "Dora of the print shop", None, 1, 1, 3),

@@ -18,6 +18,7 @@ pub mod operations;
 pub mod quotas;
 pub mod shares;
 pub mod snapshots;
+pub mod storage;
 pub mod strays;
 pub mod tokens;
 pub mod usage;

@@ -1,21 +1,27 @@
 //! Whether the host keeps guests apart, and whether it has room for many: what stands, what doesn't and
 //! what would help.
 
+use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use crate::api::host::host_fetch;
+use crate::api::storage::{LeftoverRemove, storage_fetch};
 use crate::live::Live;
 use crate::parts::badge::{Mark, WallBadge};
 use crate::parts::copied::Copied;
-use crate::parts::loaded::{Problem, Skeleton, awaited};
+use crate::parts::curve::size;
+use crate::parts::dialog::{Cancel, Dialog};
+use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::PageHead;
 use crate::parts::title::Title;
-use crate::shown::{CheckShown, CheckState, HostShown, WallShown};
+use crate::shown::{CheckShown, CheckState, HostShown, LeftoverShown, WallShown};
 
 #[component]
 pub fn DoctorPage() -> impl IntoView {
     let changed = Live::expect().host();
     let host = Resource::new(move || changed.get(), |_| host_fetch());
+    let remove = ServerAction::<LeftoverRemove>::new();
+    let storage = Resource::new(move || (changed.get(), remove.version().get()), |_| storage_fetch());
     view! {
         <Title text="Doctor" />
         <PageHead title="Doctor" />
@@ -25,6 +31,13 @@ pub fn DoctorPage() -> impl IntoView {
                     Ok(host) => view! { <Findings host=host /> }.into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
                 }
+            })}
+        </Transition>
+        <Failure error=failure(remove) />
+        <Transition>
+            {awaited(move || async move {
+                // Whoever may not see it has been told so, and an agent that is away too.
+                storage.await.ok().map(|storage| view! { <Leftovers rows=storage.leftovers remove=remove /> })
             })}
         </Transition>
     }
@@ -83,6 +96,67 @@ fn WallTable(walls: Vec<WallShown>) -> impl IntoView {
                     .collect_view()}
             </tbody>
         </table>
+    }
+    .into_any()
+}
+
+/// What lies on the host without a row of the panel.
+#[component]
+fn Leftovers(rows: Vec<LeftoverShown>, remove: ServerAction<LeftoverRemove>) -> impl IntoView {
+    let none = rows.is_empty();
+    let row = move |left: LeftoverShown| {
+        let what = match (left.snapshot, &left.guest_name) {
+            (Some(_), Some(name)) => format!("A snapshot of {name}"),
+            (Some(_), None) => "A snapshot".to_owned(),
+            (None, _) => "A guest".to_owned(),
+        };
+        let id = left.snapshot.map_or_else(|| left.guest.to_string(), |snapshot| snapshot.to_string());
+        let dialog = format!("remove-{id}");
+        let words = format!("Remove {id}");
+        let form = |class: &'static str| {
+            let snapshot = left.snapshot.map(|snapshot| snapshot.to_string());
+            view! {
+                <ActionForm action=remove attr:class="inline">
+                    <input type="hidden" name="guest" value=left.guest.to_string() />
+                    {snapshot.map(|snapshot| view! { <input type="hidden" name="snapshot" value=snapshot /> })}
+                    <button class=class type="submit">"Remove"</button>
+                </ActionForm>
+            }
+        };
+        let (plain, last) = (form("button danger"), form("button danger final"));
+        view! {
+            <tr>
+                <td data-label="What">{what}</td>
+                <td data-label="Id"><code>{id}</code></td>
+                <td data-label="Takes" class="number">{size(left.taken_bytes)}</td>
+                <td class="row-actions">
+                    <button class="button danger needs-scripts" type="button" data-opens=dialog.clone()>"Remove…"</button>
+                    <span class="without-scripts">{plain}</span>
+                    <Dialog id=dialog title=words>
+                        <p>"Its files are gone for ever. If this panel's database was put back from a backup, it may be of a guest that was made after that."</p>
+                        <div class="dialog-actions"><Cancel />{last}</div>
+                    </Dialog>
+                </td>
+            </tr>
+        }
+    };
+    view! {
+        <h2>"Leftovers"</h2>
+        {none.then(|| view! { <p class="meta">"Every guest and every snapshot on the host is one that this panel knows."</p> })}
+        {(!none).then(|| view! {
+            <p class="meta">"Files of guests and snapshots that this panel has no row of. Nothing removes them by itself."</p>
+            <table class="table cards">
+                <thead>
+                    <tr>
+                        <th>"What"</th>
+                        <th>"Id"</th>
+                        <th class="number">"Takes"</th>
+                        <th><span class="visually-hidden">"Actions"</span></th>
+                    </tr>
+                </thead>
+                <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
+            </table>
+        })}
     }
     .into_any()
 }

@@ -45,7 +45,10 @@ fn Adopt(host: Resource<Result<HostShown, AppError>>) -> impl IntoView {
     view! {
         <Transition>
             {awaited(move || async move {
-                host.await.is_ok().then(|| view! { <a class="button" href=paths::ADOPT>"Adopt a guest"</a> })
+                host.await.is_ok().then(|| view! {
+                    <a class="button" href=paths::STORAGE>"Storage"</a>
+                    <a class="button" href=paths::ADOPT>"Adopt a guest"</a>
+                })
             })}
         </Transition>
     }

@@ -19,6 +19,7 @@ pub mod operations;
 pub mod overview;
 pub mod people;
 pub mod quotas;
+pub mod storage;
 pub mod tokens;
 pub mod usage;
 pub mod webhooks;

@@ -77,6 +77,7 @@ words! {
         GuestGive = "guest_give" "Give guest away",
         SharePut = "share_put" "Share guest",
         ShareRemove = "share_remove" "Share guest no more",
+        LeftoverRemove = "leftover_remove" "Remove leftover",
         GuestAdopt = "guest_adopt" "Adopt guest",
         ExampleCreate = "example_create" "Create the classic example",
         ForwardAdd = "forward_add" "Forward a port",

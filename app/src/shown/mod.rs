@@ -18,6 +18,7 @@ mod operation;
 mod quota;
 mod share;
 mod snapshot;
+mod storage;
 mod stray;
 mod token;
 mod usage;
@@ -56,6 +57,7 @@ pub use quota::{
 };
 pub use share::{ShareDraft, ShareShown};
 pub use snapshot::{CloneDraft, PlanDraft, PlanShown, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
+pub use storage::{LeftoverShown, StorageShown, StoredGuest, StoredImage};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 pub use umbel_guest::Role;

@@ -4,7 +4,7 @@ mod made;
 
 use async_trait::async_trait;
 use umbel_app::AppError;
-use umbel_app::backend::{Backend, Caller};
+use umbel_app::backend::{Backend, Caller, Storage};
 use umbel_app::shown::{
     AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
     AuditPage, AuditShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown, FirstPassword,
@@ -15,8 +15,8 @@ use umbel_app::shown::{
     NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown,
     PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
     QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
-    UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown, StrayShown, TokenDraft, TokenShown,
+    UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
@@ -50,6 +50,7 @@ pub(crate) struct Fake {
     pub(crate) shares: Vec<ShareShown>,
     pub(crate) snapshots: SnapshotsShown,
     pub(crate) traces: Vec<Found>,
+    pub(crate) storage: StorageShown,
     pub(crate) groups: Vec<GroupRoll>,
     pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,
@@ -94,6 +95,17 @@ impl Fake {
 
     fn metrics(&self, span: Span) -> MetricsShown {
         self.series.clone().unwrap_or(Series { span, end: 0, samples: vec![None; span.length()] }).into()
+    }
+}
+
+#[async_trait]
+impl Storage for Fake {
+    async fn storage(&self, _: &Caller) -> Result<StorageShown, AppError> {
+        Ok(self.storage.clone())
+    }
+
+    async fn leftover_remove(&self, _: &Caller, _: GuestId, _: Option<SnapshotId>) -> Result<(), AppError> {
+        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use axum::http::StatusCode;
 use umbel_app::paths;
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, ImageShown, KernelShown, NetworkGuest, NetworkShown, Role, SaidShown,
-    SnapshotShown, SnapshotsShown, StrayShown, WallShown,
+    CheckShown, CheckState, ForwardShown, ImageShown, KernelShown, LeftoverShown, NetworkGuest, NetworkShown, Role,
+    SaidShown, SnapshotShown, SnapshotsShown, StorageShown, StoredGuest, StoredImage, StrayShown, WallShown,
 };
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::state::Badge;
@@ -388,4 +388,41 @@ async fn what_stays_behind_is_shown_before_an_image_is_made() {
     );
     let nothing = Fake { traces: Vec::new(), ..fake };
     all_of(&seen(nothing, Role::Administrator, &paths::snapshot_image(web.id, of)).await, &["None was found."]);
+}
+
+#[tokio::test]
+async fn what_takes_the_hosts_disk_is_shown_and_what_is_nobodys_can_be_removed() {
+    let web = guest("web", Wanted::Running, RUNNING);
+    let image =
+        StoredImage { image: "tiny-3".parse().expect("a slug"), taken_bytes: 3 << 20, guests: 4, saved_bytes: 9 << 20 };
+    let stored = StoredGuest {
+        guest: web.id,
+        name: "web".into(),
+        owner: "<anna>".into(),
+        disk_mib: 1024,
+        taken_bytes: 7 << 20,
+        snapshots: 2,
+        snapshots_bytes: 5 << 20,
+    };
+    let left = LeftoverShown { guest: web.id, guest_name: None, snapshot: None, taken_bytes: 1 << 20 };
+    let storage = StorageShown {
+        disk_total_mib: 2048,
+        disk_free_mib: 1024,
+        images: vec![image],
+        guests: vec![stored],
+        others: 3,
+        others_bytes: 2 << 20,
+        leftovers: vec![left],
+        ..StorageShown::default()
+    };
+    let fake = Fake { storage, ..Fake::default() };
+    let html = seen(fake.clone(), Role::Administrator, paths::STORAGE).await;
+    all_of(
+        &html,
+        &["&lt;anna&gt;", "5.0 MiB in 2", "9.0 MiB", "3 more take 2.0 MiB together", "1 thing lies on the host"],
+    );
+    let html = seen(fake, Role::Administrator, paths::DOCTOR).await;
+    all_of(&html, &["Leftovers", "/_sf/leftover_remove", &web.id.to_string()]);
+    let html = seen(Fake::default(), Role::Administrator, paths::DOCTOR).await;
+    all_of(&html, &["is one that this panel knows"]);
 }

@@ -165,3 +165,19 @@ pub(crate) enum SnapshotCommand {
         snapshot: String,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Guests, those that take most first.
+    Guests,
+    /// Images, and what sharing them saves.
+    Images,
+    /// What lies on the host that the panel knows nothing of.
+    Leftovers,
+    /// Such a thing, for good; needs a token to manage.
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// The id of the snapshot, or of the guest.
+        id: String,
+    },
+}

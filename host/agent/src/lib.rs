@@ -40,6 +40,7 @@ pub mod setup;
 pub mod shelf;
 pub mod shim;
 pub mod state;
+pub mod storage;
 pub mod strays;
 pub mod tree;
 pub mod uid;

@@ -20,7 +20,8 @@ use crate::state::{State, failed, failed_at, new_entry};
 use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
-    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, setup, strays, tree, watch,
+    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, setup, storage, strays,
+    tree, watch,
 };
 
 /// How long it may take to end its guest before that is done without it.
@@ -47,6 +48,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
     match request {
         Request::Hello { version } => hello(state, version),
         Request::Host {} => host::facts(state).map(Reply::Host),
+        Request::Storage {} => Ok(Reply::Storage(storage::facts(state))),
         Request::Walls {} => Ok(Reply::Walls { walls: host::walls(state) }),
         Request::Kernels {} => Ok(Reply::Kernels { kernels: state.kernels.all() }),
         Request::Images {} => Ok(Reply::Images { images: images(state) }),

@@ -21,6 +21,8 @@ use crate::state::{State, failed_at};
 use crate::{control, disk, in_full, now, shelf};
 
 /// How often it is looked, with room and without much.
+/// In the ledger's directory: zeros that can be given back.
+pub const BALLAST: &str = "ballast";
 const SELDOM: Duration = Duration::from_secs(1);
 const OFTEN: Duration = Duration::from_millis(100);
 const MARK_LEAST: u64 = 64 << 20;
@@ -189,7 +191,7 @@ impl Guard {
 
     /// Given back when guests stand still and the rest of the room goes all the same; taken again with plenty.
     fn ballast(&self, mark: Mark, free: u64) {
-        let path: PathBuf = self.state.layout.ledger().join("ballast");
+        let path: PathBuf = self.state.layout.ledger().join(BALLAST);
         let changed = match path.exists() {
             true if free < mark.0 / 2 => fs::remove_file(&path),
             false if free > mark.0.saturating_mul(4) => make_ballast(&path, mark.ballast()),

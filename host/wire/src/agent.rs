@@ -22,6 +22,8 @@ pub enum Request {
     },
     /// What the machine has: memory, room, cores.
     Host {},
+    /// What files of ours take of the host's disk, one by one; every one of them is looked at for it.
+    Storage {},
     /// Which walls stand around guests. Two programs may be run for it, so no step of a guest asks it.
     Walls {},
     /// Kernels that can be started now, probed.
@@ -260,6 +262,7 @@ pub enum StopHow {
 pub enum Reply {
     Hello { version: u32, instance: InstanceId, profile: Profile },
     Host(HostFacts),
+    Storage(StorageFacts),
     Walls { walls: Vec<Wall> },
     Kernels { kernels: Vec<KernelFacts> },
     Images { images: Vec<ImageFacts> },
@@ -298,6 +301,31 @@ pub struct HostFacts {
     /// Room in the file system of the data directory.
     pub disk_total_mib: u64,
     pub disk_free_mib: u64,
+}
+
+/// What files take of the host's disk, in bytes; also of guests and snapshots that the panel knows nothing of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageFacts {
+    pub bases: Vec<BaseUse>,
+    pub disks: Vec<DiskUse>,
+    /// What comes in, until it is taken over or a day old.
+    pub uploads_bytes: u64,
+    pub kernels_bytes: u64,
+    pub ballast_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseUse {
+    pub image: ImageId,
+    pub size: DiskSize,
+    pub taken_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskUse {
+    pub guest: GuestId,
+    pub taken_bytes: u64,
+    pub snapshots: Vec<(SnapshotId, u64)>,
 }
 
 /// One wall around guests, and whether it stands.

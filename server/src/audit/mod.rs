@@ -11,6 +11,7 @@ pub mod commands;
 pub mod csv;
 mod keep;
 mod list;
+mod storage;
 mod what;
 
 use std::collections::HashSet;

@@ -22,6 +22,7 @@ mod rights;
 mod setup;
 mod sharing;
 mod snapshots;
+mod storage;
 mod traces;
 mod view;
 

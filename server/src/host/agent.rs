@@ -15,7 +15,7 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StrayFacts, VERSION, Wall,
+    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -109,6 +109,13 @@ impl Host for Agent {
         match self.call(&Request::Host {}, SOON).await? {
             Reply::Host(facts) => Ok(facts),
             other => Err(unexpected("host", other)),
+        }
+    }
+
+    async fn storage(&self) -> Result<StorageFacts, HostError> {
+        match self.call(&Request::Storage {}, LONG).await? {
+            Reply::Storage(facts) => Ok(facts),
+            other => Err(unexpected("storage", other)),
         }
     }
 

@@ -101,6 +101,12 @@ pub async fn snapshot_list(on: impl Into<On<'_>>, guest: GuestId) -> Result<Vec<
     query.all(on).await?.iter().map(snapshot).collect()
 }
 
+/// Of all guests.
+pub async fn snapshot_list_ids(on: impl Into<On<'_>>) -> Result<Vec<SnapshotId>, StoreError> {
+    let rows = sql("snapshot_list_ids", "SELECT id FROM snapshots").all(on).await?;
+    rows.iter().map(|row| row.parse("id")).collect()
+}
+
 /// Those whose time has come.
 pub async fn snapshot_list_due(on: impl Into<On<'_>>, now: i64) -> Result<Vec<Snapshot>, StoreError> {
     let query = sql("snapshot_list_due", select!("WHERE goes_at <= $1 ORDER BY goes_at, id")).bind(now);

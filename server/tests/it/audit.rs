@@ -201,7 +201,8 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 22] = [
+const MORE_READS: [&str; 23] = [
+    "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
     "/_sf/webhook_list",

@@ -87,6 +87,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::Traffic {} => host.traffic().await.map(|moved| Reply::Traffic { moved }),
             Request::NetworkForwards { network, forwards } => done(host.network_forwards(network, forwards).await),
             Request::NetworkRemove { network } => done(host.network_remove(network).await),
+            Request::Storage {} => host.storage().await.map(Reply::Storage),
             Request::Strays {} => host.strays().await.map(|strays| Reply::Strays { strays }),
             Request::DiskAdopt { guest, generation, stray } => done(host.disk_adopt(guest, generation, stray).await),
             Request::Inventory { after, wait_ms } => host.inventory(after, wait_ms).await.map(Reply::Inventory),
@@ -180,6 +181,8 @@ async fn every_request(agent: &Agent) {
     agent.disk_swap_back(guest, generation, aside, with).await.expect("as before");
     agent.disk_copy(GuestId(Uuid::now_v7()), generation, guest, taken).await.expect("copied");
     published(agent, guest, taken).await;
+    let used = agent.storage().await.expect("looked at").disks;
+    assert!(used.iter().any(|disk| disk.guest == guest && disk.snapshots == [(taken, 0)]), "{used:?}");
     agent.snapshot_remove(guest, taken).await.expect("gone");
     agent.limit(guest, generation, Limits::default()).await.expect("heard");
     let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));

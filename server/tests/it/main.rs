@@ -44,6 +44,7 @@ mod sign_in;
 mod snapshots;
 mod standing;
 mod step_up;
+mod storage;
 mod store;
 mod tokens;
 mod umbelctl;

@@ -24,8 +24,10 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 37] = [
+const ASKED: [&str; 40] = [
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
+    "DELETE /api/v1/host/leftovers/{guest}",
+    "DELETE /api/v1/host/leftovers/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
     "DELETE /api/v1/session/link",
@@ -43,6 +45,7 @@ const ASKED: [&str; 37] = [
     "POST /_sf/guest_give",
     "POST /_sf/invitation_create",
     "POST /_sf/key_add",
+    "POST /_sf/leftover_remove",
     "POST /_sf/registration_set",
     "POST /_sf/snapshot_remove",
     "POST /_sf/token_create",

@@ -47,9 +47,9 @@ fn lived_in(house: &House, kind: DiskKind) -> (GuestId, DiskOf) {
     let mut console = Console::boot(house, &StartOrder { disk_kind: kind, ..order(guest, 2) });
     // Written in halves: what is typed comes back on the console only.
     for line in [
-        "mkdir -p /etc/ssh /var/log/own /home/anna/.ssh /root/.ssh /var/lib/cloud/instance; C=canary-in; D=-a-cage",
+        "mkdir -p /etc/ssh /var/log/own /var/tmp /home/anna/.ssh /root/.ssh /var/lib/cloud/instance; C=canary-in; D=-a-cage",
         "for f in /etc/ssh/ssh_host_rsa_key /etc/machine-id /var/log/own/log /root/.ash_history; do echo $C$D >$f; done",
-        "for f in id_rsa authorized_keys; do echo $C$D >/home/anna/.ssh/$f; done; echo $C$D >/tmp/left",
+        "for f in id_rsa authorized_keys; do echo $C$D >/home/anna/.ssh/$f; done; echo $C$D >/var/tmp/left",
         "echo $C$D >/var/lib/cloud/instance/user-data; echo \"anna:\\$6\\$$C$D:1::::::\" >>/etc/shadow; echo $C$D >/root/gone",
         "sync; rm /root/gone; echo mine >/root/kept; chmod 4751 /root/kept; ln /root/kept /root/too; ln -s /etc/x /root/leads",
         "mknod /root/null c 1 3; chown 1234:5678 /root/kept; chmod 4751 /root/kept; echo \"a b\" >\"/root/a b\"; sync; echo rea\"\"dy",

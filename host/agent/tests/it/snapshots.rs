@@ -342,3 +342,19 @@ fn a_copy_of_anothers_disk_is_a_guest_of_its_own() {
     twin.type_in("cat /root/mine; echo here");
     twin.until("here\r\n");
 }
+
+#[test]
+fn what_guests_and_images_take_is_told_one_by_one() {
+    let house = House::new();
+    house.prepare();
+    let guest = house.new_guest();
+    write_down(&house, guest, 2, DiskKind::Cow, "one");
+    let snapshot = new();
+    let taken = kept(&house, &taking(guest, 4, snapshot)).expect("taken").taken_bytes;
+    let Reply::Storage(told) = house.connect().ask(&Request::Storage {}) else { panic!("no answer") };
+    assert_eq!(told.disks.len(), 1, "{told:?}");
+    assert_eq!((told.disks[0].guest, &told.disks[0].snapshots[..]), (guest, &[(snapshot, taken)][..]));
+    assert_eq!(told.disks[0].taken_bytes, disk(&house, guest).taken_bytes);
+    assert!(told.bases.iter().all(|base| base.image == tiny() && base.taken_bytes > 0), "{told:?}");
+    assert_eq!(told.bases.len(), DiskSize::ladder().count());
+}

@@ -9,8 +9,9 @@ use umbel_guest::{
     StrayName, SysRqKey, Until, UploadId, WallState,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskOf, DiskSource, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
-    Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StrayFacts, Wall,
+    BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory,
+    KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts,
+    StrayFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -108,6 +109,18 @@ impl Host for Simulated {
             disk_total_mib: 20_480,
             disk_free_mib: inner.disk_free_mib,
         })
+    }
+
+    async fn storage(&self) -> Result<StorageFacts, HostError> {
+        let inner = &*self.begin("storage", "")?;
+        let base = BaseUse { image: tiny().id, size: DiskSize::DEFAULT, taken_bytes: 3 << 20 };
+        let bytes = |text: &String| text.len() as u64;
+        let disks = inner.guests.iter().filter(|(_, guest)| guest.disk.is_some()).map(|(id, guest)| DiskUse {
+            guest: *id,
+            taken_bytes: bytes(&guest.written),
+            snapshots: guest.snapshots.iter().map(|(id, text)| (*id, bytes(text))).collect(),
+        });
+        Ok(StorageFacts { bases: vec![base], disks: disks.collect(), ..StorageFacts::default() })
     }
 
     async fn walls(&self) -> Result<Vec<Wall>, HostError> {

@@ -2,14 +2,14 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use umbel_app::backend::Backend;
-use umbel_app::shown::{AdoptShown, Created, HostShown, MetricsShown, StrayShown};
-use umbel_guest::{GuestDraft, Span, StrayName};
+use umbel_app::backend::{Backend, Storage};
+use umbel_app::shown::{AdoptShown, Created, HostShown, MetricsShown, StorageShown, StrayShown};
+use umbel_guest::{GuestDraft, GuestId, SnapshotId, Span, StrayName};
 
 use super::{Json, Path, Query};
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
-use crate::http::openapi::answer::{Accepted, List};
+use crate::http::openapi::answer::{Accepted, Done, List};
 use crate::panel::Panel;
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -45,6 +45,37 @@ pub async fn metrics(
     Query(back): Query<Back>,
 ) -> Result<axum::Json<MetricsShown>, Problem> {
     Ok(axum::Json(panel.host_metrics(&caller, back.span).await?))
+}
+
+/// What takes how much of the host's disk, and what lies there that the panel knows nothing of.
+#[utoipa::path(get, path = "/host/storage")]
+pub async fn storage(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+) -> Result<axum::Json<StorageShown>, Problem> {
+    Ok(axum::Json(panel.storage(&caller).await?))
+}
+
+/// Removes files of a guest that the panel has no row of, for good; ends it, if it runs.
+#[utoipa::path(delete, path = "/host/leftovers/{guest}")]
+pub async fn leftover_remove(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Result<Done, Problem> {
+    panel.leftover_remove(&caller, guest, None).await?;
+    Ok(Done)
+}
+
+/// Removes a snapshot that the panel has no row of, for good.
+#[utoipa::path(delete, path = "/host/leftovers/{guest}/snapshots/{snapshot}")]
+pub async fn leftover_snapshot_remove(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path((guest, snapshot)): Path<(GuestId, SnapshotId)>,
+) -> Result<Done, Problem> {
+    panel.leftover_remove(&caller, guest, Some(snapshot)).await?;
+    Ok(Done)
 }
 
 /// Root images that can be adopted.

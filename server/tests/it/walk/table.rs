@@ -187,6 +187,9 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/tokens", Json(r#"{"name":"","days":0}"#), [401, 422, 422, 422, 422, 422, 422]),
         (DELETE, "/api/v1/tokens/{token}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/host", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (GET, "/api/v1/host/storage", Nothing, [401, 403, 403, 403, 403, 403, 200]),
+        (DELETE, "/api/v1/host/leftovers/{guest}", Nothing, [401, 403, 403, 403, 403, 403, 409]),
+        (DELETE, "/api/v1/host/leftovers/{guest}/snapshots/{snapshot}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (GET, "/api/v1/host/metrics", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         // It runs.
         (PUT, "/api/v1/guests/{guest}/setup", Json(r#"{"user":"anna"}"#), [401, 404, 403, 409, 403, 409, 409]),
@@ -413,6 +416,8 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/share_remove", Form("guest={guest}&account={account}"), [401, 404, 403, 403, 403, 200, 404]),
         (POST, "/_sf/host_fetch", Form(""), administrators),
         (POST, "/_sf/host_metrics", Form("span=day"), administrators),
+        (POST, "/_sf/storage_fetch", Form(""), administrators),
+        (POST, "/_sf/leftover_remove", Form("guest={guest}"), [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/_sf/stray_list", Form(""), administrators),
         (POST, "/_sf/adopt_read", Form("command_line=mem"), administrators),
         (POST, "/_sf/guest_adopt", Form("stray=root_fs&name=old&memory_mib=64"), [401, 403, 403, 403, 403, 403, 404]),
