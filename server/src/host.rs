@@ -102,6 +102,26 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         generation: Generation,
         snapshot: SnapshotId,
     ) -> Result<SnapshotFacts, HostError>;
+    /// What it holds, as `disk` of that upload.
+    async fn snapshot_lend(
+        &self,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError>;
+    /// A guest's disk of such a one.
+    async fn disk_upload(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError>;
     async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError>;
     async fn start(&self, order: StartOrder) -> Result<(), HostError>;
     async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError>;

@@ -40,4 +40,5 @@ pub mod serve;
 pub mod store;
 mod tls;
 pub mod uploads;
+pub mod vault;
 pub mod webhooks;

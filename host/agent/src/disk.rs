@@ -1,7 +1,9 @@
 //! A guest's disk: a copy-on-write child of its image's base, or a sparse copy of it. It has its name
-//! only when it is whole. Copies of it, and swapping it for one: [`snapshot`].
+//! only when it is whole. Copies of it, and swapping it for one: [`snapshot`]; without its base, to the
+//! panel's backups and back: [`whole`].
 
 pub mod snapshot;
+pub mod whole;
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -324,7 +326,7 @@ fn data_after(file: &File, at: u64) -> io::Result<Option<(u64, u64)>> {
 
 fn refusal(layout: &Layout, error: &DiskError) -> Refusal {
     let source = match error {
-        DiskError::Cow { source: CowError::Write(source), .. } => Some(source),
+        DiskError::Cow { source: CowError::Write(source) | CowError::Data(source), .. } => Some(source),
         DiskError::Cow { .. } => None,
         DiskError::Make { source, .. }
         | DiskError::Copy { source, .. }

@@ -11,6 +11,7 @@ use umbel_wire::frame;
 use umbel_wire::launch::{Filters, RootDisk, ShimOrder};
 use umbel_wire::shim::{Control, ShimState, Word};
 
+use crate::disk::whole::Make;
 use crate::kernels::Kernel;
 use crate::launch::Start;
 use crate::ledger::{Entry, Run};
@@ -88,6 +89,14 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
             let make = |uid| disk::snapshot::copy_to(state, of, snapshot, guest, uid);
             // The new guest's turn first, whose id nobody else knows: no two wait for one another.
             in_turn(state, guest, || in_turn(state, of, || disk_make(state, guest, generation, make))).map(done)
+        }
+        // What is kept is never written to: nobody has to wait for it.
+        Request::SnapshotLend { guest, snapshot, upload, image, size, kind } => {
+            disk::whole::lend(state, guest, snapshot, upload, &Make { image: &image, size, kind }).map(done)
+        }
+        Request::DiskUpload { guest, generation, upload, image, size, kind } => {
+            let make = |uid| disk::whole::make(state, guest, uid, upload, &Make { image: &image, size, kind });
+            in_turn(state, guest, || disk_make(state, guest, generation, make)).map(done)
         }
         Request::SnapshotRemove { guest, snapshot } => {
             in_turn(state, guest, || disk::snapshot::remove(state, guest, snapshot)).map(done)

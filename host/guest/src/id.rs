@@ -91,6 +91,10 @@ uuid_id!(
     SnapshotId, "the id of a snapshot"
 );
 uuid_id!(
+    /// A copy of a guest's disk that is kept elsewhere.
+    BackupId, "the id of a backup"
+);
+uuid_id!(
     /// A public key of an account.
     KeyId, "the id of a key"
 );

@@ -39,8 +39,8 @@ pub use action::{Action, Refused};
 pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
-    AccountId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, KeyId, NetworkId,
-    OperationId, QuotaRequestId, SnapshotId, UploadId, WebhookId,
+    AccountId, BackupId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, KeyId,
+    NetworkId, OperationId, QuotaRequestId, SnapshotId, UploadId, WebhookId,
 };
 pub use image::ImageOrigin;
 pub use kernel::{KernelFeatures, KernelOrigin};

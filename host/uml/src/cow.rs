@@ -19,6 +19,10 @@ const VERSION: u32 = 3;
 const SECTOR: u32 = 512;
 const ALIGNMENT: u32 = 4096;
 const PATH: usize = 4096;
+/// So much of a bitmap is read or written at once: what it speaks of are 16 MiB.
+const BITS: usize = 4096;
+/// So much of a disk is held in memory at once.
+const PART: usize = 256 << 10;
 /// Length of a version 3 header in bytes.
 pub const HEADER: usize = 32 + PATH;
 
@@ -32,6 +36,8 @@ pub enum CowError {
     Write(#[source] io::Error),
     #[error("reading the header of a copy-on-write disk")]
     Read(#[source] io::Error),
+    #[error("copying what a copy-on-write disk holds")]
+    Data(#[source] io::Error),
     #[error("not a copy-on-write disk of version 3")]
     NotCow,
     #[error("the disk belongs to {said}, not to {expected}")]
@@ -102,11 +108,16 @@ impl CowHeader {
 
     /// Offset of the data, which is also the length of everything before it.
     pub fn data_offset(&self) -> u64 {
-        let align = u64::from(ALIGNMENT);
-        let bitmap_at = (HEADER as u64).next_multiple_of(align);
-        let bitmap = self.size.div_ceil(u64::from(SECTOR)).div_ceil(8);
-        (bitmap_at + bitmap).next_multiple_of(align)
+        (bitmap_offset() + self.bitmap_bytes()).next_multiple_of(u64::from(ALIGNMENT))
     }
+
+    fn bitmap_bytes(&self) -> u64 {
+        self.size.div_ceil(u64::from(SECTOR)).div_ceil(8)
+    }
+}
+
+fn bitmap_offset() -> u64 {
+    (HEADER as u64).next_multiple_of(u64::from(ALIGNMENT))
 }
 
 /// Makes `file`, which must be new and empty, a child of `base`: a header and a hole.
@@ -146,6 +157,93 @@ pub fn name_base(file: &mut File, name: &Path) -> Result<(), CowError> {
     }
     let header = CowHeader { backing: name.to_owned(), ..said };
     file.write_all_at(&header.to_bytes(), 0).map_err(CowError::Write)
+}
+
+/// Every part of the disk that the child has itself, with its place there, in order and in pieces. Its header is to be
+/// checked before: how long the disk is, is read out of it.
+pub fn each_own(
+    child: &File,
+    header: &CowHeader,
+    mut act: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> Result<(), CowError> {
+    let sector = u64::from(SECTOR);
+    let (data_at, mut buffer, mut bits) = (header.data_offset(), vec![0; PART], vec![0; BITS]);
+    let mut copy = |from: u64, end: u64| -> io::Result<()> {
+        let mut at = from;
+        while at < end {
+            let piece = usize::try_from(end - at).unwrap_or(PART).min(PART);
+            child.read_exact_at(&mut buffer[..piece], data_at + at)?;
+            act(at, &buffer[..piece])?;
+            at += piece as u64;
+        }
+        Ok(())
+    };
+    let mut run: Option<u64> = None;
+    let mut read = 0;
+    while read < header.bitmap_bytes() {
+        let piece = usize::try_from(header.bitmap_bytes() - read).unwrap_or(BITS).min(BITS);
+        child.read_exact_at(&mut bits[..piece], bitmap_offset() + read).map_err(CowError::Data)?;
+        for (at, byte) in (read..).zip(&bits[..piece]) {
+            for bit in 0..8 {
+                let place = (at * 8 + bit) * sector;
+                match (run, byte >> bit & 1 == 1 && place < header.size) {
+                    (None, true) => run = Some(place),
+                    (Some(from), false) => {
+                        copy(from, place.min(header.size)).map_err(CowError::Data)?;
+                        run = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        read += piece as u64;
+    }
+    run.map_or(Ok(()), |from| copy(from, header.size)).map_err(CowError::Data)
+}
+
+/// Makes `file`, which must be new and empty, a child of `base` that holds what `whole` does: it has the sectors that
+/// differ. `whole` is as long as the base.
+pub fn write_difference(file: &mut File, base: &Path, whole: &File) -> Result<(), CowError> {
+    write_child(file, base)?;
+    let header = CowHeader::of_base(base)?;
+    let base = File::open(base).map_err(|source| CowError::Base { path: base.to_owned(), source })?;
+    let data_at = header.data_offset();
+    let sectors_at_once = BITS * 8;
+    let sector = SECTOR as usize;
+    let (mut old, mut new, mut bits) = (vec![0; PART], vec![0; PART], vec![0u8; BITS]);
+    let mut at = 0;
+    while at < header.size {
+        let span = header.size.min(at + (sectors_at_once * sector) as u64);
+        let begun = at;
+        bits.fill(0);
+        while at < span {
+            let piece = usize::try_from(span - at).unwrap_or(PART).min(PART);
+            base.read_exact_at(&mut old[..piece], at).map_err(CowError::Data)?;
+            whole.read_exact_at(&mut new[..piece], at).map_err(CowError::Data)?;
+            if old[..piece] != new[..piece] {
+                for (index, (was, is)) in old[..piece].chunks(sector).zip(new[..piece].chunks(sector)).enumerate() {
+                    if was == is {
+                        continue;
+                    }
+                    let place = at + (index * sector) as u64;
+                    let number = usize::try_from((place - begun) / u64::from(SECTOR)).unwrap_or_default();
+                    bits[number / 8] |= 1 << (number % 8);
+                    // What is zero is a hole already.
+                    if is.iter().any(|&byte| byte != 0) {
+                        file.write_all_at(is, data_at + place).map_err(CowError::Write)?;
+                    }
+                }
+            }
+            at += piece as u64;
+        }
+        if bits.iter().any(|&byte| byte != 0) {
+            let sectors = (at - begun).div_ceil(u64::from(SECTOR));
+            let bytes = usize::try_from(sectors.div_ceil(8)).unwrap_or(BITS).min(BITS);
+            let place = bitmap_offset() + begun / u64::from(SECTOR) / 8;
+            file.write_all_at(&bits[..bytes], place).map_err(CowError::Write)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a disk begins like a COW file of any version or byte order: refused where a plain disk is
@@ -198,7 +296,84 @@ mod tests {
         assert!(!looks_like_cow(b"MOO") && !looks_like_cow(&[0; 8]));
     }
 
+    /// What a child and its base hold together.
+    fn flat(child: &File, base: &Path) -> Vec<u8> {
+        let mut whole = std::fs::read(base).expect("there");
+        let header = CowHeader::read(&mut child.try_clone().expect("open")).expect("a header");
+        let put = |at: u64, bytes: &[u8]| {
+            let at = usize::try_from(at).expect("small");
+            whole[at..at + bytes.len()].copy_from_slice(bytes);
+            Ok(())
+        };
+        each_own(child, &header, put).expect("read");
+        whole
+    }
+
+    #[test]
+    fn what_a_kernel_sets_in_the_bitmap_is_found_where_the_kernel_puts_it() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let (base, path) = (dir.path().join("base"), dir.path().join("child"));
+        std::fs::write(&base, vec![7; 64 << 10]).expect("base");
+        write_child(&mut File::create(&path).expect("child"), &base).expect("written");
+        let child = File::options().read(true).write(true).open(&path).expect("opens");
+        // arch/um/drivers/ubd_kern.c, ubd_set_bit: byte n / 8, bit n % 8, the least first. Sectors 1 and 127, the last.
+        child.write_all_at(&[0b10], 8192).expect("written");
+        child.write_all_at(&[0b1000_0000], 8192 + 15).expect("written");
+        child.write_all_at(&[1; 512], 8192 + 4096 + 512).expect("written");
+        child.write_all_at(&[2; 512], 8192 + 4096 + 127 * 512).expect("written");
+        let mut expected = vec![7; 64 << 10];
+        expected[512..1024].fill(1);
+        expected[127 * 512..].fill(2);
+        assert!(flat(&child, &base) == expected);
+    }
+
+    #[test]
+    fn a_child_longer_than_a_piece_of_the_bitmap_is_whole_and_takes_what_differs() {
+        let dir = tempfile::tempdir().expect("tmp");
+        let (base, path, whole) = (dir.path().join("base"), dir.path().join("child"), dir.path().join("whole"));
+        let length = 48 << 20;
+        for file in [&base, &whole] {
+            let file = File::create(file).expect("made");
+            file.set_len(length).expect("long");
+            file.write_all_at(&[3; 70_000], (16 << 20) - 35_000).expect("written");
+        }
+        let file = File::options().read(true).write(true).open(&whole).expect("opens");
+        for (at, bytes) in [(0, [1; 600]), ((16 << 20) - 300, [0; 600]), (length - 600, [2; 600])] {
+            file.write_all_at(&bytes, at).expect("written");
+        }
+        let mut child = File::options().read(true).write(true).create_new(true).open(&path).expect("child");
+        write_difference(&mut child, &base, &file).expect("written");
+        check_child(&mut child, &base, &[&base]).expect("its child");
+        assert!(flat(&child, &base) == std::fs::read(&whole).expect("there"));
+        let taken = child.metadata().expect("there").blocks() * 512;
+        assert!(taken < 64 << 10, "{taken} bytes for six sectors");
+    }
+
     proptest! {
+        #[test]
+        fn what_differs_from_the_base_is_all_that_is_needed(
+            base_bytes in proptest::collection::vec(0u8..3, 40),
+            whole_bytes in proptest::collection::vec(0u8..3, 40),
+            within in 0usize..512,
+        ) {
+            let dir = tempfile::tempdir().expect("tmp");
+            let fill = |marks: &[u8]| {
+                let mut bytes = vec![0; 40 * 512];
+                marks.iter().enumerate().for_each(|(sector, &mark)| bytes[sector * 512 + within] = mark);
+                bytes
+            };
+            let (base, whole, child) = (dir.path().join("base"), dir.path().join("whole"), dir.path().join("child"));
+            std::fs::write(&base, fill(&base_bytes)).expect("written");
+            std::fs::write(&whole, fill(&whole_bytes)).expect("written");
+            let mut file = File::options().read(true).write(true).create_new(true).open(&child).expect("made");
+            write_difference(&mut file, &base, &File::open(&whole).expect("opens")).expect("written");
+            prop_assert!(flat(&file, &base) == fill(&whole_bytes));
+            let mut own = 0;
+            let header = CowHeader::read(&mut file).expect("a header");
+            each_own(&file, &header, |_, bytes| { own += bytes.len() / 512; Ok(()) }).expect("read");
+            prop_assert_eq!(own, base_bytes.iter().zip(&whole_bytes).filter(|(a, b)| a != b).count());
+        }
+
         #[test]
         fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..HEADER + 10)) {
             let _ = CowHeader::parse(&bytes);

@@ -97,6 +97,26 @@ pub enum Request {
         guest: GuestId,
         snapshot: SnapshotId,
     },
+    /// Writes what such a copy holds, whole and without its base, into the panel's directory of that upload, as `disk`:
+    /// the panel's own to read. Repeating it does no harm.
+    SnapshotLend {
+        guest: GuestId,
+        snapshot: SnapshotId,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    },
+    /// Makes a guest's disk of a whole one that the panel has put into its directory of uploads, as `disk`. One that is
+    /// copy-on-write has of it what differs from the base. Repeating it does no harm.
+    DiskUpload {
+        guest: GuestId,
+        generation: Generation,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    },
     /// Makes a guest's disk of a copy that is kept of another one's. Repeating it does no harm.
     DiskCopy {
         guest: GuestId,
@@ -217,6 +237,13 @@ pub enum DiskSource {
     /// One that is kept no longer, whose file it is.
     Moved {
         snapshot: SnapshotId,
+    },
+    /// A whole one that the panel has put into its directory of uploads.
+    Upload {
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
     },
 }
 

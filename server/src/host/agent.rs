@@ -251,6 +251,32 @@ impl Host for Agent {
         }
     }
 
+    async fn snapshot_lend(
+        &self,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError> {
+        let request = Request::SnapshotLend { guest, snapshot, upload, image, size, kind };
+        self.done("snapshot_lend", request, VERY_LONG).await
+    }
+
+    async fn disk_upload(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError> {
+        let request = Request::DiskUpload { guest, generation, upload, image, size, kind };
+        self.done("disk_upload", request, LONG).await
+    }
+
     async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError> {
         self.done("snapshot_remove", Request::SnapshotRemove { guest, snapshot }, SOON).await
     }

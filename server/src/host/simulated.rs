@@ -12,6 +12,7 @@ use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
     Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName,
 };
+use umbel_wire::Layout;
 use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
 use umbel_wire::frame::FrameError;
 
@@ -67,6 +68,7 @@ struct Inner {
     moved: BTreeMap<GuestId, Moved>,
     strays: Vec<StrayFacts>,
     calls: Vec<String>,
+    layout: Option<Layout>,
 }
 
 /// Clones are the same host.
@@ -96,6 +98,7 @@ impl Simulated {
             moved: BTreeMap::new(),
             strays: Vec::new(),
             calls: Vec::new(),
+            layout: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default(), clock }
     }
@@ -181,6 +184,16 @@ impl Simulated {
                 guest.written.push_str(text);
             }
         });
+    }
+
+    /// Where the panel's uploads are; without, nothing is lent and nothing taken over.
+    pub fn share_uploads(&self, layout: Layout) {
+        self.lock().layout = Some(layout);
+    }
+
+    /// As on a host where none was made yet.
+    pub fn forget_images(&self) {
+        self.lock().images.clear();
     }
 
     /// What was written to its disk, and what the copies of it hold, in the order of their ids.

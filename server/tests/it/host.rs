@@ -61,6 +61,12 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::SnapshotTake { guest, generation, snapshot } => {
                 host.snapshot_take(guest, generation, snapshot).await.map(Reply::Snapshot)
             }
+            Request::SnapshotLend { guest, snapshot, upload, image, size, kind } => {
+                done(host.snapshot_lend(guest, snapshot, upload, image, size, kind).await)
+            }
+            Request::DiskUpload { guest, generation, upload, image, size, kind } => {
+                done(host.disk_upload(guest, generation, upload, image, size, kind).await)
+            }
             Request::SnapshotRemove { guest, snapshot } => done(host.snapshot_remove(guest, snapshot).await),
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
@@ -183,6 +189,12 @@ async fn every_request(agent: &Agent) {
     published(agent, guest, taken).await;
     let used = agent.storage().await.expect("looked at").disks;
     assert!(used.iter().any(|disk| disk.guest == guest && disk.snapshots == [(taken, 0)]), "{used:?}");
+    let (nowhere, tiny): (_, ImageId) = (UploadId(Uuid::nil()), "tiny-1".parse().expect("a slug"));
+    let unknown = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::UnknownUpload { .. })));
+    let (size, kind) = (DiskSize::DEFAULT, DiskKind::Cow);
+    assert!(unknown(agent.snapshot_lend(guest, taken, nowhere, tiny.clone(), size, kind).await));
+    let new = GuestId(Uuid::now_v7());
+    assert!(unknown(agent.disk_upload(new, generation, nowhere, tiny, size, kind).await));
     agent.snapshot_remove(guest, taken).await.expect("gone");
     agent.limit(guest, generation, Limits::default()).await.expect("heard");
     let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));

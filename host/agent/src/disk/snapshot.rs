@@ -14,7 +14,7 @@ use umbel_guest::{Generation, GuestId, Seen, SnapshotId, SysRqKey};
 use umbel_wire::Layout;
 use umbel_wire::agent::{DiskFacts, DiskSource, Refusal, SnapshotFacts};
 
-use super::{DiskError, begin, check_unused, create, finish, place, refusal, sparse_copy, taken};
+use super::{DiskError, begin, check_unused, create, finish, place, refusal, sparse_copy, taken, whole};
 use crate::ledger::Entry;
 use crate::policy::check_generation;
 use crate::state::{State, failed, failed_at};
@@ -103,6 +103,9 @@ pub fn swap(
             copy_as_disk(state, &state.layout.snapshot(guest, *snapshot), guest, entry.uid)
         }
         DiskSource::Moved { snapshot } => move_back(state, guest, *snapshot, entry.uid),
+        DiskSource::Upload { upload, image, size, kind } => {
+            whole::make(state, guest, entry.uid, *upload, &whole::Make { image, size: *size, kind: *kind })
+        }
     };
     if let Err(error) = made {
         fs::rename(&kept, &disk).map_err(failed_at("putting back", &disk))?;
@@ -214,10 +217,12 @@ fn open_disk(state: &State, guest: GuestId) -> Result<(File, fs::Metadata), Refu
 /// Before anything is put aside.
 fn check_source(state: &State, guest: GuestId, with: &DiskSource) -> Result<(), Refusal> {
     let snapshot = match with {
-        DiskSource::Image { kind: umbel_guest::DiskKind::Memory, .. } => {
+        DiskSource::Image { kind: umbel_guest::DiskKind::Memory, .. }
+        | DiskSource::Upload { kind: umbel_guest::DiskKind::Memory, .. } => {
             return Err(Refusal::NotHere { what: "a root in memory is new at every start".into() });
         }
         DiskSource::Image { .. } => return Ok(()),
+        DiskSource::Upload { upload, size, .. } => return whole::find(state, *upload, *size).map(drop),
         DiskSource::Snapshot { snapshot } | DiskSource::Moved { snapshot } => *snapshot,
     };
     let path = state.layout.snapshot(guest, snapshot);
@@ -301,7 +306,7 @@ fn clone_or_copy(from: &Path, to: &File) -> Result<(), DiskError> {
     clone_file(&mut from, to).map_err(failed)
 }
 
-fn clone_file(from: &mut File, to: &File) -> io::Result<()> {
+pub(super) fn clone_file(from: &mut File, to: &File) -> io::Result<()> {
     match rustix::fs::ioctl_ficlone(to, &*from) {
         Ok(()) => Ok(()),
         // The file system has no such thing; what else may be wrong, the copy meets too.

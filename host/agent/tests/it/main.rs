@@ -23,4 +23,5 @@ mod switch;
 mod tree;
 mod user;
 mod walls;
+mod whole;
 mod workshop;

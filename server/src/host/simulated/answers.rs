@@ -73,6 +73,19 @@ fn of_disk(inner: &mut Inner, guest: GuestId, generation: Generation) -> Result<
     Ok(guest)
 }
 
+/// What a disk holds that was put among the uploads; behind it all is zero.
+fn read_upload(inner: &Inner, upload: UploadId, size: DiskSize) -> Result<String, Refusal> {
+    let unknown = || Refusal::UnknownUpload { upload };
+    let path = inner.layout.as_ref().ok_or_else(unknown)?.upload(upload).join("disk");
+    let file = std::fs::File::open(path).map_err(|_| unknown())?;
+    if file.metadata().is_ok_and(|facts| facts.len() != size.bytes()) {
+        return Err(Refusal::BadDisk { reason: "another size".into() });
+    }
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, 4096), &mut bytes).map_err(|_| unknown())?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned())
+}
+
 fn facts_of(written: &str) -> SnapshotFacts {
     SnapshotFacts { taken_bytes: written.len() as u64, stood_still_ms: None }
 }
@@ -280,6 +293,10 @@ impl Host for Simulated {
         with: DiskSource,
     ) -> Result<SnapshotFacts, HostError> {
         let inner = &mut *self.begin("disk_swap", &guest.to_string())?;
+        let uploaded = match &with {
+            DiskSource::Upload { upload, size, .. } => read_upload(inner, *upload, *size),
+            _ => Ok(String::new()),
+        };
         let guest = of_disk(inner, guest, generation)?;
         if guest.seen.is_alive() {
             return Err(Refusal::StillRunning.into());
@@ -290,6 +307,7 @@ impl Host for Simulated {
                 DiskSource::Snapshot { snapshot } => {
                     guest.snapshots.get(&snapshot).ok_or(Refusal::UnknownSnapshot { snapshot })?.clone()
                 }
+                DiskSource::Upload { .. } => uploaded?,
                 DiskSource::Moved { snapshot } => {
                     guest.snapshots.remove(&snapshot).ok_or(Refusal::UnknownSnapshot { snapshot })?
                 }
@@ -330,6 +348,48 @@ impl Host for Simulated {
         let stood_still_ms = guest.seen.is_alive().then_some(1);
         let kept = guest.snapshots.entry(snapshot).or_insert(written);
         Ok(SnapshotFacts { stood_still_ms, ..facts_of(kept) })
+    }
+
+    async fn snapshot_lend(
+        &self,
+        guest: GuestId,
+        snapshot: SnapshotId,
+        upload: UploadId,
+        _: ImageId,
+        size: DiskSize,
+        _: DiskKind,
+    ) -> Result<(), HostError> {
+        let inner = self.begin("snapshot_lend", &format!("{guest} {snapshot} {upload}"))?;
+        let written = inner.guests.get(&guest).and_then(|guest| guest.snapshots.get(&snapshot));
+        let written = written.ok_or(Refusal::UnknownSnapshot { snapshot })?;
+        let place = inner.layout.as_ref().ok_or(Refusal::UnknownUpload { upload })?.upload(upload);
+        let path = place.join("disk");
+        let made = std::fs::write(&path, written)
+            .and_then(|()| std::fs::File::options().write(true).open(&path)?.set_len(size.bytes()));
+        made.map_err(|_| Refusal::UnknownUpload { upload })?;
+        Ok(())
+    }
+
+    async fn disk_upload(
+        &self,
+        guest: GuestId,
+        generation: Generation,
+        upload: UploadId,
+        image: ImageId,
+        size: DiskSize,
+        kind: DiskKind,
+    ) -> Result<(), HostError> {
+        if self.lock().guests.get(&guest).is_some_and(|guest| guest.disk.is_some()) {
+            return Ok(());
+        }
+        let written = read_upload(&*self.begin("disk_upload", &format!("{guest} {upload}"))?, upload, size)?;
+        self.disk_create(guest, generation, image, size, kind).await?;
+        self.change(|inner| {
+            if let Some(made) = inner.guests.get_mut(&guest) {
+                made.written = written;
+            }
+        });
+        Ok(())
     }
 
     async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError> {

@@ -1,0 +1,235 @@
+//! Where backups of guests' disks lie: a directory that may be anybody's, in which all is packed, sealed and kept once.
+//!
+//! [`store`] is the directory, [`chunk`] a piece of a disk in it, [`keys`] what they are sealed with, [`disk`] takes a disk
+//! apart and puts it together. The format is written down in docs/guest-backups.md, why it is as it is in
+//! docs/decisions/guest-backups.md. Nothing here knows of accounts, rows or the agent.
+
+pub mod chunk;
+pub mod disk;
+pub mod keys;
+pub mod store;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use umbel_guest::{BackupId, GuestId, GuestSpec};
+
+use self::disk::Written;
+use self::store::{Place, Store};
+
+/// Disks that are read or written at once.
+const AT_ONCE: usize = 2;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("{step} {}: {source}", path.display())]
+    Io { step: &'static str, path: PathBuf, source: io::Error },
+    #[error("the directory of backups, {}, is full", directory.display())]
+    Full { directory: PathBuf },
+    #[error("the host's disk is full")]
+    NoRoom,
+    #[error(
+        "nothing is kept in {}, although backups were: is that mounted which it lies on?",
+        directory.display()
+    )]
+    Empty { directory: PathBuf },
+    #[error(
+        "the backups in {} were made with another key than {}: put back the key that they were made with",
+        directory.display(), key.display()
+    )]
+    OtherKey { directory: PathBuf, key: PathBuf },
+    #[error("the key of the backups, {}, is missing: put it back", path.display())]
+    NoKey { path: PathBuf },
+    #[error("{} is no key: 64 hexadecimal digits in a line are", path.display())]
+    BadKey { path: PathBuf },
+    #[error(
+        "another panel keeps its backups in {}: choose another directory, or remove the file owner in it if that panel is \
+         gone",
+        directory.display()
+    )]
+    Owned { directory: PathBuf },
+    #[error("{} has the format {format}, which this panel does not know", directory.display())]
+    Format { directory: PathBuf, format: u32 },
+    #[error("a part of the backup is missing: {}", path.display())]
+    Missing { path: PathBuf },
+    #[error("a part of the backup is damaged: {what}")]
+    Damaged { what: String },
+    #[error("it was stopped")]
+    Stopped,
+}
+
+fn io_failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VaultError + use<> {
+    let path = path.to_owned();
+    move |source| VaultError::Io { step, path, source }
+}
+
+/// How far somebody is who works on a thread of their own, and whether they are to go on.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    percent: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Watch {
+    fn went_on(&self, at: u64, of: u64) -> Result<(), VaultError> {
+        self.0.percent.store(at * 100 / of.max(1), Ordering::Relaxed);
+        if self.is_stopped() { Err(VaultError::Stopped) } else { Ok(()) }
+    }
+
+    pub fn percent(&self) -> u64 {
+        self.0.percent.load(Ordering::Relaxed)
+    }
+
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// Stops the work when whoever waits for it goes: a panel that ends waits for its threads.
+#[derive(Debug)]
+struct StopOnDrop(Watch);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The panel's way to its backups. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    place: Arc<Place>,
+    /// Shared by who writes and reads, and whole to who removes what nobody names.
+    used: Arc<RwLock<()>>,
+    slots: Arc<Semaphore>,
+}
+
+/// A turn at the directory.
+#[derive(Debug)]
+pub struct Turn {
+    _slot: OwnedSemaphorePermit,
+    _used: OwnedRwLockReadGuard<()>,
+}
+
+/// A disk that is to be kept.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub backup: BackupId,
+    pub guest: GuestId,
+    pub spec: GuestSpec,
+    pub made_at: i64,
+    /// Whether it may be the first of all.
+    pub begins: bool,
+}
+
+impl Vault {
+    pub fn new(place: Place) -> Self {
+        Self { place: Arc::new(place), used: Arc::default(), slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.place.directory
+    }
+
+    /// Two disks at once; held to the end by whoever works, also when nobody waits for them any more.
+    pub async fn turn(&self) -> Turn {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.expect("it is never closed");
+        Turn { _slot: slot, _used: Arc::clone(&self.used).read_owned().await }
+    }
+
+    /// Keeps a disk. Repeating it keeps it once more, and takes no more room.
+    pub async fn write(&self, turn: Turn, keep: Keep, disk: PathBuf, watch: Watch) -> Result<Written, VaultError> {
+        let place = Arc::clone(&self.place);
+        self.work(watch, move |watch| {
+            let _turn = turn;
+            let store = Store::open(&place, keep.begins)?;
+            let _held = store.hold(false, &|| watch.is_stopped())?;
+            let about = (keep.guest, keep.spec, keep.made_at);
+            let (manifest, mut written) = disk::write(&store, &disk, about, watch)?;
+            written.stored_bytes += store.manifest_put(keep.backup, &manifest)?;
+            Ok(written)
+        })
+        .await
+    }
+
+    /// Puts a disk that is kept there as `disk`, whole or not at all.
+    pub async fn read(&self, turn: Turn, backup: BackupId, disk: PathBuf, watch: Watch) -> Result<(), VaultError> {
+        let place = Arc::clone(&self.place);
+        self.work(watch, move |watch| {
+            let _turn = turn;
+            let store = Store::open(&place, false)?;
+            let _held = store.hold(false, &|| watch.is_stopped())?;
+            disk::read(&store, &store.manifest(backup)?, &disk, watch)
+        })
+        .await
+    }
+
+    /// It can't be had back from here on; it may be gone already.
+    pub async fn forget(&self, backup: BackupId) -> Result<(), VaultError> {
+        let place = Arc::clone(&self.place);
+        self.work(Watch::default(), move |_| match Store::open(&place, false) {
+            Ok(store) => store.forget(backup),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    /// Removes what no backup names, once nobody reads or writes; how many bytes.
+    pub async fn prune(&self) -> Result<u64, VaultError> {
+        let (place, used) = (Arc::clone(&self.place), Arc::clone(&self.used).write_owned().await);
+        self.work(Watch::default(), move |watch| {
+            let _used = used;
+            match Store::open(&place, false) {
+                // Nothing was ever kept.
+                Err(VaultError::Empty { .. }) => Ok(0),
+                store => {
+                    let (store, stopped) = (store?, || watch.is_stopped());
+                    let _held = store.hold(true, &stopped)?;
+                    store.prune(&stopped)
+                }
+            }
+        })
+        .await
+    }
+
+    /// The same while nobody waits for it; what could not be removed goes with the next one.
+    pub fn prune_soon(&self) {
+        let vault = self.clone();
+        tokio::spawn(async move {
+            match vault.prune().await {
+                Ok(0) => {}
+                Ok(bytes) => tracing::info!(bytes, "what no backup needs was removed"),
+                Err(error) => tracing::warn!(%error, "what no backup needs stays where backups are"),
+            }
+        });
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        watch: Watch,
+        work: impl FnOnce(&Watch) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let _stop = StopOnDrop(watch.clone());
+        match tokio::task::spawn_blocking(move || work(&watch)).await {
+            Ok(done) => done,
+            Err(error) => Err(VaultError::Io {
+                step: "working in",
+                path: self.place.directory.clone(),
+                source: io::Error::other(error),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
