@@ -21,6 +21,7 @@ const PAGES = [
   "/groups",
   "/webhooks",
   "/quotas",
+  "/backups",
   "/usage",
   "/images",
   "/images/tiny-3",

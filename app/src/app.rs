@@ -11,6 +11,7 @@ use crate::pages::account::AccountPage;
 use crate::pages::adopt::AdoptPage;
 use crate::pages::announcement::AnnouncementPage;
 use crate::pages::audit::AuditPage;
+use crate::pages::backups::BackupsPage;
 use crate::pages::doctor::DoctorPage;
 use crate::pages::groups::list::GroupListPage;
 use crate::pages::groups::show::GroupPage;
@@ -101,6 +102,7 @@ parts! {
     GroupPart: GroupPage,
     QuotasPart: QuotasPage,
     UsagePart: UsagePage,
+    BackupsPart: BackupsPage,
     AccountPart: AccountPage,
 }
 
@@ -199,6 +201,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/people/:account") view={Lazy::<PersonPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/backups") view={Lazy::<BackupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/usage") view={Lazy::<UsagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/account") view={Lazy::<AccountPart>::new()} ssr=SsrMode::Async />

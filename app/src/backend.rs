@@ -4,6 +4,7 @@
 //! Whatever is not the caller's is [`AppError::NotFound`], never `Forbidden`: a stranger can't tell
 //! what exists.
 
+mod backups;
 mod storage;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use umbel_guest::{
     allowed,
 };
 
+pub use self::backups::Backups;
 pub use self::storage::Storage;
 use crate::error::AppError;
 use crate::proof::Proof;
@@ -109,7 +111,7 @@ impl Default for Came {
 }
 
 #[async_trait]
-pub trait Backend: Storage {
+pub trait Backend: Backups + Storage {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;

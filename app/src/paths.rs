@@ -17,6 +17,8 @@ pub const DOCTOR: &str = "/doctor";
 /// `?line=…` is the command line that is read.
 pub const ADOPT: &str = "/guests/adopt";
 pub const OPERATIONS: &str = "/operations";
+/// Of guests.
+pub const BACKUPS: &str = "/backups";
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";

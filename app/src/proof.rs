@@ -53,6 +53,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestGive
         | AuditAction::GuestPurge
         | AuditAction::LeftoverRemove
+        | AuditAction::BackupRemove
         | AuditAction::SnapshotRemove => Asks::Everybody,
         // They are the proof, ask for what is in it by themselves, or give nobody a way in.
         AuditAction::SignIn
@@ -91,6 +92,9 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::SnapshotRestore
         | AuditAction::SnapshotPlan
         | AuditAction::SnapshotClone
+        | AuditAction::BackupTake
+        | AuditAction::BackupRestore
+        | AuditAction::BackupClone
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

@@ -5,6 +5,7 @@
 
 mod access;
 mod apply;
+mod backups;
 mod console;
 mod error;
 mod events;
@@ -54,6 +55,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::WhoAmI => output.one(&panel()?.session_fetch().await?)?,
         Command::Guests(command) => guests::run(&panel()?, command, &output).await?,
         Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
+        Command::Backups(command) => backups::run(&panel()?, command, &output).await?,
         Command::Snapshots(command) => snapshots::run(&panel()?, command, &output).await?,
         Command::Shares(command) => shares::run(&panel()?, command, &output).await?,
         Command::Quota(command) => quotas::run(&panel()?, command, &output).await?,

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, RestartPolicy, WebhookId};
 
+use crate::backups::BackupCommand;
 pub(crate) use disks::{
     ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand, StorageCommand,
 };
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Copies of a guest's disk that are kept.
     #[command(subcommand, visible_alias = "snapshot")]
     Snapshots(SnapshotCommand),
+    /// Copies of guests' disks that are kept elsewhere.
+    #[command(subcommand, visible_alias = "backup")]
+    Backups(BackupCommand),
     /// With whom a guest is shared.
     #[command(subcommand)]
     Shares(ShareCommand),

@@ -15,6 +15,7 @@ use crate::host::{Host, Link};
 use crate::http::address::Network;
 use crate::store::meta::{HostId, host_local, panel_epoch};
 use crate::store::{Db, StoreError, guests};
+use crate::vault::Vault;
 use crate::webhooks::mail::Mailer;
 
 /// What an operator may choose, in µs.
@@ -52,6 +53,8 @@ pub struct Parts {
     pub fetch_networks: Vec<Network>,
     /// By whom mail is sent; none where the settings name no server.
     pub mail: Option<Mailer>,
+    /// Where backups of guests go; none where the settings name no directory.
+    pub vault: Option<Vault>,
     /// First part of every generation.
     pub epoch: u32,
     pub host: HostId,
@@ -88,6 +91,7 @@ impl Parts {
             webhook_networks: Vec::new(),
             fetch_networks: Vec::new(),
             mail: None,
+            vault: None,
             epoch,
             host: local,
             layout,

@@ -37,6 +37,8 @@ use crate::oidc::{self, Oidc, SettingsError};
 use crate::panel::Panel;
 use crate::parts::Parts;
 use crate::store::{Db, OpenError, StoreError};
+use crate::vault::Vault;
+use crate::vault::store::Place;
 use crate::webhooks::mail::{MailError, Mailer};
 
 /// How long WebSockets may take to say goodbye once everything else is finished.
@@ -108,6 +110,10 @@ async fn run(config: &Config) -> Result<(), StartError> {
     parts.webhook_networks = config.webhook_networks.clone();
     parts.fetch_networks = config.fetch_networks.clone();
     parts.mail = config.mail.as_ref().map(Mailer::load).transpose()?;
+    parts.vault = config.backups.as_ref().map(|place| {
+        let (directory, key, owner) = (place.directory.clone(), place.key.clone(), parts.host.to_string());
+        Vault::new(Place { directory, key, owner })
+    });
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
     let accounts = Accounts::new(db.clone(), events, clock, passwords, seal);
@@ -116,6 +122,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     tasks.spawn(accounts.keep());
     tasks.spawn(guests.clone().settle(accounts.clone()));
     tasks.spawn(guests.clone().keep_in_time());
+    tasks.spawn(guests.clone().keep_backups());
 
     let origins = config.origins(address);
     let provider = |settings: &oidc::Settings| {

@@ -4,6 +4,7 @@ pub mod account;
 pub mod adopt;
 pub mod announcement;
 pub mod audit;
+pub mod backups;
 pub mod doctor;
 pub mod groups;
 pub mod guests;

@@ -3,6 +3,7 @@
 mod account;
 mod announcement;
 mod audit;
+mod backup;
 mod etag;
 mod group;
 mod guest;
@@ -31,6 +32,7 @@ pub use account::{
 };
 pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
+pub use backup::{BackupShown, BackupTaken, BackupsShown};
 pub use etag::Etag;
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{

@@ -21,10 +21,12 @@ pub enum OperationKind {
     SnapshotTake,
     SnapshotRestore,
     GuestReset,
+    BackupTake,
+    BackupRestore,
 }
 
 impl OperationKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::GuestCreate,
         Self::GuestStart,
         Self::GuestShutDown,
@@ -39,6 +41,8 @@ impl OperationKind {
         Self::SnapshotTake,
         Self::SnapshotRestore,
         Self::GuestReset,
+        Self::BackupTake,
+        Self::BackupRestore,
     ];
 
     /// As rows and the API spell it.
@@ -58,6 +62,8 @@ impl OperationKind {
             Self::SnapshotTake => "snapshot_take",
             Self::SnapshotRestore => "snapshot_restore",
             Self::GuestReset => "guest_reset",
+            Self::BackupTake => "backup_take",
+            Self::BackupRestore => "backup_restore",
         }
     }
 
@@ -68,8 +74,10 @@ impl OperationKind {
                 true
             }
             Self::SnapshotRestore | Self::GuestReset => true,
+            Self::BackupRestore => true,
             Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge => false,
             Self::KernelAdd | Self::ImageImport | Self::SnapshotTake => false,
+            Self::BackupTake => false,
         }
     }
 
@@ -90,6 +98,8 @@ impl OperationKind {
             Self::SnapshotTake => "Take a snapshot",
             Self::SnapshotRestore => "Restore a snapshot",
             Self::GuestReset => "Reset",
+            Self::BackupTake => "Back up",
+            Self::BackupRestore => "Restore a backup",
         }
     }
 
@@ -102,6 +112,7 @@ impl OperationKind {
             }
             Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge => GuestRight::Delete,
             Self::KernelAdd | Self::ImageImport => GuestRight::Delete,
+            Self::BackupTake | Self::BackupRestore => GuestRight::Settings,
         }
     }
 }

@@ -1,4 +1,6 @@
 // The preview takes this file from elsewhere.
+#[path = "fake_backups.rs"]
+mod backups;
 #[path = "made.rs"]
 mod made;
 
@@ -7,16 +9,16 @@ use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Storage};
 use umbel_app::shown::{
     AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
-    AuditPage, AuditShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown, FirstPassword,
-    ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage,
-    ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter,
-    KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown,
-    PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown, QuotaShown, QuotaWish,
-    QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown, SessionShown, ShareDraft,
-    ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown, StrayShown, TokenDraft, TokenShown,
-    UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    AuditPage, AuditShown, BackupsShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown,
+    FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft,
+    ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange,
+    KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
+    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown,
+    QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown,
+    SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown, StrayShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
@@ -51,6 +53,7 @@ pub(crate) struct Fake {
     pub(crate) snapshots: SnapshotsShown,
     pub(crate) traces: Vec<Found>,
     pub(crate) storage: StorageShown,
+    pub(crate) backups: BackupsShown,
     pub(crate) groups: Vec<GroupRoll>,
     pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,

@@ -6,6 +6,7 @@
 //! `umbel audit`. Why it is as it is stands in docs/decisions/audit.md.
 
 mod backend;
+mod backups;
 pub mod chain;
 pub mod commands;
 pub mod csv;

@@ -2,13 +2,14 @@
 
 use umbel_app::AppError;
 use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange, ImageDraft};
-use umbel_guest::{AccountId, Action, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
+use umbel_guest::{AccountId, Action, BackupId, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
 
 use super::What;
 use crate::outward::origin_of;
 use crate::panel::Panel;
 use crate::store::accounts::account_fetch;
 use crate::store::groups::group_fetch;
+use crate::store::guest_backups::guest_backup_fetch;
 use crate::store::guests::guest_fetch;
 use crate::store::snapshots::snapshot_fetch;
 use crate::store::webhooks::webhook_fetch;
@@ -32,6 +33,16 @@ impl Panel {
         let found = snapshot_fetch(&self.store, guest, snapshot).await?;
         let name = found.map(|snapshot| snapshot.name).unwrap_or_default();
         Ok(self.guest(action, guest).await?.detail(format!("{name} {snapshot}").trim()))
+    }
+
+    /// Of its guest, which may be gone.
+    pub(super) async fn backup(&self, action: AuditAction, backup: BackupId) -> Result<What, AppError> {
+        let found = guest_backup_fetch(&self.store, self.guests.parts.host, backup).await?;
+        let what = What::new(action, AuditKind::Guest).detail(&backup.to_string());
+        Ok(match found {
+            Some(found) => what.of(found.guest).named(found.spec.name.as_str()),
+            None => what,
+        })
     }
 
     pub(super) async fn account(&self, action: AuditAction, account: AccountId) -> Result<What, AppError> {

@@ -35,11 +35,13 @@ pub enum Key {
     OidcNameClaim,
     OidcNewAccounts,
     OidcSecondFactor,
+    BackupDirectory,
+    BackupKeyFile,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -69,6 +71,8 @@ impl Key {
         Self::OidcNameClaim,
         Self::OidcNewAccounts,
         Self::OidcSecondFactor,
+        Self::BackupDirectory,
+        Self::BackupKeyFile,
         Self::User,
     ];
 
@@ -103,6 +107,8 @@ impl Key {
             Self::OidcNameClaim => "oidc_name_claim",
             Self::OidcNewAccounts => "oidc_new_accounts",
             Self::OidcSecondFactor => "oidc_second_factor",
+            Self::BackupDirectory => "backup_directory",
+            Self::BackupKeyFile => "backup_key_file",
             Self::User => "user",
         }
     }

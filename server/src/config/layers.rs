@@ -114,6 +114,12 @@ pub struct Flags {
     /// Who asks for a second factor: panel or provider
     #[arg(long, value_name = "WHO")]
     pub oidc_second_factor: Option<String>,
+    /// Directory that backups of guests go to, on another disk than the data directory; the panel's user writes there
+    #[arg(long, value_name = "DIRECTORY")]
+    pub backup_directory: Option<String>,
+    /// File with the key of those backups [default: DATA/panel/backup.key, made with the first of them]
+    #[arg(long, value_name = "FILE")]
+    pub backup_key_file: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -151,6 +157,8 @@ impl Flags {
             Key::OidcNameClaim => self.oidc_name_claim.as_ref(),
             Key::OidcNewAccounts => self.oidc_new_accounts.as_ref(),
             Key::OidcSecondFactor => self.oidc_second_factor.as_ref(),
+            Key::BackupDirectory => self.backup_directory.as_ref(),
+            Key::BackupKeyFile => self.backup_key_file.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -223,7 +231,9 @@ impl Machine {
             | Key::MailPasswordFile
             | Key::OidcIssuer
             | Key::OidcClientId
-            | Key::OidcClientSecretFile => None,
+            | Key::OidcClientSecretFile
+            | Key::BackupDirectory
+            | Key::BackupKeyFile => None,
         }
     }
 }
@@ -380,7 +390,8 @@ fn settings_file(flags: &Flags, machine: &Machine, errors: &mut Vec<ConfigError>
 fn absolute(machine: &Machine, key: Key, text: &str) -> String {
     let is_path =
         [Key::Data, Key::Run, Key::TlsCertificate, Key::TlsKey, Key::MailPasswordFile, Key::OidcClientSecretFile];
-    if is_path.contains(&key) {
+    let is_path = is_path.into_iter().chain([Key::BackupDirectory, Key::BackupKeyFile]).any(|path| path == key);
+    if is_path {
         return machine.directory.join(text).display().to_string();
     }
     text.to_owned()

@@ -54,10 +54,19 @@ pub struct Config {
     pub mail: Option<MailSettings>,
     /// Who else says who somebody is.
     pub oidc: Option<oidc::Settings>,
+    /// Where backups of guests go, if anywhere.
+    pub backups: Option<BackupPlace>,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
     effective: Vec<(Key, String, Source)>,
+}
+
+/// Where backups of guests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupPlace {
+    pub directory: PathBuf,
+    pub key: PathBuf,
 }
 
 /// What is wrong with the settings, everything at once.
@@ -147,6 +156,7 @@ impl Reader<'_> {
         let fetch_networks = self.value(Key::FetchNetworks, value::networks).unwrap_or_default();
         let mail = self.mail();
         let oidc = self.oidc();
+        let backups = self.backups(data.as_ref());
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -175,9 +185,29 @@ impl Reader<'_> {
             fetch_networks,
             mail,
             oidc,
+            backups,
             user: user?,
             effective: Vec::new(),
         })
+    }
+
+    /// Where backups of guests go, and their key; elsewhere than what they are made of.
+    fn backups(&mut self, data: Option<&PathBuf>) -> Option<BackupPlace> {
+        let directory = self.value(Key::BackupDirectory, value::path);
+        let key_file = self.value(Key::BackupKeyFile, value::path);
+        if self.layers.get(Key::BackupDirectory).is_none() {
+            let alone = self.layers.get(Key::BackupKeyFile).is_some();
+            return if alone { self.refuse(Key::BackupKeyFile, "it needs backup_directory beside it") } else { None };
+        }
+        let (directory, data) = (directory?, data?);
+        if directory.starts_with(data) {
+            return self.refuse(Key::BackupDirectory, "it lies in the data directory: what takes that takes both");
+        }
+        let key = key_file.unwrap_or_else(|| data.join("panel/backup.key"));
+        if key.starts_with(&directory) {
+            return self.refuse(Key::BackupKeyFile, "it lies among the backups: who has them has the key");
+        }
+        Some(BackupPlace { directory, key })
     }
 
     /// The three that say which provider go together; the others have their usual values.

@@ -193,6 +193,8 @@ fn what_is_shown_can_be_read_again() {
         Key::OidcIssuer,
         Key::OidcClientId,
         Key::OidcClientSecretFile,
+        Key::BackupDirectory,
+        Key::BackupKeyFile,
     ];
     for key in Key::ALL {
         let is_shown = shown.lines().any(|line| line.starts_with(&format!("{key} = ")));
@@ -234,4 +236,21 @@ fn a_provider_is_named_whole_and_its_errors_by_their_keys() {
         let text = Fixture::new().with_file(&format!("{key} = {value:?}\n")).refused();
         assert!(text.contains(&format!("{key} = ")), "{text}");
     }
+}
+
+#[test]
+fn backups_go_elsewhere_than_what_they_are_made_of_and_their_key_apart_from_them() {
+    let wrong = |text: &str| {
+        let fixture = Fixture::new().with_file(text);
+        Config::load(&fixture.flags, &fixture.machine).expect_err(text).to_string()
+    };
+    let fixture = Fixture::new().with_file("backup_directory = \"/mnt/backups\"");
+    let place = fixture.config().backups.expect("said");
+    assert_eq!(place.directory, PathBuf::from("/mnt/backups"));
+    assert!(place.key.ends_with("panel/backup.key"), "{place:?}");
+    assert!(wrong("data = \"/srv/u\"\nbackup_directory = \"/srv/u/backups\"").contains("data directory"));
+    assert!(wrong("backup_key_file = \"/etc/key\"").contains("backup_directory"));
+    let beside = "backup_directory = \"/mnt/backups\"\nbackup_key_file = \"/mnt/backups/key\"";
+    assert!(wrong(beside).contains("who has them has the key"));
+    assert!(wrong("backup_directory = \"backups\"").contains("begins with /"));
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{GuestFilter, GuestPage};
+use umbel_app::shown::{GuestFilter, GuestPage, OperationKind};
 use umbel_guest::state::Badge;
 use umbel_guest::{AccountId, FieldError, FieldErrors, GuestId, PanelRight};
 
@@ -23,8 +23,11 @@ impl Guests {
         let (guests, next) = pages::cut(guests, limit, |last| cursor(&sought.after, last));
         let reach = self.reach(caller).await?;
         let under_way = operation_list_under_way(&self.parts.db).await?;
-        let mut under_way: HashMap<GuestId, Operation> =
-            under_way.into_iter().filter_map(|operation| Some((operation.guest?, operation))).collect();
+        let mut under_way: HashMap<GuestId, Operation> = under_way
+            .into_iter()
+            .filter(holds_its_guest)
+            .filter_map(|operation| Some((operation.guest?, operation)))
+            .collect();
         let shown = |guest: Guest| {
             let access = reach.to(guest.owner, Some(guest.id));
             self.shown(under_way.remove(&guest.id), guest, access)
@@ -78,6 +81,11 @@ fn cursor(after: &After, last: &Guest) -> String {
         After::Name(_) => pages::cursor(&last.spec.name, last.id),
         After::CreatedAt(_) => pages::cursor(last.created_at, last.id),
     }
+}
+
+/// Nobody has to wait for a backup.
+fn holds_its_guest(operation: &Operation) -> bool {
+    operation.kind != OperationKind::BackupTake
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod backups;
 mod by_hand;
 mod change;
 mod checks;

@@ -11,8 +11,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, events, groups, guests, host, images, invitations, kernels, keys, networks, operations,
-    people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
+    announcements, audit, backups, events, groups, guests, host, images, invitations, kernels, keys, networks,
+    operations, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -196,6 +196,12 @@ pub fn own() -> Vec<Route> {
         api!(snapshots::restore).of_groups(),
         api!(snapshots::clone).once().of_groups(),
         api!(snapshots::remove).of_groups(),
+        api!(backups::list).of_groups(),
+        api!(backups::list_of).of_groups(),
+        api!(backups::take).once().of_groups(),
+        api!(backups::restore).of_groups(),
+        api!(backups::clone).once().of_groups(),
+        api!(backups::remove).of_groups(),
         api!(guests::undelete).of_groups(),
         api!(guests::purge).of_groups(),
         api!(guests::set_up).of_groups(),

@@ -22,7 +22,7 @@ pub const STEPS: &[Step] = &[
 ];
 
 /// At once: what it would still write is not kept on its disk.
-async fn end(run: &Run) -> Result<(), StepError> {
+pub(super) async fn end(run: &Run) -> Result<(), StepError> {
     run.ask_stopped(Some(run.parts.clock.now())).await?;
     run.until_ended().await
 }
@@ -30,6 +30,10 @@ async fn end(run: &Run) -> Result<(), StepError> {
 /// What its disk is to be made of.
 async fn source(run: &Run) -> Result<DiskSource, StepError> {
     let (guest, params) = (run.fetch().await?, run.params().await?);
+    if params.backup.is_some() {
+        let (upload, spec) = (run.upload().await?, guest.spec);
+        return Ok(DiskSource::Upload { upload, image: spec.image, size: spec.disk, kind: spec.disk_kind });
+    }
     let Some(snapshot) = params.snapshot else {
         return Ok(DiskSource::Image { image: guest.spec.image, size: guest.spec.disk, kind: guest.spec.disk_kind });
     };
@@ -42,11 +46,12 @@ async fn source(run: &Run) -> Result<DiskSource, StepError> {
     })
 }
 
-async fn swap(run: &Run) -> Result<(), StepError> {
+pub(super) async fn swap(run: &Run) -> Result<(), StepError> {
     let (guest, params, source) = (run.fetch().await?, run.params().await?, source(run).await?);
     let keep = params.keep.ok_or_else(|| StepError::Failed("it names nothing to keep the disk as".into()))?;
     let facts = once_settled(run.parts.link.host.disk_swap(guest.id, guest.generation, keep, source).await)?;
-    let kind = if params.snapshot.is_some() { SnapshotKind::BeforeRestore } else { SnapshotKind::BeforeReset };
+    let is_copy = params.snapshot.is_some() || params.backup.is_some();
+    let kind = if is_copy { SnapshotKind::BeforeRestore } else { SnapshotKind::BeforeReset };
     let now = run.parts.clock.now();
     let kept = Snapshot {
         id: keep,
@@ -66,7 +71,7 @@ async fn swap(run: &Run) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn swap_back(run: &Run) -> Result<(), StepError> {
+pub(super) async fn swap_back(run: &Run) -> Result<(), StepError> {
     let (guest, params, source) = (run.fetch().await?, run.params().await?, source(run).await?);
     let Some(keep) = params.keep else { return Ok(()) };
     once_settled(run.parts.link.host.disk_swap_back(guest.id, guest.generation, keep, source).await)?;
@@ -78,7 +83,7 @@ async fn swap_back(run: &Run) -> Result<(), StepError> {
 }
 
 /// One that is undone is enough: a chain of them would be the disk many times.
-async fn let_go(run: &Run) -> Result<(), StepError> {
+pub(super) async fn let_go(run: &Run) -> Result<(), StepError> {
     if let Some(keep) = run.params().await?.keep {
         snapshot_let_go_others(&run.parts.db, run.guest()?, keep, run.parts.clock.now()).await?;
     }

@@ -19,7 +19,8 @@ pub const STEPS: &[Step] = &[
 /// Both were there when the form was checked; that may be a while ago.
 async fn check(run: &Run) -> Result<(), StepError> {
     let spec = run.fetch().await?.spec;
-    let is_copy = run.params().await?.of.is_some();
+    let params = run.params().await?;
+    let is_copy = params.of.is_some() || params.backup.is_some();
     if !is_copy && !run.parts.link.host.images().await?.iter().any(|image| image.id == spec.image) {
         return Err(StepError::Failed(format!("there is no image {}", spec.image)));
     }
@@ -69,9 +70,17 @@ impl From<TellError> for StepError {
 async fn disk(run: &Run) -> Result<(), StepError> {
     let guest = run.fetch().await?;
     if guest.disk_ready {
-        return Ok(());
+        // Killed before what it was made of was gone.
+        return if run.params().await?.backup.is_some() { run.upload_discard().await } else { Ok(()) };
     }
     let (spec, host, params) = (guest.spec, &run.parts.link.host, run.params().await?);
+    if let Some(backup) = params.backup {
+        let upload = run.upload().await?;
+        run.backup_read(backup).await?;
+        host.disk_upload(guest.id, guest.generation, upload, spec.image, spec.disk, spec.disk_kind).await?;
+        run.parts.guest_edit(guest.id, |guest| guest.disk_ready = true).await?;
+        return run.upload_discard().await;
+    }
     match params.of.zip(params.snapshot) {
         Some((of, snapshot)) => host.disk_copy(guest.id, guest.generation, of, snapshot).await?,
         None => host.disk_create(guest.id, guest.generation, spec.image, spec.disk, spec.disk_kind).await?,
@@ -82,6 +91,9 @@ async fn disk(run: &Run) -> Result<(), StepError> {
 
 /// Also of a disk that was begun and not finished: the agent removes whatever there is.
 pub(super) async fn disk_undo(run: &Run) -> Result<(), StepError> {
+    if run.params().await?.backup.is_some() {
+        run.upload_discard().await?;
+    }
     let Some(guest) = run.find().await? else { return Ok(()) };
     once_settled(run.parts.link.host.purge(guest.id, guest.generation).await)?;
     run.parts.guest_edit(guest.id, |guest| guest.disk_ready = false).await?;

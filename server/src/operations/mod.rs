@@ -9,6 +9,8 @@
 //! Add its kind to `umbel_app::shown::OperationKind`, a file `<noun>_<verb>.rs` with its `STEPS`, and
 //! a line in [`table`]. The fault tests in `tests/it/faults.rs` walk every kind.
 
+pub mod backup_restore;
+pub mod backup_take;
 pub mod disk_swap;
 pub mod guest_adopt;
 pub mod guest_create;
@@ -25,6 +27,7 @@ pub mod runner;
 pub mod snapshot_take;
 pub mod state;
 pub mod step;
+mod vault;
 
 use umbel_app::shown::OperationKind;
 
@@ -47,13 +50,15 @@ pub fn table(kind: OperationKind) -> &'static [Step] {
         OperationKind::ImageImport => image_import::STEPS,
         OperationKind::SnapshotTake => snapshot_take::STEPS,
         OperationKind::SnapshotRestore | OperationKind::GuestReset => disk_swap::STEPS,
+        OperationKind::BackupTake => backup_take::STEPS,
+        OperationKind::BackupRestore => backup_restore::STEPS,
     }
 }
 
 /// Kinds whose first step has something to take back before it begins: a guest's row, a snapshot's, uploaded files.
 pub fn begun_before(kind: OperationKind) -> bool {
     use OperationKind as K;
-    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport | K::SnapshotTake)
+    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport | K::SnapshotTake | K::BackupTake)
 }
 
 /// How many of its first steps a cancel may still undo. Only what makes something new has a way back
@@ -64,6 +69,7 @@ pub fn cancellable(kind: OperationKind) -> usize {
         OperationKind::GuestAdopt => guest_adopt::STEPS.len() - 1,
         OperationKind::KernelAdd => kernel_add::STEPS.len() - 1,
         OperationKind::ImageImport => image_import::STEPS.len() - 1,
+        OperationKind::BackupTake => backup_take::STEPS.len() - 1,
         _ => 0,
     }
 }
@@ -77,7 +83,7 @@ pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool
         // Before its last step a creation is cancelled, not killed, and a disk that is swapped is left to it.
         (
             K::GuestKill | K::GuestShutDown | K::GuestDelete | K::GuestPurge,
-            K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore,
+            K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore | K::BackupRestore,
         ) => booting,
         (K::GuestKill, K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart) => true,
         (K::GuestShutDown, K::GuestStart | K::GuestStartShell) => true,
@@ -87,12 +93,13 @@ pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool
         (K::GuestPurge, _) => true,
         // They end it anyway, however it stands; one that never comes up is what they are for.
         (
-            K::GuestReset | K::SnapshotRestore,
+            K::GuestReset | K::SnapshotRestore | K::BackupRestore,
             K::GuestStart | K::GuestStartShell | K::GuestShutDown | K::GuestRestart | K::GuestKill,
         ) => true,
-        (K::GuestReset | K::SnapshotRestore, K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore) => {
-            booting
-        }
+        (
+            K::GuestReset | K::SnapshotRestore | K::BackupRestore,
+            K::GuestCreate | K::GuestAdopt | K::GuestReset | K::SnapshotRestore | K::BackupRestore,
+        ) => booting,
         _ => false,
     }
 }

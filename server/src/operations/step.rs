@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Wanted};
+use umbel_guest::{
+    BackupId, Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Wanted,
+};
 use umbel_wire::agent::{DiskOf, ImageSaid, Refusal};
 
 use crate::host::HostError;
@@ -116,6 +118,9 @@ pub struct Params {
     /// What a disk is kept as that another takes the place of.
     #[serde(default)]
     pub keep: Option<SnapshotId>,
+    /// What is kept elsewhere: that a disk becomes, or that becomes a disk.
+    #[serde(default)]
+    pub backup: Option<BackupId>,
     /// The root image that is adopted.
     #[serde(default)]
     pub stray: Option<StrayName>,

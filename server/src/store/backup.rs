@@ -46,6 +46,7 @@ pub const TABLES: &[&str] = &[
     "oidc_links",
     "account_keys",
     "snapshot_plans",
+    "guest_backups",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was

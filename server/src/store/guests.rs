@@ -306,6 +306,8 @@ pub async fn guest_give(tx: &mut Tx, guest: &Guest) -> Result<(), StoreError> {
     sql("guest_give", give).bind(guest.owner).bind(number).bind(guest.id).run(&mut *tx).await?;
     let follow = "UPDATE operations SET owner = $1 WHERE guest = $2";
     sql("guest_give", follow).bind(guest.owner).bind(guest.id).run(&mut *tx).await?;
+    let follow = "UPDATE guest_backups SET owner = $1 WHERE guest = $2";
+    sql("guest_give", follow).bind(guest.owner).bind(guest.id).run(&mut *tx).await?;
     reservation_follow_rows(tx, guest.id).await
 }
 

@@ -27,6 +27,7 @@ pub mod backup;
 pub mod db;
 pub mod error;
 pub mod groups;
+pub mod guest_backups;
 pub mod guest_pages;
 pub mod guests;
 pub mod idempotency;

@@ -173,17 +173,21 @@ pub async fn operation_is_about(on: impl Into<On<'_>>, kind: OperationKind, name
 /// The one that is under way for a guest, all of it.
 pub async fn operation_under_way_of(db: &Db, guest: GuestId) -> Result<Option<Operation>, StoreError> {
     let name = "operation_under_way_of";
-    let query = sql(name, select!("WHERE o.guest = $1 AND o.over = $2 ORDER BY o.created_at DESC, o.id DESC"));
+    let query = sql(
+        name,
+        select!("WHERE o.guest = $1 AND o.over = $2 AND o.kind <> 'backup_take' ORDER BY o.created_at DESC, o.id DESC"),
+    );
     Ok(gather(db, name, query.bind(guest).bind(false)).await?.pop())
 }
 
-/// The one that is under way for a guest: its row and its last step's state, for the rule of one at a time.
+/// The one that is under way for a guest, but for a backup, which nobody has to wait for: its row and its last step's state, for the rule of one at a time.
 pub async fn operation_under_way(
     on: impl Into<On<'_>>,
     guest: GuestId,
 ) -> Result<Option<(OperationId, OperationKind, Option<StepState>)>, StoreError> {
     let select = "SELECT o.id AS id, o.kind AS kind, (SELECT s.state FROM operation_steps s WHERE s.operation = o.id \
-                  ORDER BY s.position DESC LIMIT 1) AS last FROM operations o WHERE o.guest = $1 AND o.over = $2";
+                  ORDER BY s.position DESC LIMIT 1) AS last FROM operations o WHERE o.guest = $1 AND o.over = $2 \
+                  AND o.kind <> 'backup_take'";
     let row = sql("operation_under_way", select).bind(guest).bind(false).one(on).await?;
     row.map(|row| {
         let last: Option<String> = row.get("last")?;

@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use umbel_guest::{
-    AccountId, DeliveryId, GroupId, GuestId, InvitationId, NetworkId, OperationId, SnapshotId, WebhookId,
+    AccountId, BackupId, DeliveryId, GroupId, GuestId, InvitationId, NetworkId, OperationId, SnapshotId, WebhookId,
 };
 
 use super::db::{Db, On, Tx};
@@ -52,6 +52,7 @@ into_value! {
     InvitationId => |v| Self::Text(Some(v.to_string())),
     OperationId => |v| Self::Text(Some(v.to_string())),
     NetworkId => |v| Self::Text(Some(v.to_string())),
+    BackupId => |v| Self::Text(Some(v.to_string())),
     SnapshotId => |v| Self::Text(Some(v.to_string())),
     WebhookId => |v| Self::Text(Some(v.to_string())),
     Option<AccountId> => |v| Self::Text(v.map(|id| id.to_string())),

@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 23] = [
+const MORE_READS: [&str; 24] = [
     "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
@@ -224,6 +224,7 @@ const MORE_READS: [&str; 23] = [
     "/_sf/share_list",
     "/_sf/snapshot_list",
     "/_sf/snapshot_traces",
+    "/_sf/backup_list",
     "/_sf/account_fetch",
 ];
 /// Without a token that was once good, or a password that was right, nothing is tried.

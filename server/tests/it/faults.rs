@@ -1,7 +1,8 @@
 //! Every operation: each step fails once, each is done twice, each undo is done twice; afterwards
 //! database and host are as before, or as after a run without faults.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use umbel_app::shown::{
     ImageDraft, KernelDraft, KernelFilter, OperationKind, OperationShown, OperationState, Role, SnapshotDraft,
@@ -24,6 +25,8 @@ fn action(kind: OperationKind) -> Option<(bool, Asked)> {
         OperationKind::KernelAdd | OperationKind::ImageImport => return None,
         OperationKind::SnapshotTake => return Some((true, Asked::Snapshot)),
         OperationKind::SnapshotRestore => return Some((true, Asked::Restore)),
+        OperationKind::BackupTake => return Some((true, Asked::BackUp)),
+        OperationKind::BackupRestore => return Some((true, Asked::RestoreBackup)),
         OperationKind::GuestStartShell => (false, Action::StartShell),
         OperationKind::GuestStart => (false, Action::Start),
         OperationKind::GuestShutDown => (true, Action::ShutDown),
@@ -42,6 +45,8 @@ enum Asked {
     Snapshot,
     /// Of one that was taken before.
     Restore,
+    BackUp,
+    RestoreBackup,
 }
 
 fn stray() -> StrayName {
@@ -55,14 +60,23 @@ async fn begin(db: &umbel_server::store::Db) -> (TestPanel, tempfile::TempDir) {
     let layout = Layout::new(place.path(), place.path()).expect("a short path");
     let host = Simulated::new(Clock::System);
     host.put_stray(stray(), 1 << 20);
-    (TestPanel::begin(db, host, anna, Drill::default(), Some(layout)).await, place)
+    let backups = backups(&layout);
+    (TestPanel::keeping(db, host, anna, Drill::default(), Some(layout), Some(backups)).await, place)
 }
 
 /// Another life of the panel on the same database, host and place.
 async fn again(panel: TestPanel, db: &umbel_server::store::Db, drill: Drill) -> TestPanel {
     let (host, anna, layout) = (panel.host.clone(), panel.anna.clone(), panel.guests.parts.layout.clone());
     drop(panel);
-    TestPanel::begin(db, host, anna, drill, layout).await
+    let backups = layout.as_ref().map(backups);
+    TestPanel::keeping(db, host, anna, drill, layout, backups).await
+}
+
+/// Where they go, with their key.
+fn backups(layout: &Layout) -> PathBuf {
+    let place = layout.data().join("backups");
+    fs::create_dir_all(&place).expect("made");
+    place
 }
 
 /// How many are left.
@@ -115,6 +129,14 @@ async fn drilled(
         panel.host.write(guest, "after ");
         taken = Some(made.snapshot);
     }
+    let mut kept = None;
+    if let (Some((_, Asked::RestoreBackup)), Some(guest)) = (asked, guest) {
+        panel.host.write(guest, "before ");
+        let made = panel.guests.backup_take(&panel.anna, guest).await.expect("there is room");
+        assert_eq!(panel.over(made.operation).await.state, OperationState::Done);
+        panel.host.write(guest, "after ");
+        kept = Some(made.backup);
+    }
     let before = panel.dump().await;
     let panel = again(panel, db, drill).await;
     let operation = match (asked, guest) {
@@ -128,6 +150,12 @@ async fn drilled(
         (Some((_, Asked::Restore)), Some(guest)) => {
             let snapshot = taken.expect("it was taken");
             panel.guests.snapshot_restore(&panel.anna, guest, snapshot).await.expect("possible")
+        }
+        (Some((_, Asked::BackUp)), Some(guest)) => {
+            panel.guests.backup_take(&panel.anna, guest).await.expect("there is room").operation
+        }
+        (Some((_, Asked::RestoreBackup)), Some(_)) => {
+            panel.guests.backup_restore(&panel.anna, kept.expect("it was made")).await.expect("possible")
         }
         _ if kind == OperationKind::KernelAdd => upload(&panel).await,
         _ if kind == OperationKind::ImageImport => import(&panel).await,
@@ -165,6 +193,9 @@ async fn clear(panel: TestPanel, db: &umbel_server::store::Db, guest: Option<Gue
     let mine: ImageId = "mine-1".parse().expect("a slug");
     if panel.images().fetch(&panel.anna, &mine).await.is_ok() {
         panel.images().remove(&panel.anna, mine).await.expect("nobody has it");
+    }
+    for row in panel.guests.backup_list(&panel.anna).await.expect("a list").rows {
+        panel.guests.backup_remove(&panel.anna, row.id).await.expect("nobody reads it");
     }
     if let Some(guest) = guest
         && panel.row(guest).await.is_some()

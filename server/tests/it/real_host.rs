@@ -32,15 +32,15 @@ use crate::harness::postgres;
 use crate::harness::program::Running as Program;
 
 /// An agent on directories of its own. Dropped, all that it made is taken off the host.
-struct Machine {
-    layout: Layout,
+pub(crate) struct Machine {
+    pub(crate) layout: Layout,
     agent: Child,
-    data: TempDir,
-    run: TempDir,
+    pub(crate) data: TempDir,
+    pub(crate) run: TempDir,
 }
 
 impl Machine {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
@@ -84,7 +84,7 @@ impl Machine {
     }
 
     /// Everything of guests that is there: files, sockets, cgroups, processes.
-    fn dump(&self) -> Vec<String> {
+    pub(crate) fn dump(&self) -> Vec<String> {
         let mut found = Vec::new();
         let cgroups = format!("umbel-{}", self.layout.instance());
         let places = [self.layout.guests(), self.layout.ledger().join("guests"), self.layout.shim_sockets()];
@@ -247,12 +247,12 @@ fn went_down(seen: &Seen) -> bool {
     matches!(seen, Seen::Ended { exit: Exit::PoweredOff | Exit::Rebooted, .. })
 }
 
-const PASSWORD: &str = "fennel by the sea";
+pub(crate) const PASSWORD: &str = "fennel by the sea";
 
 /// How long a state may be wrong after a panel's new life began.
 const WRONG_AT_MOST: Duration = Duration::from_secs(5);
 /// How long a boot or a shut-down takes on a busy machine.
-const TAKES: Duration = Duration::from_secs(60);
+pub(crate) const TAKES: Duration = Duration::from_secs(60);
 
 /// A panel that is new, and its first administrator signed in to it.
 async fn first_life(machine: &Machine) -> (Program, Client) {
@@ -485,7 +485,7 @@ async fn cloud_init_takes_what_a_guest_is_told() {
 }
 
 /// What a guest has in root's home, once it has booted again after its console had come to `from`.
-async fn home(client: &Client, guest: GuestId, from: u64) -> String {
+pub(crate) async fn home(client: &Client, guest: GuestId, from: u64) -> String {
     let mut console = client.console_from(guest, from).await.expect("it runs");
     console.until("# ", TAKES).await.expect("a prompt");
     console.take_keyboard().await.expect("ours");

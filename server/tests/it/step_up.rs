@@ -24,7 +24,8 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 40] = [
+const ASKED: [&str; 42] = [
+    "DELETE /api/v1/backups/{backup}",
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/host/leftovers/{guest}",
     "DELETE /api/v1/host/leftovers/{guest}/snapshots/{snapshot}",
@@ -42,6 +43,7 @@ const ASKED: [&str; 40] = [
     "POST /_sf/account_set_expiry",
     "POST /_sf/account_set_role",
     "POST /_sf/account_suspend",
+    "POST /_sf/backup_remove",
     "POST /_sf/guest_give",
     "POST /_sf/invitation_create",
     "POST /_sf/key_add",

@@ -13,6 +13,7 @@ use umbel_client::Client;
 use umbel_server::http::serve::Certificate;
 use umbel_server::store::accounts::account_fetch;
 use umbel_server::store::audit::audit_list_after;
+use umbel_server::store::guests::guest_list;
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -242,6 +243,33 @@ both! {
         assert_eq!(shell.code(&["snapshots", "restore", "web", "other"]).await, 4, "there is none");
         shell.says(&["snapshots", "rm", "web", "before"]).await;
         assert!(!shell.says(&["snapshots", "list", "web"]).await.contains("before "));
+    }
+
+    async fn backups_are_made_and_used_from_a_shell(fresh) {
+        let place = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(place.path().join("backups")).expect("made");
+        let layout = umbel_wire::Layout::new(place.path(), place.path()).expect("a short path");
+        let edge = Edge::start_in(&fresh.db, Some(layout)).await;
+        let guest = edge.test.made("web").await;
+        let shell = Shell::at(&edge);
+        shell.sign_in("anna").await;
+        let written = |guest| edge.test.host.disks(guest).expect("there").0;
+        edge.test.host.write(guest, "one ");
+        shell.says(&["backups", "take", "web"]).await;
+        edge.test.host.write(guest, "two ");
+        let list = shell.says(&["backups", "list"]).await;
+        assert!(list.contains("web") && list == shell.says(&["backup", "ls", "web"]).await, "{list}");
+        let id = list.split_whitespace().last().expect("an id").to_owned();
+        shell.says(&["backups", "restore", "web"]).await;
+        assert_eq!(written(guest), "one ");
+        shell.says(&["backups", "clone", &id, "copy"]).await;
+        let rows = guest_list(&fresh.db).await.expect("a list");
+        let copy = rows.iter().find(|row| row.spec.name.as_str() == "copy").expect("it was made").id;
+        assert_eq!(written(copy), "one ");
+        assert_eq!(shell.code(&["backups", "restore", "other"]).await, 4, "there is none");
+        assert_eq!(shell.code(&["backups", "remove", "web"]).await, 4, "by its id only");
+        shell.says(&["backups", "rm", &id]).await;
+        assert!(!shell.says(&["backups", "list"]).await.contains("web"));
     }
 
     async fn images_are_listed_and_deprecated_from_a_shell(fresh) {

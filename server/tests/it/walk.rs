@@ -46,6 +46,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{invitation}", &Uuid::nil().to_string())
         .replace("{request}", &Uuid::nil().to_string())
         .replace("{snapshot}", &Uuid::nil().to_string())
+        .replace("{backup}", &Uuid::nil().to_string())
         .replace("{verb}", "grant")
 }
 

@@ -10,6 +10,7 @@ use crate::AppError;
 use crate::api::missing;
 use crate::api::snapshots::{PlanSet, SnapshotClone, SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list};
 use crate::live::Live;
+use crate::pages::backups::GuestBackups;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::Mark;
 use crate::parts::curve::size;
@@ -68,6 +69,7 @@ pub fn GuestDiskPage() -> impl IntoView {
                 }
             })}
         </Transition>
+        <GuestBackups />
     }
 }
 

@@ -54,6 +54,7 @@ pub fn GuestListPage() -> impl IntoView {
             <form role="search" method="get" action=paths::GUESTS on:submit=move |event| event.prevent_default()>
                 <Search asked=asked look=look />
             </form>
+            <a class="button quiet" href=paths::BACKUPS>"Backups"</a>
             <a class="button primary" href=paths::GUEST_NEW data-shortcut="n">"New guest"</a>
         </PageHead>
         <Failure error=failure(act) />

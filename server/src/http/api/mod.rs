@@ -2,6 +2,7 @@
 
 pub mod announcements;
 pub mod audit;
+pub mod backups;
 pub mod events;
 pub mod groups;
 pub mod guests;

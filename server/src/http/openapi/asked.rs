@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use tower_sessions::Session;
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    AccountId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId, StrayName, UploadId,
-    WebhookId,
+    AccountId, BackupId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId, StrayName,
+    UploadId, WebhookId,
 };
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -123,6 +123,7 @@ macro_rules! in_path {
 }
 
 in_path!(
+    BackupId
     GuestId DeliveryId GroupId ImageId InvitationId AccountId OperationId KernelId KeyId UploadId WebhookId StrayName Kind String u16
 );
 

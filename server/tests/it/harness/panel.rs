@@ -1,5 +1,6 @@
 //! Guests on a simulated host, with the tasks that the panel runs, on a fresh database.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use umbel_app::backend::{Caller, Came, Expects};
@@ -19,6 +20,8 @@ use umbel_server::store::operation_pages::{Sought, operation_page};
 use umbel_server::store::operations::Operation;
 use umbel_server::store::quotas::quota_set_own;
 use umbel_server::store::{Db, guests, images, kernels, networks};
+use umbel_server::vault::Vault;
+use umbel_server::vault::store::Place;
 use umbel_wire::Layout;
 use uuid::Uuid;
 
@@ -102,10 +105,11 @@ impl TestPanel {
         Self::again(db, Simulated::new(Clock::System), anna, Drill::default()).await
     }
 
-    /// The same with a place for rings and shims' sockets.
+    /// The same with a place for rings and shims' sockets; and one for backups of guests, if `backups` is there.
     pub(crate) async fn start_in(db: &Db, layout: Option<Layout>) -> Self {
         let anna = account(db, "anna", Role::User).await;
-        Self::begin(db, Simulated::new(Clock::System), anna, Drill::default(), layout).await
+        let backups = layout.as_ref().map(|layout| layout.data().join("backups")).filter(|place| place.is_dir());
+        Self::keeping(db, Simulated::new(Clock::System), anna, Drill::default(), layout, backups).await
     }
 
     /// Another life of the panel on the same database and host.
@@ -114,10 +118,30 @@ impl TestPanel {
     }
 
     pub(crate) async fn begin(db: &Db, host: Simulated, anna: Caller, drill: Drill, layout: Option<Layout>) -> Self {
+        Self::keeping(db, host, anna, drill, layout, None).await
+    }
+
+    /// The same with a place for backups of guests.
+    pub(crate) async fn keeping(
+        db: &Db,
+        host: Simulated,
+        anna: Caller,
+        drill: Drill,
+        layout: Option<Layout>,
+        backups: Option<PathBuf>,
+    ) -> Self {
         let patience = Patience { shut_down: SECOND / 5, boot: 2 * SECOND, undelete: HOUR };
         let host_of = std::sync::Arc::new(host.clone());
+        if let Some(layout) = &layout {
+            host.share_uploads(layout.clone());
+        }
         let parts = Parts::new(db.clone(), Events::default(), host_of, Clock::System, patience, layout);
-        let mut guests = Guests::new(parts.await.expect("an open database"));
+        let mut parts = parts.await.expect("an open database");
+        parts.vault = backups.map(|place| {
+            let (directory, key) = (place.join("vault"), place.join("backup.key"));
+            Vault::new(Place { directory, key, owner: parts.host.to_string() })
+        });
+        let mut guests = Guests::new(parts);
         guests.operations = guests.operations.with_drill(drill);
         let running = guests.run().await.expect("an open database");
         let panel = Self { guests, host, anna, _running: running };

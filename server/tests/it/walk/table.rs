@@ -116,6 +116,13 @@ pub(crate) fn table() -> Vec<Row> {
         ),
         (GET, "/api/v1/guests/{guest}/snapshots/{snapshot}/traces", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (DELETE, "/api/v1/guests/{guest}/snapshots/{snapshot}", Nothing, [401, 404, 403, 403, 403, 404, 404]),
+        (GET, "/api/v1/backups", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        // Nothing says where to.
+        (POST, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 403, 409, 403, 409, 409]),
+        (POST, "/api/v1/backups/{backup}/restore", Nothing, [401, 404, 404, 404, 404, 404, 404]),
+        (POST, "/api/v1/backups/{backup}/clone", Json(r#"{"name":"copy"}"#), [401, 404, 404, 404, 404, 404, 404]),
+        (DELETE, "/api/v1/backups/{backup}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/guests/{guest}/shares", Nothing, [401, 404, 403, 403, 403, 200, 200]),
         (
             PUT,
@@ -252,6 +259,7 @@ pub(crate) fn table() -> Vec<Row> {
         (DELETE, "/api/v1/groups/{group}/members/{account}", Nothing, [401, 403, 403, 403, 403, 403, 204]),
         (GET, "/api/v1/usage", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/usage/export", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/backups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/usage", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/webhooks", Nothing, [401, 403, 403, 403, 403, 403, 200]),
         (
@@ -409,6 +417,11 @@ pub(crate) fn table() -> Vec<Row> {
             [401, 404, 403, 403, 403, 404, 404],
         ),
         (POST, "/_sf/snapshot_remove", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 403, 403, 404, 404]),
+        (POST, "/_sf/backup_list", Form("guest={guest}"), seen),
+        (POST, "/_sf/backup_take", Form("guest={guest}"), [401, 404, 403, 409, 403, 409, 409]),
+        (POST, "/_sf/backup_restore", Form("backup={backup}"), [401, 404, 404, 404, 404, 404, 404]),
+        (POST, "/_sf/backup_clone", Form("backup={backup}&name=copy"), [401, 404, 404, 404, 404, 404, 404]),
+        (POST, "/_sf/backup_remove", Form("backup={backup}"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/share_list", Form("guest={guest}"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/share_put", Form("guest={guest}&name=carl&power=true"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/guest_give", Form("guest={guest}&to="), [401, 404, 403, 403, 403, 422, 422]),

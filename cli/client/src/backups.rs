@@ -1,0 +1,71 @@
+//! Copies of guests' disks that are kept elsewhere.
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use umbel_guest::{BackupId, GuestId, OperationId};
+
+use crate::answers::{Acted, Created};
+use crate::client::Client;
+use crate::error::Error;
+
+/// The newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backups {
+    /// Whether the panel keeps any.
+    pub is_offered: bool,
+    pub rows: Vec<Backup>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub id: BackupId,
+    /// It may be gone.
+    pub guest: GuestId,
+    pub guest_name: String,
+    pub has_guest: bool,
+    /// Else it is being made.
+    pub is_whole: bool,
+    pub disk_mib: u32,
+    pub held_bytes: u64,
+    /// Beside what was kept already.
+    pub stored_bytes: u64,
+    pub made_at: i64,
+}
+
+/// A backup that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupTaken {
+    pub backup: BackupId,
+    pub operation: OperationId,
+}
+
+impl Client {
+    /// Of all guests that one may see, and of those that are gone and were one's own.
+    pub async fn backups(&self) -> Result<Backups, Error> {
+        self.api(Method::GET, "/backups").read().await
+    }
+
+    pub async fn backups_of(&self, guest: GuestId) -> Result<Backups, Error> {
+        self.api(Method::GET, &format!("/guests/{guest}/backups")).read().await
+    }
+
+    pub async fn backup_take(&self, guest: GuestId) -> Result<BackupTaken, Error> {
+        self.api(Method::POST, &format!("/guests/{guest}/backups")).read().await
+    }
+
+    /// Its guest is started with it.
+    pub async fn backup_restore(&self, backup: BackupId) -> Result<Option<OperationId>, Error> {
+        let asked = self.api(Method::POST, &format!("/backups/{backup}/restore"));
+        Ok(asked.read::<Acted>().await?.operation)
+    }
+
+    /// Another guest, of the same owner, with its disk.
+    pub async fn backup_clone(&self, backup: BackupId, name: &str) -> Result<Created, Error> {
+        let draft = serde_json::json!({ "name": name });
+        self.api(Method::POST, &format!("/backups/{backup}/clone")).json(&draft).read().await
+    }
+
+    pub async fn backup_remove(&self, backup: BackupId) -> Result<(), Error> {
+        self.api(Method::DELETE, &format!("/backups/{backup}")).done().await.map(drop)
+    }
+}

@@ -1,0 +1,78 @@
+use axum::extract::State;
+use umbel_app::backend::Backups;
+use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created};
+use umbel_guest::{BackupId, GuestId};
+
+use super::guests::Acted;
+use super::{Json, Path};
+use crate::http::caller::SignedIn;
+use crate::http::error::Problem;
+use crate::http::openapi::answer::{Accepted, Done};
+use crate::panel::Panel;
+
+/// Backups of all guests that you may see, also of those that are gone.
+///
+/// The newest first. Those of guests that are gone are their last owner's and administrators'.
+#[utoipa::path(get, path = "/backups")]
+pub async fn list(State(panel): State<Panel>, SignedIn(caller): SignedIn) -> Result<axum::Json<BackupsShown>, Problem> {
+    Ok(axum::Json(panel.backup_list(&caller).await?))
+}
+
+/// Backups of a guest, the newest first.
+#[utoipa::path(get, path = "/guests/{guest}/backups")]
+pub async fn list_of(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Result<axum::Json<BackupsShown>, Problem> {
+    Ok(axum::Json(panel.backup_list_of(&caller, guest).await?))
+}
+
+/// Keeps a copy of a guest's disk elsewhere, whether the guest runs or not.
+///
+/// The disk is as a snapshot has it. Once that is taken, the guest may be started, stopped and purged meanwhile.
+#[utoipa::path(post, path = "/guests/{guest}/backups")]
+pub async fn take(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+) -> Result<Accepted<BackupTaken>, Problem> {
+    Ok(Accepted(panel.backup_take(&caller, guest).await?))
+}
+
+/// Makes a backup its guest's disk again and starts it.
+///
+/// All of it is read and checked before the guest is touched. The disk that it had is among its snapshots for an hour.
+#[utoipa::path(post, path = "/backups/{backup}/restore")]
+pub async fn restore(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(backup): Path<BackupId>,
+) -> Result<Accepted<Acted>, Problem> {
+    let operation = Some(panel.backup_restore(&caller, backup).await?);
+    Ok(Accepted(Acted { operation }))
+}
+
+/// Makes another guest of a backup, of the same owner, and starts it.
+///
+/// Its name, its place in the network, its host keys and its machine id are its own.
+#[utoipa::path(post, path = "/backups/{backup}/clone")]
+pub async fn clone(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(backup): Path<BackupId>,
+    Json(draft): Json<CloneDraft>,
+) -> Result<Accepted<Created>, Problem> {
+    Ok(Accepted(panel.backup_clone(&caller, backup, draft).await?))
+}
+
+/// Removes a backup for good.
+#[utoipa::path(delete, path = "/backups/{backup}")]
+pub async fn remove(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(backup): Path<BackupId>,
+) -> Result<Done, Problem> {
+    panel.backup_remove(&caller, backup).await?;
+    Ok(Done)
+}

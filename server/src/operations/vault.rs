@@ -1,0 +1,81 @@
+//! What steps do with backups.
+
+use std::time::Duration;
+
+use umbel_guest::BackupId;
+
+use super::step::{Run, StepError};
+use crate::error::chain;
+use crate::store::guest_backups::{GuestBackup, guest_backup_fetch};
+use crate::store::operations::operation_fetch;
+use crate::uploads;
+use crate::vault::{Vault, VaultError, Watch};
+
+/// How often it is looked at how far it is, and whether somebody has cancelled it.
+const LOOK: Duration = Duration::from_secs(1);
+/// Of a hundred, between two lines of the log.
+const LINES: u64 = 20;
+
+impl Run {
+    pub fn vault(&self) -> Result<&Vault, StepError> {
+        let none = || StepError::Failed("the settings name no directory for backups (backup_directory)".into());
+        self.parts.vault.as_ref().ok_or_else(none)
+    }
+
+    pub async fn backup(&self) -> Result<BackupId, StepError> {
+        self.params().await?.backup.ok_or_else(|| StepError::Failed("it names no backup".into()))
+    }
+
+    pub async fn backup_row(&self) -> Result<GuestBackup, StepError> {
+        let found = guest_backup_fetch(&self.parts.db, self.parts.host, self.backup().await?).await?;
+        found.ok_or_else(|| StepError::Failed("the backup is gone".into()))
+    }
+
+    /// Puts a backup among its uploads, whole or not at all. Repeating it does no harm.
+    pub async fn backup_read(&self, backup: BackupId) -> Result<(), StepError> {
+        let place = self.upload_place().await?;
+        let disk = place.join("disk");
+        if disk.exists() {
+            return Ok(());
+        }
+        if let Err(error) = uploads::check_room(&self.parts).await {
+            return Err(StepError::Failed(error.to_string()));
+        }
+        self.blocking(move || {
+            std::fs::create_dir_all(&place).map_err(|error| format!("making {}: {error}", place.display()))
+        })
+        .await?;
+        let (vault, watch) = (self.vault()?, Watch::default());
+        let turn = self.watched(&watch, vault.turn()).await?;
+        let read = self.watched(&watch, vault.read(turn, backup, disk, watch.clone())).await?;
+        read.map_err(|error| self.vault_failed(&error))
+    }
+
+    /// What takes long: its log says how far it is, and a cancel ends it.
+    pub async fn watched<T>(&self, watch: &Watch, work: impl Future<Output = T> + Send) -> Result<T, StepError> {
+        tokio::pin!(work);
+        let mut told = 0;
+        loop {
+            match tokio::time::timeout(LOOK, &mut work).await {
+                Ok(done) => return Ok(done),
+                Err(_) => {
+                    let operation = operation_fetch(&self.parts.db, self.operation.id).await?;
+                    if operation.is_none_or(|operation| operation.cancel_wanted) {
+                        watch.stop();
+                        return Err(StepError::Later("It is being cancelled.".into()));
+                    }
+                    let percent = watch.percent();
+                    if percent >= told + LINES {
+                        told = percent - percent % LINES;
+                        self.log(&format!("{told} % of it is done.")).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn vault_failed(&self, error: &VaultError) -> StepError {
+        tracing::warn!(operation = %self.operation.id, cause = chain(error), "a backup");
+        StepError::Failed(error.to_string())
+    }
+}

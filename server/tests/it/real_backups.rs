@@ -1,0 +1,132 @@
+//! A drill: what a real guest has written is backed up, destroyed, and had back, by it and by another one when it is gone,
+//! through panel and agent as programs, each of which is killed over it.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use umbel_client::{Client, OperationState};
+use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
+
+use crate::harness::postgres;
+use crate::harness::program::Running as Program;
+use crate::real_host::{Machine, PASSWORD, TAKES, home};
+
+/// A directory that the panel's user may write to, on no account in the data directory.
+fn elsewhere() -> TempDir {
+    let place = tempfile::Builder::new().prefix("umbel-backups-").tempdir_in("/var/tmp").expect("a directory");
+    if let Some(user) = postgres::owner() {
+        chown(place.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("given");
+    }
+    place
+}
+
+fn panel(machine: &Machine, backups: &Path) -> Program {
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_umbel"));
+    serve.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().stdin(Stdio::null());
+    serve.env("UMBEL_DATA", machine.data.path()).env("UMBEL_RUN", machine.run.path());
+    serve.env("UMBEL_BACKUP_DIRECTORY", backups.join("vault"));
+    if let Some(user) = postgres::owner() {
+        serve.env("UMBEL_USER", user.name);
+    }
+    Program::start(serve)
+}
+
+async fn first_life(machine: &Machine, backups: &Path) -> (Program, Client) {
+    let panel = panel(machine, backups);
+    let client = Client::new(panel.origin()).expect("an address");
+    let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
+    client.first_run(&token, "ada", PASSWORD).await.expect("nobody was first");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    (panel, client)
+}
+
+/// Its next life after SIGKILL.
+async fn killed_and_back(machine: &Machine, backups: &Path, before: Program) -> (Program, Client) {
+    // Dropped, it is killed by SIGKILL.
+    drop(before);
+    let panel = panel(machine, backups);
+    let client = Client::new(panel.origin()).expect("an address");
+    client.sign_in("ada", PASSWORD).await.expect("the right password");
+    (panel, client)
+}
+
+async fn over(client: &Client, operation: OperationId) {
+    let over = client.operation_over(operation, TAKES).await.expect("it is over");
+    assert_eq!(over.state, OperationState::Done, "{over:?}");
+}
+
+/// `mark` is said afterwards, and was never said before.
+async fn type_in(client: &Client, guest: GuestId, line: &str, mark: &str) {
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    console.take_keyboard().await.expect("ours");
+    console.type_line(&format!("{line}; sync; echo d\"\"{mark}")).await.expect("ours is the keyboard");
+    console.until(&format!("d{mark}"), TAKES).await.expect("an answer");
+    console.until("# ", TAKES).await.expect("a prompt");
+}
+
+fn files(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another() {
+    let (machine, backups) = (Machine::start(), elsewhere());
+    let (panel, client) = first_life(&machine, backups.path()).await;
+    let form = client.guest_form_ready(TAKES).await.expect("an image is made");
+    let draft = GuestDraft { disk_mib: 64, ..form.suggested() };
+    let guest = client.guest_create(&draft).await.expect("a good draft").guest;
+    type_in(&client, guest, "echo dear-to-somebody >/root/dear", "one").await;
+
+    // Whatever step it is at when its panel is killed, the next one goes on with it.
+    let taken = client.backup_take(guest).await.expect("there is room");
+    let (panel, client) = killed_and_back(&machine, backups.path(), panel).await;
+    over(&client, taken.operation).await;
+    type_in(&client, guest, "echo later >/root/later", "two").await;
+    let again = client.backup_take(guest).await.expect("there is room");
+    over(&client, again.operation).await;
+    let rows = client.backups().await.expect("a list").rows;
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [again.backup, taken.backup]);
+    let (held, more) = (rows[1].held_bytes, rows[0].stored_bytes);
+    assert!(more * 2 < held, "what is the same is kept once: {more} of {held}");
+    assert!(client.snapshots(guest).await.expect("a list").rows.is_empty(), "its passing copies are none of ours");
+    let vault = files(backups.path());
+    assert!(vault.len() > 4, "{vault:?}");
+    for path in &vault {
+        let bytes = fs::read(path).expect("root reads all");
+        assert!(!bytes.windows(16).any(|part| part == b"dear-to-somebody"), "{}", path.display());
+        assert_eq!(fs::metadata(path).expect("there").permissions().mode() & 0o077, 0, "{}", path.display());
+    }
+    assert!(files(&machine.layout.panel().join("uploads")).is_empty());
+
+    // All that it had is written over, while it runs.
+    type_in(&client, guest, "dd if=/dev/zero of=/dev/ubda bs=64k count=200 2>/dev/null", "three").await;
+    let from = client.console_log(guest, 0).await.expect("it is kept").end;
+    let restore = client.backup_restore(taken.backup).await.expect("there").expect("an operation");
+    let (panel, client) = killed_and_back(&machine, backups.path(), panel).await;
+    over(&client, restore).await;
+    assert_eq!(home(&client, guest, from).await, "dear");
+
+    // And when it is gone with its disk, another one has it.
+    over(&client, client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation")).await;
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    let made = client.backup_clone(again.backup, "another").await.expect("there is room");
+    over(&client, made.operation).await;
+    assert_eq!(home(&client, made.guest, 0).await, "dear later");
+    over(&client, client.guest_act(made.guest, Action::Purge).await.expect("always").expect("an operation")).await;
+    for backup in [taken.backup, again.backup] {
+        client.backup_remove(backup).await.expect("nobody reads it");
+    }
+    let until = tokio::time::Instant::now() + TAKES;
+    while !files(&backups.path().join("vault/chunks")).is_empty() {
+        assert!(tokio::time::Instant::now() < until, "what nobody needs stays");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(files(&machine.layout.panel().join("uploads")).is_empty());
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
+}
