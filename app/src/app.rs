@@ -42,6 +42,7 @@ use crate::pages::people::show::PersonPage;
 use crate::pages::quotas::QuotasPage;
 use crate::pages::storage::StoragePage;
 use crate::pages::usage::UsagePage;
+use crate::pages::volumes::list::VolumeListPage;
 use crate::pages::webhooks::WebhooksPage;
 use crate::parts::announcement::Announced;
 use crate::parts::frame::Frame;
@@ -85,6 +86,7 @@ parts! {
     GuestNetworkPart: GuestNetworkPage,
     AdoptPart: AdoptPage,
     NetworksPart: NetworkListPage,
+    VolumesPart: VolumeListPage,
     ImagesPart: ImageListPage,
     ImagePart: ImageShowPage,
     KernelsPart: KernelListPage,
@@ -186,6 +188,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/operations") view={Lazy::<OperationsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/operations/:operation") view={Lazy::<OperationPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/networks") view={Lazy::<NetworksPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/volumes") view={Lazy::<VolumesPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/images") view={Lazy::<ImagesPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/images/:image") view={Lazy::<ImagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/kernels") view={Lazy::<KernelsPart>::new()} ssr=SsrMode::Async />

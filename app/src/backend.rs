@@ -15,8 +15,8 @@ use leptos::prelude::use_context;
 use umbel_guest::publish::Found;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
-    PanelRight, QuotaRequestId, Right, Role, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
-    allowed,
+    PanelRight, QuotaRequestId, Right, Role, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
+    WebhookId, allowed,
 };
 
 pub use self::backups::Backups;
@@ -24,8 +24,8 @@ pub use self::storage::Storage;
 use crate::error::AppError;
 use crate::proof::Proof;
 use crate::shown::{
-    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditPage, AuditVia,
-    CloneDraft, ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll,
+    AccountShown, AdoptShown, AnnouncementDraft, AnnouncementShown, AttachDraft, AuditAction, AuditFilter, AuditPage,
+    AuditVia, CloneDraft, ConsoleTail, Created, Etag, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll,
     GroupShown, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown,
     ImageChange, ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft,
     InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft,
@@ -33,7 +33,7 @@ use crate::shown::{
     OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft,
     QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
     SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
-    WebhookDraft, WebhooksShown,
+    VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -191,6 +191,30 @@ pub trait Backend: Backups + Storage {
     async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError>;
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError>;
     async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError>;
+
+    /// One's own and those of one's groups; all of them for whoever may see everybody's guests.
+    async fn volume_list(&self, caller: &Caller) -> Result<VolumesShown, AppError>;
+    async fn volume_fetch(&self, caller: &Caller, volume: VolumeId) -> Result<VolumeShown, AppError>;
+    /// Empty.
+    async fn volume_create(&self, caller: &Caller, draft: VolumeDraft) -> Result<VolumeShown, AppError>;
+    /// Larger, while no guest that runs has it.
+    async fn volume_change(
+        &self,
+        caller: &Caller,
+        volume: VolumeId,
+        change: VolumeChange,
+    ) -> Result<VolumeShown, AppError>;
+    /// For good, while no guest has it.
+    async fn volume_remove(&self, caller: &Caller, volume: VolumeId) -> Result<(), AppError>;
+    /// At once where the guest runs.
+    async fn volume_attach(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        volume: VolumeId,
+        draft: AttachDraft,
+    ) -> Result<VolumeShown, AppError>;
+    async fn volume_detach(&self, caller: &Caller, guest: GuestId, volume: VolumeId) -> Result<(), AppError>;
 
     async fn image_list(&self, caller: &Caller, filter: ImageFilter) -> Result<ImagePage, AppError>;
     /// Of what was uploaded, as an operation.

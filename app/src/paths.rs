@@ -8,6 +8,7 @@ pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
 pub const GUEST_NEW: &str = "/guests/new";
 pub const NETWORKS: &str = "/networks";
+pub const VOLUMES: &str = "/volumes";
 /// `?q=…&cursor=…`
 pub const IMAGES: &str = "/images";
 pub const KERNELS: &str = "/kernels";

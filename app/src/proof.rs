@@ -54,6 +54,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestPurge
         | AuditAction::LeftoverRemove
         | AuditAction::BackupRemove
+        | AuditAction::VolumeRemove
         | AuditAction::SnapshotRemove => Asks::Everybody,
         // They are the proof, ask for what is in it by themselves, or give nobody a way in.
         AuditAction::SignIn
@@ -95,6 +96,10 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::BackupTake
         | AuditAction::BackupRestore
         | AuditAction::BackupClone
+        | AuditAction::VolumeCreate
+        | AuditAction::VolumeGrow
+        | AuditAction::VolumeAttach
+        | AuditAction::VolumeDetach
         | AuditAction::SharePut
         | AuditAction::ShareRemove
         | AuditAction::GuestAdopt

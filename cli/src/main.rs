@@ -24,6 +24,7 @@ mod shares;
 mod snapshots;
 mod storage;
 mod usage;
+mod volumes;
 mod webhooks;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
         Command::Backups(command) => backups::run(&panel()?, command, &output).await?,
         Command::Snapshots(command) => snapshots::run(&panel()?, command, &output).await?,
+        Command::Volumes(command) => volumes::run(&panel()?, command, &output).await?,
         Command::Shares(command) => shares::run(&panel()?, command, &output).await?,
         Command::Quota(command) => quotas::run(&panel()?, command, &output).await?,
         Command::Usage(options) => usage::run(&panel()?, options, &output).await?,

@@ -11,7 +11,7 @@ use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, Resta
 
 use crate::backups::BackupCommand;
 pub(crate) use disks::{
-    ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand, StorageCommand,
+    ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand, StorageCommand, VolumeCommand,
 };
 pub(crate) use shares::ShareCommand;
 
@@ -97,6 +97,9 @@ pub(crate) enum Command {
     /// Copies of guests' disks that are kept elsewhere.
     #[command(subcommand, visible_alias = "backup")]
     Backups(BackupCommand),
+    /// Disks that guests have beside their own.
+    #[command(subcommand, visible_alias = "volume")]
+    Volumes(VolumeCommand),
     /// With whom a guest is shared.
     #[command(subcommand)]
     Shares(ShareCommand),

@@ -6,21 +6,22 @@ use std::ops::Deref;
 use async_trait::async_trait;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditFilter, AuditPage, CloneDraft, ConsoleTail, Created,
-    FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter, GuestForm,
-    GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter, ImagePage,
-    ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft, KernelFilter,
-    KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown, MetricsShown,
-    NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown, OverviewShown,
-    PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AttachDraft, AuditFilter, AuditPage, CloneDraft, ConsoleTail,
+    Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange, GuestFilter,
+    GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft, ImageFilter,
+    ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange, KernelDraft,
+    KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown,
+    MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
+    OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
     RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft, WebhooksShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown,
+    WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::publish::Found;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
-    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId, WebhookId,
 };
 
 use crate::accounts::invitations::Invited;
@@ -185,6 +186,45 @@ impl Backend for Bare<'_> {
 
     async fn network_list(&self, caller: &Caller) -> Result<Vec<NetworkShown>, AppError> {
         self.networks.list(caller).await
+    }
+
+    async fn volume_list(&self, caller: &Caller) -> Result<VolumesShown, AppError> {
+        self.volumes.list(caller).await
+    }
+
+    async fn volume_fetch(&self, caller: &Caller, volume: VolumeId) -> Result<VolumeShown, AppError> {
+        self.volumes.fetch(caller, volume).await
+    }
+
+    async fn volume_create(&self, caller: &Caller, draft: VolumeDraft) -> Result<VolumeShown, AppError> {
+        self.volumes.create(caller, draft).await
+    }
+
+    async fn volume_change(
+        &self,
+        caller: &Caller,
+        volume: VolumeId,
+        change: VolumeChange,
+    ) -> Result<VolumeShown, AppError> {
+        self.volumes.change(caller, volume, change).await
+    }
+
+    async fn volume_remove(&self, caller: &Caller, volume: VolumeId) -> Result<(), AppError> {
+        self.volumes.remove(caller, volume).await
+    }
+
+    async fn volume_attach(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        volume: VolumeId,
+        draft: AttachDraft,
+    ) -> Result<VolumeShown, AppError> {
+        self.volumes.attach(caller, guest, volume, draft).await
+    }
+
+    async fn volume_detach(&self, caller: &Caller, guest: GuestId, volume: VolumeId) -> Result<(), AppError> {
+        self.volumes.detach(caller, guest, volume).await
     }
 
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError> {

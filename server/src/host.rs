@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use umbel_guest::publish::Found;
 use umbel_guest::{
     DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, Logins, NetworkId, Series, Setup,
-    SnapshotId, Span, StrayName, SysRqKey, UploadId,
+    SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, Wall,
+    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -123,6 +123,14 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         kind: DiskKind,
     ) -> Result<(), HostError>;
     async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError>;
+    /// Empty.
+    async fn volume_create(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError>;
+    async fn volume_grow(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError>;
+    async fn volume_remove(&self, volume: VolumeId) -> Result<(), HostError>;
+    /// Those that are there, and which guests that run have them.
+    async fn volumes(&self) -> Result<Vec<VolumeFacts>, HostError>;
+    async fn volume_attach(&self, guest: GuestId, generation: Generation, at: VolumeAt) -> Result<(), HostError>;
+    async fn volume_detach(&self, guest: GuestId, generation: Generation, volume: VolumeId) -> Result<(), HostError>;
     async fn start(&self, order: StartOrder) -> Result<(), HostError>;
     async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError>;
     async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError>;

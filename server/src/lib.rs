@@ -41,4 +41,5 @@ pub mod store;
 mod tls;
 pub mod uploads;
 pub mod vault;
+pub mod volumes;
 pub mod webhooks;

@@ -27,6 +27,7 @@ use crate::oidc::Oidc;
 use crate::quotas::Quotas;
 use crate::store::Db;
 use crate::uploads::Uploads;
+use crate::volumes::Volumes;
 use crate::webhooks::Webhooks;
 
 /// Requests that are being answered at once; the next ones wait for a turn.
@@ -42,6 +43,7 @@ pub struct Panel(Arc<Held>);
 pub struct Held {
     pub guests: Guests,
     pub networks: Networks,
+    pub volumes: Volumes,
     pub images: Images,
     pub uploads: Uploads,
     pub kernels: Kernels,
@@ -80,6 +82,7 @@ impl Panel {
             clock: guests.parts.clock.clone(),
             layout: guests.parts.layout.clone(),
             networks: Networks::new(guests.clone()),
+            volumes: Volumes::new(guests.clone()),
             images: Images::new(guests.clone(), uploads.clone()),
             kernels: Kernels::new(guests.clone(), uploads.clone()),
             uploads,

@@ -64,6 +64,8 @@ pub struct Parts {
     pub ended: CancellationToken,
     /// Held while a network's ports are told to the host.
     pub telling: Arc<tokio::sync::Mutex<()>>,
+    /// Held while a volume's row and the host become the same.
+    pub volumes: Arc<tokio::sync::Mutex<()>>,
     wakes: Arc<Wakes>,
 }
 
@@ -97,6 +99,7 @@ impl Parts {
             layout,
             ended: CancellationToken::new(),
             telling: Arc::default(),
+            volumes: Arc::default(),
             wakes: Arc::default(),
         })
     }

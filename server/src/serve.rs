@@ -39,6 +39,7 @@ use crate::parts::Parts;
 use crate::store::{Db, OpenError, StoreError};
 use crate::vault::Vault;
 use crate::vault::store::Place;
+use crate::volumes::Volumes;
 use crate::webhooks::mail::{MailError, Mailer};
 
 /// How long WebSockets may take to say goodbye once everything else is finished.
@@ -123,6 +124,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     tasks.spawn(guests.clone().settle(accounts.clone()));
     tasks.spawn(guests.clone().keep_in_time());
     tasks.spawn(guests.clone().keep_backups());
+    tasks.spawn(Volumes::new(guests.clone()).keep());
 
     let origins = config.origins(address);
     let provider = |settings: &oidc::Settings| {

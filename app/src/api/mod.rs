@@ -23,6 +23,7 @@ pub mod storage;
 pub mod strays;
 pub mod tokens;
 pub mod usage;
+pub mod volumes;
 pub mod webhooks;
 
 /// What an address that names nothing is answered with; its status goes out with the page.
@@ -94,6 +95,7 @@ mod tests {
             quotas::QuotaAsk::PATH,
             shares::SharePut::PATH,
             strays::AdoptRead::PATH,
+            volumes::VolumeAttach::PATH,
             webhooks::WebhookTest::PATH,
         ] {
             assert!(path.starts_with(&format!("{}/", paths::SERVER_FN)), "{path}");

@@ -23,4 +23,5 @@ pub mod quotas;
 pub mod storage;
 pub mod tokens;
 pub mod usage;
+pub mod volumes;
 pub mod webhooks;

@@ -30,6 +30,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                     <Place href=paths::GUESTS go="g" icon=Icon::Guests words="Guests" />
                     <Place href=paths::IMAGES go="i" icon=Icon::Images words="Images" />
                     <Place href=paths::NETWORKS go="w" icon=Icon::Networks words="Networks" />
+                    <Place href=paths::VOLUMES go="v" icon=Icon::Volumes words="Volumes" />
                     <Place href=paths::OPERATIONS go="a" icon=Icon::Activity words="Activity" />
                     <Place href=paths::GROUPS go="r" icon=Icon::Groups words="Groups" />
                     <Administration />
@@ -148,13 +149,14 @@ fn LiveNotice() -> impl IntoView {
 }
 
 /// Keys on every page; pages.js has their meaning.
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("/", "Filter the list"),
     ("n", "New guest"),
     ("g g", "Guests"),
     ("g o", "Overview"),
     ("g i", "Images"),
     ("g w", "Networks"),
+    ("g v", "Volumes"),
     ("g a", "Activity"),
     ("g m", "Account"),
     ("?", "These keys"),

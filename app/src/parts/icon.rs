@@ -15,6 +15,7 @@ pub enum Icon {
     Fold,
     Console,
     Networks,
+    Volumes,
     Images,
     Kernels,
     Quotas,
@@ -52,6 +53,9 @@ impl Icon {
             Self::Fold => "M2.5 2.5h11v11h-11zM6.5 2.5v11M11 6 9 8l2 2",
             Self::Console => "M2 3h12v10H2zM4.5 6l2 2-2 2M8.5 10.2h3",
             Self::Networks => "M6 2h4v3.5H6zM1.5 10.5h4V14h-4zM10.5 10.5h4V14h-4zM8 5.5V8M3.5 10.5V8h9v2.5",
+            Self::Volumes => {
+                "M2.5 4c0-1.2 2.5-2 5.5-2s5.5.8 5.5 2-2.5 2-5.5 2-5.5-.8-5.5-2zM2.5 4v8c0 1.2 2.5 2 5.5 2s5.5-.8 5.5-2V4M2.5 8c0 1.2 2.5 2 5.5 2s5.5-.8 5.5-2"
+            }
             Self::Images => "M8 1.8 14 5 8 8.2 2 5zM2 8l6 3.2L14 8M2 11l6 3.2L14 11",
             Self::Kernels => "M5 5h6v6H5zM3 3h10v10H3zM6 1v2M10 1v2M6 13v2M10 13v2M1 6h2M1 10h2M13 6h2M13 10h2",
             Self::Quotas => "M2 13.5h12M3.5 13.5V9M6.5 13.5v-7M9.5 13.5v-5M12.5 13.5v-11M2 4.5h5",

@@ -76,6 +76,11 @@ words! {
         BackupRestore = "backup_restore" "Restore backup",
         BackupClone = "backup_clone" "Make guest of backup",
         BackupRemove = "backup_remove" "Remove backup",
+        VolumeCreate = "volume_create" "Make volume",
+        VolumeGrow = "volume_grow" "Make volume larger",
+        VolumeRemove = "volume_remove" "Remove volume",
+        VolumeAttach = "volume_attach" "Attach volume",
+        VolumeDetach = "volume_detach" "Detach volume",
         GuestSetUp = "guest_set_up" "Set guest up anew",
         GuestSysrq = "guest_sysrq" "Press SysRq key",
         GuestGive = "guest_give" "Give guest away",
@@ -156,6 +161,7 @@ words! {
         Session = "session" "sign-in",
         Token = "token" "token",
         Upload = "upload" "upload",
+        Volume = "volume" "volume",
         Webhook = "webhook" "webhook",
     }
 }

@@ -23,6 +23,7 @@ mod storage;
 mod stray;
 mod token;
 mod usage;
+mod volume;
 mod webhook;
 
 pub use account::{
@@ -64,4 +65,7 @@ pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};
 pub use umbel_guest::Role;
 pub use usage::{AccountUsed, DayUsed, Days, UsageAsked, UsageShown};
+pub use volume::{
+    AttachDraft, AttachedShown, StrayVolume, VolumeChange, VolumeDraft, VolumeShown, VolumeTaker, VolumesShown,
+};
 pub use webhook::{DeliveryShown, DeliveryState, NewWebhook, WebhookDraft, WebhookEvent, WebhookShown, WebhooksShown};

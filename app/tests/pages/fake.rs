@@ -8,17 +8,18 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller, Storage};
 use umbel_app::shown::{
-    AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AuditFilter,
-    AuditPage, AuditShown, BackupsShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown,
-    FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft,
-    ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange,
-    KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
+    AccountQuotaShown, AccountUsed, AdoptShown, AgentLink, AnnouncementDraft, AnnouncementShown, AttachDraft,
+    AuditFilter, AuditPage, AuditShown, BackupsShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed,
+    DeliveryShown, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
+    ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
+    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
     OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown,
     QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown,
     SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WallShown,
+    WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
@@ -27,7 +28,7 @@ use umbel_guest::usage::Used;
 use umbel_guest::{
     AccountId, Action, DeliveryId, DiskSize, GroupId, GroupRole, GuestDraft, GuestId, ImageId, ImageKind, InvitationId,
     KernelId, KeyId, OperationId, PanelRight, QuotaRequestId, Series, SetupDraft, SnapshotId, Span, StrayName,
-    SysRqKey, UploadId, WebhookId,
+    SysRqKey, UploadId, VolumeId, WebhookId,
 };
 use uuid::Uuid;
 
@@ -47,6 +48,7 @@ pub(crate) struct Fake {
     pub(crate) walls: Vec<WallShown>,
     pub(crate) checks: Vec<CheckShown>,
     pub(crate) networks: Vec<NetworkShown>,
+    pub(crate) volumes: VolumesShown,
     pub(crate) images: Vec<ImageShown>,
     pub(crate) kernels: Vec<KernelShown>,
     pub(crate) shares: Vec<ShareShown>,
@@ -267,6 +269,41 @@ impl Backend for Fake {
 
     async fn network_list(&self, _: &Caller) -> Result<Vec<NetworkShown>, AppError> {
         Ok(self.networks.clone())
+    }
+
+    async fn volume_list(&self, _: &Caller) -> Result<VolumesShown, AppError> {
+        Ok(self.volumes.clone())
+    }
+
+    async fn volume_fetch(&self, _: &Caller, id: VolumeId) -> Result<VolumeShown, AppError> {
+        let found = self.volumes.volumes.iter().find(|volume| volume.id == id);
+        found.cloned().ok_or_else(|| AppError::not_found("volume"))
+    }
+
+    async fn volume_create(&self, _: &Caller, _: VolumeDraft) -> Result<VolumeShown, AppError> {
+        Err(AppError::Unavailable { message: "This panel makes no volumes.".into() })
+    }
+
+    async fn volume_change(&self, caller: &Caller, id: VolumeId, _: VolumeChange) -> Result<VolumeShown, AppError> {
+        self.volume_fetch(caller, id).await
+    }
+
+    async fn volume_remove(&self, _: &Caller, _: VolumeId) -> Result<(), AppError> {
+        Err(AppError::not_found("volume"))
+    }
+
+    async fn volume_attach(
+        &self,
+        caller: &Caller,
+        _: GuestId,
+        id: VolumeId,
+        _: AttachDraft,
+    ) -> Result<VolumeShown, AppError> {
+        self.volume_fetch(caller, id).await
+    }
+
+    async fn volume_detach(&self, _: &Caller, _: GuestId, _: VolumeId) -> Result<(), AppError> {
+        Err(AppError::not_found("volume"))
     }
 
     async fn forward_add(&self, _: &Caller, _: ForwardDraft) -> Result<ForwardShown, AppError> {

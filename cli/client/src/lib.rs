@@ -48,6 +48,7 @@ mod storage;
 mod tls;
 mod tokens;
 mod usage;
+mod volumes;
 mod webhooks;
 
 pub use answers::{
@@ -67,3 +68,4 @@ pub use pages::{GuestPage, KernelPage, OperationPage, Page, PersonPage};
 pub use reqwest::Method;
 pub use storage::{Leftover, Storage, StoredGuest, StoredImage};
 pub use tokens::AskedToken;
+pub use volumes::{StrayVolume, Volume, VolumeGuest, Volumes};

@@ -181,3 +181,48 @@ pub(crate) enum StorageCommand {
         id: String,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VolumeCommand {
+    #[command(visible_alias = "ls")]
+    List,
+    /// Empty; a guest makes a file system on it, for example with mkfs.ext4 /dev/ubdc.
+    Create {
+        name: String,
+        /// In MiB: 64, 128 and so on to 16384.
+        #[arg(long, value_name = "MIB")]
+        size: u32,
+        /// A group's, which one manages.
+        #[arg(long)]
+        group: Option<String>,
+    },
+    /// Gives it to a guest of the same owner, at once where the guest runs.
+    Attach {
+        /// Its name or id.
+        volume: String,
+        guest: String,
+        /// Any number of guests may read it then; else one has it alone.
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Takes it from a guest; of one that runs once it is unmounted there.
+    Detach {
+        /// Its name or id.
+        volume: String,
+        guest: String,
+    },
+    /// Makes it larger, while no guest that runs has it.
+    Grow {
+        /// Its name or id.
+        volume: String,
+        /// In MiB.
+        #[arg(long, value_name = "MIB")]
+        size: u32,
+    },
+    /// For good.
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Its name or id.
+        volume: String,
+    },
+}

@@ -58,6 +58,7 @@ pub const PROBES: &[Probe] = &[
     kernel("host-write", &[ROOT, LANDLOCK], "makes a file where everybody may make files"),
     kernel("sibling-disk-read", &[ROOT, UID], "reads another guest's disk by its path"),
     kernel("sibling-disk-write", &[ROOT, UID, LANDLOCK], "writes to another guest's disk by its path"),
+    kernel("sibling-volume-write", &[ROOT, UID, LANDLOCK], "writes to another guest's volume by its path"),
     kernel("sibling-ring", &[ROOT, GROUP], "reads another guest's console history by its path"),
     kernel("agent-socket", &[ROOT, GROUP], "connects to the agent"),
     kernel("sibling-shim-socket", &[ROOT, GROUP], "connects to another guest's shim"),

@@ -4,15 +4,17 @@
 
 use umbel_guest::{Generation, GuestId, Phase, SysRqKey};
 use umbel_wire::agent::{MemoryInside, Refusal};
-use umbel_wire::shim::{Control, ShimState, Word};
+use umbel_wire::launch::VolumeDisk;
+use umbel_wire::shim::{Control, IN_USE, ShimState, Word};
 
 use crate::host::free_mib;
 use crate::policy::check_generation;
 use crate::shim::Shim;
 use crate::state::{State, failed};
 
-/// The first version of shims that hears what is asked here.
+/// The first version of shims that hears what is asked here, and the first that knows of volumes.
 const SINCE: u32 = 2;
+const VOLUMES_SINCE: u32 = 3;
 /// A shim that says more than so many other words instead of an answer won't give one.
 const WORDS: usize = 64;
 
@@ -62,7 +64,36 @@ pub fn memory_inside(state: &State, guest: GuestId) -> Result<MemoryInside, Refu
     })
 }
 
-fn check_heard(state: &State, guest: GuestId, generation: Generation) -> Result<(), Refusal> {
+/// Gives a kernel a volume that lies at its place.
+pub fn volume_add(state: &State, guest: GuestId, disk: VolumeDisk) -> Result<(), Refusal> {
+    let step = "giving the volume to the guest's kernel";
+    ask(connect(state, guest, step)?, step, Control::VolumeAdd { disk }, |word| match word {
+        Word::Done { .. } => Some(()),
+        _ => None,
+    })
+}
+
+/// Takes it from the kernel, if nothing in the guest has it open.
+pub fn volume_take(state: &State, guest: GuestId, disk: VolumeDisk) -> Result<(), Refusal> {
+    let step = "taking the volume from the guest's kernel";
+    let taken = ask(connect(state, guest, step)?, step, Control::VolumeTake { slot: disk.slot }, |word| match word {
+        Word::Done { .. } => Some(()),
+        _ => None,
+    });
+    taken.map_err(|refusal| match refusal {
+        Refusal::Failed { error, .. } if error == IN_USE => Refusal::VolumeInUse { volume: disk.volume, reason: error },
+        other => other,
+    })
+}
+
+fn since(control: &Control) -> u32 {
+    match control {
+        Control::VolumeAdd { .. } | Control::VolumeTake { .. } => VOLUMES_SINCE,
+        _ => SINCE,
+    }
+}
+
+pub(crate) fn check_heard(state: &State, guest: GuestId, generation: Generation) -> Result<(), Refusal> {
     let entry = state.entry(guest).ok_or(Refusal::NotRunning)?;
     check_generation(Some(entry.generation), generation)?;
     if !entry.seen.is_alive() {
@@ -86,7 +117,7 @@ fn ask<T>(
     let mut asked = false;
     for _ in 0..WORDS {
         match shim.hear().map_err(|e| at(&e))? {
-            Word::Hello { version, .. } if version < SINCE => {
+            Word::Hello { version, .. } if version < since(&control) => {
                 let what = "the guest was started by an older Umbel; it can after its next start".into();
                 return Err(Refusal::NotHere { what });
             }

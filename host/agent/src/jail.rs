@@ -5,6 +5,8 @@
 //! /preload.so        what is loaded before the kernel's libraries, if the processor needs that    ro
 //! /disk0             the guest's disk                                                            rw
 //! /base              what a copy-on-write disk is a child of                                     ro
+//! /volumes/w /r      further disks, those that come while it runs too, each in the one for what the guest may do
+//!                    with it; no name is made in there                                        rw ro
 //! /initrd /from      tools, and what they read: of a guest that the agent has for one task       ro
 //! /work              memory, management console: the guest's own tmpfs, the only place that is
 //!                    writable and from which programs may be mapped                              rw
@@ -43,6 +45,7 @@ pub const BASE: &str = "/base";
 pub const SETUP: &str = "/setup";
 pub const INITRD: &str = "/initrd";
 pub const FROM: &str = "/from";
+pub const VOLUMES: &str = "/volumes";
 pub const WORK: &str = "/work";
 pub const TREE: &str = "/tree";
 

@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use rustix::fs::{FlockOperation, OFlags, flock};
-use umbel_guest::{Generation, GuestId, Memory};
+use umbel_guest::{Generation, GuestId, Memory, VolumeAccess};
 use umbel_wire::agent::Refusal;
-use umbel_wire::launch::{RootDisk, ShimOrder, Source};
+use umbel_wire::launch::{RootDisk, ShimOrder, Source, Volumes, volumes_with};
 
 use crate::cgroup::{Cgroup, CgroupError};
 use crate::jail::{self, Access, Bind, Jail};
@@ -24,7 +24,7 @@ use crate::rights::{FILES, ProcessLimits};
 use crate::state::{self, State, failed, failed_at};
 use crate::tree::Tree;
 use crate::walls::{WallName, Without};
-use crate::{beneath, in_full, libraries};
+use crate::{beneath, in_full, libraries, volume};
 
 /// On top of the guest's memory its tmpfs holds sockets and the kernel's bookkeeping.
 const WORK_EXTRA: u64 = 16 << 20;
@@ -147,6 +147,12 @@ fn jail_files(start: &Start, shim: &Path) -> Result<Vec<Bind>, Refusal> {
     files.extend(libraries.into_iter().map(Bind::from));
     files.extend(start.order.preload.as_ref().map(|library| Bind::new(library, jail::PRELOAD, Access::Run)));
     files.extend(start.order.setup.as_ref().map(|setup| Bind::new(setup, jail::SETUP, Access::Read)));
+    if let Some(Volumes { place, .. }) = &start.order.volumes {
+        let jailed = Path::new(jail::VOLUMES);
+        for (of, access) in [(VolumeAccess::ReadWrite, Access::Write), (VolumeAccess::ReadOnly, Access::Read)] {
+            files.push(Bind::new(&volumes_with(place, of), volumes_with(jailed, of), access));
+        }
+    }
     match &start.order.root_disk {
         RootDisk::Cow { child, base } => {
             files.push(Bind::new(child, jail::DISK, Access::Write));
@@ -185,10 +191,13 @@ fn told_in_jail(order: &ShimOrder) -> ShimOrder {
     };
     let preload = order.preload.as_ref().map(|_| jail::PRELOAD.into());
     let setup = order.setup.as_ref().map(|_| jail::SETUP.into());
-    ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, setup, work: jail::WORK.into(), ..order.clone() }
+    let jailed = |volumes: &Volumes| Volumes { place: jail::VOLUMES.into(), ..volumes.clone() };
+    let volumes = order.volumes.as_ref().map(jailed);
+    let work = jail::WORK.into();
+    ShimOrder { kernel: jail::LINUX.into(), preload, root_disk, setup, volumes, work, ..order.clone() }
 }
 
-/// A file may become as long as the disk or the memory, whichever is longer. With the host's files as its root
+/// A file may become as long as the longest disk or the memory, whichever is longer. With the host's files as its root
 /// a kernel has one open for each that the guest has, and stops by itself at a number that its memory gives.
 fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> {
     let length = |disk: &Path| Ok(fs::metadata(disk).map_err(failed_at("reading the facts of", disk))?.len());
@@ -197,6 +206,8 @@ fn limits(order: &ShimOrder, work_bytes: u64) -> Result<ProcessLimits, Refusal> 
         RootDisk::Tools { from, to, .. } => (length(to)?.max(from.written().map_or(Ok(0), length)?), FILES),
         RootDisk::Tree { .. } => (0, FILES + open_files(order.memory)),
     };
+    let longest = order.volumes.iter().flat_map(|volumes| volumes.disks.iter().map(|disk| disk.file(&volumes.place)));
+    let length = longest.filter_map(|file| fs::metadata(file).ok()).map(|facts| facts.len()).fold(length, u64::max);
     Ok(ProcessLimits { file_size: length.max(work_bytes + GAP), files })
 }
 
@@ -224,6 +235,7 @@ pub fn take_away(state: &State, guest: GuestId) -> Result<(), TakeAwayError> {
         fs::remove_dir_all(&work).map_err(gone)?;
     }
     state.networks.unplug(guest)?;
+    volume::release_all(state, guest).map_err(|(path, source)| TakeAwayError::Remove { path, source })?;
     for path in [state.layout.shim_socket(guest), state.launch_note(guest), state.held_note(guest)] {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -6,7 +6,7 @@
 //! accept or refuse), [`walls`] (what stands around a guest, by name), [`launch`] and [`launcher`] (how it
 //! is started), [`jail`] and [`rights`] (what the launcher leaves it), [`watch`] (how its end is learnt),
 //! [`shim`] and [`control`] (what is asked of a shim); then what they act on: [`ledger`], [`cgroup`] with
-//! [`limits`], [`uid`], [`disk`] with [`strays`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
+//! [`limits`], [`uid`], [`disk`] with [`strays`], [`volume`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
 //! [`network`].
 
 pub mod beneath;
@@ -44,6 +44,7 @@ pub mod storage;
 pub mod strays;
 pub mod tree;
 pub mod uid;
+pub mod volume;
 pub mod walls;
 pub mod watch;
 pub mod workshop;

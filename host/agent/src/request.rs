@@ -22,7 +22,7 @@ use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
     control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, setup, storage, strays,
-    tree, watch,
+    tree, volume, watch,
 };
 
 /// How long it may take to end its guest before that is done without it.
@@ -100,6 +100,16 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         }
         Request::SnapshotRemove { guest, snapshot } => {
             in_turn(state, guest, || disk::snapshot::remove(state, guest, snapshot)).map(done)
+        }
+        Request::VolumeCreate { volume, size } => volume::create(state, volume, size).map(done),
+        Request::VolumeGrow { volume, size } => volume::grow(state, volume, size).map(done),
+        Request::VolumeRemove { volume } => volume::remove(state, volume).map(done),
+        Request::Volumes {} => volume::all(state).map(|volumes| Reply::Volumes { volumes }),
+        Request::VolumeAttach { guest, generation, at } => {
+            in_turn(state, guest, || volume::attach(state, guest, generation, &at)).map(done)
+        }
+        Request::VolumeDetach { guest, generation, volume } => {
+            in_turn(state, guest, || volume::detach(state, guest, generation, volume)).map(done)
         }
         Request::Start(order) => in_turn(state, order.guest, || start(state, &order)).map(done),
         Request::Stop { guest, generation, how } => stop(state, guest, generation, how).map(done),
@@ -264,6 +274,7 @@ fn bring_up(
     let filters = filters(state)?;
     let setup = setup::hand_over(state, order.guest, uid)?;
     let (card, plug) = network::start::plug(state, order, uid, &kernel)?;
+    let volumes = volume::hold_all(state, order.guest, (uid, plug.group), &order.volumes)?;
     let order = ShimOrder {
         guest: order.guest,
         generation: order.generation,
@@ -276,6 +287,7 @@ fn bring_up(
         boot: order.boot,
         root_disk,
         setup,
+        volumes: Some(volumes),
         card,
         work: state.layout.work(order.guest),
         filters,

@@ -18,7 +18,7 @@ use umbel_wire::agent::{Refusal, Said};
 
 use crate::ledger::{Entry, Run};
 use crate::state::{State, failed_at};
-use crate::{control, disk, in_full, now, shelf};
+use crate::{control, disk, in_full, now, shelf, volume};
 
 /// How often it is looked, with room and without much.
 /// In the ledger's directory: zeros that can be given back.
@@ -87,7 +87,7 @@ struct Guard {
     state: Arc<State>,
     hold_below_mib: Option<u64>,
     held: BTreeSet<GuestId>,
-    /// Of each guest's disk at the last look, in bytes; nothing while there is room.
+    /// Of each guest's disk and volumes at the last look, in bytes; nothing while there is room.
     taken: BTreeMap<GuestId, u64>,
     told: bool,
 }
@@ -129,10 +129,11 @@ impl Guard {
     fn guest(&mut self, guest: GuestId, entry: &Entry, measure: Measure, before: Option<u64>) {
         let (Some(run), Seen::Running { .. }) = (&entry.run, &entry.seen) else { return };
         let Ok(facts) = fs::symlink_metadata(self.state.layout.disk(guest)) else { return };
-        let taken = disk::taken(&facts);
+        let (more, longer) = volume::written_to(&self.state, guest);
+        let (taken, length) = (disk::taken(&facts) + more, facts.len() + longer);
         self.taken.insert(guest, taken);
         let is_held = match measure {
-            Measure::HoldAll => taken < facts.len(),
+            Measure::HoldAll => taken < length,
             Measure::HoldGrowing => before.is_some_and(|before| taken > before),
             Measure::Wait | Measure::LetGo => false,
         };

@@ -26,7 +26,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{disk, image, in_full, launch, metrics, request, room, setup, watch, workshop};
+use crate::{disk, image, in_full, launch, metrics, request, room, setup, volume, watch, workshop};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -121,6 +121,7 @@ fn raise_descriptors() -> nix::Result<()> {
 async fn serve(state: &Arc<State>) -> Result<(), ServeError> {
     watch::recover(state);
     disk::snapshot::recover(state);
+    volume::recover(state);
     let path = state.layout.agent_socket();
     let listener = listen(state, &path).map_err(|source| ServeError::Listen { path: path.clone(), source })?;
     let heard = |kind| signal(kind).map_err(ServeError::Signals);
@@ -204,6 +205,7 @@ fn make_directories(layout: &Layout) -> Result<(), ServeError> {
         (layout.ledger(), 0o700),
         (layout.adopt(), 0o700),
         (layout.guests(), pass),
+        (layout.volumes(), 0o700),
         (images, open),
         (kernels, open),
         (layout.run().to_owned(), open),

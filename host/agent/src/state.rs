@@ -87,6 +87,8 @@ pub struct State {
     pub preload: Option<PathBuf>,
     ledger: Ledger,
     guests: Mutex<BTreeMap<GuestId, Guest>>,
+    /// One at a time changes who has which volume. Taken after a guest's turn, never before it.
+    pub volumes: Mutex<()>,
     /// One request at a time changes a guest.
     turns: Mutex<BTreeMap<GuestId, Arc<Mutex<()>>>>,
     version: watch::Sender<u64>,
@@ -125,6 +127,7 @@ impl State {
             preload,
             ledger,
             guests,
+            volumes: Mutex::default(),
             turns,
             version,
         })

@@ -95,6 +95,10 @@ uuid_id!(
     BackupId, "the id of a backup"
 );
 uuid_id!(
+    /// A disk that guests have beside their own.
+    VolumeId, "the id of a volume"
+);
+uuid_id!(
     /// A public key of an account.
     KeyId, "the id of a key"
 );

@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
 //! [`setup`],
-//! [`snapshot`] and [`publish`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! [`snapshot`] and [`publish`], [`volume`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
 pub mod action;
@@ -33,6 +33,7 @@ pub mod stray;
 pub mod sysrq;
 pub mod token;
 pub mod usage;
+pub mod volume;
 pub mod wall;
 
 pub use action::{Action, Refused};
@@ -40,13 +41,13 @@ pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
     AccountId, BackupId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, KeyId,
-    NetworkId, OperationId, QuotaRequestId, SnapshotId, UploadId, WebhookId,
+    NetworkId, OperationId, QuotaRequestId, SnapshotId, UploadId, VolumeId, WebhookId,
 };
 pub use image::ImageOrigin;
 pub use kernel::{KernelFeatures, KernelOrigin};
 pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
-pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName};
+pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName, VolumeName};
 pub use network::{Forward, HostNumber, Mac};
 pub use publish::Logins;
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
@@ -57,4 +58,5 @@ pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKi
 pub use state::{Exit, Phase, Seen, Until, Wanted};
 pub use stray::StrayName;
 pub use sysrq::SysRqKey;
+pub use volume::{Slot, VolumeAccess, VolumeState};
 pub use wall::WallState;

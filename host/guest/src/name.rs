@@ -68,6 +68,10 @@ text_type!(
     SnapshotName, "name", snapshot_name
 );
 text_type!(
+    /// A volume's name: as a group's.
+    VolumeName, "name", volume_name
+);
+text_type!(
     /// A free line or two about a guest: at most 500 characters, no control characters but line
     /// feeds. May be empty.
     #[derive(Default)]
@@ -112,6 +116,10 @@ fn group_name(text: &str) -> Result<String, String> {
 
 fn snapshot_name(text: &str) -> Result<String, String> {
     line(text, "A snapshot", "before the upgrade")
+}
+
+fn volume_name(text: &str) -> Result<String, String> {
+    line(text, "A volume", "data of the shop")
 }
 
 fn line(text: &str, what: &str, example: &str) -> Result<String, String> {

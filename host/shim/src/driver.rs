@@ -3,6 +3,7 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::libc::TIOCSWINSZ;
@@ -12,12 +13,14 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use umbel_guest::SysRqKey;
+use umbel_guest::{Slot, SysRqKey};
+use umbel_uml::Disk;
 use umbel_uml::exit::Ended;
 use umbel_uml::management::{self, Command, ManagementError, Meminfo, Notice, ProcFile};
 use umbel_wire::agent::{MemoryInside, Said};
+use umbel_wire::launch::VolumeDisk;
 use umbel_wire::ring::RunNote;
-use umbel_wire::shim::{VERSION, Word};
+use umbel_wire::shim::{IN_USE, VERSION, Word};
 use umbel_wire::talk::{self, Talk};
 
 use crate::launch::{self, Kernel, LaunchError, Outfit, is_init};
@@ -43,6 +46,11 @@ const NOTICES: usize = 64;
 const TYPED_IS_THERE: Duration = Duration::from_millis(20);
 const PAUSED: &str = "the guest is paused";
 const SYS_RQ: &str = "sys_rq";
+const VOLUME_ADD: &str = "volume_add";
+const VOLUME_TAKE: &str = "volume_take";
+/// What kernels answer who have the disk already, and who have it open (arch/um/drivers/ubd_kern.c, mconsole_kern.c).
+const HAS_IT: &str = "already configured";
+const HAS_IT_OPEN: &str = "currently open";
 /// Of what the kernel wrote at its end, for whoever asks why.
 const TAIL: u64 = 2048;
 
@@ -309,6 +317,8 @@ impl Driver {
             Wish::Resume => self.resume(),
             Wish::SysRq(key) => self.sys_rq(key),
             Wish::MemoryInside => self.memory_inside(),
+            Wish::VolumeAdd(disk) => self.volume_add(disk),
+            Wish::VolumeTake(slot) => self.volume_take(slot),
         }
     }
 
@@ -348,7 +358,7 @@ impl Driver {
         let _ = kill(self.kernel_pid(), Signal::SIGWINCH);
     }
 
-    fn ask(&self, command: Command) -> Result<String, ManagementError> {
+    fn ask(&self, command: &Command) -> Result<String, ManagementError> {
         let own = self.outfit.order.work.join("ask");
         management::ask(&self.kernel.line.management_socket(), &own, command, PATIENCE)
     }
@@ -371,7 +381,7 @@ impl Driver {
         if self.run.is_paused() {
             return self.refuse("ctrl_alt_del", PAUSED);
         }
-        match self.ask(Command::Cad) {
+        match self.ask(&Command::Cad) {
             Ok(_) => {
                 if self.run.asked_to_stop(now()) {
                     self.tell_state();
@@ -409,7 +419,7 @@ impl Driver {
         if self.run.is_paused() {
             return self.refuse(SYS_RQ, PAUSED);
         }
-        match self.ask(Command::SysRq(key)) {
+        match self.ask(&Command::SysRq(key)) {
             Ok(_) => self.answer(&Word::Done { what: SYS_RQ.into() }),
             Err(error) => self.failed(SYS_RQ, &error),
         }
@@ -419,7 +429,7 @@ impl Driver {
         if self.run.is_paused() {
             return self.refuse("memory_inside", PAUSED);
         }
-        let asked = self.ask(Command::Proc(ProcFile::Meminfo));
+        let asked = self.ask(&Command::Proc(ProcFile::Meminfo));
         match asked.map(|text| Meminfo::parse(&text)) {
             Ok(Some(Meminfo { total_kib, available_kib })) => {
                 self.answer(&Word::Memory(MemoryInside { total_kib, available_kib }));
@@ -427,6 +437,48 @@ impl Driver {
             Ok(None) => self.refuse("memory_inside", "what the guest says of its memory makes no sense"),
             Err(error) => self.failed("memory_inside", &error),
         }
+    }
+
+    fn volume_add(&mut self, disk: VolumeDisk) {
+        let Some(place) = self.volumes(VOLUME_ADD) else { return };
+        let added = Disk::new(disk.slot, &disk.file(&place), disk.access);
+        let added = match added {
+            Ok(added) => added,
+            Err(error) => return self.failed(VOLUME_ADD, &error),
+        };
+        match self.ask(&Command::Add(added)) {
+            Ok(_) => self.answer(&Word::Done { what: VOLUME_ADD.into() }),
+            Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT) => {
+                self.answer(&Word::Done { what: VOLUME_ADD.into() });
+            }
+            Err(error) => self.failed(VOLUME_ADD, &error),
+        }
+    }
+
+    fn volume_take(&mut self, slot: Slot) {
+        if self.volumes(VOLUME_TAKE).is_none() {
+            return;
+        }
+        match self.ask(&Command::Take(slot)) {
+            Ok(_) => self.answer(&Word::Done { what: VOLUME_TAKE.into() }),
+            Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT_OPEN) => {
+                self.refuse(VOLUME_TAKE, IN_USE);
+            }
+            Err(error) => self.failed(VOLUME_TAKE, &error),
+        }
+    }
+
+    /// Where its volumes lie, if a kernel that runs can be asked about them; whoever asked is told if not.
+    fn volumes(&mut self, what: &str) -> Option<PathBuf> {
+        if self.run.is_paused() {
+            self.refuse(what, PAUSED);
+            return None;
+        }
+        let place = self.outfit.order.volumes.as_ref().map(|volumes| volumes.place.clone());
+        if place.is_none() {
+            self.refuse(what, "it has no place for volumes");
+        }
+        place
     }
 
     fn kernel_pid(&self) -> Pid {

@@ -7,7 +7,8 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use umbel_wire::launch::{RootDisk, ShimOrder};
+use umbel_guest::VolumeAccess;
+use umbel_wire::launch::{RootDisk, ShimOrder, volumes_with};
 
 /// What is asked for; a host with less does what it knows of it.
 const ASKED: ABI = ABI::V6;
@@ -22,7 +23,7 @@ pub enum LandlockError {
     Missing,
 }
 
-/// Reading where the jail has something to read, writing to disk and memory, no TCP, and neither signals nor
+/// Reading where the jail has something to read, writing to disk, volumes and memory, no TCP, and neither signals nor
 /// abstract sockets to anybody else.
 pub fn restrict(order: &ShimOrder) -> Result<(), LandlockError> {
     let disks: Vec<&Path> = match &order.root_disk {
@@ -45,6 +46,10 @@ pub fn restrict(order: &ShimOrder) -> Result<(), LandlockError> {
     allow("/".as_ref(), AccessFs::from_read(ASKED))?;
     allow(&order.work, AccessFs::from_all(ASKED))?;
     disks.into_iter().try_for_each(|disk| allow(disk, file))?;
+    // No name of theirs is made or removed from in there, only what is in the files is written.
+    if let Some(volumes) = &order.volumes {
+        allow(&volumes_with(&volumes.place, VolumeAccess::ReadWrite), file)?;
+    }
     for device in DEVICES {
         allow(device.as_ref(), AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev)?;
     }

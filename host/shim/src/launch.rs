@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, setsid};
 use umbel_uml::management::Notices;
-use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Link, RootDisk, Source, Told, xstate};
+use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Disk, Link, RootDisk, Source, Told, xstate};
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD, Task};
 use umbel_wire::ring::{RingError, RingWriter};
 use umbel_wire::{frame, launch};
@@ -144,6 +144,7 @@ pub fn boot(order: &ShimOrder, terminal: BorrowedFd<'_>) -> Result<Kernel, Launc
                 RootDisk::Tools { initrd: initrd.clone(), from: source(from), to: to.clone(), told: told(*task) }
             }
         },
+        disks: order.volumes.as_ref().map(disks).transpose()?.unwrap_or_default(),
         hostname: order.name.clone(),
         card: order.card.as_ref().map(card).transpose()?,
         uml_dir: order.work.join("uml"),
@@ -212,6 +213,10 @@ fn other_side(master: &OwnedFd) -> nix::Result<OwnedFd> {
     let slave = unsafe { open_other_side(master.as_raw_fd(), flags) }?;
     // SAFETY: just opened, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(slave) })
+}
+
+fn disks(volumes: &launch::Volumes) -> Result<Vec<Disk>, BadPath> {
+    volumes.disks.iter().map(|disk| Disk::new(disk.slot, &disk.file(&volumes.place), disk.access)).collect()
 }
 
 fn card(card: &launch::Card) -> Result<Card, LaunchError> {

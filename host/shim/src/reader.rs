@@ -5,9 +5,10 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use umbel_guest::SysRqKey;
 use umbel_guest::console::{CHUNK, WINDOW};
+use umbel_guest::{Slot, SysRqKey};
 use umbel_wire::frame;
+use umbel_wire::launch::VolumeDisk;
 use umbel_wire::ring::{Place, RingWriter};
 use umbel_wire::shim::{Control, FromShim, ToShim, Word};
 
@@ -36,6 +37,8 @@ pub enum Wish {
     Resume,
     SysRq(SysRqKey),
     MemoryInside,
+    VolumeAdd(VolumeDisk),
+    VolumeTake(Slot),
 }
 
 /// A connection that is over, and whether that was its fault.
@@ -149,6 +152,8 @@ impl<S: Read + Write> Reader<S> {
             ToShim::Control(Control::Resume) => Ok(Some(Wish::Resume)),
             ToShim::Control(Control::SysRq { key }) => Ok(Some(Wish::SysRq(key))),
             ToShim::Control(Control::MemoryInside) => Ok(Some(Wish::MemoryInside)),
+            ToShim::Control(Control::VolumeAdd { disk }) => Ok(Some(Wish::VolumeAdd(disk))),
+            ToShim::Control(Control::VolumeTake { slot }) => Ok(Some(Wish::VolumeTake(slot))),
             ToShim::Control(Control::Hello { .. }) => Err(Gone),
             ToShim::Control(Control::Ack { offset }) => {
                 if let Stage::Reading { cursor, acked, .. } = &mut self.stage {

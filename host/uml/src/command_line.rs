@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use umbel_guest::{Boot, Clock, GuestName, KernelMode, Memory};
 
 use crate::card::Card;
+use crate::disk::Disk;
 
 /// A path that would mean something else on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +68,8 @@ pub struct CommandLine {
     pub root_disk: RootDisk,
     /// `/dev/ubdb`, which is only read; never beside [`RootDisk::Tools`].
     pub setup: Option<PathBuf>,
+    /// Further ones.
+    pub disks: Vec<Disk>,
     pub hostname: GuestName,
     pub card: Option<Card>,
     /// Directory of the management console: `<uml_dir>/<umid>/mconsole`.
@@ -120,6 +123,7 @@ impl CommandLine {
         if let Some(setup) = &self.setup {
             arguments.push(joined("ubd1rd=", &[checked(setup)?]));
         }
+        arguments.extend(self.disks.iter().map(|disk| disk.argument().into()));
         for fixed in ["con=null", "con0=fd:0,fd:1", "ssl=null"] {
             arguments.push(fixed.into());
         }
@@ -161,7 +165,7 @@ impl CommandLine {
     }
 }
 
-fn checked(path: &Path) -> Result<&Path, BadPath> {
+pub(crate) fn checked(path: &Path) -> Result<&Path, BadPath> {
     let harmless = |b: &u8| b.is_ascii_alphanumeric() || b"/._-+@%".contains(b);
     let fine = path.is_absolute() && path.as_os_str().as_bytes().iter().all(harmless);
     if fine { Ok(path) } else { Err(BadPath { path: path.to_owned() }) }
@@ -192,6 +196,7 @@ mod tests {
             boot: Boot::Normal,
             root_disk: RootDisk::Plain { file: file.into() },
             setup: None,
+            disks: Vec::new(),
             hostname: name.parse().expect("a name"),
             card: None,
             uml_dir: "/w/uml".into(),

@@ -4,6 +4,7 @@
 pub mod card;
 pub mod command_line;
 pub mod cow;
+pub mod disk;
 pub mod exit;
 pub mod features;
 pub mod kernel;
@@ -12,3 +13,4 @@ pub mod xstate;
 
 pub use card::{BadInterface, Card, InterfaceName, Link};
 pub use command_line::{BadPath, CommandLine, RootDisk, Source, TREE_INIT, TREE_SHELL, Told};
+pub use disk::Disk;

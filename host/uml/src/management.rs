@@ -9,7 +9,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use umbel_guest::SysRqKey;
+use umbel_guest::{Slot, SysRqKey};
+
+use crate::disk::{self, Disk};
 
 const MAGIC: u32 = 0xcafe_babe;
 const VERSION: u32 = 2;
@@ -23,13 +25,16 @@ const REPLY_MAX: usize = 64 * 1024;
 const NEXT_PART: Duration = Duration::from_millis(500);
 
 /// What is ever said to a management console: a closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     Version,
     /// Ctrl-Alt-Del.
     Cad,
     SysRq(SysRqKey),
     Proc(ProcFile),
+    Add(Disk),
+    /// Refused while it is open.
+    Take(Slot),
 }
 
 /// Files of the guest's /proc that are read through the management console.
@@ -39,12 +44,14 @@ pub enum ProcFile {
 }
 
 impl Command {
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Version => "version".into(),
             Self::Cad => "cad".into(),
             Self::SysRq(key) => format!("sysrq {}", key.key()),
             Self::Proc(ProcFile::Meminfo) => "proc meminfo".into(),
+            Self::Add(disk) => format!("config {}", disk.argument()),
+            Self::Take(slot) => format!("remove {}", disk::name(*slot)),
         }
     }
 }
@@ -72,6 +79,8 @@ impl Meminfo {
 pub enum ManagementError {
     #[error("binding {path} for the management console's answer")]
     Bind { path: PathBuf, source: io::Error },
+    #[error("{command:?} is too long for the management console")]
+    TooLong { command: Command },
     #[error("sending {command:?} to the management console")]
     Send { command: Command, source: io::Error },
     #[error("waiting for the management console's answer to {command:?}")]
@@ -84,7 +93,10 @@ pub enum ManagementError {
 
 /// Says one command and waits for the whole answer. `own` is where the answer is sent to: a path
 /// that does not exist yet, in a directory of the guest's; it is removed again.
-pub fn ask(console: &Path, own: &Path, command: Command, patience: Duration) -> Result<String, ManagementError> {
+pub fn ask(console: &Path, own: &Path, command: &Command, patience: Duration) -> Result<String, ManagementError> {
+    if command.text().len() >= TEXT {
+        return Err(ManagementError::TooLong { command: command.clone() });
+    }
     let bind = |source| ManagementError::Bind { path: own.to_owned(), source };
     match std::fs::remove_file(own) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(bind(error)),
@@ -100,8 +112,11 @@ pub fn ask(console: &Path, own: &Path, command: Command, patience: Duration) -> 
     answer
 }
 
-fn exchange(socket: &UnixDatagram, console: &Path, command: Command) -> Result<String, ManagementError> {
-    socket.send_to(&request(command), console).map_err(|source| ManagementError::Send { command, source })?;
+fn exchange(socket: &UnixDatagram, console: &Path, command: &Command) -> Result<String, ManagementError> {
+    let at = || command.clone();
+    let send = |source| ManagementError::Send { command: at(), source };
+    let receive = |source| ManagementError::Receive { command: at(), source };
+    socket.send_to(&request(command), console).map_err(send)?;
     let mut text = Vec::new();
     let mut datagram = [0; 12 + TEXT + 1];
     let mut has_begun = false;
@@ -111,11 +126,11 @@ fn exchange(socket: &UnixDatagram, console: &Path, command: Command) -> Result<S
             Err(error) if has_begun && error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(String::from_utf8_lossy(&text).into_owned());
             }
-            Err(source) => return Err(ManagementError::Receive { command, source }),
+            Err(source) => return Err(receive(source)),
         };
         if !has_begun {
             has_begun = true;
-            socket.set_read_timeout(Some(NEXT_PART)).map_err(|source| ManagementError::Receive { command, source })?;
+            socket.set_read_timeout(Some(NEXT_PART)).map_err(receive)?;
         }
         let part = parse_reply(&datagram[..length]).ok_or(ManagementError::BadReply)?;
         if text.len() < REPLY_MAX {
@@ -123,12 +138,12 @@ fn exchange(socket: &UnixDatagram, console: &Path, command: Command) -> Result<S
         }
         if !part.more {
             let text = String::from_utf8_lossy(&text).trim_end_matches('\0').to_owned();
-            return if part.refused { Err(ManagementError::Refused { command, text }) } else { Ok(text) };
+            return if part.refused { Err(ManagementError::Refused { command: at(), text }) } else { Ok(text) };
         }
     }
 }
 
-fn request(command: Command) -> Vec<u8> {
+fn request(command: &Command) -> Vec<u8> {
     let text = command.text();
     let text = text.as_bytes();
     let length = u32::try_from(text.len()).unwrap_or_default();
@@ -262,7 +277,7 @@ mod tests {
             }
         });
         let own = dir.path().join("own");
-        let answer = ask(&path, &own, Command::Cad, Duration::from_secs(5)).expect("answered");
+        let answer = ask(&path, &own, &Command::Cad, Duration::from_secs(5)).expect("answered");
         guest.join().expect("no panic");
         assert_eq!(answer, "half whole");
         assert!(!own.exists());
@@ -281,7 +296,7 @@ mod tests {
             kernel.send_to(&[part.as_slice(), b"Mem-Info\n"].concat(), to).expect("sent");
             kernel
         });
-        let answer = ask(&path, &own, Command::SysRq(SysRqKey::ShowMemory), Duration::from_secs(30));
+        let answer = ask(&path, &own, &Command::SysRq(SysRqKey::ShowMemory), Duration::from_secs(30));
         assert_eq!(answer.expect("it has begun"), "Mem-Info\n");
         drop(said.join().expect("said"));
     }
@@ -289,7 +304,7 @@ mod tests {
     #[test]
     fn a_console_that_is_not_there_is_named() {
         let dir = tempfile::tempdir().expect("tmp");
-        let error = ask(&dir.path().join("none"), &dir.path().join("own"), Command::Version, Duration::from_secs(1));
+        let error = ask(&dir.path().join("none"), &dir.path().join("own"), &Command::Version, Duration::from_secs(1));
         assert!(matches!(error, Err(ManagementError::Send { command: Command::Version, .. })));
     }
 }

@@ -8,7 +8,7 @@ use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
     ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId,
-    Seen, Series, Setup, SetupSeen, SnapshotId, Span, UploadId, WallState,
+    Seen, Series, Setup, SetupSeen, Slot, SnapshotId, Span, UploadId, VolumeAccess, VolumeId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
@@ -139,6 +139,35 @@ pub enum Request {
         keep: SnapshotId,
         with: DiskSource,
     },
+    /// Makes an empty volume. Repeating it does no harm; one of another size is refused.
+    VolumeCreate {
+        volume: VolumeId,
+        size: DiskSize,
+    },
+    /// Larger only, and only while no guest that runs has it. Repeating it does no harm.
+    VolumeGrow {
+        volume: VolumeId,
+        size: DiskSize,
+    },
+    /// For good. Refused while a guest that runs has it. Repeating it does no harm.
+    VolumeRemove {
+        volume: VolumeId,
+    },
+    /// Those that are there, and which guests have them now.
+    Volumes {},
+    /// Gives a volume to a guest that runs. Refused where others have it in a way that shuts this one out. Repeating it
+    /// does no harm.
+    VolumeAttach {
+        guest: GuestId,
+        generation: Generation,
+        at: VolumeAt,
+    },
+    /// Takes it from a guest that runs; refused while the guest has it open. Repeating it does no harm.
+    VolumeDetach {
+        guest: GuestId,
+        generation: Generation,
+        volume: VolumeId,
+    },
     Start(StartOrder),
     Stop {
         guest: GuestId,
@@ -263,6 +292,20 @@ pub struct StartOrder {
     pub boot: Boot,
     pub limits: Limits,
     pub card: Option<Card>,
+    /// What it has from its first moment; one that it can't have refuses the start.
+    #[serde(default)]
+    pub volumes: Vec<VolumeAt>,
+}
+
+/// A volume, and how a guest has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeAt {
+    pub volume: VolumeId,
+    pub slot: Slot,
+    pub access: VolumeAccess,
+    /// As large as it is to be: a shorter file is made so long, a longer one is refused.
+    pub size: DiskSize,
 }
 
 /// A guest's network card: what it is plugged into, and its place there.
@@ -297,6 +340,7 @@ pub enum Reply {
     Disk(DiskFacts),
     Snapshot(SnapshotFacts),
     Traces { found: Vec<Found> },
+    Volumes { volumes: Vec<VolumeFacts> },
     Done,
     Inventory(Inventory),
     Series(Series),
@@ -445,6 +489,16 @@ pub struct SnapshotFacts {
     pub stood_still_ms: Option<u32>,
 }
 
+/// A volume as it lies on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeFacts {
+    pub volume: VolumeId,
+    pub size_bytes: u64,
+    pub taken_bytes: u64,
+    /// Guests that run and have it.
+    pub held_by: Vec<GuestId>,
+}
+
 /// What somebody says of an image that they put in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -533,6 +587,12 @@ pub enum Refusal {
     KernelInUse { kernel: KernelId },
     #[error("there is no snapshot {snapshot} of this guest")]
     UnknownSnapshot { snapshot: SnapshotId },
+    #[error("there is no volume {volume} on the host")]
+    UnknownVolume { volume: VolumeId },
+    #[error("the volume {volume} can't be used: {reason}")]
+    BadVolume { volume: VolumeId, reason: String },
+    #[error("the volume is in use: {reason}")]
+    VolumeInUse { volume: VolumeId, reason: String },
     #[error("there is no upload {upload}")]
     UnknownUpload { upload: UploadId },
     #[error("there is no file {stray} for adoption")]

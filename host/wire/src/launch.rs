@@ -10,7 +10,9 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Boot, Clock, Generation, GuestId, GuestName, KernelMode, Logins, Memory};
+use umbel_guest::{
+    Boot, Clock, Generation, GuestId, GuestName, KernelMode, Logins, Memory, Slot, VolumeAccess, VolumeId,
+};
 
 pub const LISTENER_FD: i32 = 3;
 pub const RING_FD: i32 = 4;
@@ -36,10 +38,52 @@ pub struct ShimOrder {
     pub root_disk: RootDisk,
     /// What it is told once, as a disk that is only read.
     pub setup: Option<PathBuf>,
+    /// None for a guest of the agent's own.
+    pub volumes: Option<Volumes>,
     pub card: Option<Card>,
     /// An exec tmpfs of the guest's own: TMPDIR, management console. Gone with its mount namespace.
     pub work: PathBuf,
     pub filters: Filters,
+}
+
+/// The place of a guest's volumes, those that come later too, and which it begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volumes {
+    pub place: PathBuf,
+    pub disks: Vec<VolumeDisk>,
+}
+
+/// A volume where its guest finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeDisk {
+    pub volume: VolumeId,
+    pub slot: Slot,
+    pub access: VolumeAccess,
+}
+
+impl VolumeDisk {
+    /// Its file below the place of the guest's volumes. The name says all that there is to know of it, and is what the
+    /// agent knows it by.
+    pub fn file(self, place: &Path) -> PathBuf {
+        volumes_with(place, self.access).join(format!("{}.{}", self.slot, self.volume))
+    }
+
+    /// What a name says of it.
+    pub fn of_name(name: &str, access: VolumeAccess) -> Option<Self> {
+        let (slot, volume) = name.split_once('.')?;
+        Some(Self { volume: volume.parse().ok()?, slot: slot.parse().ok()?, access })
+    }
+}
+
+/// Those that are written to and those that are only read lie in directories of their own, so that the one can be mounted
+/// for reading alone.
+pub fn volumes_with(place: &Path, access: VolumeAccess) -> PathBuf {
+    place.join(match access {
+        VolumeAccess::ReadWrite => "w",
+        VolumeAccess::ReadOnly => "r",
+    })
 }
 
 /// Walls that a process raises itself, when it needs no more than what it has.

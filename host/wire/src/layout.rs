@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId, SnapshotId, UploadId};
+use umbel_guest::{DiskSize, GuestId, ImageId, InstanceId, KernelId, SnapshotId, UploadId, VolumeId};
 
 /// Longest path of a Unix socket in bytes, without the terminating zero (`sun_path`, unix(7)).
 pub const SOCKET_PATH_MAX: usize = 107;
@@ -103,6 +103,20 @@ impl Layout {
 
     pub fn snapshot(&self, guest: GuestId, snapshot: SnapshotId) -> PathBuf {
         self.snapshots(guest).join(snapshot.to_string())
+    }
+
+    /// All volumes; root's alone.
+    pub fn volumes(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
+    pub fn volume(&self, volume: VolumeId) -> PathBuf {
+        self.volumes().join(volume.to_string())
+    }
+
+    /// Where a guest that runs finds its volumes, each under a second name of its file.
+    pub fn guest_volumes(&self, guest: GuestId) -> PathBuf {
+        self.guest(guest).join("volumes")
     }
 
     pub fn ring(&self, guest: GuestId) -> PathBuf {

@@ -8,14 +8,18 @@
 //! out of the history gets a `Gap`. Nobody is waited for.
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Exit, Generation, GuestId, Phase, SysRqKey};
+use umbel_guest::{Exit, Generation, GuestId, Phase, Slot, SysRqKey};
 
 use crate::agent::{MemoryInside, Said};
 use crate::frame::FrameError;
+use crate::launch::VolumeDisk;
 
 /// A shim of version 1 knows neither what stands under it in [`Control`] nor the words that answer it.
-/// Whoever greets with 1 is never told those words.
-pub const VERSION: u32 = 2;
+/// Whoever greets with 1 is never told those words. One of version 2 has no place for volumes.
+pub const VERSION: u32 = 3;
+
+/// Why a volume is not taken from a guest that has it mounted.
+pub const IN_USE: &str = "it is in use in the guest: unmount it there first";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -48,6 +52,15 @@ pub enum Control {
     },
     /// Answered by `Memory`.
     MemoryInside,
+    // Since version 3.
+    /// Gives the kernel a volume that lies at its place. Answered by `Done`, also where it has it already.
+    VolumeAdd {
+        disk: VolumeDisk,
+    },
+    /// Answered by `Done`, also where there is none; refused while it is open in the guest.
+    VolumeTake {
+        slot: Slot,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

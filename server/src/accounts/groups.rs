@@ -18,6 +18,7 @@ use crate::store::groups::{
     member_fetch, member_list, member_put,
 };
 use crate::store::guests::guest_list_of;
+use crate::store::volumes::volume_list_of;
 use crate::store::{StoreError, Tx};
 
 /// On a panel.
@@ -91,8 +92,13 @@ impl Accounts {
         let guests = guest_list_of(&mut tx, group.as_owner()).await?.len();
         if guests > 0 {
             let many = if guests == 1 { "a guest".to_owned() } else { format!("{guests} guests") };
-            let name = found.name;
+            let name = &found.name;
             let message = format!("{name} has {many}. Give them to somebody else or purge them first.");
+            return Err(AppError::Conflict { message });
+        }
+        let volumes = volume_list_of(&mut tx, group.as_owner()).await?;
+        if let Some(volume) = volumes.first() {
+            let message = format!("{} has the volume {}. Remove its volumes first.", found.name, volume.name);
             return Err(AppError::Conflict { message });
         }
         let told = follow(&mut tx, group, None).await?;

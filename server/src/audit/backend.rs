@@ -6,37 +6,28 @@ use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
-    AdoptShown, AnnouncementDraft, AnnouncementShown, AuditAction, AuditFilter, AuditKind, AuditPage, CloneDraft,
-    ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown, GuestChange,
-    GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft,
-    ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange,
-    KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
+    AdoptShown, AnnouncementDraft, AnnouncementShown, AttachDraft, AuditAction, AuditFilter, AuditKind, AuditPage,
+    CloneDraft, ConsoleTail, Created, FirstPassword, ForwardDraft, ForwardShown, GroupDraft, GroupRoll, GroupShown,
+    GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange,
+    ImageDraft, ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown,
+    KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
-    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaOf, QuotaShown,
+    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown,
     QuotaWish, QuotasShown, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, SnapshotDraft,
-    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, WebhookDraft,
-    WebhooksShown,
+    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange,
+    VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::publish::Found;
-use umbel_guest::quota::Said;
 use umbel_guest::{
     AccountId, Action, DeliveryId, GroupId, GuestDraft, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId,
-    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, WebhookId,
+    QuotaRequestId, SetupDraft, SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId, WebhookId,
 };
 
 use super::What;
-use super::what::{kernel, made, of_change, of_guest, of_image, of_import, upload, word};
+use super::what::{KNOWN, kernel, made, of_change, of_guest, of_image, of_import, upload, word};
 use crate::backend::Bare;
 use crate::outward::origin_of;
 use crate::panel::Panel;
-use crate::store::keys::key_list as key_list_of;
-use crate::store::networks::forward_list;
-use crate::store::operations::operation_fetch;
-use crate::store::quota_requests::quota_request_fetch;
-use crate::store::tokens::token_list as token_list_of;
-
-/// What is kept of the hash that a session or a token is known by: enough to tell it from others.
-const SESSION: usize = 12;
 
 #[async_trait]
 impl Backend for Panel {
@@ -203,6 +194,45 @@ impl Backend for Panel {
         Bare(self).network_list(caller).await
     }
 
+    async fn volume_list(&self, caller: &Caller) -> Result<VolumesShown, AppError> {
+        Bare(self).volume_list(caller).await
+    }
+
+    async fn volume_fetch(&self, caller: &Caller, volume: VolumeId) -> Result<VolumeShown, AppError> {
+        Bare(self).volume_fetch(caller, volume).await
+    }
+
+    async fn volume_create(&self, caller: &Caller, draft: VolumeDraft) -> Result<VolumeShown, AppError> {
+        self.volume_created(caller, draft).await
+    }
+
+    async fn volume_change(
+        &self,
+        caller: &Caller,
+        volume: VolumeId,
+        change: VolumeChange,
+    ) -> Result<VolumeShown, AppError> {
+        self.volume_changed(caller, volume, change).await
+    }
+
+    async fn volume_remove(&self, caller: &Caller, volume: VolumeId) -> Result<(), AppError> {
+        self.volume_removed(caller, volume).await
+    }
+
+    async fn volume_attach(
+        &self,
+        caller: &Caller,
+        guest: GuestId,
+        volume: VolumeId,
+        draft: AttachDraft,
+    ) -> Result<VolumeShown, AppError> {
+        self.volume_attached(caller, guest, volume, draft).await
+    }
+
+    async fn volume_detach(&self, caller: &Caller, guest: GuestId, volume: VolumeId) -> Result<(), AppError> {
+        self.volume_detached(caller, guest, volume).await
+    }
+
     async fn forward_add(&self, caller: &Caller, draft: ForwardDraft) -> Result<ForwardShown, AppError> {
         let name = self.guest(AuditAction::ForwardAdd, draft.guest).await?.name;
         let what = What::new(AuditAction::ForwardAdd, AuditKind::Forward).named(&name);
@@ -212,10 +242,7 @@ impl Backend for Panel {
     }
 
     async fn forward_remove(&self, caller: &Caller, host_port: u16) -> Result<(), AppError> {
-        let there = forward_list(&self.store, self.guests.parts.host).await?;
-        let found = there.into_iter().find(|forward| forward.host_port == host_port);
-        let name = found.map(|forward| forward.guest_name.to_string()).unwrap_or_default();
-        let what = What::new(AuditAction::ForwardRemove, AuditKind::Forward).of(host_port).named(&name);
+        let what = self.forward(AuditAction::ForwardRemove, host_port).await?;
         self.audit.change(caller, what, Bare(self).forward_remove(caller, host_port)).await
     }
 
@@ -307,9 +334,7 @@ impl Backend for Panel {
     }
 
     async fn operation_cancel(&self, caller: &Caller, operation: OperationId) -> Result<(), AppError> {
-        let found = operation_fetch(&self.store, operation).await?;
-        let name = found.map(|found| format!("{} {}", found.kind.title(), found.guest_name)).unwrap_or_default();
-        let what = What::new(AuditAction::OperationCancel, AuditKind::Operation).of(operation).named(&name);
+        let what = self.operation(AuditAction::OperationCancel, operation).await?;
         self.audit.change(caller, what, Bare(self).operation_cancel(caller, operation)).await
     }
 
@@ -508,20 +533,7 @@ impl Backend for Panel {
     }
 
     async fn quota_set(&self, caller: &Caller, change: QuotaChange) -> Result<(), AppError> {
-        let what = match change.of {
-            QuotaOf::Role(role) => {
-                What::new(AuditAction::QuotaSet, AuditKind::Quota).of(role.word()).named(role.word())
-            }
-            QuotaOf::Account(account) => self.account(AuditAction::QuotaSet, account).await?,
-            QuotaOf::Groups => What::new(AuditAction::QuotaSet, AuditKind::Quota).of("groups").named("groups"),
-            QuotaOf::Group(group) => self.group(AuditAction::QuotaSet, group).await?,
-        };
-        let limit = match change.said {
-            None => "what would hold without".to_owned(),
-            Some(Said::NoLimit) => "no limit".to_owned(),
-            Some(Said::AtMost(most)) => most.to_string(),
-        };
-        let what = what.detail(&format!("{}={limit}", change.kind));
+        let what = self.quota(&change).await?;
         self.audit.change(caller, what, Bare(self).quota_set(caller, change)).await
     }
 
@@ -534,12 +546,7 @@ impl Backend for Panel {
     }
 
     async fn quota_decide(&self, caller: &Caller, request: QuotaRequestId, granted: bool) -> Result<(), AppError> {
-        let found = quota_request_fetch(&self.store, request).await?;
-        let action = if granted { AuditAction::QuotaGrant } else { AuditAction::QuotaRefuse };
-        let mut what = What::new(action, AuditKind::Quota).of(request);
-        if let Some(wish) = found {
-            what = what.named(&wish.account_name).detail(&format!("{}={}", wish.kind, wish.wanted));
-        }
+        let what = self.quota_request(request, granted).await?;
         self.audit.change(caller, what, Bare(self).quota_decide(caller, request, granted)).await
     }
 
@@ -552,7 +559,7 @@ impl Backend for Panel {
     }
 
     async fn session_end(&self, caller: &Caller, session: String) -> Result<(), AppError> {
-        let known: String = session.chars().take(SESSION).collect();
+        let known: String = session.chars().take(KNOWN).collect();
         let what = What::new(AuditAction::SessionEnd, AuditKind::Session).of(known);
         self.audit.change(caller, what, Bare(self).session_end(caller, session)).await
     }
@@ -568,9 +575,7 @@ impl Backend for Panel {
     }
 
     async fn key_remove(&self, caller: &Caller, key: KeyId) -> Result<(), AppError> {
-        let found = key_list_of(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == key);
-        let name = found.map(|key| key.name).unwrap_or_default();
-        let what = What::new(AuditAction::KeyRemove, AuditKind::Key).of(key).named(&name);
+        let what = self.key(AuditAction::KeyRemove, caller, key).await?;
         self.audit.change(caller, what, Bare(self).key_remove(caller, key)).await
     }
 
@@ -584,10 +589,7 @@ impl Backend for Panel {
     }
 
     async fn token_remove(&self, caller: &Caller, token: String) -> Result<(), AppError> {
-        let found = token_list_of(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == token);
-        let name = found.map(|token| token.name).unwrap_or_default();
-        let known: String = token.chars().take(SESSION).collect();
-        let what = What::new(AuditAction::TokenRemove, AuditKind::Token).of(known).named(&name);
+        let what = self.token(AuditAction::TokenRemove, caller, &token).await?;
         self.audit.change(caller, what, Bare(self).token_remove(caller, token)).await
     }
 }

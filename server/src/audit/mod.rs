@@ -13,6 +13,7 @@ pub mod csv;
 mod keep;
 mod list;
 mod storage;
+mod volumes;
 mod what;
 
 use std::collections::HashSet;

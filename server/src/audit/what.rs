@@ -1,8 +1,13 @@
 //! What something is asked of, and as what it stands in the audit.
 
 use umbel_app::AppError;
-use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange, ImageDraft};
-use umbel_guest::{AccountId, Action, BackupId, GroupId, GuestId, ImageId, KernelId, SnapshotId, UploadId, WebhookId};
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AuditAction, AuditKind, Created, GuestChange, ImageDraft, QuotaChange, QuotaOf};
+use umbel_guest::quota::Said;
+use umbel_guest::{
+    AccountId, Action, BackupId, GroupId, GuestId, ImageId, KernelId, KeyId, OperationId, QuotaRequestId, SnapshotId,
+    UploadId, WebhookId,
+};
 
 use super::What;
 use crate::outward::origin_of;
@@ -11,8 +16,16 @@ use crate::store::accounts::account_fetch;
 use crate::store::groups::group_fetch;
 use crate::store::guest_backups::guest_backup_fetch;
 use crate::store::guests::guest_fetch;
+use crate::store::keys::key_list;
+use crate::store::networks::forward_list;
+use crate::store::operations::operation_fetch;
+use crate::store::quota_requests::quota_request_fetch;
 use crate::store::snapshots::snapshot_fetch;
+use crate::store::tokens::token_list;
 use crate::store::webhooks::webhook_fetch;
+
+/// What is kept of the hash that a session or a token is known by: enough to tell it from others.
+pub(super) const KNOWN: usize = 12;
 
 /// Names are looked up before it is done: afterwards the thing may be gone. Who may not see it doesn't
 /// learn them, only administrators read the audit.
@@ -61,6 +74,58 @@ impl Panel {
         let found = webhook_fetch(&self.store, id).await?;
         let name = found.map(|webhook| origin_of(&webhook.url)).unwrap_or_default();
         Ok(What::new(action, AuditKind::Webhook).of(id).named(&name))
+    }
+
+    pub(super) async fn forward(&self, action: AuditAction, host_port: u16) -> Result<What, AppError> {
+        let there = forward_list(&self.store, self.guests.parts.host).await?;
+        let found = there.into_iter().find(|forward| forward.host_port == host_port);
+        let name = found.map(|forward| forward.guest_name.to_string()).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Forward).of(host_port).named(&name))
+    }
+
+    pub(super) async fn operation(&self, action: AuditAction, operation: OperationId) -> Result<What, AppError> {
+        let found = operation_fetch(&self.store, operation).await?;
+        let name = found.map(|found| format!("{} {}", found.kind.title(), found.guest_name)).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Operation).of(operation).named(&name))
+    }
+
+    /// One of the caller's own, as the next one.
+    pub(super) async fn key(&self, action: AuditAction, caller: &Caller, key: KeyId) -> Result<What, AppError> {
+        let found = key_list(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == key);
+        let name = found.map(|key| key.name).unwrap_or_default();
+        Ok(What::new(action, AuditKind::Key).of(key).named(&name))
+    }
+
+    pub(super) async fn token(&self, action: AuditAction, caller: &Caller, token: &str) -> Result<What, AppError> {
+        let found = token_list(&self.store, caller.account.id).await?.into_iter().find(|known| known.id == token);
+        let name = found.map(|token| token.name).unwrap_or_default();
+        let known: String = token.chars().take(KNOWN).collect();
+        Ok(What::new(action, AuditKind::Token).of(known).named(&name))
+    }
+
+    pub(super) async fn quota(&self, change: &QuotaChange) -> Result<What, AppError> {
+        let action = AuditAction::QuotaSet;
+        let what = match change.of {
+            QuotaOf::Role(role) => What::new(action, AuditKind::Quota).of(role.word()).named(role.word()),
+            QuotaOf::Account(account) => self.account(action, account).await?,
+            QuotaOf::Groups => What::new(action, AuditKind::Quota).of("groups").named("groups"),
+            QuotaOf::Group(group) => self.group(action, group).await?,
+        };
+        let limit = match change.said {
+            None => "what would hold without".to_owned(),
+            Some(Said::NoLimit) => "no limit".to_owned(),
+            Some(Said::AtMost(most)) => most.to_string(),
+        };
+        Ok(what.detail(&format!("{}={limit}", change.kind)))
+    }
+
+    pub(super) async fn quota_request(&self, request: QuotaRequestId, granted: bool) -> Result<What, AppError> {
+        let action = if granted { AuditAction::QuotaGrant } else { AuditAction::QuotaRefuse };
+        let what = What::new(action, AuditKind::Quota).of(request);
+        Ok(match quota_request_fetch(&self.store, request).await? {
+            Some(wish) => what.named(&wish.account_name).detail(&format!("{}={}", wish.kind, wish.wanted)),
+            None => what,
+        })
     }
 }
 

@@ -153,8 +153,8 @@ impl Guests {
         })
     }
 
-    /// What disks of all guests may come to.
-    pub(super) fn disk_promisable_mib(&self, facts: &HostFacts) -> u64 {
+    /// What disks of all guests, volumes among them, may come to.
+    pub(crate) fn disk_promisable_mib(&self, facts: &HostFacts) -> u64 {
         facts.disk_total_mib.saturating_mul(self.parts.disk_percent.into()) / 100
     }
 
@@ -281,7 +281,7 @@ fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(
 }
 
 /// Whether the host's disk takes anything new.
-pub(super) fn has_room(facts: &HostFacts) -> Result<(), FieldError> {
+pub(crate) fn has_room(facts: &HostFacts) -> Result<(), FieldError> {
     let left = facts.disk_free_mib.saturating_mul(100) / facts.disk_total_mib.max(1);
     if left >= FREE_PERCENT {
         return Ok(());

@@ -40,6 +40,7 @@ use crate::reconciler::Reconciler;
 use crate::store::StoreError;
 
 pub use console_tail::plain;
+pub(crate) use create::has_room;
 pub use rights::Reach;
 
 /// Guests, their operations, and the host they are on. Cheap to clone.

@@ -23,7 +23,9 @@ use crate::store::groups::{group_fetch_by_name, reached_list_by};
 use crate::store::guests::{Guest, guest_fetch, guest_give, guest_list_of};
 use crate::store::operations::operation_under_way;
 use crate::store::shares::share_delete;
+use crate::store::volumes::{Volume, volume_give_all, volume_list_of};
 use crate::store::{StoreError, Tx};
+use crate::volumes;
 
 /// How often accounts whose guests have to stop or go are looked for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,6 +70,7 @@ impl Guests {
         let mut tx = self.parts.db.begin().await?;
         let found = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
         let heir = receiver(&mut tx, caller, to).await?;
+        volumes::keep_it(&mut tx, &found).await?;
         if heir.id == found.owner {
             return Err(AppError::Invalid(FieldErrors::one("to", "That is whose it is already.")));
         }
@@ -107,14 +110,16 @@ impl Guests {
         let mut tx = self.parts.db.begin().await?;
         let found = deletable(caller, &mut tx, account).await?;
         let there = guest_list_of(&mut tx, account).await?;
+        let volumes_there = volume_list_of(&mut tx, account).await?;
         let heir = match to {
             Some(name) => Some(heir(&mut tx, caller, &name, &found).await?),
-            None if there.is_empty() => None,
-            None => return Err(still_owns(&found, there.len())),
+            None if there.is_empty() && volumes_there.is_empty() => None,
+            None => return Err(still_owns(&found, there.len(), volumes_there.len())),
         };
         let mut concerned = Vec::new();
         if let Some(heir) = &heir {
             concerned = self.give(&mut tx, &there, heir).await?;
+            give_volumes(&mut tx, &volumes_there, account, heir).await?;
         }
         let gone = Accounts::people_forget(&mut tx, account).await?;
         tx.commit().await?;
@@ -205,7 +210,10 @@ impl Guests {
     async fn leave(&self, accounts: &Accounts, account: AccountId) -> Result<(), StoreError> {
         let guests = guest_list_of(&self.parts.db, account).await?;
         if guests.is_empty() {
-            return self.forget(accounts, account).await;
+            return match volumes::let_go_of(&self.parts, account).await? {
+                true => self.forget(accounts, account).await,
+                false => Ok(()),
+            };
         }
         let now = self.parts.clock.now();
         for guest in &guests {
@@ -223,7 +231,8 @@ impl Guests {
         let mut tx = self.parts.db.begin().await?;
         // Another panel may have been faster.
         let leaves = account_fetch(&mut tx, account).await?.is_some_and(|found| found.standing == Standing::Leaving);
-        if !leaves || !guest_list_of(&mut tx, account).await?.is_empty() {
+        let is_owner = !guest_list_of(&mut tx, account).await?.is_empty();
+        if !leaves || is_owner || !volume_list_of(&mut tx, account).await?.is_empty() {
             return Ok(());
         }
         let gone = Accounts::people_forget(&mut tx, account).await?;
@@ -272,8 +281,26 @@ async fn heir(tx: &mut Tx, caller: &Caller, to: &str, of: &Account) -> Result<Ow
     Ok(heir)
 }
 
-fn still_owns(account: &Account, guests: usize) -> AppError {
-    let many = if guests == 1 { "a guest".to_owned() } else { format!("{guests} guests") };
+/// Each is counted as disk, so the heir's quota must have room for all of them.
+async fn give_volumes(tx: &mut Tx, volumes: &[Volume], from: AccountId, heir: &Owner) -> Result<(), AppError> {
+    let theirs = volume_list_of(&mut *tx, heir.id).await?;
+    if let Some(same) = volumes.iter().find(|volume| theirs.iter().any(|own| own.name == volume.name)) {
+        return Err(conflict(format!("{} has a volume {} already.", heir.name, same.name)));
+    }
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    quotas::reserve_disk(&mut *tx, heir.id, volumes.iter().map(|volume| u64::from(volume.size.mib())).sum()).await?;
+    Ok(volume_give_all(tx, from, heir.id).await?)
+}
+
+fn still_owns(account: &Account, guests: usize, volumes: usize) -> AppError {
+    let many = match (guests, volumes) {
+        (0, 1) => "a volume".to_owned(),
+        (0, volumes) => format!("{volumes} volumes"),
+        (1, _) => "a guest".to_owned(),
+        (guests, _) => format!("{guests} guests"),
+    };
     let name = &account.name;
     conflict(format!("{name} has {many}. Delete what {name} has too, or give it to somebody else."))
 }

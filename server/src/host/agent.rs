@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use umbel_guest::publish::Found;
 use umbel_guest::{
     DiskKind, DiskSize, Forward, Generation, GuestId, ImageId, KernelId, Limits, Logins, NetworkId, Series, Setup,
-    SnapshotId, Span, StrayName, SysRqKey, UploadId,
+    SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
     DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION, Wall,
+    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION, VolumeAt,
+    VolumeFacts, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -279,6 +280,33 @@ impl Host for Agent {
 
     async fn snapshot_remove(&self, guest: GuestId, snapshot: SnapshotId) -> Result<(), HostError> {
         self.done("snapshot_remove", Request::SnapshotRemove { guest, snapshot }, SOON).await
+    }
+
+    async fn volume_create(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError> {
+        self.done("volume_create", Request::VolumeCreate { volume, size }, SOON).await
+    }
+
+    async fn volume_grow(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError> {
+        self.done("volume_grow", Request::VolumeGrow { volume, size }, SOON).await
+    }
+
+    async fn volume_remove(&self, volume: VolumeId) -> Result<(), HostError> {
+        self.done("volume_remove", Request::VolumeRemove { volume }, LONG).await
+    }
+
+    async fn volumes(&self) -> Result<Vec<VolumeFacts>, HostError> {
+        match self.call(&Request::Volumes {}, SOON).await? {
+            Reply::Volumes { volumes } => Ok(volumes),
+            other => Err(unexpected("volumes", other)),
+        }
+    }
+
+    async fn volume_attach(&self, guest: GuestId, generation: Generation, at: VolumeAt) -> Result<(), HostError> {
+        self.done("volume_attach", Request::VolumeAttach { guest, generation, at }, SOON).await
+    }
+
+    async fn volume_detach(&self, guest: GuestId, generation: Generation, volume: VolumeId) -> Result<(), HostError> {
+        self.done("volume_detach", Request::VolumeDetach { guest, generation, volume }, SOON).await
     }
 
     async fn start(&self, order: StartOrder) -> Result<(), HostError> {

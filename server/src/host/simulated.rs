@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
-    Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName,
+    Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName, VolumeId,
 };
 use umbel_wire::Layout;
-use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts};
+use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts, VolumeAt};
 use umbel_wire::frame::FrameError;
 
 use super::HostError;
@@ -45,6 +45,8 @@ struct SimulatedGuest {
     setup: Option<SetupSeen>,
     /// What was written to its disk since it was made.
     written: String,
+    /// What it runs with.
+    volumes: Vec<VolumeAt>,
     /// What was on it that is kept.
     snapshots: BTreeMap<SnapshotId, String>,
 }
@@ -67,6 +69,8 @@ struct Inner {
     networks: Vec<(NetworkId, Vec<Forward>)>,
     moved: BTreeMap<GuestId, Moved>,
     strays: Vec<StrayFacts>,
+    /// In bytes.
+    volumes: BTreeMap<VolumeId, u64>,
     calls: Vec<String>,
     layout: Option<Layout>,
 }
@@ -97,6 +101,7 @@ impl Simulated {
             networks: Vec::new(),
             moved: BTreeMap::new(),
             strays: Vec::new(),
+            volumes: BTreeMap::new(),
             calls: Vec::new(),
             layout: None,
         };
@@ -208,6 +213,36 @@ impl Simulated {
         self.lock().guests.get(&guest).map(|guest| (guest.limits, guest.boot, guest.card))
     }
 
+    /// A file that no panel asked for.
+    pub fn put_volume(&self, volume: VolumeId, size: DiskSize) {
+        self.lock().volumes.insert(volume, size.bytes());
+    }
+
+    /// How large it is, where it is there.
+    pub fn volume(&self, volume: VolumeId) -> Option<u64> {
+        self.lock().volumes.get(&volume).copied()
+    }
+
+    /// What a guest that runs has.
+    pub fn volumes_of(&self, guest: GuestId) -> Vec<VolumeAt> {
+        let inner = self.lock();
+        inner
+            .guests
+            .get(&guest)
+            .filter(|guest| guest.seen.is_alive())
+            .map(|guest| guest.volumes.clone())
+            .unwrap_or_default()
+    }
+
+    /// As if somebody had given it to the guest, or taken it away, without the panel.
+    pub fn edit_volumes(&self, guest: GuestId, edit: impl FnOnce(&mut Vec<VolumeAt>)) {
+        self.change(|inner| {
+            if let Some(guest) = inner.guests.get_mut(&guest) {
+                edit(&mut guest.volumes);
+            }
+        });
+    }
+
     /// The ports that lead into a network; `None` where it isn't there.
     pub fn forwards(&self, network: NetworkId) -> Option<Vec<Forward>> {
         let inner = self.lock();
@@ -252,8 +287,9 @@ impl Simulated {
             let (written, kept) = (&guest.written, guest.snapshots.values());
             format!("{id} disk={:?} alive={alive} written={written:?} kept={:?}\n", guest.disk, kept)
         });
+        let volumes = inner.volumes.iter().map(|(id, bytes)| format!("volume {id} {bytes}\n"));
         let kernels = inner.kernels.iter().map(|kernel| format!("{}\n", kernel.id));
-        guests.chain(kernels).collect()
+        guests.chain(volumes).chain(kernels).collect()
     }
 
     fn begin(&self, call: &'static str, about: &str) -> Result<MutexGuard<'_, Inner>, HostError> {

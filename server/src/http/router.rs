@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, backups, events, groups, guests, host, images, invitations, kernels, keys, networks,
-    operations, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, webhooks,
+    operations, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, volumes, webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -210,6 +210,13 @@ pub fn own() -> Vec<Route> {
         api!(guests::memory).of_groups(),
         api!(console::open).of(Scope::Console).of_groups(),
         api!(console::text).of(Scope::Console).of_groups(),
+        api!(volumes::list).of_groups(),
+        api!(volumes::fetch).of_groups(),
+        api!(volumes::create).once().of_groups(),
+        api!(volumes::change).of_groups(),
+        api!(volumes::remove).of_groups(),
+        api!(volumes::attach).of_groups(),
+        api!(volumes::detach).of_groups(),
         api!(shares::list),
         api!(shares::put),
         api!(shares::give),

@@ -41,6 +41,9 @@ fn compare(books: &Books) -> Vec<String> {
     for ((_, kind), (account, amount)) in &books.reserved {
         *sums.entry((*account, *kind)).or_default() += amount;
     }
+    for (owner, mib) in &books.volumes {
+        *sums.entry((*owner, Kind::Disk)).or_default() += mib;
+    }
     for key in sums.keys().chain(books.totals.keys()) {
         let of = |map: &HashMap<_, u64>| map.get(key).copied().unwrap_or_default();
         let (sum, total) = (of(&sums), of(&books.totals));

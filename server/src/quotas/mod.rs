@@ -11,11 +11,12 @@ mod usage;
 pub use limits::standings_of_all;
 use umbel_app::AppError;
 use umbel_app::shown::Topic;
+use umbel_guest::AccountId;
 use umbel_guest::quota::{Kind, Limit, Refused, Rule, Standing};
 
 use crate::parts::Parts;
 use crate::store::guests::Guest;
-use crate::store::quotas::{Short, quota_of, reservation_ask, reservation_ask_row};
+use crate::store::quotas::{Short, disk_ask, quota_of, reservation_ask, reservation_ask_row};
 use crate::store::{StoreError, Tx};
 
 /// Limits and wishes for more. Cheap to clone.
@@ -46,6 +47,13 @@ pub async fn reserve(tx: &mut Tx, guest: &Guest) -> Result<(), AppError> {
 pub async fn reserve_row(tx: &mut Tx, guest: &Guest, kind: Kind) -> Result<(), AppError> {
     let standings = quota_of(&mut *tx, guest.owner).await?;
     let short = reservation_ask_row(tx, guest, kind, limit(&standings, kind)).await?;
+    refuse(&standings, short.as_slice())
+}
+
+/// The same for so much more disk that is no guest's.
+pub async fn reserve_disk(tx: &mut Tx, owner: AccountId, mib: u64) -> Result<(), AppError> {
+    let standings = quota_of(&mut *tx, owner).await?;
+    let short = disk_ask(tx, owner, mib, limit(&standings, Kind::Disk)).await?;
     refuse(&standings, short.as_slice())
 }
 

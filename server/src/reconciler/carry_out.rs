@@ -1,7 +1,7 @@
 //! Does what [`super::plan`] says. Every answer of the host ends up in the guest's row.
 
 use umbel_guest::{Boot, Exit, Generation, Seen};
-use umbel_wire::agent::{Card, Refusal, StartOrder, StopHow};
+use umbel_wire::agent::{Card, Refusal, StartOrder, StopHow, VolumeAt};
 
 use super::plan::Action;
 use crate::error::chain;
@@ -11,6 +11,7 @@ use crate::operations::Operations;
 use crate::parts::Parts;
 use crate::store::StoreError;
 use crate::store::guests::Guest;
+use crate::volumes;
 use crate::webhooks;
 
 /// How a start went.
@@ -128,7 +129,8 @@ pub async fn carry_out(
 /// Its network first, which may have gone with the host.
 async fn start(parts: &Parts, guest: &Guest) -> Result<(), TellError> {
     let card = tell::card(parts, guest).await?;
-    let done = parts.link.host.start(order(guest, card)).await;
+    let order = order(guest, card, volumes::of_guest(parts, guest).await?);
+    let done = parts.link.host.start(order).await;
     if let Err(HostError::Refused(Refusal::UnknownNetwork { network })) = &done {
         parts.link.network_forget(*network);
     }
@@ -164,7 +166,7 @@ async fn write(
     Ok(same)
 }
 
-fn order(guest: &Guest, card: Option<Card>) -> StartOrder {
+fn order(guest: &Guest, card: Option<Card>, volumes: Vec<VolumeAt>) -> StartOrder {
     StartOrder {
         guest: guest.id,
         generation: guest.generation,
@@ -179,6 +181,7 @@ fn order(guest: &Guest, card: Option<Card>) -> StartOrder {
         boot: guest.boot,
         limits: guest.spec.limits,
         card,
+        volumes,
     }
 }
 

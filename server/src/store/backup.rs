@@ -47,6 +47,8 @@ pub const TABLES: &[&str] = &[
     "account_keys",
     "snapshot_plans",
     "guest_backups",
+    "volumes",
+    "volume_attachments",
 ];
 
 /// Tables that are left out: who is signed in where the backup is taken is nobody where it is restored, what was

@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     step!(24, "0024_snapshots"),
     step!(25, "0025_account_keys"),
     step!(26, "0026_snapshot_plans"),
+    step!(27, "0027_volumes"),
     step!(28, "0028_guest_backups"),
 ];
 

@@ -51,6 +51,7 @@ pub mod shares;
 pub mod snapshots;
 pub mod tokens;
 pub mod usage;
+pub mod volumes;
 pub mod webhooks;
 
 pub use db::{Db, On, Tx};

@@ -13,7 +13,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use umbel_guest::{
-    AccountId, BackupId, DeliveryId, GroupId, GuestId, InvitationId, NetworkId, OperationId, SnapshotId, WebhookId,
+    AccountId, BackupId, DeliveryId, GroupId, GuestId, InvitationId, NetworkId, OperationId, SnapshotId, VolumeId,
+    WebhookId,
 };
 
 use super::db::{Db, On, Tx};
@@ -54,6 +55,7 @@ into_value! {
     NetworkId => |v| Self::Text(Some(v.to_string())),
     BackupId => |v| Self::Text(Some(v.to_string())),
     SnapshotId => |v| Self::Text(Some(v.to_string())),
+    VolumeId => |v| Self::Text(Some(v.to_string())),
     WebhookId => |v| Self::Text(Some(v.to_string())),
     Option<AccountId> => |v| Self::Text(v.map(|id| id.to_string())),
     Option<GuestId> => |v| Self::Text(v.map(|id| id.to_string())),

@@ -178,6 +178,18 @@ async fn grow(tx: &mut Tx, guest: &Guest, kind: Kind, from: u64, to: u64, limit:
     Ok(grown)
 }
 
+/// So much more disk of an owner's that is no guest's: of a volume.
+pub async fn disk_ask(tx: &mut Tx, owner: AccountId, mib: u64, limit: Limit) -> Result<Option<Short>, StoreError> {
+    let added = add(tx, owner, Kind::Disk, int(mib), limit.most.map_or(i64::MAX, int)).await?;
+    Ok((!added).then_some(Short { kind: Kind::Disk, asked: mib }))
+}
+
+/// Less of it.
+pub(super) async fn disk_give_back(tx: &mut Tx, owner: AccountId, mib: u64) -> Result<(), StoreError> {
+    add(tx, owner, Kind::Disk, -int(mib), i64::MAX).await?;
+    Ok(())
+}
+
 /// Limits and use of an account or a group, in the order of [`Kind::ALL`].
 pub async fn quota_of(on: impl Into<On<'_>>, account: AccountId) -> Result<Vec<Standing>, StoreError> {
     let select = "SELECT q.kind AS kind, 'account' AS rule, q.most AS number FROM quota_accounts q WHERE q.account = $1 \
@@ -296,8 +308,10 @@ pub struct Books {
     /// What each guest's row, its operation, its ports and its snapshots say.
     pub due: HashMap<(GuestId, Kind), (AccountId, u64)>,
     pub totals: HashMap<(AccountId, Kind), u64>,
-    /// Disk by host, as it is counted and as guests' rows say.
+    /// Disk by host, as it is counted and as rows of guests and volumes say.
     pub hosts: HashMap<HostId, (u64, u64)>,
+    /// Disk that is volumes', by owner.
+    pub volumes: HashMap<AccountId, u64>,
 }
 
 /// `guests` as they are in this transaction.
@@ -313,6 +327,13 @@ pub async fn quota_books(tx: &mut Tx, guests: &[Guest]) -> Result<Books, StoreEr
     }
     for row in sql("quota_books", "SELECT id, disk_mib FROM hosts").all(&mut *tx).await? {
         books.hosts.insert(row.parse("id")?, (row.number("disk_mib")?, 0));
+    }
+    for row in sql("quota_books", "SELECT host, owner, size_mib FROM volumes").all(&mut *tx).await? {
+        let mib: u64 = row.number("size_mib")?;
+        *books.volumes.entry(row.parse("owner")?).or_default() += mib;
+        if let Some((_, disk)) = books.hosts.get_mut(&row.parse("host")?) {
+            *disk += mib;
+        }
     }
     let rows = "SELECT guest, 'ports' AS kind, COUNT(*) AS count FROM forwards GROUP BY guest \
                 UNION ALL SELECT guest, 'snapshots', COUNT(*) FROM snapshots WHERE kind = 'taken' GROUP BY guest";
@@ -341,6 +362,9 @@ pub async fn quota_write_anew(tx: &mut Tx, books: &Books) -> Result<(), StoreErr
     sql("quota_write_anew", "DELETE FROM quota_totals").run(&mut *tx).await?;
     for ((guest, kind), (account, amount)) in &books.due {
         bring(tx, *guest, *account, *kind, 0, *amount).await?;
+    }
+    for (owner, mib) in &books.volumes {
+        add(tx, *owner, Kind::Disk, int(*mib), i64::MAX).await?;
     }
     for (host, (counted, due)) in &books.hosts {
         host_promise_disk(tx, *host, int(*due) - int(*counted)).await?;

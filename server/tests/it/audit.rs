@@ -15,7 +15,7 @@ use umbel_server::audit::{Audit, What, Who};
 use umbel_server::clock::{Clock, DAY};
 use umbel_server::store::audit::{Checkpoint, audit_list_after, audit_pending_list};
 use umbel_server::store::query::sql;
-use umbel_server::store::{Db, accounts, groups, guests, images, kernels, meta, networks, shares, snapshots};
+use umbel_server::store::{Db, accounts, groups, guests, images, kernels, meta, networks, shares, snapshots, volumes};
 
 use crate::harness::db::both;
 use crate::harness::edge::{Edge, PASSWORD};
@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 24] = [
+const MORE_READS: [&str; 25] = [
     "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
@@ -225,6 +225,7 @@ const MORE_READS: [&str; 24] = [
     "/_sf/snapshot_list",
     "/_sf/snapshot_traces",
     "/_sf/backup_list",
+    "/_sf/volume_list",
     "/_sf/account_fetch",
 ];
 /// Without a token that was once good, or a password that was right, nothing is tried.
@@ -276,7 +277,7 @@ async fn grouped(edge: &Edge) -> Vec<(groups::Group, Vec<groups::Member>)> {
 async fn everything(edge: &Edge) -> String {
     let (db, host) = (&edge.panel.store, edge.test.guests.parts.host);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
         guests::guest_list(db).await.expect("a list"),
         operations(db).await,
         accounts::account_list(db).await.expect("a list"),
@@ -284,6 +285,8 @@ async fn everything(edge: &Edge) -> String {
         networks::forward_list(db, host).await.expect("a list"),
         images::image_list(db, host).await.expect("a list"),
         kernels::kernel_list(db, host).await.expect("a list"),
+        volumes::volume_list(db, host).await.expect("a list"),
+        volumes::attachment_list(db).await.expect("a list"),
         shared(edge).await,
         snapshotted(edge).await,
         grouped(edge).await,

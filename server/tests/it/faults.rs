@@ -81,7 +81,7 @@ fn backups(layout: &Layout) -> PathBuf {
 
 /// How many are left.
 fn uploads(root: &Path) -> usize {
-    std::fs::read_dir(root.join("panel/uploads")).map_or(0, Iterator::count)
+    fs::read_dir(root.join("panel/uploads")).map_or(0, Iterator::count)
 }
 
 /// Adds a kernel of one file.

@@ -7,11 +7,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use umbel_guest::{
     DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Logins,
-    Memory, NetworkId, SnapshotId, Span, SysRqKey, UploadId,
+    Memory, NetworkId, Slot, SnapshotId, Span, SysRqKey, UploadId, VolumeAccess, VolumeId,
 };
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
-use umbel_wire::agent::{DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION};
+use umbel_wire::agent::{
+    DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION, VolumeAt,
+};
 use umbel_wire::frame;
 use uuid::Uuid;
 
@@ -68,6 +70,14 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
                 done(host.disk_upload(guest, generation, upload, image, size, kind).await)
             }
             Request::SnapshotRemove { guest, snapshot } => done(host.snapshot_remove(guest, snapshot).await),
+            Request::VolumeCreate { volume, size } => done(host.volume_create(volume, size).await),
+            Request::VolumeGrow { volume, size } => done(host.volume_grow(volume, size).await),
+            Request::VolumeRemove { volume } => done(host.volume_remove(volume).await),
+            Request::Volumes {} => host.volumes().await.map(|volumes| Reply::Volumes { volumes }),
+            Request::VolumeAttach { guest, generation, at } => done(host.volume_attach(guest, generation, at).await),
+            Request::VolumeDetach { guest, generation, volume } => {
+                done(host.volume_detach(guest, generation, volume).await)
+            }
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
@@ -145,6 +155,20 @@ async fn every_answer_comes_through_and_a_new_life_of_the_agent_is_noticed() {
     assert!(asked.elapsed() < Duration::from_secs(2), "a new life is not waited for");
 }
 
+async fn volumes(agent: &Agent, guest: GuestId) {
+    let (volume, [small, large]) =
+        (VolumeId(Uuid::now_v7()), [64, 128].map(|mib| DiskSize::from_mib(mib).expect("a size")));
+    agent.volume_create(volume, small).await.expect("made");
+    agent.volume_grow(volume, large).await.expect("larger");
+    let at = VolumeAt { volume, slot: Slot::C, access: VolumeAccess::ReadWrite, size: large };
+    let not_running = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::NotRunning)));
+    assert!(not_running(agent.volume_attach(guest, Generation::FIRST, at).await));
+    assert!(not_running(agent.volume_detach(guest, Generation::FIRST, volume).await));
+    let there = agent.volumes().await.expect("there");
+    assert_eq!(there.iter().map(|facts| (facts.volume, facts.size_bytes)).collect::<Vec<_>>(), [(volume, 128 << 20)]);
+    agent.volume_remove(volume).await.expect("gone");
+}
+
 /// One call of each that the others here don't make.
 fn said() -> ImageSaid {
     ImageSaid {
@@ -201,6 +225,7 @@ async fn every_request(agent: &Agent) {
     assert!(not_running(agent.pause(guest, generation, true).await));
     assert!(not_running(agent.sysrq(guest, generation, SysRqKey::Sync).await));
     assert!(not_running(agent.memory_inside(guest).await.map(drop)));
+    volumes(agent, guest).await;
     assert_eq!(agent.metrics(None, Span::Hour).await.expect("measured").samples.len(), 720);
     assert_eq!(agent.network_ensure(network).await.expect("made").network, network);
     let forward = Forward { host_port: 20_000, to: HostNumber::new(2).expect("a number"), guest_port: 22 };

@@ -52,5 +52,6 @@ mod tokens;
 mod umbelctl;
 mod upgrade;
 mod usage;
+mod volumes;
 mod walk;
 mod webhooks;

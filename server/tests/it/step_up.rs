@@ -24,7 +24,7 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 42] = [
+const ASKED: [&str; 44] = [
     "DELETE /api/v1/backups/{backup}",
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/host/leftovers/{guest}",
@@ -32,6 +32,7 @@ const ASKED: [&str; 42] = [
     "DELETE /api/v1/people/{account}",
     "DELETE /api/v1/people/{account}/second-factor",
     "DELETE /api/v1/session/link",
+    "DELETE /api/v1/volumes/{volume}",
     "PATCH /api/v1/people/{account}",
     "POST /_sf/account_create",
     "POST /_sf/account_decide",
@@ -51,6 +52,7 @@ const ASKED: [&str; 42] = [
     "POST /_sf/registration_set",
     "POST /_sf/snapshot_remove",
     "POST /_sf/token_create",
+    "POST /_sf/volume_remove",
     "POST /_sf/webhook_create",
     "POST /api/v1/guests/{guest}/purge",
     "POST /api/v1/invitations",

@@ -272,6 +272,28 @@ both! {
         assert!(!shell.says(&["backups", "list"]).await.contains("web"));
     }
 
+    async fn volumes_are_made_given_taken_and_removed_from_a_shell(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let guest = edge.test.made("web").await;
+        let shell = Shell::at(&edge);
+        shell.sign_in("anna").await;
+        let held = || edge.test.host.volumes_of(guest).len();
+        assert!(shell.says(&["volumes", "create", "data", "--size", "64"]).await.contains("data"));
+        assert_eq!(shell.code(&["volumes", "create", "data", "--size", "64"]).await, 5, "there is one");
+        assert_eq!(shell.code(&["volumes", "create", "odd", "--size", "65"]).await, 5, "no such size");
+        assert!(shell.says(&["volume", "attach", "data", "web", "--read-only"]).await.contains("web /dev/ubdc (ro)"));
+        assert_eq!(held(), 1);
+        assert_eq!(shell.code(&["volumes", "rm", "data"]).await, 5, "web has it");
+        shell.says(&["volumes", "detach", "data", "web"]).await;
+        assert_eq!(held(), 0);
+        assert!(shell.says(&["volumes", "grow", "data", "--size", "128"]).await.contains("128"));
+        let list: serde_json::Value = serde_json::from_str(&shell.says(&["volumes", "ls", "-o", "json"]).await).expect("JSON");
+        assert_eq!((&list[0]["name"], &list[0]["state"]), (&"data".into(), &"kept".into()));
+        assert_eq!(shell.code(&["volumes", "attach", "none", "web"]).await, 4, "there is none");
+        shell.says(&["volumes", "rm", "data"]).await;
+        assert!(!shell.says(&["volumes", "list"]).await.contains("data"));
+    }
+
     async fn images_are_listed_and_deprecated_from_a_shell(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let (anna, root) = (Shell::at(&edge), Shell::at(&edge));

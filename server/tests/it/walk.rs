@@ -10,17 +10,21 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
 use umbel_app::backend::Backend as _;
 use umbel_app::paths;
-use umbel_app::shown::{GroupDraft, MemberDraft, Role, Scope, ShareDraft};
+use umbel_app::shown::{AttachDraft, GroupDraft, MemberDraft, Role, Scope, ShareDraft};
 use umbel_client::Client;
-use umbel_guest::{AccountId, GroupId, GroupKind, GuestId, GuestRight, OperationId};
+use umbel_guest::{
+    AccountId, DiskSize, GroupId, GroupKind, GuestId, GuestRight, OperationId, VolumeAccess, VolumeState,
+};
 use umbel_server::http::router::{Route, routes};
+use umbel_server::quotas;
 use umbel_server::store::groups::{Group, group_insert};
+use umbel_server::store::volumes::{Volume, volume_insert};
 use umbel_server::store::{Db, Tx};
 use uuid::Uuid;
 
 use Sent::{Form, Json, Nothing};
 use table::GOING;
-pub(crate) use table::{DRAFT, GROUP, Row, Sent, table};
+pub(crate) use table::{DRAFT, GROUP, Row, Sent, VOLUME, table};
 
 use crate::harness::db::{alone, both};
 use crate::harness::edge::Edge;
@@ -47,6 +51,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{request}", &Uuid::nil().to_string())
         .replace("{snapshot}", &Uuid::nil().to_string())
         .replace("{backup}", &Uuid::nil().to_string())
+        .replace("{volume}", &VOLUME.to_string())
         .replace("{verb}", "grant")
 }
 
@@ -55,6 +60,21 @@ pub(crate) async fn group(db: &Db) {
     let name = "Red".parse().expect("a name");
     let group = Group { id: GROUP, name, kind: GroupKind::Team, created_at: 1, members: 0 };
     alone(db, async |tx: &mut Tx| group_insert(tx, &group).await).await.expect("a new group");
+}
+
+/// [`VOLUME`], which the owner's guest has.
+async fn volume(edge: &Edge, guest: GuestId) {
+    let (parts, anna) = (&edge.test.guests.parts, &edge.test.anna.account);
+    let (size, state) = (DiskSize::DEFAULT, VolumeState::Kept);
+    let (name, owner_name) = ("data".to_owned(), anna.name.clone());
+    let volume = Volume { id: VOLUME, host: parts.host, owner: anna.id, owner_name, name, size, state, created_at: 1 };
+    let mut tx = parts.db.begin().await.expect("a transaction");
+    quotas::reserve_disk(&mut tx, anna.id, size.mib().into()).await.expect("there is room");
+    volume_insert(&mut tx, &volume).await.expect("a new volume");
+    tx.commit().await.expect("written");
+    edge.test.host.put_volume(VOLUME, size);
+    let draft = AttachDraft { access: VolumeAccess::ReadWrite };
+    edge.test.volumes().attach(&edge.test.anna, guest, VOLUME, draft).await.expect("hers");
 }
 
 pub(crate) async fn send(
@@ -126,6 +146,7 @@ both! {
         let operations = operations(&fresh.db).await;
         let operation = operations.first().expect("it was created").id;
         group(&fresh.db).await;
+        volume(&edge, guest).await;
         let fill = |text: &str| fill(text, guest, operation, carl.account.id);
         for (name, role) in
             [("oda", Role::Operator), ("theo", Role::Teacher), ("vera", Role::User), ("mona", Role::User), ("mara", Role::User)]

@@ -9,8 +9,10 @@ use super::show::GuestContext;
 use crate::AppError;
 use crate::api::missing;
 use crate::api::snapshots::{PlanSet, SnapshotClone, SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list};
+use crate::api::volumes::{VolumeAttach, VolumeDetach, volume_list};
 use crate::live::Live;
 use crate::pages::backups::GuestBackups;
+use crate::pages::volumes::of_guest::GuestVolumes;
 use crate::parts::action::ActionButton;
 use crate::parts::badge::Mark;
 use crate::parts::curve::size;
@@ -52,6 +54,12 @@ pub fn GuestDiskPage() -> impl IntoView {
         },
         |(id, ..)| async move { snapshot_list(id.ok_or_else(|| missing("guest"))?).await },
     );
+    let (attach, detach) = (ServerAction::<VolumeAttach>::new(), ServerAction::<VolumeDetach>::new());
+    let host = live.host();
+    let volumes = Resource::new(
+        move || (host.get(), live.guest(context.id.get()), attach.version().get(), detach.version().get()),
+        |_| volume_list(),
+    );
     view! {
         <Failure error=failure(actions.restore) />
         <Failure error=failure(actions.remove) />
@@ -62,7 +70,11 @@ pub fn GuestDiskPage() -> impl IntoView {
                 let publishes = me.may(PanelRight::ManageImages).await.is_ok();
                 match disk.await {
                     Ok(disk) => {
-                        Some(view! { <Shown guest=guest disk=disk publishes=publishes actions=actions /> }.into_any())
+                        let shown = volumes.await.unwrap_or_default();
+                        Some(view! {
+                            <Shown guest=guest.clone() disk=disk publishes=publishes actions=actions />
+                            <GuestVolumes guest=guest shown=shown attach=attach detach=detach />
+                        }.into_any())
                     }
                     Err(AppError::NotFound { .. }) => None,
                     Err(error) => Some(view! { <Problem error=error /> }.into_any()),

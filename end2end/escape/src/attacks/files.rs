@@ -12,6 +12,7 @@ pub(super) const ATTACKS: &[(&str, Attack)] = &[
     ("panel-file", read),
     ("sibling-disk-read", read),
     ("sibling-disk-write", write),
+    ("sibling-volume-write", write),
     ("sibling-ring", read),
     ("agent-socket", connect),
     ("sibling-shim-socket", connect),

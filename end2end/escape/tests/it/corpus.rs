@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use umbel_agent::walls::{WallName, Without};
 use umbel_escape::probes::{Attacker, PROBES, Probe};
-use umbel_guest::{DiskKind, GuestId, KernelId, KernelMode, Limits};
+use umbel_guest::{DiskKind, DiskSize, GuestId, KernelId, KernelMode, Limits, Slot, VolumeAccess, VolumeId};
 use umbel_wire::Layout;
-use umbel_wire::agent::{Card, StartOrder, StopHow};
+use umbel_wire::agent::{Card, Request, StartOrder, StopHow, VolumeAt};
 
 use crate::console::{Console, text_of};
 use crate::harness::{House, kernels_of, order, put_kernel};
@@ -64,10 +64,21 @@ impl Den {
     }
 
     pub(crate) fn start_plugged(&self, guest: GuestId, card: Option<Card>) {
+        self.start_with(guest, card, Vec::new());
+    }
+
+    fn start_with(&self, guest: GuestId, card: Option<Card>, volumes: Vec<VolumeAt>) {
         let limits = Limits { processes: PROCESSES, ..Limits::default() };
         let (kernel, mode) = (attacker(), self.mode);
-        let start = StartOrder { kernel, mode, disk_kind: DiskKind::Plain, limits, card, ..order(guest, 2) };
-        self.house.done(&umbel_wire::agent::Request::Start(start)).expect("started");
+        let start = StartOrder { kernel, mode, disk_kind: DiskKind::Plain, limits, card, volumes, ..order(guest, 2) };
+        self.house.done(&Request::Start(start)).expect("started");
+    }
+
+    /// An empty one, and how a guest is to have it.
+    fn volume(&self, slot: Slot, access: VolumeAccess) -> VolumeAt {
+        let (volume, size) = (VolumeId(uuid::Uuid::now_v7()), DiskSize::from_mib(64).expect("a size"));
+        self.house.done(&Request::VolumeCreate { volume, size }).expect("made");
+        VolumeAt { volume, slot, access, size }
     }
 
     /// What it said from beginning to end.
@@ -102,7 +113,9 @@ impl Prey {
     fn new(den: &Den) -> Self {
         let layout = &den.house.layout;
         let sibling = den.told("leave-key umbel-escape-sibling\nwait\n");
-        den.start(sibling);
+        let volume = den.volume(Slot::C, VolumeAccess::ReadWrite);
+        den.start_with(sibling, None, vec![volume]);
+        let its_volume = layout.guest_volumes(sibling).join(format!("w/c.{}", volume.volume));
         Console::of(&den.house, sibling).until("waiting");
         let pid = kernels_of(sibling).first().copied().expect("it runs");
 
@@ -138,6 +151,7 @@ impl Prey {
             ("host-write", path(&directory.path().join("stolen"))),
             ("sibling-disk-read", path(&layout.disk(sibling))),
             ("sibling-disk-write", path(&layout.disk(sibling))),
+            ("sibling-volume-write", path(&its_volume)),
             ("sibling-ring", path(&layout.ring(sibling))),
             ("agent-socket", path(&layout.agent_socket())),
             ("sibling-shim-socket", path(&layout.shim_socket(sibling))),
@@ -324,4 +338,35 @@ fn hold_by_themselves(mut den: Den, chosen: impl Fn(WallName) -> bool) {
         all_wrong.extend(wrong.into_iter().map(|wrong| format!("without {names:?}: {wrong}")));
     }
     assert!(all_wrong.is_empty(), "{all_wrong:#?}");
+}
+
+/// Its flag is the kernel's own to look at: what holds is the file's owner, the mount and Landlock.
+#[test]
+fn a_volume_that_is_only_read_is_written_by_no_kernel() {
+    let mut den = Den::new();
+    for without in [None, Some("landlock")] {
+        den.without(without.as_slice());
+        let (mine, shared) =
+            (den.volume(Slot::C, VolumeAccess::ReadWrite), den.volume(Slot::D, VolumeAccess::ReadOnly));
+        let guest = den.told(&format!(
+            "sibling-disk-write /volumes/w/c.{}\nsibling-volume-write /volumes/r/d.{}\nhost-file /volumes/r/d.{}\nhost-write /volumes/w/e\n",
+            mine.volume, shared.volume, shared.volume
+        ));
+        den.start_with(guest, None, vec![mine, shared]);
+        den.house.ended(guest);
+        let outcomes = outcomes(&text_of(&den.house, guest));
+        let outcome = |name: &str| outcomes.get(name).map_or("not tried", String::as_str);
+        assert_eq!(outcome("sibling-disk-write"), "STOLEN", "{outcomes:?}");
+        assert_eq!(outcome("host-file"), "STOLEN", "it may read it: {outcomes:?}");
+        for name in ["sibling-volume-write", "host-write"] {
+            assert!(outcome(name).starts_with("BLOCKED"), "{name}: {outcomes:?}");
+        }
+        let length = |at: VolumeAt| fs::metadata(den.house.layout.volume(at.volume)).expect("there").len();
+        assert_eq!((length(mine), length(shared)), ((64 << 20) + 6, 64 << 20));
+        // What it has made longer is not taken for what it was.
+        let start =
+            StartOrder { kernel: attacker(), disk_kind: DiskKind::Plain, volumes: vec![mine], ..order(guest, 3) };
+        assert!(den.house.done(&Request::Start(start)).is_err());
+        den.house.purge(guest, 4).expect("gone");
+    }
 }

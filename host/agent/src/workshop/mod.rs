@@ -213,6 +213,7 @@ fn start(state: &State, guest: GuestId, uid: u32, root_disk: RootDisk) -> Result
         boot: Boot::Normal,
         root_disk,
         setup: None,
+        volumes: None,
         card: None,
         work: state.layout.work(guest),
         filters: request::filters(state)?,

@@ -397,6 +397,7 @@ pub(crate) fn order(guest: GuestId, number: u64) -> StartOrder {
         boot: Boot::Normal,
         limits: Limits::default(),
         card: None,
+        volumes: Vec::new(),
     }
 }
 

@@ -22,6 +22,7 @@ mod snapshots;
 mod switch;
 mod tree;
 mod user;
+mod volumes;
 mod walls;
 mod whole;
 mod workshop;

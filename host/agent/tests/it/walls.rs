@@ -79,7 +79,8 @@ fn a_guests_processes_have_nothing_but_what_they_need() {
     let linux = umbel_uml::kernel::ON_THE_MACHINE.iter().map(Path::new).find(|path| path.exists()).expect("a kernel");
     let program = Path::new(env!("CARGO_BIN_EXE_umbel-agent")).with_file_name("umbel-shim");
     let libraries = libraries::closure(&[linux, &program], None).expect("programs");
-    let fixed = ["/", "/linux", "/shim", "/disk0", "/base", "/dev", "/work", "/proc"].map(PathBuf::from);
+    let fixed = ["/", "/linux", "/shim", "/disk0", "/base", "/dev", "/work", "/proc", "/volumes/w", "/volumes/r"]
+        .map(PathBuf::from);
     // Where the processor makes it necessary.
     let preload = xstate::is_needed().then(|| PathBuf::from(jail::PRELOAD));
     let expected: BTreeSet<PathBuf> =
@@ -99,7 +100,7 @@ fn a_guests_processes_have_nothing_but_what_they_need() {
     for line in proc_of(kernel, "mountinfo").lines() {
         let fields: Vec<_> = line.split(' ').collect();
         let (place, options) = (fields[4], fields[5].split(',').collect::<BTreeSet<_>>());
-        let may_write = ["/work", "/disk0"].contains(&place);
+        let may_write = ["/work", "/disk0", "/volumes/w"].contains(&place);
         assert_eq!(options.contains("rw"), may_write, "{line}");
         assert!(options.contains("nosuid") && (place == "/dev" || options.contains("nodev")), "{line}");
         assert!(place == "/work" || !may_write || options.contains("noexec"), "{line}");

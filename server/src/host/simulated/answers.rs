@@ -6,12 +6,12 @@ use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, ImageKind, ImageOrigin, KernelId,
     KernelOrigin, Limits, Logins, Memory, NetworkId, Sample, Seen, Series, Setup, SetupSeen, SnapshotId, Span,
-    StrayName, SysRqKey, Until, UploadId, WallState,
+    StrayName, SysRqKey, Until, UploadId, VolumeAccess, VolumeId, WallState,
 };
 use umbel_wire::agent::{
     BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory,
     KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts,
-    StrayFacts, Wall,
+    StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -106,6 +106,41 @@ fn traces(inner: &Inner, of: &DiskOf) -> Result<Vec<Found>, Refusal> {
         found(Trace::HostKeys, 411, "/etc/ssh/ssh_host_ed25519_key"),
         found(Trace::Logs, written.len() as u64, "/var/log/messages"),
     ])
+}
+
+fn bad_volume(volume: VolumeId) -> Refusal {
+    Refusal::BadVolume { volume, reason: "it has another size".into() }
+}
+
+fn in_use(volume: VolumeId) -> Refusal {
+    Refusal::VolumeInUse { volume, reason: "another guest that runs has it".into() }
+}
+
+fn holders(inner: &Inner, volume: VolumeId) -> Vec<(GuestId, VolumeAccess)> {
+    let alive = inner.guests.iter().filter(|(_, guest)| guest.seen.is_alive());
+    let held = alive.flat_map(|(id, guest)| guest.volumes.iter().map(move |at| (*id, at)));
+    held.filter(|(_, at)| at.volume == volume).map(|(id, at)| (id, at.access)).collect()
+}
+
+fn hold(inner: &Inner, guest: GuestId, at: &VolumeAt) -> Result<(), Refusal> {
+    let volume = at.volume;
+    if !inner.volumes.contains_key(&volume) {
+        return Err(Refusal::UnknownVolume { volume });
+    }
+    let others = holders(inner, volume).into_iter().filter(|(other, _)| *other != guest);
+    let others: Vec<VolumeAccess> = others.map(|(_, access)| access).collect();
+    if at.access.fits(&others) { Ok(()) } else { Err(in_use(volume)) }
+}
+
+fn running(inner: &mut Inner, guest: GuestId, generation: Generation) -> Result<&mut SimulatedGuest, Refusal> {
+    let guest = inner.guests.get_mut(&guest).ok_or(Refusal::NotRunning)?;
+    check(guest.heard, generation)?;
+    match guest.seen {
+        Seen::Running { .. } => Ok(guest),
+        Seen::Paused { .. } => Err(Refusal::IsPaused),
+        Seen::Starting | Seen::Stopping => Err(Refusal::StillRunning),
+        Seen::Gone | Seen::Ended { .. } => Err(Refusal::NotRunning),
+    }
 }
 
 #[async_trait]
@@ -232,6 +267,7 @@ impl Host for Simulated {
                 setup: inner.setups.contains_key(&guest).then_some(SetupSeen::Waits),
                 written: String::new(),
                 snapshots: BTreeMap::new(),
+                volumes: Vec::new(),
             };
             inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
         });
@@ -400,8 +436,64 @@ impl Host for Simulated {
         Ok(())
     }
 
+    async fn volume_create(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError> {
+        let inner = &mut *self.begin("volume_create", &volume.to_string())?;
+        match inner.volumes.insert(volume, size.bytes()) {
+            Some(other) if other != size.bytes() => Err(bad_volume(volume).into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn volume_grow(&self, volume: VolumeId, size: DiskSize) -> Result<(), HostError> {
+        let inner = &mut *self.begin("volume_grow", &volume.to_string())?;
+        if !holders(inner, volume).is_empty() {
+            return Err(in_use(volume).into());
+        }
+        let bytes = inner.volumes.get_mut(&volume).ok_or(Refusal::UnknownVolume { volume })?;
+        if *bytes > size.bytes() {
+            return Err(bad_volume(volume).into());
+        }
+        *bytes = size.bytes();
+        Ok(())
+    }
+
+    async fn volume_remove(&self, volume: VolumeId) -> Result<(), HostError> {
+        let inner = &mut *self.begin("volume_remove", &volume.to_string())?;
+        if !holders(inner, volume).is_empty() {
+            return Err(in_use(volume).into());
+        }
+        inner.volumes.remove(&volume);
+        Ok(())
+    }
+
+    async fn volumes(&self) -> Result<Vec<VolumeFacts>, HostError> {
+        let inner = self.begin("volumes", "")?;
+        let facts = |(volume, bytes): (&VolumeId, &u64)| VolumeFacts {
+            volume: *volume,
+            size_bytes: *bytes,
+            taken_bytes: 0,
+            held_by: holders(&inner, *volume).into_iter().map(|(guest, _)| guest).collect(),
+        };
+        Ok(inner.volumes.iter().map(facts).collect())
+    }
+
+    async fn volume_attach(&self, guest: GuestId, generation: Generation, at: VolumeAt) -> Result<(), HostError> {
+        let inner = &mut *self.begin("volume_attach", &format!("{guest} {} {}", at.slot, at.volume))?;
+        hold(inner, guest, &at)?;
+        running(inner, guest, generation)?.volumes.retain(|other| other.volume != at.volume);
+        running(inner, guest, generation)?.volumes.push(at);
+        Ok(())
+    }
+
+    async fn volume_detach(&self, guest: GuestId, generation: Generation, volume: VolumeId) -> Result<(), HostError> {
+        let inner = &mut *self.begin("volume_detach", &format!("{guest} {volume}"))?;
+        running(inner, guest, generation)?.volumes.retain(|other| other.volume != volume);
+        Ok(())
+    }
+
     async fn start(&self, order: StartOrder) -> Result<(), HostError> {
         let mut inner = self.begin("start", &format!("{} {}", order.guest, order.generation))?;
+        order.volumes.iter().try_for_each(|at| hold(&inner, order.guest, at))?;
         let (temper, now) = (inner.temper.clone(), self.clock.now());
         if let Some(card) = order.card
             && !inner.networks.iter().any(|(id, _)| *id == card.network)
@@ -417,6 +509,7 @@ impl Host for Simulated {
         guest.heard = order.generation;
         guest.seen_generation = order.generation;
         guest.memory = Some(order.memory);
+        guest.volumes = order.volumes;
         (guest.limits, guest.boot, guest.card) = (Some(order.limits), order.boot, order.card);
         guest.seen = match temper {
             Temper::Good => Seen::Running { since: now },

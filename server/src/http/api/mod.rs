@@ -22,6 +22,7 @@ pub mod snapshots;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
+pub mod volumes;
 pub mod webhooks;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};

@@ -9,7 +9,7 @@ use tower_sessions::Session;
 use umbel_guest::quota::Kind;
 use umbel_guest::{
     AccountId, BackupId, DeliveryId, GroupId, GuestId, ImageId, InvitationId, KernelId, KeyId, OperationId, StrayName,
-    UploadId, WebhookId,
+    UploadId, VolumeId, WebhookId,
 };
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -123,7 +123,7 @@ macro_rules! in_path {
 }
 
 in_path!(
-    BackupId
+    BackupId VolumeId
     GuestId DeliveryId GroupId ImageId InvitationId AccountId OperationId KernelId KeyId UploadId WebhookId StrayName Kind String u16
 );
 

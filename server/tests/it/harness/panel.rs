@@ -177,6 +177,10 @@ impl TestPanel {
         guests::guest_fetch(&self.guests.parts.db, guest).await.expect("a read")
     }
 
+    pub(crate) fn volumes(&self) -> umbel_server::volumes::Volumes {
+        umbel_server::volumes::Volumes::new(self.guests.clone())
+    }
+
     pub(crate) fn networks(&self) -> umbel_server::networks::Networks {
         umbel_server::networks::Networks::new(self.guests.clone())
     }

@@ -1,7 +1,7 @@
 //! Every route, and what everybody is answered there.
 
 use reqwest::Method;
-use umbel_guest::GroupId;
+use umbel_guest::{GroupId, VolumeId};
 use uuid::Uuid;
 
 const GET: Method = Method::GET;
@@ -23,6 +23,9 @@ pub(crate) const DRAFT: &str = r#"{"name":"old","image":"","kernel":"","memory_m
 
 /// A group that only administrators see.
 pub(crate) const GROUP: GroupId = GroupId(Uuid::from_u128(9));
+
+/// The owner's, which `{guest}` has.
+pub(crate) const VOLUME: VolumeId = VolumeId(Uuid::from_u128(7));
 
 /// Of what is being purged: 409, or 404 already.
 pub(super) const GOING: u16 = 0;
@@ -207,6 +210,19 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/strays/read", Json(r#"{"command_line":"mem=64M"}"#), [401, 403, 403, 403, 403, 403, 200]),
         // Of an image that isn't there.
         (POST, "/api/v1/strays/{stray}/adopt", Json(DRAFT), [401, 403, 403, 403, 403, 403, 404]),
+        (GET, "/api/v1/volumes", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        // Whom a guest is shared with has nothing of what else is its owner's.
+        (GET, "/api/v1/volumes/{volume}", Nothing, [401, 404, 404, 404, 200, 200, 200]),
+        (POST, "/api/v1/volumes", Json(r#"{"name":"","size_mib":1}"#), [401, 422, 422, 422, 422, 422, 422]),
+        (PATCH, "/api/v1/volumes/{volume}", Json(r#"{"size_mib":1}"#), [401, 404, 404, 404, 403, 422, 422]),
+        (DELETE, "/api/v1/volumes/{volume}", Nothing, [401, 404, 404, 404, 403, 409, 409]),
+        (
+            PUT,
+            "/api/v1/guests/{guest}/volumes/{volume}",
+            Json(r#"{"access":"read_only"}"#),
+            [401, 404, 403, 404, 403, 409, 409],
+        ),
+        (DELETE, "/api/v1/guests/{guest}/volumes/{volume}", Nothing, [401, 404, 403, 404, 403, 204, 404]),
         (GET, "/api/v1/networks", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         // The guest is plugged into nothing.
         (
@@ -306,6 +322,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/guests/{guest}/sharing", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/adopt", Nothing, [303, 403, 403, 403, 403, 403, 200]),
+        (GET, "/volumes", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/networks", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/images", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/images/{image}", Nothing, [303, 200, 200, 200, 200, 200, 200]),
@@ -422,6 +439,17 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/backup_restore", Form("backup={backup}"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/backup_clone", Form("backup={backup}&name=copy"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/backup_remove", Form("backup={backup}"), [401, 404, 404, 404, 404, 404, 404]),
+        (POST, "/_sf/volume_list", Form(""), every_one),
+        (POST, "/_sf/volume_create", Form("name=&size_mib=1"), [401, 422, 422, 422, 422, 422, 422]),
+        (POST, "/_sf/volume_grow", Form("larger={volume}&to_mib=1"), [401, 404, 404, 404, 403, 422, 422]),
+        (
+            POST,
+            "/_sf/volume_attach",
+            Form("guest={guest}&volume={volume}&access=read_write"),
+            [401, 404, 403, 404, 403, 200, 200],
+        ),
+        (POST, "/_sf/volume_remove", Form("volume={volume}"), [401, 404, 404, 404, 403, 409, 409]),
+        (POST, "/_sf/volume_detach", Form("guest={guest}&volume={volume}"), [401, 404, 403, 404, 403, 200, 404]),
         (POST, "/_sf/share_list", Form("guest={guest}"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/share_put", Form("guest={guest}&name=carl&power=true"), [401, 404, 403, 403, 403, 200, 200]),
         (POST, "/_sf/guest_give", Form("guest={guest}&to="), [401, 404, 403, 403, 403, 422, 422]),
