@@ -13,6 +13,7 @@ use crate::console::Console;
 use crate::harness::{House, generation, order, rounds, tiny};
 use crate::images::{disk, id, images, names, remove, size};
 use crate::user::NOBODYS;
+use crate::workshop::with_our_own_kernel;
 
 /// Stands in each file that must not come along.
 const CANARY: &str = "canary-in-a-cage";
@@ -115,7 +116,7 @@ fn guests_have_what_it_had_and_nothing_that_was_its_own(house: &House, kind: Dis
     assert!(holds(&bytes, "mine\n") && !holds(&bytes, CANARY), "not even in a block that nothing uses");
     let question = "stat -c '%u:%g:%a:%h:%F' /root/kept /root/null; readlink /root/leads; cat '/root/a b'; \
                     ls -d /home/anna/.ssh /etc/ssh/ssh_host_rsa_key; wc -c /etc/machine-id; grep anna /etc/shadow";
-    let answer = "1234:5678:4751:2:regular file\r\n0:0:600:1:character special file\r\n/etc/x\r\na b\r\n\
+    let answer = "1234:5678:4751:2:regular file\r\n0:0:644:1:character special file\r\n/etc/x\r\na b\r\n\
                   ls: /etc/ssh/ssh_host_rsa_key: No such file or directory\r\n/home/anna/.ssh\r\n\
                   0 /etc/machine-id\r\nanna:*:1::::::\r\n";
     asked(house, "mine-1", question, answer);
@@ -135,12 +136,12 @@ fn guests_have_what_it_had_and_nothing_that_was_its_own(house: &House, kind: Dis
 
 #[test]
 fn guests_of_a_published_disk_have_what_it_had_and_nothing_that_was_its_own() {
-    guests_have_what_it_had_and_nothing_that_was_its_own(&House::new(), DiskKind::Cow);
+    guests_have_what_it_had_and_nothing_that_was_its_own(&with_our_own_kernel(), DiskKind::Cow);
 }
 
 #[test]
 fn the_same_of_a_plain_disk() {
-    guests_have_what_it_had_and_nothing_that_was_its_own(&House::new(), DiskKind::Plain);
+    guests_have_what_it_had_and_nothing_that_was_its_own(&with_our_own_kernel(), DiskKind::Plain);
 }
 
 #[test]
@@ -151,8 +152,7 @@ fn an_ordinary_user_publishes_too() {
 
 #[test]
 fn an_agent_that_is_killed_over_it_leaves_none_or_all_of_it() {
-    let mut house = House::new();
-    house.prepare();
+    let mut house = with_our_own_kernel();
     let (guest, of) = lived_in(&house, DiskKind::Cow);
     for round in 0..rounds() as u64 * 3 {
         house.connect().tell(&request("mine-1", of.clone(), Logins::Remove));
@@ -169,8 +169,7 @@ fn an_agent_that_is_killed_over_it_leaves_none_or_all_of_it() {
 
 #[test]
 fn what_is_no_guests_disk_becomes_no_image() {
-    let house = House::new();
-    house.prepare();
+    let house = with_our_own_kernel();
     let (guest, of) = lived_in(&house, DiskKind::Cow);
     let unknown = SnapshotId(uuid::Uuid::now_v7());
     let missing = DiskOf { snapshot: unknown, ..of.clone() };

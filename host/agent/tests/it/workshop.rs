@@ -79,7 +79,7 @@ fn asked(house: &House, image: &str, mib: u32, question: &str, answer: &str) {
 }
 
 /// It is what works on a task where there is one, and begins a second earlier than the distribution's.
-fn with_our_own_kernel() -> House {
+pub(crate) fn with_our_own_kernel() -> House {
     let mut house = House::new();
     let directory = lay_out(&house);
     with(&mut house, &["--kernels", &directory]);
