@@ -3,14 +3,15 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, LeftoverShown, NetworkGuest,
-    NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown, StoredGuest, StoredImage, StrayShown,
-    WallShown,
+    AttachedShown, CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, LeftoverShown,
+    NetworkGuest, NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown, StoredGuest, StoredImage,
+    StrayShown, VolumeShown, VolumeTaker, VolumesShown, WallShown,
 };
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Access, AccountId, Attachment, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Role, Sample, Series, SnapshotId, SnapshotKind, Span, WallState,
+    NetworkId, Relation, Role, Sample, Series, Slot, SnapshotId, SnapshotKind, Span, VolumeAccess, VolumeId,
+    VolumeState, WallState,
 };
 use uuid::Uuid;
 
@@ -278,5 +279,40 @@ pub(crate) fn storage() -> StorageShown {
             snapshot: None,
             taken_bytes: 340 << 20,
         }],
+    }
+}
+
+pub(crate) fn volumes(guests: &[GuestShown]) -> VolumesShown {
+    let Some(first) = guests.first() else { return VolumesShown::default() };
+    let volume = |number: u128, name: &str, mib: u64, attached: Vec<AttachedShown>| VolumeShown {
+        id: VolumeId(Uuid::from_u128(number)),
+        name: name.into(),
+        owner: first.owner,
+        owner_name: first.owner_name.clone(),
+        access: Access { role: Role::Administrator, relation: Relation::Owner },
+        size_mib: 1024,
+        state: VolumeState::Kept,
+        taken_bytes: Some(mib << 20),
+        created_at: now() - 30 * HOUR,
+        attached,
+    };
+    let at = |guest: &GuestShown, slot: Slot, access| AttachedShown {
+        guest: guest.id,
+        guest_name: guest.name.clone(),
+        slot,
+        device: slot.device(),
+        access,
+        is_there: guest.seen.is_alive(),
+    };
+    let readers = guests.iter().take(2).map(|guest| at(guest, Slot::D, VolumeAccess::ReadOnly)).collect();
+    let taker = |guest: &GuestShown| VolumeTaker { guest: guest.id, name: guest.name.clone(), owner: guest.owner };
+    VolumesShown {
+        volumes: vec![
+            volume(81, "data of the shop", 412, vec![at(first, Slot::C, VolumeAccess::ReadWrite)]),
+            volume(82, "packages", 780, readers),
+            volume(83, "scratch", 0, Vec::new()),
+        ],
+        guests: guests.iter().filter(|guest| guest.owner == first.owner).map(taker).collect(),
+        strays: Vec::new(),
     }
 }

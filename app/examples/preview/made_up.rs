@@ -194,6 +194,7 @@ pub(crate) fn panel() -> Fake {
     let guests = vec![web, paused, starting, waiting, stopping, stopped, broken, deleted];
     Fake {
         networks: hardware::networks(&guests),
+        volumes: hardware::volumes(&guests),
         images: hardware::images(),
         kernels: hardware::kernels(),
         checks: hardware::checks(),

@@ -3,6 +3,7 @@
 mod fake;
 mod machine;
 mod quotas;
+mod volumes;
 
 use std::sync::{Arc, Once};
 use std::time::Duration;

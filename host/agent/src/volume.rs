@@ -85,12 +85,18 @@ pub fn all(state: &State) -> Result<Vec<VolumeFacts>, Refusal> {
     let entries = fs::read_dir(&path).map_err(failed_at("reading", &path))?.filter_map(Result::ok);
     // What is half there has no id for a name.
     let volumes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let facts = |volume| {
-        let (_, facts) = open(state, volume)?;
-        let held_by = holders(state, volume, &facts).into_iter().map(|(guest, _)| guest).collect();
-        Ok(VolumeFacts { volume, size_bytes: facts.len(), taken_bytes: taken(&facts), held_by })
+    let facts = |volume| match open(state, volume) {
+        Ok((_, facts)) => {
+            let held_by = holders(state, volume, &facts).into_iter().map(|(guest, _)| guest).collect();
+            Some(VolumeFacts { volume, size_bytes: facts.len(), taken_bytes: taken(&facts), held_by })
+        }
+        // One that somebody has put something else in the place of is not all of them.
+        Err(refusal) => {
+            tracing::warn!(%volume, %refusal, "a volume can't be looked at");
+            None
+        }
     };
-    volumes.map(facts).collect()
+    Ok(volumes.filter_map(facts).collect())
 }
 
 /// Gives it to a guest that runs. Repeating it does no harm. To be called in the guest's turn.

@@ -24,7 +24,7 @@ pub enum Kind {
     Memory,
     /// Their shares of the processors.
     CpuWeight,
-    /// Sizes of disks, whatever of them is written.
+    /// Sizes of disks and volumes, whatever of them is written.
     Disk,
     /// Cards on the bridge.
     Taps,

@@ -255,7 +255,7 @@ const WRONG_AT_MOST: Duration = Duration::from_secs(5);
 pub(crate) const TAKES: Duration = Duration::from_secs(60);
 
 /// A panel that is new, and its first administrator signed in to it.
-async fn first_life(machine: &Machine) -> (Program, Client) {
+pub(crate) async fn first_life(machine: &Machine) -> (Program, Client) {
     let panel = machine.panel();
     let client = Client::new(panel.origin()).expect("an address");
     let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
@@ -265,7 +265,7 @@ async fn first_life(machine: &Machine) -> (Program, Client) {
 }
 
 /// A panel's next life after SIGKILL, and somebody signed in to it.
-async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client) {
+pub(crate) async fn killed_and_back(machine: &Machine, panel: Program) -> (Program, Client) {
     // Dropped, it is killed by SIGKILL.
     drop(panel);
     let panel = machine.panel();

@@ -6,8 +6,9 @@ use umbel_app::backend::{Backend as _, Caller};
 use umbel_app::shown::{
     AttachDraft, GroupDraft, GuestsLeft, MemberDraft, Role, VolumeChange, VolumeDraft, VolumeShown,
 };
+use umbel_client::Console;
 use umbel_guest::quota::{Kind, Said};
-use umbel_guest::{AccountId, Action, DiskSize, GuestId, Slot, VolumeAccess, VolumeId, VolumeState};
+use umbel_guest::{AccountId, Action, DiskSize, GuestDraft, GuestId, Slot, VolumeAccess, VolumeId, VolumeState};
 use umbel_server::operations::Drill;
 use umbel_server::quotas::books;
 use umbel_server::store::Db;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use crate::harness::db::both;
 use crate::harness::edge::Edge;
 use crate::harness::panel::{TestPanel, account};
+use crate::real_host::{Machine, TAKES, first_life, killed_and_back};
 
 const WRITE: AttachDraft = AttachDraft { access: VolumeAccess::ReadWrite };
 const READ: AttachDraft = AttachDraft { access: VolumeAccess::ReadOnly };
@@ -327,4 +329,50 @@ both! {
         panel.volume_remove(&mia, made.id).await.expect("hers to remove");
         panel.group_remove(root, group).await.expect("nothing is its own");
     }
+}
+
+/// Through the panel, the agent, the shim and a real kernel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_guest_is_given_a_volume_while_it_runs_although_the_panel_is_killed() {
+    let machine = Machine::start();
+    let (panel, client) = first_life(&machine).await;
+    let form = client.guest_form_ready(TAKES).await.expect("an image is made");
+    let guest =
+        client.guest_create(&GuestDraft { disk_mib: 64, ..form.suggested() }).await.expect("a good draft").guest;
+    let volume = client.volume_create("data", 64, None).await.expect("there is room").id;
+    let mut console = client.console_from(guest, 0).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    let there = client.volume_attach(guest, volume, VolumeAccess::ReadWrite).await.expect("nobody has it");
+    assert!(there.attached[0].is_there, "{there:?}");
+    let said = async |console: &mut Console, line: &str| {
+        console.type_line(&format!("{line}; echo e\"\"nd=$?")).await.expect("ours is the keyboard");
+        console.until("end=0", TAKES).await.expect("it does that")
+    };
+    said(&mut console, "mke2fs /dev/ubdc && mount /dev/ubdc /mnt && echo carried >/mnt/file && sync").await;
+    let held = client.volume_detach(guest, volume).await.expect_err("it is mounted");
+    assert!(held.to_string().contains("unmount it"), "{held}");
+    drop(console);
+
+    let (panel, client) = killed_and_back(&machine, panel).await;
+    let mut console = client.console(guest).await.expect("it runs");
+    console.take_keyboard().await.expect("ours");
+    said(&mut console, "cat /mnt/file && umount /mnt").await;
+    client.volume_detach(guest, volume).await.expect("it is unmounted");
+    assert!(client.volume_fetch(volume).await.expect("there").attached.is_empty());
+    client.volume_attach(guest, volume, VolumeAccess::ReadOnly).await.expect("nobody has it");
+    drop(console);
+    // The next start has it as well.
+    let end = client.console_log(guest, 0).await.expect("it is kept").end;
+    let restart = client.guest_act(guest, Action::Restart).await.expect("it runs").expect("an operation");
+    client.operation_over(restart, TAKES).await.expect("it is over");
+    let mut console = client.console_from(guest, end).await.expect("it comes");
+    console.until("# ", TAKES).await.expect("a prompt");
+    console.take_keyboard().await.expect("ours");
+    said(&mut console, "mount -o ro /dev/ubdc /mnt && grep carried /mnt/file").await;
+    drop(console);
+    let purge = client.guest_act(guest, Action::Purge).await.expect("always").expect("an operation");
+    client.operation_over(purge, TAKES).await.expect("it is over");
+    client.volume_remove(volume).await.expect("nobody has it");
+    assert_eq!(machine.dump(), Vec::<String>::new());
+    drop(panel);
 }

@@ -15,7 +15,7 @@ use crate::kernels::built;
 use crate::living::cpu_ticks;
 
 /// Our own build among the kernels of the house.
-fn our_own(house: &House) -> KernelId {
+pub(crate) fn our_own(house: &House) -> KernelId {
     let id: KernelId = "ours-1".parse().expect("a slug");
     put_kernel(house, &id, &built());
     id

@@ -6,10 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Duration;
 
 use nix::unistd::Uid;
-use umbel_guest::{DiskSize, GuestId, Seen, Slot, VolumeAccess, VolumeId};
+use umbel_guest::{DiskSize, GuestId, KernelMode, Seen, Slot, VolumeAccess, VolumeId};
 use umbel_wire::agent::{Refusal, Reply, Request, StartOrder, StopHow, VolumeAt, VolumeFacts};
 use umbel_wire::shim::IN_USE;
 
+use crate::calls::our_own;
 use crate::console::Console;
 use crate::harness::{House, generation, kernels_of, order, rounds};
 use crate::user::NOBODYS;
@@ -89,43 +90,60 @@ fn has_words(console: &mut Console, slot: Slot) -> bool {
 fn what_one_guest_writes_another_one_reads() {
     let house = House::new();
     house.prepare();
-    let (one, other, volume) = (house.new_guest(), house.new_guest(), volume(&house, 64));
+    is_handed_on(&house, order);
+}
+
+/// Its driver opens disks as it is given them, and not as they are opened in the guest.
+#[test]
+fn with_our_own_kernel_it_is_the_same() {
+    let house = House::new();
+    house.prepare();
+    let kernel = our_own(&house);
+    is_handed_on(&house, |guest, number| StartOrder {
+        kernel: kernel.clone(),
+        mode: KernelMode::Fast,
+        ..order(guest, number)
+    });
+}
+
+fn is_handed_on(house: &House, start: impl Fn(GuestId, u64) -> StartOrder) {
+    let (one, other, volume) = (house.new_guest(), house.new_guest(), volume(house, 64));
     let owner = Uid::effective().as_raw();
-    assert_eq!(file(&house, volume), (owner, 0o600, 1));
-    let mut first = boot(&house, one, 2, &[written(volume)]);
+    assert_eq!(file(house, volume), (owner, 0o600, 1));
+    let mut first = Console::boot(house, &StartOrder { volumes: vec![written(volume)], ..start(one, 2) });
     let fill = "mke2fs /dev/ubdc >/dev/null 2>&1 && mount /dev/ubdc /mnt && echo carried >/mnt/file";
     assert!(say(&mut first, fill).ends_with('0'));
 
     // Mounted: it is not taken, and nobody else has it.
-    let refused = detach(&house, one, volume);
+    let refused = detach(house, one, volume);
     assert!(matches!(&refused, Err(Refusal::VolumeInUse { reason, .. }) if reason == IN_USE), "{refused:?}");
-    let mut second = boot(&house, other, 2, &[]);
+    let mut second = Console::boot(house, &start(other, 2));
     for at in [written(volume), read(volume)] {
-        assert!(is_in_use(&attach(&house, other, at)), "{at:?}");
+        assert!(is_in_use(&attach(house, other, at)), "{at:?}");
     }
     assert!(say(&mut first, "echo more >>/mnt/file; umount /mnt").ends_with('0'));
     for _ in 0..2 {
-        detach(&house, one, volume).expect("nobody has it open");
+        detach(house, one, volume).expect("nobody has it open");
     }
-    assert_eq!(file(&house, volume), (owner, 0o600, 1), "nobody's again");
+    assert_eq!(file(house, volume), (owner, 0o600, 1), "nobody's again");
     assert!(!say(&mut first, "head -c 1 /dev/ubdc").ends_with('0'), "it is gone");
 
     let there = at(volume, Slot::H, VolumeAccess::ReadWrite);
     for _ in 0..2 {
-        attach(&house, other, there).expect("nobody has it");
+        attach(house, other, there).expect("nobody has it");
     }
-    assert_eq!(facts(&house, volume).held_by, [other]);
+    assert_eq!(facts(house, volume).held_by, [other]);
     let found = say(&mut second, "mount /dev/ubdh /mnt && cat /mnt/file && umount /mnt");
     assert!(found.contains("carried") && found.contains("more") && found.ends_with('0'), "{found}");
     // A second writer is refused from its start on, and then has nothing of it.
     house.stop(one, 10, StopHow::Kill).expect("killed");
-    let start = StartOrder { volumes: vec![written(volume)], ..order(one, 11) };
-    assert!(is_in_use(&house.done(&Request::Start(start.clone()))));
+    let start = StartOrder { volumes: vec![written(volume)], ..start(one, 11) };
+    assert!(is_in_use(house.done(&Request::Start(start.clone()))));
     assert!(kernels_of(one).is_empty() && !house.seen(one).is_alive());
     house.stop(other, 12, StopHow::Kill).expect("killed");
     house.ended(other);
-    assert_eq!(file(&house, volume), (owner, 0o600, 1), "it is let go with the guest");
-    let mut first = Console::boot(&house, &start);
+    assert_eq!(file(house, volume), (owner, 0o600, 1), "it is let go with the guest");
+    let mut first = Console::boot(house, &start);
     assert!(say(&mut first, "mount /dev/ubdc /mnt && cat /mnt/file").contains("carried"));
 }
 
@@ -190,6 +208,13 @@ fn a_guest_sees_its_own_volumes_and_makes_no_names_beside_them() {
     assert_eq!(mode(house.layout.volumes()), (0, 0, 0o700));
 }
 
+/// Whether we have CAP_SYS_RESOURCE (capabilities(7)), which a container may lack.
+fn may_raise_limits() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("linux");
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("in every status");
+    u64::from_str_radix(set.trim(), 16).expect("hexadecimal") & 1 << 24 != 0
+}
+
 #[test]
 fn a_volume_that_is_longer_than_any_file_before_is_written_to_its_end() {
     let house = House::new();
@@ -197,16 +222,24 @@ fn a_volume_that_is_longer_than_any_file_before_is_written_to_its_end() {
     let (guest, volume) = (house.new_guest(), volume(&house, 4096));
     let long = VolumeAt { size: size(4096), ..written(volume) };
     let mut console = boot(&house, guest, 2, &[]);
-    attach(&house, guest, long).expect("attached");
     let write =
         "dd if=/dev/urandom of=/dev/ubdc bs=1M seek=4090 count=4 conv=fsync 2>/dev/null && cat /proc/partitions";
-    let said = say(&mut console, write);
-    assert!(said.ends_with('0') && said.contains("4194304 ubdc"), "{said}");
-    assert!(facts(&house, volume).taken_bytes >= 4 << 20);
+    let attached = attach(&house, guest, long);
+    if may_raise_limits() {
+        attached.expect("attached");
+        let said = say(&mut console, write);
+        assert!(said.ends_with('0') && said.contains("4194304 ubdc"), "{said}");
+    } else {
+        eprintln!("PARTLY SKIPPED: nobody here may raise another process's limits (CAP_SYS_RESOURCE)");
+        assert!(matches!(&attached, Err(Refusal::NotHere { what }) if what.contains("next start")), "{attached:?}");
+        assert_eq!(file(&house, volume).2, 1, "it is nobody's again");
+    }
     house.stop(guest, 10, StopHow::Kill).expect("killed");
     house.ended(guest);
     let mut console = boot(&house, guest, 11, &[long]);
-    assert!(say(&mut console, write).ends_with('0'), "from its start on too");
+    let said = say(&mut console, write);
+    assert!(said.ends_with('0') && said.contains("4194304 ubdc"), "from its start on too: {said}");
+    assert!(facts(&house, volume).taken_bytes >= 4 << 20);
 }
 
 #[test]
