@@ -270,6 +270,7 @@ pub(crate) fn storage() -> StorageShown {
         ],
         others: 0,
         others_bytes: 0,
+        volumes_bytes: 1192 << 20,
         uploads_bytes: 0,
         kernels_bytes: 61 << 20,
         ballast_bytes: 256 << 20,

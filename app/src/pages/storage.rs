@@ -57,6 +57,7 @@ fn Shown(storage: StorageShown) -> impl IntoView {
                 <Used label="Used of the disk" used=used total=storage.disk_total_mib />
             </Fact>
             <Fact label="Guests and their snapshots">{size(guests)}</Fact>
+            <Fact label="Volumes">{size(storage.volumes_bytes)}</Fact>
             <Fact label="Images">{size(images)}</Fact>
             <Fact label="Saved by sharing">{size(saved)}</Fact>
             <Fact label="Kernels that were put in">{size(storage.kernels_bytes)}</Fact>

@@ -12,6 +12,7 @@ pub struct StorageShown {
     pub guests: Vec<StoredGuest>,
     pub others: u64,
     pub others_bytes: u64,
+    pub volumes_bytes: u64,
     /// What came in and is not taken over yet.
     pub uploads_bytes: u64,
     pub kernels_bytes: u64,

@@ -17,6 +17,7 @@ pub struct Storage {
     /// Guests that are not told one by one.
     pub others: u64,
     pub others_bytes: u64,
+    pub volumes_bytes: u64,
     pub uploads_bytes: u64,
     pub kernels_bytes: u64,
     pub ballast_bytes: u64,

@@ -32,7 +32,8 @@ impl Guests {
         caller.may(PanelRight::SeeHost)?;
         let host = &self.parts.link.host;
         // The files first: what comes after them is in the rows.
-        let (used, facts) = tokio::try_join!(host.storage(), host.facts()).map_err(from_host)?;
+        let (used, volumes, facts) =
+            tokio::try_join!(host.storage(), host.volumes(), host.facts()).map_err(from_host)?;
         let known = self.known().await?;
         let StorageFacts { bases, disks, uploads_bytes, kernels_bytes, ballast_bytes } = used;
         let leftovers = leftovers(&known, &disks);
@@ -44,6 +45,7 @@ impl Guests {
             others: rest.len() as u64,
             others_bytes: rest.iter().map(|guest| guest.taken_bytes + guest.snapshots_bytes).sum(),
             guests,
+            volumes_bytes: volumes.iter().map(|volume| volume.taken_bytes).sum(),
             uploads_bytes,
             kernels_bytes,
             ballast_bytes,
