@@ -13,6 +13,7 @@
 //! target/release/umbel-benches sign-in
 //! target/release/umbel-benches images
 //! target/release/umbel-benches snapshots
+//! target/release/umbel-benches copies --pairs 3
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -20,6 +21,7 @@
 mod bare;
 mod boot;
 mod console;
+mod copies;
 mod crowd;
 mod figures;
 mod idle;
@@ -118,6 +120,8 @@ enum What {
     Images,
     /// How long a guest stands still for a copy of its disk, and what a reset takes.
     Snapshots,
+    /// Backups and images of a guest, and what one writes to its disks.
+    Copies,
     /// Boot, console, idle and pages.
     All,
 }
@@ -159,6 +163,7 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         What::Reads => return reads::measure(&setup, panel, report).await,
         What::Images => return images::measure(&panel, options.pairs, report).await,
         What::Snapshots => return snapshots::measure(&panel, options.pairs, report).await,
+        What::Copies => return copies::measure(&panel, options.pairs, report).await,
         What::SignIn => return sign_in::measure(&panel, report).await,
         What::Crowd => {
             return crowd::measure(&panel, crowd, options.seconds, report).await;

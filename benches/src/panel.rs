@@ -82,6 +82,11 @@ impl Panel {
 
         let mut command = Command::new(deploy.join("run"));
         environment(&mut command, place.path(), &bin, &listen);
+        // Whoever the panel becomes writes there.
+        let backups = place.path().join("backups");
+        std::fs::create_dir(&backups)?;
+        std::fs::set_permissions(&backups, Permissions::from_mode(0o777))?;
+        command.env("UMBEL_BACKUP_DIRECTORY", backups);
         if let Some(percent) = setup.memory_percent {
             command.env("UMBEL_MEMORY_PERCENT", percent.to_string());
         }
