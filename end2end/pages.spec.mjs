@@ -26,7 +26,9 @@ const PAGES = [
   "/images",
   "/images/tiny-3",
   "/kernels",
+  "/volumes",
   "/host",
+  "/host/storage",
   "/doctor",
   "/account",
 ];
