@@ -31,9 +31,9 @@ use crate::shown::{
     InvitationShown, KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft,
     KeyShown, MemberDraft, MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook,
     OperationFilter, OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft,
-    QuotaChange, QuotaShown, QuotaWish, QuotasShown, RegistrationSettings, SessionShown, ShareDraft, ShareShown,
-    SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
-    VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
+    QuotaChange, QuotaShown, QuotaWish, QuotasShown, RebuildDraft, RegistrationSettings, SessionShown, ShareDraft,
+    ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked,
+    UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
 };
 
 /// Who asks.
@@ -131,6 +131,8 @@ pub trait Backend: Backups + Storage {
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError>;
 
     /// What a guest that is off is told at its next start.
+    /// Another image's disk, and started with it; what it had is kept for a while.
+    async fn guest_rebuild(&self, by: &Caller, guest: GuestId, draft: RebuildDraft) -> Result<OperationId, AppError>;
     async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError>;
     /// Presses a key of the magic SysRq; what it answers stands on the console.
     async fn guest_sysrq(&self, caller: &Caller, guest: GuestId, key: SysRqKey) -> Result<(), AppError>;

@@ -89,6 +89,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestSetUp
         | AuditAction::GuestSysrq
         | AuditAction::GuestReset
+        | AuditAction::GuestRebuild
         | AuditAction::SnapshotTake
         | AuditAction::SnapshotRestore
         | AuditAction::SnapshotPlan

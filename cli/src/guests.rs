@@ -40,6 +40,7 @@ pub(crate) async fn run(panel: &Client, command: GuestCommand, output: &Output) 
         GuestCommand::Resume(a) => act(a, Action::Resume).await,
         GuestCommand::StartShell(a) => act(a, Action::StartShell).await,
         GuestCommand::Reset(a) => act(a, Action::Reset).await,
+        GuestCommand::Rebuild { act, image } => rebuild(panel, act, image, output).await,
         GuestCommand::Delete(a) => act(a, Action::Delete).await,
         GuestCommand::Undelete(a) => act(a, Action::Undelete).await,
         GuestCommand::Purge { guest, confirm } => {
@@ -60,6 +61,21 @@ pub(crate) async fn run(panel: &Client, command: GuestCommand, output: &Output) 
             log.text().lines().for_each(|line| println!("{}", tame(line)));
             Ok(())
         }
+    }
+}
+
+async fn rebuild(panel: &Client, act: Act, image: Option<String>, output: &Output) -> Result<(), Failure> {
+    let guest = find(panel, &act.guest).await?;
+    let image = match image {
+        Some(image) => image,
+        None => match panel.image_fetch(&guest.image).await?.newer {
+            Some(newer) => newer.to_string(),
+            None => return Err(Failure::Wrong(format!("there is nothing newer than {}: say --image", guest.image))),
+        },
+    };
+    match panel.guest_rebuild(guest.id, &image).await? {
+        Some(operation) => over(panel, operation, act.wait, output).await,
+        None => Ok(()),
     }
 }
 

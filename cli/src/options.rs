@@ -173,6 +173,14 @@ pub(crate) enum GuestCommand {
     StartShell(Act),
     /// Its disk becomes its image's again, and it is started; undoable for an hour (snapshots restore).
     Reset(Act),
+    /// Makes its disk another image's and starts it; undoable for an hour. Its volumes stay.
+    Rebuild {
+        #[command(flatten)]
+        act: Act,
+        /// The newest version of its own, unless it is said.
+        #[arg(long)]
+        image: Option<String>,
+    },
     /// Undoable for a while.
     Delete(Act),
     Undelete(Act),

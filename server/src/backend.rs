@@ -13,9 +13,9 @@ use umbel_app::shown::{
     KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft, MemoryInsideShown,
     MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage, OperationShown,
     OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown, QuotaWish, QuotasShown,
-    RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown,
-    WebhookDraft, WebhooksShown,
+    RebuildDraft, RegistrationSettings, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken,
+    SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown,
+    VolumesShown, WebhookDraft, WebhooksShown,
 };
 use umbel_app::{AppError, paths};
 use umbel_guest::publish::Found;
@@ -81,6 +81,10 @@ impl Backend for Bare<'_> {
 
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
         self.guests.console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_rebuild(&self, by: &Caller, guest: GuestId, draft: RebuildDraft) -> Result<OperationId, AppError> {
+        self.guests.rebuild(by, guest, draft).await
     }
 
     async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError> {

@@ -205,6 +205,7 @@ pub(crate) fn snapshots() -> SnapshotsShown {
         id: SnapshotId(Uuid::from_u128(0x0190_b6f0_2222_7000_8000_0000_0000_0000 + number)),
         kind,
         name: name.into(),
+        image: "tiny-3".parse().expect("a slug"),
         is_whole: mib > 0,
         taken_bytes: mib << 20,
         made_at: now() - hours * HOUR,
@@ -212,6 +213,7 @@ pub(crate) fn snapshots() -> SnapshotsShown {
         planned: false,
     };
     SnapshotsShown {
+        newer: None,
         disk_bytes: Some(180 << 20),
         shares_blocks: false,
         plan: Some(PlanShown {

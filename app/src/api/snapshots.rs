@@ -10,7 +10,7 @@ use crate::{
     api::answer::told,
     backend::{backend, caller},
     paths,
-    shown::{CloneDraft, PlanDraft, SnapshotDraft},
+    shown::{CloneDraft, PlanDraft, RebuildDraft, SnapshotDraft},
 };
 #[cfg(feature = "ssr")]
 use umbel_guest::FieldError;
@@ -39,6 +39,13 @@ pub async fn snapshot_take(guest: GuestId, #[server(default)] name: String) -> R
 pub async fn snapshot_restore(guest: GuestId, snapshot: SnapshotId) -> Result<OperationId, AppError> {
     let caller = told(caller())?;
     told(backend()?.snapshot_restore(&caller, guest, snapshot).await)
+}
+
+/// Errors of its image come as those of `image`.
+#[server(prefix = "/_sf", endpoint = "guest_rebuild", output = Answer)]
+pub async fn guest_rebuild(guest: GuestId, image: String) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    told(backend()?.guest_rebuild(&caller, guest, RebuildDraft { image }).await)
 }
 
 /// Errors of its name come as those of `new_name`, which stands beside the name of a snapshot.

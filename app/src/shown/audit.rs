@@ -67,6 +67,7 @@ words! {
         GuestUndelete = "guest_undelete" "Undo deletion of guest",
         GuestPurge = "guest_purge" "Purge guest",
         GuestReset = "guest_reset" "Reset guest",
+        GuestRebuild = "guest_rebuild" "Rebuild guest",
         SnapshotTake = "snapshot_take" "Take snapshot",
         SnapshotRestore = "snapshot_restore" "Restore snapshot",
         SnapshotPlan = "snapshot_plan" "Set plan of snapshots",

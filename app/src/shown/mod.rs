@@ -59,7 +59,9 @@ pub use quota::{
     QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,
 };
 pub use share::{ShareDraft, ShareShown};
-pub use snapshot::{CloneDraft, PlanDraft, PlanShown, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
+pub use snapshot::{
+    CloneDraft, PlanDraft, PlanShown, RebuildDraft, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown,
+};
 pub use storage::{LeftoverShown, StorageShown, StoredGuest, StoredImage};
 pub use stray::{AdoptShown, StrayShown};
 pub use token::{NewToken, Scope, TokenAsk, TokenDraft, TokenShown};

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Every, OperationId, SnapshotId, SnapshotKind};
+use umbel_guest::{Every, ImageId, OperationId, SnapshotId, SnapshotKind};
 
 /// A copy of a guest's disk that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,6 +8,8 @@ pub struct SnapshotShown {
     pub id: SnapshotId,
     pub kind: SnapshotKind,
     pub name: String,
+    /// Of the disk that it is a copy of; another one than the guest's, where that was rebuilt since.
+    pub image: ImageId,
     /// Whether the copy is there; else it is being made.
     pub is_whole: bool,
     /// What it took of the host's disk when it was made.
@@ -51,6 +53,8 @@ pub struct SnapshotsShown {
     /// Whether a copy shares its blocks until they change; else a guest that runs stands still while they are copied.
     pub shares_blocks: bool,
     pub plan: Option<PlanShown>,
+    /// The newest version of the guest's image, if that isn't it.
+    pub newer: Option<ImageId>,
     pub rows: Vec<SnapshotShown>,
 }
 
@@ -75,4 +79,12 @@ pub struct SnapshotTaken {
 #[serde(deny_unknown_fields)]
 pub struct CloneDraft {
     pub name: String,
+}
+
+/// The image that a guest is to be of from now on; checked by the panel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RebuildDraft {
+    pub image: String,
 }

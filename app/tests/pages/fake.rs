@@ -16,10 +16,10 @@ use umbel_app::shown::{
     KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
     OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown,
-    QuotaShown, QuotaWish, QuotasShown, Registration, RegistrationSettings, Role, RoleLimit, RoleQuotaShown,
-    SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown, StrayShown,
-    TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WallShown,
-    WebhookDraft, WebhookShown, WebhooksShown,
+    QuotaShown, QuotaWish, QuotasShown, RebuildDraft, Registration, RegistrationSettings, Role, RoleLimit,
+    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown,
+    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown,
+    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::quota::{Kind, Limit, Rule, Standing};
@@ -182,6 +182,10 @@ impl Backend for Fake {
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, _: usize) -> Result<ConsoleTail, AppError> {
         self.guest_fetch(caller, guest).await?;
         Ok(ConsoleTail { end: 16, text: "Kernel panic <b>".into() })
+    }
+
+    async fn guest_rebuild(&self, _: &Caller, _: GuestId, _: RebuildDraft) -> Result<OperationId, AppError> {
+        unreachable!("pages are only shown")
     }
 
     async fn guest_set_up(&self, _: &Caller, _: GuestId, _: SetupDraft) -> Result<(), AppError> {

@@ -323,6 +323,7 @@ fn snapshots() -> SnapshotsShown {
         id: SnapshotId(Uuid::from_u128(number)),
         kind,
         name: name.into(),
+        image: "tiny-3".parse().expect("a slug"),
         is_whole,
         taken_bytes: 5 << 20,
         made_at: 1,
@@ -334,7 +335,13 @@ fn snapshots() -> SnapshotsShown {
         snapshot(2, SnapshotKind::Taken, "coming", false),
         snapshot(3, SnapshotKind::Taken, "<before>", true),
     ];
-    SnapshotsShown { disk_bytes: Some(7 << 20), shares_blocks: false, plan: None, rows }
+    SnapshotsShown {
+        disk_bytes: Some(7 << 20),
+        shares_blocks: false,
+        plan: None,
+        newer: Some("tiny-4".parse().expect("a slug")),
+        rows,
+    }
 }
 
 #[tokio::test]
@@ -344,6 +351,7 @@ async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
     let path = paths::guest_disk(guest("web", Wanted::Running, RUNNING).id);
     let html = seen(backend.clone(), Role::User, &path).await;
     all_of(&html, &["was reset to its image", "stands still while 7.0 MiB are copied", "Being made", "&lt;before&gt;"]);
+    all_of(&html, &["/_sf/guest_rebuild", "value=\"tiny-4\""]);
     assert_eq!(html.matches("/_sf/snapshot_remove").count(), 2, "of the one that is whole, with scripts and without");
     assert!(!tag(&html, "Reset to the image", "<button").contains("disabled"));
 

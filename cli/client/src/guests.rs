@@ -76,6 +76,13 @@ impl Client {
     }
 
     /// What a guest that is off is told at its next start.
+    /// Its disk becomes that image's, and it is started with it.
+    pub async fn guest_rebuild(&self, guest: GuestId, image: &str) -> Result<Option<OperationId>, Error> {
+        let draft = serde_json::json!({ "image": image });
+        let asked = self.api(Method::POST, &format!("/guests/{guest}/rebuild")).json(&draft);
+        Ok(asked.read::<Acted>().await?.operation)
+    }
+
     pub async fn guest_set_up(&self, guest: GuestId, setup: &SetupDraft) -> Result<(), Error> {
         self.api(Method::PUT, &format!("/guests/{guest}/setup")).json(setup).done().await.map(drop)
     }

@@ -13,9 +13,9 @@ use umbel_app::shown::{
     KernelChange, KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
     MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
     OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaShown,
-    QuotaWish, QuotasShown, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown, SnapshotDraft,
-    SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange,
-    VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
+    QuotaWish, QuotasShown, RebuildDraft, RegistrationSettings, Role, SessionShown, ShareDraft, ShareShown,
+    SnapshotDraft, SnapshotTaken, SnapshotsShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown,
+    VolumeChange, VolumeDraft, VolumeShown, VolumesShown, WebhookDraft, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::{
@@ -74,6 +74,11 @@ impl Backend for Panel {
 
     async fn guest_console_tail(&self, caller: &Caller, guest: GuestId, lines: usize) -> Result<ConsoleTail, AppError> {
         Bare(self).guest_console_tail(caller, guest, lines).await
+    }
+
+    async fn guest_rebuild(&self, by: &Caller, guest: GuestId, draft: RebuildDraft) -> Result<OperationId, AppError> {
+        let what = self.guest(AuditAction::GuestRebuild, guest).await?.detail(&draft.image);
+        self.audit.change(by, what, Bare(self).guest_rebuild(by, guest, draft)).await
     }
 
     async fn guest_set_up(&self, caller: &Caller, guest: GuestId, draft: SetupDraft) -> Result<(), AppError> {

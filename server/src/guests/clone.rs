@@ -25,7 +25,7 @@ impl Guests {
     ) -> Result<Created, AppError> {
         caller.may(PanelRight::CreateGuests)?;
         let source = self.allowed(caller, guest, GuestRight::Delete).await?;
-        kept(&self.parts.db, guest, snapshot).await?;
+        let image = kept(&self.parts.db, guest, snapshot).await?.image;
         let mut wrong = FieldErrors::default();
         let name = wrong.take(draft.name.parse());
         let facts = self.parts.link.facts().await.map_err(from_host)?;
@@ -37,7 +37,7 @@ impl Guests {
         let looked = Looked {
             guest: GuestId(Uuid::now_v7()),
             generation: Generation { epoch: self.parts.epoch, number: 1 },
-            spec: GuestSpec { name, note, ..source.spec },
+            spec: GuestSpec { name, note, image, ..source.spec },
             setup: Some(Checked::of_copy()),
             disk_most_mib: self.disk_promisable_mib(&facts),
         };

@@ -4,6 +4,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
+use umbel_guest::ImageId;
 use umbel_guest::quota::{Kind, held};
 use umbel_guest::setup::Checked;
 use umbel_guest::size::in_words;
@@ -26,14 +27,15 @@ use crate::store::accounts::account_fetch;
 use crate::store::guests::{Guest, guest_insert};
 use crate::store::images::{ImageState, image_fetch};
 use crate::store::kernels::kernel_list;
+use crate::store::meta::HostId;
 use crate::store::quotas::host_promised_disk;
-use crate::store::{StoreError, Tx};
+use crate::store::{On, StoreError, Tx};
 use crate::uploads::FREE_PERCENT;
 
 /// What the host said of kernels, with what people decided about them: enough for an [`Offer`].
 #[derive(Debug)]
 pub(super) struct Kernels {
-    facts: Vec<KernelFacts>,
+    pub(super) facts: Vec<KernelFacts>,
     retired: Vec<KernelId>,
     may_choose: bool,
     profile: Profile,
@@ -173,10 +175,7 @@ impl Guests {
         if !account.is_some_and(|account| account.state(self.parts.clock.now()).lets_in()) {
             return Err(AppError::NotSignedIn);
         }
-        let image = image_fetch(&mut *tx, self.parts.host, &spec.image).await?;
-        if image.is_some_and(|image| image.state == ImageState::Going) {
-            return Err(AppError::Invalid(FieldErrors::one("image", format!("There is no image {}.", spec.image))));
-        }
+        offered(&mut *tx, self.parts.host, &spec.image).await?;
         let number = match spec.network {
             Attachment::None => None,
             Attachment::Bridge | Attachment::Switch => {
@@ -221,6 +220,15 @@ impl Guests {
     }
 }
 
+/// Asked in the transaction that gives it to a guest: what is being taken away, nobody gets any more.
+pub(super) async fn offered(on: impl Into<On<'_>>, host: HostId, image: &ImageId) -> Result<(), AppError> {
+    let said = image_fetch(on, host, image).await?;
+    if said.is_some_and(|said| said.state == ImageState::Going) {
+        return Err(AppError::Invalid(FieldErrors::one("image", format!("There is no image {image}."))));
+    }
+    Ok(())
+}
+
 /// Whose a new guest is.
 pub(super) enum Whose {
     /// A group's, or of whoever asks.
@@ -252,7 +260,7 @@ async fn room_for_disk(tx: &mut Tx, guest: &Guest, most_mib: u64) -> Result<(), 
 }
 
 /// What only the host knows of image and disk; every wrong field is named at once.
-fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(), FieldErrors> {
+pub(super) fn check(spec: &GuestSpec, facts: &HostFacts, images: &[ImageFacts]) -> Result<(), FieldErrors> {
     let mut wrong = FieldErrors::default();
     let mut refuse = |field: &str, message: String| wrong.0.push(FieldError::new(field, message));
     match images.iter().find(|image| image.id == spec.image) {
@@ -292,7 +300,7 @@ pub(crate) fn has_room(facts: &HostFacts) -> Result<(), FieldError> {
 }
 
 /// Whether the kernel has what the image's file system needs.
-fn readable(spec: &GuestSpec, images: &[ImageFacts], kernels: &[KernelFacts]) -> Result<(), FieldError> {
+pub(super) fn readable(spec: &GuestSpec, images: &[ImageFacts], kernels: &[KernelFacts]) -> Result<(), FieldError> {
     let image = images.iter().find(|image| image.id == spec.image);
     let kernel = kernels.iter().find(|kernel| kernel.id == spec.kernel);
     let (Some(has), Some(kernel)) = (image.and_then(|image| image.file_system.as_deref()), kernel) else {

@@ -19,6 +19,7 @@ mod operations;
 mod overview;
 mod owners;
 mod plans;
+mod rebuild;
 mod rights;
 mod setup;
 mod sharing;

@@ -9,13 +9,15 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{OperationKind, PlanShown, SnapshotDraft, SnapshotShown, SnapshotTaken, SnapshotsShown};
 use umbel_guest::quota::Kind;
 use umbel_guest::{
-    Action, DiskKind, FieldErrors, GuestId, GuestRight, OperationId, SnapshotId, SnapshotKind, SnapshotName,
+    Action, DiskKind, FieldErrors, GuestId, GuestRight, ImageId, OperationId, SnapshotId, SnapshotKind, SnapshotName,
 };
 use uuid::Uuid;
 
+use super::create::offered;
 use super::{Guests, from_host, requester};
 use crate::error::chain;
 use crate::host::HostError;
+use crate::images::newest;
 use crate::operations::{Params, Requester};
 use crate::quotas;
 use crate::store::guests::{Guest, guest_fetch};
@@ -45,7 +47,10 @@ impl Guests {
             Ok(_) | Err(HostError::Away(_) | HostError::Refused(_)) => None,
             Err(error) => return Err(from_host(error)),
         };
+        let images = self.parts.link.host.images().await.unwrap_or_default();
+        let images: Vec<ImageId> = images.into_iter().map(|image| image.id).collect();
         Ok(SnapshotsShown {
+            newer: newest(&guest.spec.image, &images),
             disk_bytes: disk.map(|disk| disk.taken_bytes),
             shares_blocks: disk.is_some_and(|disk| disk.shares_blocks),
             plan: plan_fetch(&self.parts.db, guest.id).await?.map(|plan| PlanShown {
@@ -104,6 +109,7 @@ impl Guests {
             guest: guest.id,
             kind: SnapshotKind::Taken,
             name,
+            image: guest.spec.image.clone(),
             planned,
             state: SnapshotState::Coming,
             taken_bytes: 0,
@@ -125,7 +131,8 @@ impl Guests {
         snapshot: SnapshotId,
     ) -> Result<OperationId, AppError> {
         self.allowed(caller, guest, GuestRight::Settings).await?;
-        self.swap(caller, guest, OperationKind::SnapshotRestore, Some(snapshot)).await
+        let params = Params { snapshot: Some(snapshot), ..Params::default() };
+        self.swap(caller, guest, OperationKind::SnapshotRestore, params).await
     }
 
     /// Its disk becomes its image's again, and the guest is started with it; the disk that it has now is kept for a while.
@@ -136,24 +143,28 @@ impl Guests {
         if spec.disk_kind != DiskKind::Memory && !images.iter().any(fits) {
             return Err(conflict(format!("It can't be reset: its image, {}, is not on this host.", spec.image)));
         }
-        self.swap(caller, guest.id, OperationKind::GuestReset, None).await
+        self.swap(caller, guest.id, OperationKind::GuestReset, Params::default()).await
     }
 
-    async fn swap(
+    /// Of what, `params` say.
+    pub(super) async fn swap(
         &self,
         caller: &Caller,
         guest: GuestId,
         kind: OperationKind,
-        snapshot: Option<SnapshotId>,
+        params: Params,
     ) -> Result<OperationId, AppError> {
         let mut tx = self.parts.db.begin().await?;
         let guest = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
         has_disk(&guest)?;
         Action::Reset.check(&guest.wanted, &guest.seen).map_err(|e| conflict(e.to_string()))?;
-        if let Some(id) = snapshot {
+        if let Some(id) = params.snapshot {
             kept(&mut tx, guest.id, id).await?;
         }
-        let params = Params { snapshot, keep: Some(SnapshotId(Uuid::now_v7())), ..Params::default() };
+        if let Some(image) = &params.rebuild {
+            offered(&mut tx, guest.host, image).await?;
+        }
+        let params = Params { keep: Some(SnapshotId(Uuid::now_v7())), ..params };
         let operation = self.operations.insert_with(&mut tx, kind, &guest, &requester(caller), &params).await?;
         tx.commit().await?;
         self.under_way(operation, guest.id);
@@ -247,11 +258,13 @@ impl From<StoreError> for LetGo {
 }
 
 /// Refused unless something can be made of it.
-pub(super) async fn kept(on: impl Into<On<'_>>, guest: GuestId, snapshot: SnapshotId) -> Result<(), AppError> {
-    match snapshot_fetch(on, guest, snapshot).await?.map(|found| found.state) {
-        Some(SnapshotState::Kept) => Ok(()),
-        Some(SnapshotState::Coming) => Err(conflict("The snapshot is not there yet.")),
-        Some(SnapshotState::Going) | None => Err(AppError::not_found("snapshot")),
+pub(super) async fn kept(on: impl Into<On<'_>>, guest: GuestId, snapshot: SnapshotId) -> Result<Snapshot, AppError> {
+    let missing = || AppError::not_found("snapshot");
+    let found = snapshot_fetch(on, guest, snapshot).await?.ok_or_else(missing)?;
+    match found.state {
+        SnapshotState::Kept => Ok(found),
+        SnapshotState::Coming => Err(conflict("The snapshot is not there yet.")),
+        SnapshotState::Going => Err(missing()),
     }
 }
 
@@ -278,6 +291,7 @@ fn shown(row: Snapshot) -> SnapshotShown {
         id: row.id,
         kind: row.kind,
         name: row.name,
+        image: row.image,
         is_whole: row.state == SnapshotState::Kept,
         taken_bytes: row.taken_bytes,
         made_at: row.made_at,

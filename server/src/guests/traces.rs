@@ -31,8 +31,7 @@ impl Guests {
     ) -> Result<DiskOf, AppError> {
         let source = self.allowed(caller, guest, GuestRight::Delete).await?;
         has_disk(&source)?;
-        kept(&self.parts.db, guest, snapshot).await?;
-        let spec = source.spec;
-        Ok(DiskOf { guest, snapshot, image: spec.image, size: spec.disk, kind: spec.disk_kind })
+        let image = kept(&self.parts.db, guest, snapshot).await?.image;
+        Ok(DiskOf { guest, snapshot, image, size: source.spec.disk, kind: source.spec.disk_kind })
     }
 }

@@ -144,6 +144,13 @@ impl Simulated {
         self.lock().profile = profile;
     }
 
+    /// As another version of the one that every simulated host has.
+    pub fn put_image(&self, id: &str) {
+        let mut inner = self.lock();
+        let tiny = inner.images.first().cloned();
+        inner.images.extend(tiny.map(|tiny| ImageFacts { id: id.parse().expect("a slug"), ..tiny }));
+    }
+
     /// A kernel that wasn't put in by the panel.
     pub fn put_kernel(&self, kernel: KernelFacts) {
         self.lock().kernels.push(kernel);

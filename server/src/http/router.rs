@@ -189,6 +189,7 @@ pub fn own() -> Vec<Route> {
         // Into a shell of root's, who then types.
         api!(guests::start_shell).of(Scope::Console).of_groups(),
         api!(guests::reset).of_groups(),
+        api!(guests::rebuild).of_groups(),
         api!(snapshots::list).of_groups(),
         api!(snapshots::traces).of_groups(),
         api!(snapshots::take).once().of_groups(),

@@ -159,7 +159,7 @@ impl Known {
 }
 
 /// The newest version of the same, if it isn't that itself.
-fn newest(id: &ImageId, all: &[ImageId]) -> Option<ImageId> {
+pub(crate) fn newest(id: &ImageId, all: &[ImageId]) -> Option<ImageId> {
     let newer = all.iter().filter(|other| other.is_newer_than(id));
     newer.reduce(|one, other| if other.is_newer_than(one) { other } else { one }).cloned()
 }

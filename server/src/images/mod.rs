@@ -5,6 +5,8 @@ mod catalogue;
 pub mod fetch;
 mod import;
 
+pub(crate) use catalogue::newest;
+
 use crate::guests::Guests;
 use crate::parts::Parts;
 use crate::uploads::Uploads;

@@ -115,6 +115,9 @@ pub struct Params {
     /// Of whose disk it is a copy, where it isn't the guest's own.
     #[serde(default)]
     pub of: Option<GuestId>,
+    /// The image that it is to be of from then on.
+    #[serde(default)]
+    pub rebuild: Option<ImageId>,
     /// What a disk is kept as that another takes the place of.
     #[serde(default)]
     pub keep: Option<SnapshotId>,

@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     step!(26, "0026_snapshot_plans"),
     step!(27, "0027_volumes"),
     step!(28, "0028_guest_backups"),
+    step!(29, "0029_snapshot_images"),
 ];
 
 /// The newest version that this program knows.

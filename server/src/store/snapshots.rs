@@ -1,7 +1,7 @@
 //! Copies of guests' disks that are kept. Those that somebody wanted count against a quota, from before the copy is made
 //! until it is gone.
 
-use umbel_guest::{Every, GuestId, SnapshotId, SnapshotKind};
+use umbel_guest::{Every, GuestId, ImageId, SnapshotId, SnapshotKind};
 
 use super::StoreError;
 use super::db::{On, Tx};
@@ -14,6 +14,8 @@ pub struct Snapshot {
     pub guest: GuestId,
     pub kind: SnapshotKind,
     pub name: String,
+    /// Of the disk that it is a copy of.
+    pub image: ImageId,
     /// Whether the guest's plan took it, which removes it in time.
     pub planned: bool,
     pub state: SnapshotState,
@@ -62,6 +64,7 @@ fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
         guest: row.parse("guest")?,
         kind: row.parse("kind")?,
         name: row.get("name")?,
+        image: row.parse("image")?,
         planned: row.get("planned")?,
         state: row.parse("state")?,
         taken_bytes: row.number("taken_bytes")?,
@@ -72,17 +75,26 @@ fn snapshot(row: &Row) -> Result<Snapshot, StoreError> {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, guest, kind, name, planned, state, taken_bytes, made_at, goes_at FROM snapshots ", $rest)
+        concat!(
+            "SELECT id, guest, kind, name, image, planned, state, taken_bytes, made_at, goes_at FROM snapshots ",
+            $rest
+        )
     };
 }
 
 /// It is counted with it, whatever the quota. Writing the same again changes nothing.
 pub async fn snapshot_insert(tx: &mut Tx, snapshot: &Snapshot) -> Result<(), StoreError> {
-    let insert = "INSERT INTO snapshots (id, guest, kind, name, state, taken_bytes, made_at, goes_at, planned) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    let insert = "INSERT INTO snapshots (id, guest, kind, name, state, taken_bytes, made_at, goes_at, planned, \
+                  image) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
     let query = sql("snapshot_insert", insert).bind(snapshot.id).bind(snapshot.guest).bind(snapshot.kind.word());
     let query = query.bind(snapshot.name.as_str()).bind(snapshot.state.word()).bind(int(snapshot.taken_bytes));
-    query.bind(snapshot.made_at).bind(snapshot.goes_at).bind(snapshot.planned).run(&mut *tx).await?;
+    query
+        .bind(snapshot.made_at)
+        .bind(snapshot.goes_at)
+        .bind(snapshot.planned)
+        .bind(snapshot.image.as_str())
+        .run(&mut *tx)
+        .await?;
     reservation_follow_rows(tx, snapshot.guest).await
 }
 

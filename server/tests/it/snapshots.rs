@@ -1,7 +1,9 @@
 //! Copies of guests' disks: taken, put back, undone, counted, and gone in time.
 
 use umbel_app::AppError;
-use umbel_app::shown::{CloneDraft, OperationKind, OperationState, PlanDraft, Role, SnapshotDraft, SnapshotShown};
+use umbel_app::shown::{
+    CloneDraft, OperationKind, OperationState, PlanDraft, RebuildDraft, Role, SnapshotDraft, SnapshotShown,
+};
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::setup::Identity;
 use umbel_guest::{Action, DiskKind, Every, GuestDraft, GuestId, OperationId, Seen, SnapshotId, SnapshotKind};
@@ -160,6 +162,62 @@ both! {
         assert!(why.contains("in memory"), "{why}");
         let why = conflict(panel.guests.act(&panel.anna, made.guest, Action::Reset).await.map(drop));
         assert!(why.contains("in memory"), "{why}");
+    }
+
+    async fn a_rebuild_makes_it_another_images_and_can_be_undone(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.write(guest, "old ");
+        let kept_before = take(&panel, guest, "mine").await;
+        let to = |image: &str| RebuildDraft { image: image.into() };
+        let rebuild = async |image: &str| panel.guests.rebuild(&panel.anna, guest, to(image)).await;
+        let before = panel.dump().await;
+        for image in ["none-1", "../x", "", "host"] {
+            let answer = rebuild(image).await;
+            let Err(AppError::Invalid(wrong)) = answer else { panic!("{image:?}: {answer:?}") };
+            assert!(wrong.0.iter().all(|error| error.field == "image"), "{wrong}");
+        }
+        assert_eq!(panel.dump().await, before);
+        panel.host.put_image("tiny-4");
+        let shown = panel.guests.snapshot_list(&panel.anna, guest).await.expect("hers");
+        assert_eq!(shown.newer.map(|image| image.to_string()).as_deref(), Some("tiny-4"));
+        done(&panel, rebuild("tiny-4").await.expect("it is there")).await;
+        let image = async |guest| panel.row(guest).await.expect("there").spec.image.to_string();
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-4"));
+        let undo = aside(&panel, guest).await;
+        assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-3"));
+
+        // What is made of what was before is of the image that it was.
+        panel.host.write(guest, "new ");
+        let clone = CloneDraft { name: "copy".into() };
+        let made = panel.guests.snapshot_clone(&panel.anna, guest, kept_before, clone).await.expect("there is room");
+        done(&panel, made.operation).await;
+        assert_eq!((written(&panel, made.guest).as_str(), image(made.guest).await.as_str()), ("old ", "tiny-3"));
+        restore(&panel, guest, undo.id).await;
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-3"));
+        let redo = aside(&panel, guest).await;
+        assert_eq!(redo.image.as_str(), "tiny-4");
+        restore(&panel, guest, redo.id).await;
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("new ", "tiny-4"));
+        books::wrong(&fresh.db).await.expect("a read");
+    }
+
+    async fn a_rebuild_that_fails_leaves_the_guest_as_it_was_wherever_that_is(fresh) {
+        let panel = TestPanel::start(&fresh.db).await;
+        let guest = panel.made("web").await;
+        panel.host.write(guest, "old ");
+        panel.host.put_image("tiny-4");
+        let (mut panel, steps) = (panel, table(OperationKind::GuestReset).len() - 1);
+        for at in 0..steps {
+            let (host, anna) = (panel.host.clone(), panel.anna.clone());
+            drop(panel);
+            panel = TestPanel::again(&fresh.db, host, anna, Drill { fail_at: Some(at), twice: true }).await;
+            let draft = RebuildDraft { image: "tiny-4".into() };
+            let operation = panel.guests.rebuild(&panel.anna, guest, draft).await.expect("it is there");
+            assert!(matches!(panel.over(operation).await.state, OperationState::Failed { .. }), "at {at}");
+            assert_eq!(panel.row(guest).await.expect("there").spec.image.as_str(), "tiny-3", "at {at}");
+            assert_eq!(written(&panel, guest), "old ", "at {at}");
+        }
     }
 
     async fn another_guest_is_made_of_one_and_is_its_own(fresh) {

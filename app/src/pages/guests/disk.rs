@@ -3,12 +3,14 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, DiskKind, Every, GuestRight, PanelRight, Seen, SnapshotKind};
+use umbel_guest::{Action, DiskKind, Every, GuestRight, ImageId, PanelRight, Seen, SnapshotKind};
 
 use super::show::GuestContext;
 use crate::AppError;
 use crate::api::missing;
-use crate::api::snapshots::{PlanSet, SnapshotClone, SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list};
+use crate::api::snapshots::{
+    GuestRebuild, PlanSet, SnapshotClone, SnapshotRemove, SnapshotRestore, SnapshotTake, snapshot_list,
+};
 use crate::api::volumes::{VolumeAttach, VolumeDetach, volume_list};
 use crate::live::Live;
 use crate::pages::backups::GuestBackups;
@@ -33,6 +35,7 @@ struct Actions {
     remove: ServerAction<SnapshotRemove>,
     clone: ServerAction<SnapshotClone>,
     plan: ServerAction<PlanSet>,
+    rebuild: ServerAction<GuestRebuild>,
 }
 
 #[component]
@@ -45,6 +48,7 @@ pub fn GuestDiskPage() -> impl IntoView {
         remove: ServerAction::new(),
         clone: ServerAction::new(),
         plan: ServerAction::new(),
+        rebuild: ServerAction::new(),
     };
     let me = Me::expect();
     let disk = Resource::new(
@@ -111,6 +115,7 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, publishes: bool, actions: Acti
             <TakeForm guest=guest.clone() disk=disk.clone() take=actions.take />
             <PlanForm guest=guest.clone() plan=disk.plan plan_set=actions.plan />
             <CloneForm guest=guest.clone() rows=disk.rows clone=actions.clone />
+            <Rebuild guest=guest.clone() newer=disk.newer rebuild=actions.rebuild />
             <Reset guest=guest />
         })}
     }
@@ -121,6 +126,7 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, publishes: bool, actions: Acti
 #[component]
 fn Aside(guest: GuestShown, row: SnapshotShown, actions: Actions) -> impl IntoView {
     let done = match row.kind {
+        SnapshotKind::BeforeReset if row.image != guest.image => "was rebuilt of another image",
         SnapshotKind::BeforeReset => "was reset to its image",
         SnapshotKind::Taken | SnapshotKind::BeforeRestore => "was made of a snapshot",
     };
@@ -348,6 +354,40 @@ fn CloneForm(guest: GuestShown, rows: Vec<SnapshotShown>, clone: ServerAction<Sn
                 <Choice name="snapshot" label="Snapshot" options=options chosen=newest error=error />
                 <TextField name="new_name" label="Name of the new guest" error=error hint="Also its host name: a–z, 0–9 and -." />
                 <button class="button" type="submit" disabled=move || pending.get()>"Make the guest"</button>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// Another version of its image, or another image.
+#[component]
+fn Rebuild(guest: GuestShown, newer: Option<ImageId>, rebuild: ServerAction<GuestRebuild>) -> impl IntoView {
+    let (error, pending) = (failure(rebuild), rebuild.pending());
+    let refused = guest.may(Action::Reset).err().map(|why| why.to_string());
+    let (name, disabled) = (guest.name.to_string(), refused.is_some());
+    view! {
+        <section class="card danger">
+            <h2>"Rebuild of another image"</h2>
+            <p>
+                {format!("Ends {name} at once, makes its disk a new one of that image, and starts it. ")}
+                "Its name, its address and its volumes stay. The disk that it has now is kept for an hour, in which you can undo this. "
+                "Users and keys are in the disk: "
+                <a href=paths::guest(guest.id)>"say them anew"</a> " while it is off, before."
+            </p>
+            <Failure error=error fields=&["image"] />
+            <ActionForm action=rebuild attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <fieldset disabled=disabled>
+                    <TextField
+                        name="image"
+                        label="Image"
+                        value=newer.map(|image| image.to_string()).unwrap_or_default()
+                        hint="With its version, for example debian-13.3."
+                        error=error
+                    />
+                    <button class="button danger" type="submit" title=refused disabled=move || pending.get()>"Rebuild"</button>
+                </fieldset>
             </ActionForm>
         </section>
     }

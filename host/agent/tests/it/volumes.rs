@@ -138,7 +138,7 @@ fn is_handed_on(house: &House, start: impl Fn(GuestId, u64) -> StartOrder) {
     // A second writer is refused from its start on, and then has nothing of it.
     house.stop(one, 10, StopHow::Kill).expect("killed");
     let start = StartOrder { volumes: vec![written(volume)], ..start(one, 11) };
-    assert!(is_in_use(house.done(&Request::Start(start.clone()))));
+    assert!(is_in_use(&house.done(&Request::Start(start.clone()))));
     assert!(kernels_of(one).is_empty() && !house.seen(one).is_alive());
     house.stop(other, 12, StopHow::Kill).expect("killed");
     house.ended(other);

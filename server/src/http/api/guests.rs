@@ -1,7 +1,7 @@
 use axum::extract::State;
 use umbel_app::backend::Backend;
 use umbel_app::shown::{
-    Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, MemoryInsideShown, MetricsShown,
+    Created, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, MemoryInsideShown, MetricsShown, RebuildDraft,
 };
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SetupDraft, SysRqKey};
 
@@ -121,6 +121,20 @@ actions! {
 #[serde(deny_unknown_fields)]
 pub struct Pressed {
     pub key: SysRqKey,
+}
+
+/// Makes a guest's disk another image's and starts it: a newer version of its own, mostly.
+///
+/// The disk that it had is among its snapshots for an hour. Its name, its address and its volumes are as they were.
+#[utoipa::path(post, path = "/guests/{guest}/rebuild")]
+pub async fn rebuild(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(draft): Json<RebuildDraft>,
+) -> Result<Accepted<Acted>, Problem> {
+    let operation = Some(panel.guest_rebuild(&caller, guest, draft).await?);
+    Ok(Accepted(Acted { operation }))
 }
 
 /// Tells a guest that is off who signs in, or what to run, at its next start.

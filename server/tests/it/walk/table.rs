@@ -101,6 +101,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/guests/{guest}/start", Nothing, [401, 404, 403, 409, 409, 409, 409]),
         (POST, "/api/v1/guests/{guest}/start-shell", Nothing, [401, 404, 403, 409, 403, 409, 409]),
         (POST, "/api/v1/guests/{guest}/resume", Nothing, [401, 404, 403, 409, 409, 409, 409]),
+        (POST, "/api/v1/guests/{guest}/rebuild", Json(r#"{"image":"none-1"}"#), [401, 404, 403, 422, 403, 422, 422]),
         (GET, "/api/v1/guests/{guest}/snapshots", Nothing, [401, 404, 200, 200, 200, 200, 200]),
         // No name of anything.
         (POST, "/api/v1/guests/{guest}/snapshots", Json(r#"{"name":"a\u0007b"}"#), [401, 404, 403, 422, 403, 422, 422]),
@@ -423,6 +424,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/guest_metrics", Form("guest={guest}&span=hour"), seen),
         (POST, "/_sf/guest_memory_inside", Form("guest={guest}"), seen),
         (POST, "/_sf/snapshot_list", Form("guest={guest}"), seen),
+        (POST, "/_sf/guest_rebuild", Form("guest={guest}&image=none-1"), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/_sf/snapshot_traces", Form("guest={guest}&snapshot={snapshot}"), [401, 403, 403, 403, 403, 403, 404]),
         (POST, "/_sf/snapshot_take", Form("guest={guest}&name=a%07b"), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/_sf/snapshot_restore", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 404, 403, 404, 404]),
