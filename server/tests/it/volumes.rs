@@ -279,29 +279,29 @@ both! {
         let (web, data) = (panel.made("web").await, made(panel, "data").await);
         panel.volumes().attach(anna, web, data, WRITE).await.expect("hers");
         off(panel, web).await;
-        let berta = account(&fresh.db, "berta", Role::User).await;
-        let given = edge.panel.guest_give(root, web, "berta".into()).await;
+        let carla = account(&fresh.db, "carla", Role::User).await;
+        let given = edge.panel.guest_give(root, web, "carla".into()).await;
         assert!(said(given).contains("Detach them first"));
         let kept = edge.panel.account_remove(root, anna.account.id, GuestsLeft::None).await;
         assert!(said(kept).contains("anna has a guest"));
 
         // All of it goes to somebody, and what was attached stays so.
-        panel.volumes().create(&berta, named("data", 64)).await.expect("hers");
-        let clash = edge.panel.account_remove(root, anna.account.id, GuestsLeft::Give("berta".into())).await;
+        panel.volumes().create(&carla, named("data", 64)).await.expect("hers");
+        let clash = edge.panel.account_remove(root, anna.account.id, GuestsLeft::Give("carla".into())).await;
         assert!(said(clash).contains("a volume data already"));
-        let hers = volume_list_of(&fresh.db, berta.account.id).await.expect("a list")[0].id;
-        panel.volumes().remove(&berta, hers).await.expect("hers");
-        edge.panel.account_remove(root, anna.account.id, GuestsLeft::Give("berta".into())).await.expect("possible");
-        let there = panel.volumes().fetch(&berta, data).await.expect("hers now");
-        assert_eq!((there.owner, there.attached.len()), (berta.account.id, 1));
-        assert_eq!(used(&fresh.db, berta.account.id).await, 64 + 256);
+        let hers = volume_list_of(&fresh.db, carla.account.id).await.expect("a list")[0].id;
+        panel.volumes().remove(&carla, hers).await.expect("hers");
+        edge.panel.account_remove(root, anna.account.id, GuestsLeft::Give("carla".into())).await.expect("possible");
+        let there = panel.volumes().fetch(&carla, data).await.expect("hers now");
+        assert_eq!((there.owner, there.attached.len()), (carla.account.id, 1));
+        assert_eq!(used(&fresh.db, carla.account.id).await, 64 + 256);
 
         // And with its owner it goes for good.
-        edge.panel.account_remove(root, berta.account.id, GuestsLeft::Delete).await.expect("possible");
+        edge.panel.account_remove(root, carla.account.id, GuestsLeft::Delete).await.expect("possible");
         panel
             .eventually("the volume and then the account are gone", async |panel| {
                 panel.volumes().look_after().await.expect("a read");
-                account_fetch(&fresh.db, berta.account.id).await.expect("a read").is_none()
+                account_fetch(&fresh.db, carla.account.id).await.expect("a read").is_none()
             })
             .await;
         assert_eq!((volume_fetch(&fresh.db, data).await.expect("a read"), panel.host.volume(data)), (None, None));
