@@ -3,15 +3,15 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    AttachedShown, CheckShown, CheckState, ForwardShown, GuestShown, ImageShown, KernelShown, LeftoverShown,
-    NetworkGuest, NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown, StoredGuest, StoredImage,
-    StrayShown, VolumeShown, VolumeTaker, VolumesShown, WallShown,
+    AttachedShown, BackupShown, BackupsShown, CheckShown, CheckState, ForwardShown, GuestShown, ImageShown,
+    KernelShown, LeftoverShown, NetworkGuest, NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown,
+    StoredGuest, StoredImage, StrayShown, VolumeShown, VolumeTaker, VolumesShown, WallShown,
 };
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
-    Access, AccountId, Attachment, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Role, Sample, Series, Slot, SnapshotId, SnapshotKind, Span, VolumeAccess, VolumeId,
-    VolumeState, WallState,
+    Access, AccountId, Attachment, BackupId, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures,
+    KernelMode, Memory, NetworkId, Relation, Role, Sample, Series, Slot, SnapshotId, SnapshotKind, Span, VolumeAccess,
+    VolumeId, VolumeState, WallState,
 };
 use uuid::Uuid;
 
@@ -318,4 +318,26 @@ pub(crate) fn volumes(guests: &[GuestShown]) -> VolumesShown {
         guests: guests.iter().filter(|guest| guest.owner == first.owner).map(taker).collect(),
         strays: Vec::new(),
     }
+}
+
+pub(crate) fn backups() -> BackupsShown {
+    let backup = |number: u128, name: &str, has_guest, held: u64, new: u64, hours: i64| BackupShown {
+        id: BackupId(Uuid::from_u128(0x0190_b6f0_3333_7000_8000_0000_0000_0000 + number)),
+        guest: GuestId(Uuid::from_u128(number)),
+        guest_name: name.into(),
+        has_guest,
+        is_whole: held > 0,
+        disk_mib: 1024,
+        held_bytes: held << 20,
+        stored_bytes: new << 20,
+        made_at: now() - hours * HOUR,
+        access: Access { role: Role::Administrator, relation: Relation::Owner },
+    };
+    let rows = vec![
+        backup(4, "shop", true, 0, 0, 0),
+        backup(3, "shop", true, 310, 9, 24),
+        backup(2, "shop", true, 304, 122, 48),
+        backup(1, "mail-of-last-year", false, 711, 402, 3000),
+    ];
+    BackupsShown { is_offered: true, rows }
 }

@@ -204,6 +204,7 @@ pub(crate) fn panel() -> Fake {
         snapshots: hardware::snapshots(),
         traces: hardware::traces(),
         storage: hardware::storage(),
+        backups: hardware::backups(),
         invitations: vec![
             invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
             invitation(2, "Dora of the print shop", None, 1, 1, 3),

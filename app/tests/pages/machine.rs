@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::fake::{Fake, caller, guest};
 use crate::page;
 
-const RUNNING: Seen = Seen::Running { since: 0 };
+pub(crate) const RUNNING: Seen = Seen::Running { since: 0 };
 
 async fn seen(backend: Fake, role: Role, path: &str) -> String {
     let (status, html) = page(backend, Some(caller(role)), path).await;

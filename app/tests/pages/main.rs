@@ -1,5 +1,6 @@
 //! Pages as the server sends them, over a backend of a few lines: what is there without scripts.
 
+mod backups;
 mod fake;
 mod machine;
 mod quotas;

@@ -2,8 +2,11 @@
 //! once the copy is there, the guest may be started, stopped and purged meanwhile.
 
 use super::step::{Run, Step, StepError, once_settled};
-use crate::store::guest_backups::{BackupState, guest_backup_delete, guest_backup_keep, guest_backup_list};
-use crate::vault::{Keep, VaultError, Watch};
+use crate::error::chain;
+use crate::store::guest_backups::{
+    BackupState, guest_backup_delete, guest_backup_fetch, guest_backup_keep, guest_backup_list,
+};
+use crate::vault::{Keep, Watch};
 
 pub const STEPS: &[Step] = &[
     Step { name: "Copy its disk", act: |run| Box::pin(copy(run)), undo: Some(|run| Box::pin(forget(run))) },
@@ -26,10 +29,12 @@ async fn copy(run: &Run) -> Result<(), StepError> {
 }
 
 async fn forget(run: &Run) -> Result<(), StepError> {
-    let backup = run.backup().await?;
-    run.parts.link.host.snapshot_remove(run.guest()?, run.snapshot().await?).await?;
-    guest_backup_delete(&run.parts.db, backup).await?;
-    run.parts.guest_changed(run.guest()?);
+    // The guest may be gone by now; without a row all is undone.
+    let found = guest_backup_fetch(&run.parts.db, run.parts.host, run.backup().await?).await?;
+    let Some(row) = found else { return Ok(()) };
+    run.parts.link.host.snapshot_remove(row.guest, run.snapshot().await?).await?;
+    guest_backup_delete(&run.parts.db, row.id).await?;
+    run.parts.guest_changed(row.guest);
     Ok(())
 }
 
@@ -70,13 +75,14 @@ async fn keep(run: &Run) -> Result<(), StepError> {
 }
 
 async fn unkeep(run: &Run) -> Result<(), StepError> {
-    let vault = run.vault()?;
-    match vault.forget(run.backup().await?).await {
-        // Whatever is wrong with it, this one is not in it, or goes by hand with the rest.
-        Ok(()) | Err(VaultError::Empty { .. } | VaultError::NoKey { .. } | VaultError::OtherKey { .. }) => {}
-        Err(VaultError::BadKey { .. } | VaultError::Owned { .. } | VaultError::Format { .. }) => {}
+    let (vault, backup) = (run.vault()?, run.backup().await?);
+    let found = guest_backup_fetch(&run.parts.db, run.parts.host, backup).await?;
+    let was_kept = found.is_some_and(|row| row.state != BackupState::Coming);
+    match vault.forget(backup).await {
+        Ok(()) => vault.prune_soon(),
+        // Its list is put last, so most likely none of it is there; and whoever asked need not wait for the place.
+        Err(error) if !was_kept => tracing::warn!(%backup, cause = chain(&error), "half a backup may be left"),
         Err(error) => return Err(run.vault_failed(&error)),
     }
-    vault.prune_soon();
     Ok(())
 }

@@ -38,9 +38,7 @@ impl Run {
         if disk.exists() {
             return Ok(());
         }
-        if let Err(error) = uploads::check_room(&self.parts).await {
-            return Err(StepError::Failed(error.to_string()));
-        }
+        self.room_for(self.backup_row().await?.held_bytes).await?;
         self.blocking(move || {
             std::fs::create_dir_all(&place).map_err(|error| format!("making {}: {error}", place.display()))
         })
@@ -49,6 +47,17 @@ impl Run {
         let turn = self.watched(&watch, vault.turn()).await?;
         let read = self.watched(&watch, vault.read(turn, backup, disk, watch.clone())).await?;
         read.map_err(|error| self.vault_failed(&error))
+    }
+
+    /// Nobody's guest finds the disk full because of what is read; it is needed twice until it is a disk.
+    async fn room_for(&self, bytes: u64) -> Result<(), StepError> {
+        let facts = self.parts.link.host.facts().await?;
+        let free_mib = facts.disk_free_mib.saturating_sub(facts.disk_total_mib * uploads::FREE_PERCENT / 100);
+        if bytes >> 19 <= free_mib {
+            return Ok(());
+        }
+        let why = format!("it takes {} MiB, and the host has {free_mib} MiB for anything new", bytes >> 19);
+        Err(StepError::Failed(why))
     }
 
     /// What takes long: its log says how far it is, and a cancel ends it.
@@ -76,6 +85,6 @@ impl Run {
 
     pub fn vault_failed(&self, error: &VaultError) -> StepError {
         tracing::warn!(operation = %self.operation.id, cause = chain(error), "a backup");
-        StepError::Failed(error.to_string())
+        StepError::Failed(error.told())
     }
 }

@@ -9,10 +9,12 @@ pub mod disk;
 pub mod keys;
 pub mod store;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 use umbel_guest::{BackupId, GuestId, GuestSpec};
@@ -22,6 +24,8 @@ use self::store::{Place, Store};
 
 /// Disks that are read or written at once.
 const AT_ONCE: usize = 2;
+/// How often it is looked whether somebody has stopped.
+const SOON: Duration = Duration::from_millis(20);
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -59,6 +63,30 @@ pub enum VaultError {
     Damaged { what: String },
     #[error("it was stopped")]
     Stopped,
+}
+
+impl VaultError {
+    /// For people who have no business with where things lie.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Io { step, source, .. } => format!("{step} a backup: {source}"),
+            Self::Full { .. } => "the directory of backups is full".into(),
+            Self::Empty { .. } => {
+                "nothing is kept in the directory of backups, although backups were: is that mounted which it lies on?"
+                    .into()
+            }
+            Self::OtherKey { .. } => "the backups were made with another key: that one has to be put back".into(),
+            Self::NoKey { .. } => "the key of the backups is missing: it has to be put back".into(),
+            Self::BadKey { .. } => "the key of the backups is none".into(),
+            Self::Owned { .. } => "another panel keeps its backups in the directory of backups".into(),
+            Self::Format { format, .. } => {
+                format!("the backups have the format {format}, which this panel does not know")
+            }
+            Self::Missing { .. } => "a part of the backup is missing".into(),
+            Self::Damaged { .. } => "a part of the backup is damaged".into(),
+            Self::NoRoom | Self::Stopped => self.to_string(),
+        }
+    }
 }
 
 fn io_failed(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VaultError + use<> {
@@ -112,6 +140,25 @@ pub struct Vault {
     /// Shared by who writes and reads, and whole to who removes what nobody names.
     used: Arc<RwLock<()>>,
     slots: Arc<Semaphore>,
+    /// Which are being written, also by a thread that nobody waits for any more.
+    written: Arc<Mutex<HashSet<BackupId>>>,
+}
+
+/// One that is being written.
+#[derive(Debug)]
+struct Writing(Arc<Mutex<HashSet<BackupId>>>, BackupId);
+
+impl Writing {
+    fn begin(written: &Arc<Mutex<HashSet<BackupId>>>, backup: BackupId) -> Self {
+        written.lock().unwrap_or_else(PoisonError::into_inner).insert(backup);
+        Self(Arc::clone(written), backup)
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
 }
 
 /// A turn at the directory.
@@ -134,7 +181,8 @@ pub struct Keep {
 
 impl Vault {
     pub fn new(place: Place) -> Self {
-        Self { place: Arc::new(place), used: Arc::default(), slots: Arc::new(Semaphore::new(AT_ONCE)) }
+        let (used, slots, written) = (Arc::default(), Arc::new(Semaphore::new(AT_ONCE)), Arc::default());
+        Self { place: Arc::new(place), used, slots, written }
     }
 
     pub fn directory(&self) -> &Path {
@@ -150,12 +198,16 @@ impl Vault {
     /// Keeps a disk. Repeating it keeps it once more, and takes no more room.
     pub async fn write(&self, turn: Turn, keep: Keep, disk: PathBuf, watch: Watch) -> Result<Written, VaultError> {
         let place = Arc::clone(&self.place);
+        let writing = Writing::begin(&self.written, keep.backup);
         self.work(watch, move |watch| {
-            let _turn = turn;
+            let (_turn, _writing) = (turn, writing);
             let store = Store::open(&place, keep.begins)?;
             let _held = store.hold(false, &|| watch.is_stopped())?;
             let about = (keep.guest, keep.spec, keep.made_at);
             let (manifest, mut written) = disk::write(&store, &disk, about, watch)?;
+            if watch.is_stopped() {
+                return Err(VaultError::Stopped);
+            }
             written.stored_bytes += store.manifest_put(keep.backup, &manifest)?;
             Ok(written)
         })
@@ -174,8 +226,11 @@ impl Vault {
         .await
     }
 
-    /// It can't be had back from here on; it may be gone already.
+    /// It can't be had back from here on; it may be gone already, or be written still by somebody who was stopped.
     pub async fn forget(&self, backup: BackupId) -> Result<(), VaultError> {
+        while self.written.lock().unwrap_or_else(PoisonError::into_inner).contains(&backup) {
+            tokio::time::sleep(SOON).await;
+        }
         let place = Arc::clone(&self.place);
         self.work(Watch::default(), move |_| match Store::open(&place, false) {
             Ok(store) => store.forget(backup),

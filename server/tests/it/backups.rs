@@ -180,7 +180,7 @@ both! {
         fs::write(place.path().join("backups/vault"), "no directory").expect("written");
         let made = panel.guests.backup_take(&panel.anna, guest).await.expect("asked");
         let over = panel.over(made.operation).await;
-        assert!(matches!(&over.state, OperationState::Failed { reason } if reason.contains("vault")), "{over:#?}");
+        assert!(matches!(&over.state, OperationState::Failed { reason } if reason.contains("a backup: ")), "{over:#?}");
     }
 
     async fn what_is_damaged_is_found_before_anything_is_touched(fresh) {
