@@ -8,9 +8,13 @@ use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
     ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId,
-    Seen, Series, Setup, SetupSeen, Slot, SnapshotId, Span, UploadId, VolumeAccess, VolumeId, WallState,
+    Seen, Series, Setup, SetupSeen, SnapshotId, Span, UploadId, VolumeId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
+
+pub use crate::disks::{
+    BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, VolumeAt, VolumeFacts,
+};
 
 pub const VERSION: u32 = 10;
 
@@ -239,43 +243,6 @@ pub enum Request {
     },
 }
 
-/// A copy that is kept of a guest's disk, and what that disk was made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiskOf {
-    pub guest: GuestId,
-    pub snapshot: SnapshotId,
-    pub image: ImageId,
-    pub size: DiskSize,
-    pub kind: DiskKind,
-}
-
-/// What a disk is made of that takes another's place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
-pub enum DiskSource {
-    Image {
-        image: ImageId,
-        size: DiskSize,
-        kind: DiskKind,
-    },
-    /// A copy of one that is kept.
-    Snapshot {
-        snapshot: SnapshotId,
-    },
-    /// One that is kept no longer, whose file it is.
-    Moved {
-        snapshot: SnapshotId,
-    },
-    /// A whole one that the panel has put into its directory of uploads.
-    Upload {
-        upload: UploadId,
-        image: ImageId,
-        size: DiskSize,
-        kind: DiskKind,
-    },
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartOrder {
@@ -295,17 +262,6 @@ pub struct StartOrder {
     /// What it has from its first moment; one that it can't have refuses the start.
     #[serde(default)]
     pub volumes: Vec<VolumeAt>,
-}
-
-/// A volume, and how a guest has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VolumeAt {
-    pub volume: VolumeId,
-    pub slot: Slot,
-    pub access: VolumeAccess,
-    /// As large as it is to be: a shorter file is made so long, a longer one is refused.
-    pub size: DiskSize,
 }
 
 /// A guest's network card: what it is plugged into, and its place there.
@@ -372,31 +328,6 @@ pub struct HostFacts {
     /// Room in the file system of the data directory.
     pub disk_total_mib: u64,
     pub disk_free_mib: u64,
-}
-
-/// What files take of the host's disk, in bytes; also of guests and snapshots that the panel knows nothing of.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StorageFacts {
-    pub bases: Vec<BaseUse>,
-    pub disks: Vec<DiskUse>,
-    /// What comes in, until it is taken over or a day old.
-    pub uploads_bytes: u64,
-    pub kernels_bytes: u64,
-    pub ballast_bytes: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BaseUse {
-    pub image: ImageId,
-    pub size: DiskSize,
-    pub taken_bytes: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskUse {
-    pub guest: GuestId,
-    pub taken_bytes: u64,
-    pub snapshots: Vec<(SnapshotId, u64)>,
 }
 
 /// One wall around guests, and whether it stands.
@@ -470,33 +401,6 @@ pub struct StrayFacts {
     pub file_system: Option<String>,
     /// Why it can't be adopted now: something has it open, it is a copy-on-write child, its size.
     pub refused: Option<String>,
-}
-
-/// A guest's disk on the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskFacts {
-    /// Without its base, if it has one.
-    pub taken_bytes: u64,
-    /// Whether a copy shares its blocks until one of both changes, and takes no time.
-    pub shares_blocks: bool,
-}
-
-/// A copy of a guest's disk that is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotFacts {
-    pub taken_bytes: u64,
-    /// For how long its guest stood still for it, in milliseconds; `None` where it did not run.
-    pub stood_still_ms: Option<u32>,
-}
-
-/// A volume as it lies on the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VolumeFacts {
-    pub volume: VolumeId,
-    pub size_bytes: u64,
-    pub taken_bytes: u64,
-    /// Guests that run and have it.
-    pub held_by: Vec<GuestId>,
 }
 
 /// What somebody says of an image that they put in.

@@ -2,6 +2,7 @@
 //! What a test steers is here, what the panel asks in `answers`.
 
 mod answers;
+mod disks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -97,7 +98,7 @@ impl Simulated {
             disk_free_mib: 10_240,
             profile: Profile::Hosting,
             kernels: vec![debian()],
-            images: answers::images(),
+            images: disks::images(),
             networks: Vec::new(),
             moved: BTreeMap::new(),
             strays: Vec::new(),

@@ -281,7 +281,7 @@ async fn two_work_at_once_and_a_prune_waits_for_them() {
     let keep = |backup| Keep { backup, guest: GuestId(Uuid::nil()), spec: spec(), made_at: 7, begins: true };
     assert_eq!(vault.prune().await.expect("nothing was kept"), 0);
     let (one, two) = (vault.turn().await, vault.turn().await);
-    let soon = std::time::Duration::from_millis(50);
+    let soon = Duration::from_millis(50);
     assert!(tokio::time::timeout(soon, vault.turn()).await.is_err(), "a third waits");
     assert!(tokio::time::timeout(soon, vault.prune()).await.is_err(), "and so does whoever removes");
     let id = new();
