@@ -13,7 +13,8 @@ use super::*;
 
 fn spec() -> GuestSpec {
     let (name, image, kernel) = ("web".into(), "tiny-3".into(), "debian-6.1".into());
-    GuestSpec::check(&GuestDraft { name, image, kernel, ..GuestDraft::default() }).expect("a good draft")
+    let draft = GuestDraft { name, image, kernel, memory_mib: 64, disk_mib: 64, ..GuestDraft::default() };
+    GuestSpec::check(&draft).expect("a good draft")
 }
 
 fn new() -> BackupId {
@@ -246,6 +247,18 @@ fn what_is_stopped_leaves_nothing_but_what_goes_with_the_next_prune() {
     bench.read(kept).expect("whole");
 }
 
+/// Unmounted, also where the test fails.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(&self.0).status();
+        if !std::thread::panicking() {
+            assert!(unmounted.is_ok_and(|status| status.success()), "{} stays mounted", self.0.display());
+        }
+    }
+}
+
 #[test]
 fn a_directory_that_is_full_says_so_and_keeps_what_is_in_it() {
     if !nix::unistd::Uid::effective().is_root() {
@@ -255,10 +268,10 @@ fn a_directory_that_is_full_says_so_and_keeps_what_is_in_it() {
     fs::create_dir(&bench.place.directory).expect("made");
     let mut mount = std::process::Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&bench.place.directory);
-    let mounted = mount.status().expect("it is there").success();
-    if !mounted {
+    if !mount.status().expect("it is there").success() {
         return eprintln!("SKIPPED: this host mounts no tmpfs");
     }
+    let mounted = Mounted(bench.place.directory.clone());
     let mib = CHUNK as u64;
     let (kept, _) = bench.keep(&bench.disk(4 * mib, &[(0, &noise(1, CHUNK))]));
     let large = bench.disk(8 * mib, &[(0, &noise(2, 5 * CHUNK))]);
@@ -266,8 +279,7 @@ fn a_directory_that_is_full_says_so_and_keeps_what_is_in_it() {
     let read = bench.read(kept);
     bench.prune();
     let left = bench.chunks().len();
-    let unmounted = std::process::Command::new("umount").arg(&bench.place.directory).status();
-    assert!(unmounted.is_ok_and(|status| status.success()));
+    drop(mounted);
     assert!(matches!(full, Err(VaultError::Full { .. })), "{full:?}");
     read.expect("whole");
     assert_eq!(left, 1);
