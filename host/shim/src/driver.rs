@@ -48,8 +48,10 @@ const PAUSED: &str = "the guest is paused";
 const SYS_RQ: &str = "sys_rq";
 const VOLUME_ADD: &str = "volume_add";
 const VOLUME_TAKE: &str = "volume_take";
-/// What kernels answer who have the disk already, and who have it open (arch/um/drivers/ubd_kern.c, mconsole_kern.c).
+/// What kernels answer who have the disk already, who have it no more, and who have it open (arch/um/drivers/ubd_kern.c,
+/// mconsole_kern.c).
 const HAS_IT: &str = "already configured";
+const HAS_IT_NOT: &str = "doesn't exist";
 const HAS_IT_OPEN: &str = "currently open";
 /// Of what the kernel wrote at its end, for whoever asks why.
 const TAIL: u64 = 2048;
@@ -461,6 +463,10 @@ impl Driver {
         }
         match self.ask(&Command::Take(slot)) {
             Ok(_) => self.answer(&Word::Done { what: VOLUME_TAKE.into() }),
+            // An agent that was killed over it asks again.
+            Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT_NOT) => {
+                self.answer(&Word::Done { what: VOLUME_TAKE.into() });
+            }
             Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT_OPEN) => {
                 self.refuse(VOLUME_TAKE, IN_USE);
             }
