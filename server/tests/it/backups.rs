@@ -82,7 +82,7 @@ both! {
         panel.host.write(guest, "one ");
         let first = take(&panel, guest).await;
         assert_eq!(panel.host.disks(guest).expect("there").1, [""; 0], "its passing copy is gone");
-        assert_eq!(files(place.path().join("panel/uploads")), [PathBuf::new(); 0], "and so is what was lent");
+        assert_eq!(files(place.path().join("panel/uploads")), Vec::<PathBuf>::new(), "and so is what was lent");
         // Nothing has changed: nothing is kept twice.
         let second = take(&panel, guest).await;
         let rows = list(&panel).await;
@@ -113,7 +113,7 @@ both! {
         let row = panel.row(made.guest).await.expect("there");
         assert_eq!((row.spec.name.as_str(), row.spec.disk_kind, row.owner), ("again", DiskKind::Cow, panel.anna.account.id));
         assert_eq!(panel.host.setup(made.guest).expect("it is told").name.as_str(), "again");
-        assert_eq!(files(place.path().join("panel/uploads")), [PathBuf::new(); 0]);
+        assert_eq!(files(place.path().join("panel/uploads")), Vec::<PathBuf>::new());
 
         for backup in [first, second] {
             panel.guests.backup_remove(&panel.anna, backup).await.expect("hers");
@@ -174,7 +174,7 @@ both! {
         }
         assert_eq!(list(&panel).await, []);
         assert_eq!(panel.host.disks(guest).expect("there").1, [""; 0]);
-        assert_eq!(files(place.path().join("panel/uploads")), [PathBuf::new(); 0]);
+        assert_eq!(files(place.path().join("panel/uploads")), Vec::<PathBuf>::new());
         chunks(&panel, &place, 0).await;
         // A place that can't be written to is said, and is no reason for anything to stay.
         fs::write(place.path().join("backups/vault"), "no directory").expect("written");
@@ -197,7 +197,7 @@ both! {
             let over = panel.over(operation).await;
             assert!(matches!(&over.state, OperationState::Failed { reason: why } if why.contains(reason)), "{over:#?}");
             assert_eq!((panel.dump().await, panel.row(guest).await), before);
-            assert_eq!(files(place.path().join("panel/uploads")), [PathBuf::new(); 0]);
+            assert_eq!(files(place.path().join("panel/uploads")), Vec::<PathBuf>::new());
         };
         let mut spoilt = whole.clone();
         spoilt[40] ^= 1;
@@ -225,7 +225,7 @@ both! {
         assert_eq!(list(&panel).await, []);
         fs::rename(place.path().join("elsewhere"), place.path().join("backups/vault")).expect("mounted");
         panel.guests.backups_let_go_due().await.expect("a write");
-        assert_eq!(files(place.path().join("backups/vault/backups")), [PathBuf::new(); 0]);
+        assert_eq!(files(place.path().join("backups/vault/backups")), Vec::<PathBuf>::new());
         chunks(&panel, &place, 0).await;
     }
 
@@ -310,7 +310,7 @@ both! {
             let over = panel.over(made.operation).await;
             assert!(matches!(over.state, OperationState::Failed { .. }), "{at}: {over:#?}");
             assert_eq!(panel.dump().await, before, "{at}");
-            assert_eq!(files(place.path().join("panel/uploads")), [PathBuf::new(); 0], "{at}");
+            assert_eq!(files(place.path().join("panel/uploads")), Vec::<PathBuf>::new(), "{at}");
         }
     }
 
