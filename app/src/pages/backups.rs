@@ -119,14 +119,14 @@ pub fn GuestBackups() -> impl IntoView {
                             "Copies of the disk that are kept elsewhere: they are there when this host's disk is not, and when the "
                             "guest is gone. " <a href=paths::BACKUPS>"All backups"</a>
                         </p>
-                        {(!backups.rows.is_empty())
-                            .then(|| view! { <BackupTable rows=backups.rows actions=actions by_guest=false /> })}
-                        <ActionForm action=take attr:class="inline">
+                        <ActionForm action=take attr:class="form">
                             <input type="hidden" name="guest" value=guest.id.to_string() />
                             <button class="button" type="submit" title=refused disabled=move || disabled || pending.get()>
                                 "Back up"
                             </button>
                         </ActionForm>
+                        {(!backups.rows.is_empty())
+                            .then(|| view! { <BackupTable rows=backups.rows actions=actions by_guest=false /> })}
                     </section>
                 })
             })}

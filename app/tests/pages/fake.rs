@@ -24,7 +24,7 @@ use umbel_app::shown::{
     WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
-use umbel_guest::quota::{Kind, Limit, Rule, Standing};
+use umbel_guest::quota::Kind;
 use umbel_guest::state::Badge;
 use umbel_guest::usage::Used;
 use umbel_guest::{

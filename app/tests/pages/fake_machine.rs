@@ -1,8 +1,9 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Caller, Storage};
-use umbel_app::shown::{AgentLink, HostShown, StorageShown};
-use umbel_guest::{GuestId, SnapshotId};
+use umbel_app::shown::{AgentLink, HostShown, MetricsShown, StorageShown};
+use umbel_guest::quota::{Kind, Limit, Rule, Standing};
+use umbel_guest::{GuestId, Series, SnapshotId, Span};
 
 use super::Fake;
 
@@ -29,13 +30,13 @@ impl Fake {
         }
     }
 
-    fn standings(&self) -> Vec<Standing> {
+    pub(super) fn standings(&self) -> Vec<Standing> {
         let (used, most) = self.quota.map_or((0, None), |(used, most)| (used, Some(most)));
         let limit = Limit { most, why: if most.is_some() { Rule::Role } else { Rule::Nobody } };
         Kind::ALL.into_iter().map(|kind| Standing { kind, used, limit }).collect()
     }
 
-    fn metrics(&self, span: Span) -> MetricsShown {
+    pub(super) fn metrics(&self, span: Span) -> MetricsShown {
         self.series.clone().unwrap_or(Series { span, end: 0, samples: vec![None; span.length()] }).into()
     }
 }

@@ -62,14 +62,14 @@ fn named<Id: std::str::FromStr + Ord>(directory: &Path) -> Vec<Id> {
     ids
 }
 
-/// What a file takes, or a directory and all in it, so many levels down; no link is followed.
+/// What a file takes, or all files in a directory, so many levels down; no link is followed.
 fn below(path: &Path, depth: u8) -> u64 {
     let Ok(facts) = fs::symlink_metadata(path) else { return 0 };
-    let inside = match depth.checked_sub(1) {
+    match depth.checked_sub(1) {
         Some(depth) if facts.is_dir() => entries(path).map(|entry| below(&entry.path(), depth)).sum(),
-        _ => 0,
-    };
-    disk::taken(&facts) + inside
+        None if facts.is_dir() => 0,
+        _ => disk::taken(&facts),
+    }
 }
 
 #[cfg(test)]

@@ -86,6 +86,17 @@ pub fn GuestDiskPage() -> impl IntoView {
             })}
         </Transition>
         <GuestBackups />
+        // Last, what ends the guest.
+        <Transition>
+            {awaited(move || async move {
+                let guest = context.guest.await.ok().filter(|guest| guest.disk_kind != DiskKind::Memory)?;
+                let newer = disk.await.ok()?.newer;
+                Some(view! {
+                    <Rebuild guest=guest.clone() newer=newer rebuild=actions.rebuild />
+                    <Reset guest=guest />
+                })
+            })}
+        </Transition>
     }
 }
 
@@ -114,9 +125,7 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, publishes: bool, actions: Acti
         {has_disk.then(|| view! {
             <TakeForm guest=guest.clone() disk=disk.clone() take=actions.take />
             <PlanForm guest=guest.clone() plan=disk.plan plan_set=actions.plan />
-            <CloneForm guest=guest.clone() rows=disk.rows clone=actions.clone />
-            <Rebuild guest=guest.clone() newer=disk.newer rebuild=actions.rebuild />
-            <Reset guest=guest />
+            <CloneForm guest=guest rows=disk.rows clone=actions.clone />
         })}
     }
     .into_any()

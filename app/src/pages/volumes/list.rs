@@ -139,7 +139,8 @@ fn Holder(volume: VolumeShown, at: AttachedShown, detach: ServerAction<VolumeDet
     let refused = volume.access.may(GuestRight::Settings).err().map(|why| why.to_string());
     let disabled = refused.is_some();
     view! {
-        <p>
+        // A paragraph holds no form.
+        <div>
             <a href=paths::guest_disk(at.guest)>{at.guest_name.to_string()}</a> " " <code>{at.device}</code> {may} " "
             <ActionForm action=detach attr:class="inline">
                 <input type="hidden" name="guest" value=at.guest.to_string() />
@@ -149,7 +150,7 @@ fn Holder(volume: VolumeShown, at: AttachedShown, detach: ServerAction<VolumeDet
                     <span class="visually-hidden">{format!(" {} from {}", volume.name, at.guest_name)}</span>
                 </button>
             </ActionForm>
-        </p>
+        </div>
     }
     .into_any()
 }

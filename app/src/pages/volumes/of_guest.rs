@@ -78,12 +78,15 @@ pub fn GuestVolumes(
     let (error, pending) = (failure(attach), attach.pending());
     let form = (!free.is_empty() && refused.is_none()).then(|| {
         view! {
-            <ActionForm action=attach attr:class="form">
-                <input type="hidden" name="guest" value=guest.id.to_string() />
-                <Choice name="volume" label="Volume" options=free chosen="" error=error />
-                <Choice name="access" label="The guest may" options=accesses() chosen="" error=error />
-                <button class="button" type="submit" disabled=move || pending.get()>"Attach"</button>
-            </ActionForm>
+            <section class="card">
+                <h2>"Attach a volume"</h2>
+                <ActionForm action=attach attr:class="form">
+                    <input type="hidden" name="guest" value=guest.id.to_string() />
+                    <Choice name="volume" label="Volume" options=free chosen="" error=error />
+                    <Choice name="access" label="The guest may" options=accesses() chosen="" error=error />
+                    <button class="button" type="submit" disabled=move || pending.get()>"Attach"</button>
+                </ActionForm>
+            </section>
         }
     });
     view! {
@@ -91,8 +94,8 @@ pub fn GuestVolumes(
         <Failure error=failure(detach) />
         <Failure error=error fields=&["volume", "access"] />
         {table}
-        {form}
         <p class="meta"><a href=paths::VOLUMES>"Make a volume, or see all of them"</a></p>
+        {form}
     }
     .into_any()
 }
