@@ -42,7 +42,7 @@ async fn backups_are_shown_with_what_may_be_done_with_each() {
     ];
     let fake = Fake { backups: BackupsShown { is_offered: true, rows }, ..Fake::default() };
     let (_, html) = page(fake, Some(caller(Role::User)), paths::BACKUPS).await;
-    for part in ["40.0 MiB", "3.0 MiB", " is gone", "Being made", "web, the newest", "gone, the newest"] {
+    for part in ["40 MiB", "3.0 MiB", " is gone", "Being made", "web, the newest", "gone, the newest"] {
         assert!(html.contains(part), "{part} in {html}");
     }
     assert!(!html.contains("coming, the newest") && !html.contains("theirs, the newest"), "{html}");
