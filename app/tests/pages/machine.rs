@@ -425,10 +425,7 @@ async fn what_takes_the_hosts_disk_is_shown_and_what_is_nobodys_can_be_removed()
     };
     let fake = Fake { storage, ..Fake::default() };
     let html = seen(fake.clone(), Role::Administrator, paths::STORAGE).await;
-    all_of(
-        &html,
-        &["&lt;anna&gt;", "5.0 MiB in 2", "9.0 MiB", "3 more take 2.0 MiB together", "1 thing lies"],
-    );
+    all_of(&html, &["&lt;anna&gt;", "5.0 MiB in 2", "9.0 MiB", "3 more take 2.0 MiB together", "1 thing lies"]);
     let html = seen(fake, Role::Administrator, paths::DOCTOR).await;
     all_of(&html, &["Leftovers", "/_sf/leftover_remove", &web.id.to_string()]);
     let html = seen(Fake::default(), Role::Administrator, paths::DOCTOR).await;

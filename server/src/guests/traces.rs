@@ -17,8 +17,8 @@ impl Guests {
         guest: GuestId,
         snapshot: SnapshotId,
     ) -> Result<Vec<Found>, AppError> {
-        caller.may(PanelRight::ManageImages)?;
         let of = self.disk_of(caller, guest, snapshot).await?;
+        caller.may(PanelRight::ManageImages)?;
         self.parts.link.host.snapshot_traces(of).await.map_err(from_host)
     }
 

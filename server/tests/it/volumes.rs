@@ -354,7 +354,9 @@ async fn a_real_guest_is_given_a_volume_while_it_runs_although_the_panel_is_kill
     drop(console);
 
     let (panel, client) = killed_and_back(&machine, panel).await;
-    let mut console = client.console(guest).await.expect("it runs");
+    // What was said before is not an answer.
+    let end = client.console_log(guest, 0).await.expect("it is kept").end;
+    let mut console = client.console_from(guest, end).await.expect("it runs");
     console.take_keyboard().await.expect("ours");
     said(&mut console, "cat /mnt/file && umount /mnt").await;
     client.volume_detach(guest, volume).await.expect("it is unmounted");
