@@ -319,7 +319,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/disk", Nothing, [303, 404, 200, 200, 200, 200, 200]),
-        (GET, "/guests/{guest}/disk/{snapshot}/image", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/disk/{snapshot}/image", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         (GET, "/guests/{guest}/network", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/sharing", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/settings", Nothing, [303, 404, 200, 200, 200, 200, 200]),
