@@ -47,10 +47,7 @@ pub fn set_paused(state: &State, guest: GuestId, paused: bool) -> Result<(), Ref
 pub fn sys_rq(state: &State, guest: GuestId, generation: Generation, key: SysRqKey) -> Result<(), Refusal> {
     check_heard(state, guest, generation)?;
     let step = "pressing SysRq";
-    ask(connect(state, guest, step)?, step, Control::SysRq { key }, |word| match word {
-        Word::Done { .. } => Some(()),
-        _ => None,
-    })
+    ask(connect(state, guest, step)?, step, Control::SysRq { key }, done)
 }
 
 pub fn memory_inside(state: &State, guest: GuestId) -> Result<MemoryInside, Refusal> {
@@ -67,23 +64,21 @@ pub fn memory_inside(state: &State, guest: GuestId) -> Result<MemoryInside, Refu
 /// Gives a kernel a volume that lies at its place.
 pub fn volume_add(state: &State, guest: GuestId, disk: VolumeDisk) -> Result<(), Refusal> {
     let step = "giving the volume to the guest's kernel";
-    ask(connect(state, guest, step)?, step, Control::VolumeAdd { disk }, |word| match word {
-        Word::Done { .. } => Some(()),
-        _ => None,
-    })
+    ask(connect(state, guest, step)?, step, Control::VolumeAdd { disk }, done)
 }
 
 /// Takes it from the kernel, if nothing in the guest has it open.
 pub fn volume_take(state: &State, guest: GuestId, disk: VolumeDisk) -> Result<(), Refusal> {
     let step = "taking the volume from the guest's kernel";
-    let taken = ask(connect(state, guest, step)?, step, Control::VolumeTake { slot: disk.slot }, |word| match word {
-        Word::Done { .. } => Some(()),
-        _ => None,
-    });
+    let taken = ask(connect(state, guest, step)?, step, Control::VolumeTake { slot: disk.slot }, done);
     taken.map_err(|refusal| match refusal {
         Refusal::Failed { error, .. } if error == IN_USE => Refusal::VolumeInUse { volume: disk.volume, reason: error },
         other => other,
     })
+}
+
+fn done(word: Word) -> Option<()> {
+    matches!(word, Word::Done { .. }).then_some(())
 }
 
 fn since(control: &Control) -> u32 {

@@ -180,13 +180,19 @@ pub fn check(
 
 /// Whether a copy-on-write disk still belongs to its base; from then on it calls it what its kernel does.
 pub fn check_child(state: &State, file: &mut File, base: &Path) -> Result<(), Refusal> {
-    let bad = |e: CowError| Refusal::BadDisk { reason: in_full(&e) };
-    // The kernel sees the base under a name of the jail, or under its own, and the header must have
-    // that one. It says nothing of where to look: both are the same file to us.
-    let other = if state.has_jail() { base } else { Path::new(jail::BASE) };
+    check_belongs(file, base)?;
+    // The kernel sees the base under a name of the jail, or under its own, and the header must have that one.
     let inside = if state.has_jail() { Path::new(jail::BASE) } else { base };
-    cow::check_child(file, base, &[inside, other]).map_err(bad)?;
-    cow::name_base(file, inside).map_err(bad)
+    cow::name_base(file, inside).map_err(bad_child)
+}
+
+/// The same without a change. A header says nothing of where to look: by both names the base is the same file to us.
+fn check_belongs(file: &mut File, base: &Path) -> Result<(), Refusal> {
+    cow::check_child(file, base, &[Path::new(jail::BASE), base]).map_err(bad_child)
+}
+
+fn bad_child(error: CowError) -> Refusal {
+    Refusal::BadDisk { reason: in_full(&error) }
 }
 
 /// What a guest's root is made of.

@@ -219,7 +219,7 @@ fn check_source(state: &State, guest: GuestId, with: &DiskSource) -> Result<(), 
     let snapshot = match with {
         DiskSource::Image { kind: umbel_guest::DiskKind::Memory, .. }
         | DiskSource::Upload { kind: umbel_guest::DiskKind::Memory, .. } => {
-            return Err(Refusal::NotHere { what: "a root in memory is new at every start".into() });
+            return Err(whole::in_memory());
         }
         DiskSource::Image { .. } => return Ok(()),
         DiskSource::Upload { upload, size, .. } => return whole::find(state, *upload, *size).map(drop),

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, fchown};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, statat, unlinkat};
@@ -15,10 +14,12 @@ use umbel_uml::cow::{self, CowHeader};
 use umbel_wire::agent::Refusal;
 
 use super::snapshot::clone_file;
-use super::{DiskError, base, begin, check_plain, finish, place, refusal, sparse_copy, taken};
+use super::{
+    DiskError, bad_child, base, begin, check_belongs, check_plain, finish, place, refusal, sparse_copy, taken,
+};
 use crate::host::check_room;
 use crate::state::{State, failed_at};
-use crate::{beneath, image, in_full, jail};
+use crate::{beneath, image, in_full};
 
 /// What an upload's disk is called, and while it is not whole.
 const DISK: &str = "disk";
@@ -92,9 +93,8 @@ fn kind_of(error: io::Error) -> io::Error {
 /// The base of a child, after a look at its header: a guest can't write to that, but what runs it could.
 fn parent(state: &State, file: &mut File, own: u64, make: &Make<'_>) -> Result<(File, CowHeader), Refusal> {
     let path = base(&state.layout, make.image, make.size)?;
-    let bad = |error: cow::CowError| Refusal::BadDisk { reason: in_full(&error) };
-    cow::check_child(file, &path, &[Path::new(jail::BASE), &path]).map_err(bad)?;
-    let header = CowHeader::read(file).map_err(bad)?;
+    check_belongs(file, &path)?;
+    let header = CowHeader::read(file).map_err(bad_child)?;
     let base = File::open(&path).map_err(failed_at("opening", &path))?;
     let facts = base.metadata().map_err(failed_at("reading the facts of", &path))?;
     check_room(&state.layout, taken(&facts).saturating_add(own))?;
@@ -117,7 +117,7 @@ fn write(state: &State, directory: &OwnedFd, fill: impl FnOnce(&File) -> io::Res
     Ok(renameat(directory, HALF, directory, DISK)?)
 }
 
-fn in_memory() -> Refusal {
+pub(super) fn in_memory() -> Refusal {
     Refusal::NotHere { what: "a root in memory is new at every start".into() }
 }
 

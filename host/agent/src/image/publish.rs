@@ -38,12 +38,10 @@ pub fn publish(
         let used = looked.bytes;
         // What tables and a journal take, and what is left over.
         let size = import.size(used.saturating_add(used / 8).saturating_add(24 << 20))?;
-        let largest = DiskSize::ladder().last().unwrap_or(DiskSize::DEFAULT);
         for size in DiskSize::ladder().filter(|other| *other >= size) {
             check_room(&state.layout, used)?;
             match import.worked(source(state, import.coming, of)?, Task::Publish { logins }, size) {
-                Err(WorkError::Full) if size < largest => {}
-                Err(WorkError::Full) => return Err(import.bad(TOO_LARGE)),
+                Err(WorkError::Full) => {}
                 Err(error) => return Err(import.refused(error)),
                 Ok(file) => {
                     let whole = 0..import.length(&file)?;
