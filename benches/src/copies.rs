@@ -4,8 +4,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use umbel_client::{Console, ImageDraft, Operation, OperationState};
-use umbel_guest::{GuestId, OperationId, VolumeAccess};
+use umbel_client::{Console, ImageDraft};
+use umbel_guest::{GuestId, VolumeAccess};
 
 use crate::Failure;
 use crate::figures::{Report, Samples};
@@ -35,7 +35,7 @@ async fn backups(panel: &Panel, guest: GuestId, pairs: u32, report: &mut Report)
         for times in [&mut first, &mut again] {
             let begun = Instant::now();
             let taken = panel.client.backup_take(guest).await?;
-            over(panel, Some(taken.operation)).await?;
+            panel.over(Some(taken.operation), PATIENCE).await?;
             times.push(begun.elapsed());
             kept.push(taken.backup);
         }
@@ -43,7 +43,7 @@ async fn backups(panel: &Panel, guest: GuestId, pairs: u32, report: &mut Report)
         let of = |id| rows.iter().find(|row| row.id == id).map(|row| row.stored_bytes).ok_or("a backup is gone");
         (stored, more) = (of(kept[0])?, of(kept[1])?);
         let begun = Instant::now();
-        over(panel, panel.client.backup_restore(kept[0]).await?).await?;
+        panel.over(panel.client.backup_restore(kept[0]).await?, PATIENCE).await?;
         back.push(begun.elapsed());
         for backup in kept {
             panel.client.backup_remove(backup).await?;
@@ -60,7 +60,7 @@ async fn backups(panel: &Panel, guest: GuestId, pairs: u32, report: &mut Report)
 
 async fn images(panel: &Panel, guest: GuestId, pairs: u32, report: &mut Report) -> Result<(), Failure> {
     let taken = panel.client.snapshot_take(guest, "").await?;
-    over(panel, Some(taken.operation)).await?;
+    panel.over(Some(taken.operation), PATIENCE).await?;
     let (mut looks, mut times) = (Vec::new(), Vec::new());
     for number in 0..pairs {
         let begun = Instant::now();
@@ -74,7 +74,7 @@ async fn images(panel: &Panel, guest: GuestId, pairs: u32, report: &mut Report) 
             ..ImageDraft::default()
         };
         let begun = Instant::now();
-        over(panel, panel.client.image_import(&draft).await?).await?;
+        panel.over(panel.client.image_import(&draft).await?, PATIENCE).await?;
         times.push(begun.elapsed());
         panel.client.image_remove(&format!("bench-{number}").parse()?).await?;
     }
@@ -123,11 +123,6 @@ async fn told(console: &mut Console, line: &str) -> Result<Duration, Failure> {
     console.type_line(&format!("{line}; echo wri\"\"tten")).await?;
     console.until("written", PATIENCE).await?;
     Ok(begun.elapsed())
-}
-
-async fn over(panel: &Panel, operation: Option<OperationId>) -> Result<Operation, Failure> {
-    let over = panel.client.operation_over(operation.ok_or("no operation")?, PATIENCE).await?;
-    if over.state == OperationState::Done { Ok(over) } else { Err(format!("it ended {:?}", over.state).into()) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure that is printed")]

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use umbel_client::{Client, Guest};
-use umbel_guest::{Action, GuestDraft, GuestId, KernelMode};
+use umbel_client::{Client, Guest, Operation, OperationState};
+use umbel_guest::{Action, GuestDraft, GuestId, KernelMode, OperationId};
 
 use crate::Failure;
 use crate::machine::Process;
@@ -141,6 +141,12 @@ impl Panel {
         Ok(GuestDraft { name: name.to_owned(), image, memory_mib, kernel, mode: self.setup.mode, ..suggested })
     }
 
+    /// Done, or what became of it.
+    pub(crate) async fn over(&self, operation: Option<OperationId>, patience: Duration) -> Result<Operation, Failure> {
+        let over = self.client.operation_over(operation.ok_or("no operation")?, patience).await?;
+        if over.state == OperationState::Done { Ok(over) } else { Err(format!("it ended {:?}", over.state).into()) }
+    }
+
     pub(crate) async fn until_running(&self, guest: GuestId) -> Result<Guest, Failure> {
         Ok(self.client.guest_until(guest, "the guest runs", PATIENCE, Guest::is_running).await?)
     }
@@ -149,7 +155,7 @@ impl Panel {
     pub(crate) async fn purge(&self, guest: GuestId) -> Result<(), Failure> {
         if let Some(operation) = self.client.guest_act(guest, Action::Purge).await? {
             let ended = self.client.operation_over(operation, PATIENCE).await?;
-            if ended.state != umbel_client::OperationState::Done {
+            if ended.state != OperationState::Done {
                 return Err(format!("the purge of a guest ended {:?}", ended.state).into());
             }
         }

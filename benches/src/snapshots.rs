@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use umbel_client::{Operation, OperationState};
-use umbel_guest::{Action, GuestDraft, GuestId, OperationId, SetupDraft, SetupSeen};
+use umbel_client::Operation;
+use umbel_guest::{Action, GuestDraft, GuestId, SetupDraft, SetupSeen};
 
 use crate::Failure;
 use crate::figures::{Promise, Report, Samples};
@@ -21,7 +21,7 @@ pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> R
     let mut stood = Vec::new();
     for _ in 0..pairs {
         let taken = panel.client.snapshot_take(guest, "").await?;
-        let over = over(panel, Some(taken.operation)).await?;
+        let over = panel.over(Some(taken.operation), PATIENCE).await?;
         stood.push(stood_still(&over).ok_or("it says nothing of standing still")?);
         panel.client.snapshot_remove(guest, taken.snapshot).await?;
     }
@@ -38,11 +38,11 @@ pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> R
     let (mut plain, mut resets, mut more) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..pairs {
         let begun = Instant::now();
-        over(panel, panel.client.guest_act(guest, Action::Kill).await?).await?;
-        over(panel, panel.client.guest_act(guest, Action::Start).await?).await?;
+        panel.over(panel.client.guest_act(guest, Action::Kill).await?, PATIENCE).await?;
+        panel.over(panel.client.guest_act(guest, Action::Start).await?, PATIENCE).await?;
         let by_hand = begun.elapsed();
         let begun = Instant::now();
-        over(panel, panel.client.guest_act(guest, Action::Reset).await?).await?;
+        panel.over(panel.client.guest_act(guest, Action::Reset).await?, PATIENCE).await?;
         let reset = begun.elapsed();
         more.push((reset.as_secs_f64() - by_hand.as_secs_f64()) * 1000.0);
         plain.push(by_hand);
@@ -58,7 +58,7 @@ pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> R
 /// that.
 async fn new_guests(panel: &Panel, of: GuestId, pairs: u32, report: &mut Report) -> Result<(), Failure> {
     let taken = panel.client.snapshot_take(of, "").await?;
-    over(panel, Some(taken.operation)).await?;
+    panel.over(Some(taken.operation), PATIENCE).await?;
     let setup = SetupDraft {
         user: "anna".into(),
         ssh_keys: "ssh-rsa AAAA anna".into(),
@@ -70,13 +70,13 @@ async fn new_guests(panel: &Panel, of: GuestId, pairs: u32, report: &mut Report)
         let draft = panel.draft("plain").await?;
         let begun = Instant::now();
         let made = panel.client.guest_create(&draft).await?;
-        over(panel, Some(made.operation)).await?;
+        panel.over(Some(made.operation), PATIENCE).await?;
         plain.push(begun.elapsed());
         panel.purge(made.guest).await?;
 
         let begun = Instant::now();
         let made = panel.client.snapshot_clone(of, taken.snapshot, "copied").await?;
-        over(panel, Some(made.operation)).await?;
+        panel.over(Some(made.operation), PATIENCE).await?;
         copied.push(begun.elapsed());
         panel.purge(made.guest).await?;
 
@@ -105,11 +105,6 @@ async fn fill(panel: &Panel, guest: GuestId) -> Result<(), Failure> {
     console.type_line(&line).await?;
     console.until("filled", PATIENCE).await?;
     Ok(())
-}
-
-async fn over(panel: &Panel, operation: Option<OperationId>) -> Result<Operation, Failure> {
-    let over = panel.client.operation_over(operation.ok_or("no operation")?, PATIENCE).await?;
-    if over.state == OperationState::Done { Ok(over) } else { Err(format!("it ended {:?}", over.state).into()) }
 }
 
 /// In milliseconds, as the operation's log says it.
