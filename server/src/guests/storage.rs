@@ -67,7 +67,7 @@ impl Guests {
                 if snapshot_fetch(&self.parts.db, of, snapshot).await?.is_some() {
                     return Err(conflict("The panel has it among the guest's snapshots: remove it there."));
                 }
-                if self.known().await?.busy.contains(&of) {
+                if self.busy().await?.contains(&of) {
                     return Err(conflict("Something is being done to its guest. Try again when that is over."));
                 }
                 host.snapshot_remove(of, snapshot).await.map_err(from_host)
@@ -89,13 +89,19 @@ impl Guests {
 
     async fn known(&self) -> Result<Known, AppError> {
         // What is under way before what it writes, so that nothing falls between.
-        let busy = operation_list_under_way(&self.parts.db).await?;
+        let busy = self.busy().await?;
         let guests = guest_list(&self.parts.db).await?;
         Ok(Known {
             guests: guests.into_iter().map(|guest| (guest.id, guest)).collect(),
             snapshots: snapshot_list_ids(&self.parts.db).await?.into_iter().collect(),
-            busy: busy.into_iter().filter_map(|operation| operation.guest).collect(),
+            busy,
         })
+    }
+
+    /// Backups too, which have a snapshot of their own for a while.
+    async fn busy(&self) -> Result<HashSet<GuestId>, AppError> {
+        let under_way = operation_list_under_way(&self.parts.db).await?;
+        Ok(under_way.into_iter().filter_map(|operation| operation.guest).collect())
     }
 }
 
