@@ -243,15 +243,18 @@ fn RowActions(row: BackupShown, actions: Actions) -> impl IntoView {
 fn CloneForm(rows: Vec<BackupShown>, clone: ServerAction<BackupClone>) -> impl IntoView {
     let (error, pending) = (failure(clone), clone.pending());
     let may = |row: &BackupShown| row.is_whole && row.access.may(GuestRight::Delete).is_ok();
-    let mut options = Vec::new();
-    for row in rows.into_iter().filter(may) {
-        let of_it = options.iter().filter(|(_, words): &&(String, String)| words.starts_with(&row.guest_name)).count();
-        let words = match of_it {
-            0 => format!("{}, the newest", row.guest_name),
-            before => format!("{}, {before} before that", row.guest_name),
-        };
-        options.push((row.id.to_string(), words));
-    }
+    let rows: Vec<BackupShown> = rows.into_iter().filter(may).collect();
+    let options: Vec<(String, String)> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| {
+            let words = match rows[..at].iter().filter(|other| other.guest == row.guest).count() {
+                0 => format!("{}, the newest", row.guest_name),
+                newer => format!("{}, {newer} before that", row.guest_name),
+            };
+            (row.id.to_string(), words)
+        })
+        .collect();
     if options.is_empty() {
         return ().into_any();
     }

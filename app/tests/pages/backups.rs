@@ -35,6 +35,8 @@ fn tag<'a>(html: &'a str, part: &str) -> &'a str {
 async fn backups_are_shown_with_what_may_be_done_with_each() {
     let shares = umbel_guest::Shares::of([]).expect("to see it is one of them");
     let rows = vec![
+        // Its name begins as another's, and is another's all the same.
+        backup(5, "web-2", true, true, Relation::Owner),
         backup(1, "web", true, true, Relation::Owner),
         backup(2, "gone", false, true, Relation::Owner),
         backup(3, "coming", true, false, Relation::Owner),
