@@ -44,6 +44,7 @@ debian_test=(
     chromium:/usr/bin/chromium
     shellcheck:/usr/bin/shellcheck
     xfsprogs:/sbin/mkfs.xfs
+    docker-registry:/usr/bin/docker-registry
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
 )
 # Root file systems of the distribution, with other inits than the first image's.

@@ -57,7 +57,10 @@ fn place(of: &Path) -> Result<TempDir, Failure> {
 
 /// A directory is sent as an archive of all that is in it, with owners as they are.
 async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
-    let from = import.file.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://"));
+    let from = import
+        .file
+        .to_str()
+        .filter(|text| ["https://", "http://", "docker://"].iter().any(|kind| text.starts_with(kind)));
     if let Some(url) = from.map(str::to_owned) {
         let (wait, sha256) = (import.wait, import.sha256.clone().unwrap_or_default());
         let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(import.words) }).await?;

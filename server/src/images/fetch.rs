@@ -1,5 +1,6 @@
 //! The file of an image out of the network: asked of public addresses only, wherever one is led; gone on with after a cut
-//! or a kill where the server can; never larger, and never longer under way, than is written here.
+//! or a kill where the server can; never larger, and never longer under way, than is written here. What a registry of
+//! containers has is put together in [`registry`].
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
+use super::registry;
 use crate::clock::HOUR;
 use crate::error::chain;
 use crate::hex::hex;
@@ -21,6 +23,8 @@ use crate::outward::{self, Destination, Guard, Names, Way};
 use crate::store::operations::operation_fetch;
 use crate::uploads::{self, IMAGE_MOST};
 
+/// What is coming, in an upload's place; no plain name begins with a dot.
+pub(super) const COMING: &str = "files/.fetched";
 /// How often one may be led on.
 const HOPS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
@@ -37,7 +41,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const LINES: u64 = 10;
 
 /// Why the file is not there.
-enum Trouble {
+#[derive(Debug)]
+pub(super) enum Trouble {
     /// Another try may do.
     Passing(String),
     Lasting(StepError),
@@ -49,17 +54,25 @@ impl From<StepError> for Trouble {
     }
 }
 
-fn lasting(why: impl Into<String>) -> Trouble {
+pub(super) fn lasting(why: impl Into<String>) -> Trouble {
     Trouble::Lasting(StepError::Failed(why.into()))
 }
 
-fn file(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Trouble + use<> {
+pub(super) fn file(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Trouble + use<> {
     let path = path.to_owned();
     move |error| lasting(format!("{step} {}: {error}", path.display()))
 }
 
-/// An address that an image may be fetched from.
-pub fn address(text: &str, permitted: &[Network]) -> Result<(Url, Way), String> {
+/// Whether an image may be fetched from what is written there.
+pub fn check(text: &str, permitted: &[Network]) -> Result<(), String> {
+    match registry::is_one(text) {
+        true => registry::Place::read(text, permitted).map(drop),
+        false => address(text, permitted).map(drop),
+    }
+}
+
+/// An address that a file may be fetched from.
+pub(super) fn address(text: &str, permitted: &[Network]) -> Result<(Url, Way), String> {
     match outward::read(text, permitted)? {
         Destination::Post { url, way } => Ok((url, way)),
         Destination::Mail(_) => Err("An address is https://HOST/PATH.".into()),
@@ -72,24 +85,11 @@ pub async fn fetch(run: &Run, place: &Path, asked: &FetchParams) -> Result<(), S
     if whole.exists() {
         return Ok(());
     }
-    let permitted = &run.parts.fetch_networks;
-    let (url, way) = address(&asked.url, permitted).map_err(StepError::Failed)?;
-    let client = client(way, permitted.clone()).map_err(StepError::Failed)?;
-    let part = Part { file: place.join("files/.fetched"), etag: place.join("etag") };
-    let mut pauses = PAUSES.iter();
-    loop {
-        match once(run, &client, &url, &part).await {
-            Ok(()) => break,
-            Err(Trouble::Lasting(error)) => return Err(error),
-            Err(Trouble::Passing(why)) => {
-                let Some(pause) = pauses.next() else { return Err(StepError::Failed(why)) };
-                run.log(&format!("{why}; it is tried again.")).await?;
-                tokio::time::sleep(*pause).await;
-                wanted(run).await?;
-            }
-        }
-    }
-    let (expected, path) = (asked.sha256.clone(), part.file);
+    let path = match registry::is_one(&asked.url) {
+        true => registry::fetch(run, place, &asked.url).await?,
+        false => one_file(run, place, &asked.url).await?,
+    };
+    let expected = asked.sha256.clone();
     run.blocking(move || {
         check_sum(&path, expected.as_deref())?;
         fs::rename(&path, &whole).map_err(|error| format!("naming {}: {error}", whole.display()))
@@ -97,7 +97,37 @@ pub async fn fetch(run: &Run, place: &Path, asked: &FetchParams) -> Result<(), S
     .await
 }
 
-fn client(way: Way, permitted: Vec<Network>) -> Result<Client, String> {
+async fn one_file(run: &Run, place: &Path, url: &str) -> Result<PathBuf, StepError> {
+    let permitted = &run.parts.fetch_networks;
+    let (url, way) = address(url, permitted).map_err(StepError::Failed)?;
+    let client = client(way, permitted.clone()).map_err(StepError::Failed)?;
+    let part = Part { file: place.join(COMING), etag: place.join("etag") };
+    let mut tries = Tries::default();
+    while let Err(trouble) = once(run, &client, &url, &part).await {
+        tries.wait(run, trouble).await?;
+    }
+    Ok(part.file)
+}
+
+/// What passes is waited for, a few times.
+#[derive(Default)]
+pub(super) struct Tries(usize);
+
+impl Tries {
+    pub(super) async fn wait(&mut self, run: &Run, trouble: Trouble) -> Result<(), StepError> {
+        let why = match trouble {
+            Trouble::Lasting(error) => return Err(error),
+            Trouble::Passing(why) => why,
+        };
+        let Some(pause) = PAUSES.get(self.0) else { return Err(StepError::Failed(why)) };
+        self.0 += 1;
+        run.log(&format!("{why}; it is tried again.")).await?;
+        tokio::time::sleep(*pause).await;
+        wanted(run).await
+    }
+}
+
+pub(super) fn client(way: Way, permitted: Vec<Network>) -> Result<Client, String> {
     let guard = Guard { way, names: Names::System, permitted: permitted.clone() };
     let policy = Policy::custom(move |attempt| {
         if attempt.previous().len() > HOPS {
@@ -148,54 +178,66 @@ async fn once(run: &Run, client: &Client, url: &Url, part: &Part) -> Result<(), 
     open.set_len(from).await.map_err(file("shortening", &part.file))?;
     open.seek(io::SeekFrom::Start(from)).await.map_err(file("reading", &part.file))?;
     tokio::fs::write(&part.etag, etag(response.headers())).await.map_err(file("writing", &part.etag))?;
-    let bytes = take_in(run, response, &mut open, part, from, whole).await;
-    // What has come is kept for the next try.
-    open.sync_all().await.map_err(file("writing", &part.file))?;
-    match (bytes?, whole) {
-        (bytes, Some(whole)) if bytes < whole => {
-            Err(Trouble::Passing(format!("the connection was cut after {bytes} bytes")))
-        }
-        _ => Ok(()),
-    }
+    Coming { open, path: &part.file, bytes: from, whole, most: IMAGE_MOST }.take_in(run, response, whole).await
 }
 
-async fn take_in(
-    run: &Run,
-    mut response: Response,
-    open: &mut tokio::fs::File,
-    part: &Part,
-    from: u64,
-    whole: Option<u64>,
-) -> Result<u64, Trouble> {
-    let (mut bytes, mut looked) = (from, Instant::now() - LOOK);
-    // Without a length, a line for each GiB.
-    let line = whole.map_or(1 << 30, |whole| whole.div_ceil(LINES)).max(1 << 20);
-    let mut said = from / line;
-    loop {
-        if looked.elapsed() >= LOOK {
-            wanted(run).await?;
-            uploads::check_room(&run.parts).await.map_err(|error| lasting(error.to_string()))?;
-            looked = Instant::now();
+/// A file that is being written.
+pub(super) struct Coming<'a> {
+    pub open: tokio::fs::File,
+    pub path: &'a Path,
+    /// So far; it is written on from there.
+    pub bytes: u64,
+    /// Of which it is a part, where that is known.
+    pub whole: Option<u64>,
+    /// Whatever an answer says of its length.
+    pub most: u64,
+}
+
+impl Coming<'_> {
+    /// All of an answer, which is kept for the next try where it is cut before that length.
+    pub(super) async fn take_in(mut self, run: &Run, answer: Response, until: Option<u64>) -> Result<(), Trouble> {
+        let taken = self.take(run, answer).await;
+        self.open.sync_all().await.map_err(file("writing", self.path))?;
+        taken?;
+        match until {
+            Some(until) if self.bytes < until => {
+                Err(Trouble::Passing(format!("the connection was cut after {} bytes", self.bytes)))
+            }
+            _ => Ok(()),
         }
-        if bytes / line > said {
-            said = bytes / line;
-            let of = whole.map_or_else(String::new, |whole| format!(" of {}", whole >> 20));
-            run.log(&format!("{}{of} MiB have come.", bytes >> 20)).await?;
+    }
+
+    async fn take(&mut self, run: &Run, mut answer: Response) -> Result<(), Trouble> {
+        let mut looked = Instant::now() - LOOK;
+        // Without a length, a line for each GiB.
+        let line = self.whole.map_or(1 << 30, |whole| whole.div_ceil(LINES)).max(1 << 20);
+        let mut said = self.bytes / line;
+        loop {
+            if looked.elapsed() >= LOOK {
+                wanted(run).await?;
+                uploads::check_room(&run.parts).await.map_err(|error| lasting(error.to_string()))?;
+                looked = Instant::now();
+            }
+            if self.bytes / line > said {
+                said = self.bytes / line;
+                let of = self.whole.map_or_else(String::new, |whole| format!(" of {}", whole >> 20));
+                run.log(&format!("{}{of} MiB have come.", self.bytes >> 20)).await?;
+            }
+            // Nothing is lost of what has not come yet.
+            let Ok(more) = tokio::time::timeout(LOOK, answer.chunk()).await else { continue };
+            let more = more.map_err(|error| Trouble::Passing(format!("the connection was cut: {}", chain(&error))))?;
+            let Some(more) = more else { return Ok(()) };
+            self.bytes += more.len() as u64;
+            if self.bytes > self.most {
+                return Err(if self.most == IMAGE_MOST { too_much() } else { lasting("more comes than was said") });
+            }
+            self.open.write_all(&more).await.map_err(file("writing", self.path))?;
         }
-        // Nothing is lost of what has not come yet.
-        let Ok(more) = tokio::time::timeout(LOOK, response.chunk()).await else { continue };
-        let more = more.map_err(|error| Trouble::Passing(format!("the connection was cut: {}", chain(&error))))?;
-        let Some(more) = more else { return Ok(bytes) };
-        bytes += more.len() as u64;
-        if bytes > IMAGE_MOST {
-            return Err(too_much());
-        }
-        open.write_all(&more).await.map_err(file("writing", &part.file))?;
     }
 }
 
 /// The file's first byte in what is answered.
-fn begins_at(response: &Response, begun: Option<u64>) -> Result<u64, Trouble> {
+pub(super) fn begins_at(response: &Response, begun: Option<u64>) -> Result<u64, Trouble> {
     match (response.status(), begun) {
         (StatusCode::OK, _) => Ok(0),
         (StatusCode::PARTIAL_CONTENT, Some(bytes)) => {
@@ -217,7 +259,7 @@ fn etag(headers: &HeaderMap) -> &[u8] {
 }
 
 /// A redirect that leads inside is no error that passes, and neither is a name that does.
-fn unanswered(error: reqwest::Error) -> Trouble {
+pub(super) fn unanswered(error: reqwest::Error) -> Trouble {
     let why = chain(&error.without_url());
     if why.contains("redirect") || why.contains("no public network") || why.contains("in the clear") {
         return lasting(why);
@@ -225,7 +267,7 @@ fn unanswered(error: reqwest::Error) -> Trouble {
     Trouble::Passing(why)
 }
 
-fn too_much() -> Trouble {
+pub(super) fn too_much() -> Trouble {
     lasting(format!("it has more than {} MiB", IMAGE_MOST >> 20))
 }
 

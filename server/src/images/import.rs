@@ -9,7 +9,7 @@ use umbel_guest::{
 };
 use umbel_wire::agent::ImageSaid;
 
-use super::{Images, fetch};
+use super::{Images, fetch, registry};
 use crate::guests::{from_host, requester};
 use crate::http::address::Network;
 use crate::operations::{About, FetchParams, ImageParams, Params, PublishParams};
@@ -91,8 +91,11 @@ fn file(draft: &ImageDraft, sent: Option<UploadId>, permitted: &[Network]) -> Re
     if !draft.upload.is_empty() {
         wrong.0.push(FieldError::new("url", "Either a file is sent or one is fetched."));
     }
-    wrong.take(fetch::address(&draft.url, permitted).map_err(|why| FieldError::new("url", why)));
+    wrong.take(fetch::check(&draft.url, permitted).map_err(|why| FieldError::new("url", why)));
     let sha256 = draft.sha256.trim().to_ascii_lowercase();
+    if !sha256.is_empty() && registry::is_one(&draft.url) {
+        wrong.0.push(registry::pinned());
+    }
     if !sha256.is_empty() && (sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit())) {
         wrong.0.push(FieldError::new("sha256", "A SHA-256 has 64 hexadecimal digits."));
     }

@@ -4,6 +4,7 @@
 mod catalogue;
 pub mod fetch;
 mod import;
+mod registry;
 
 pub(crate) use catalogue::newest;
 

@@ -88,7 +88,7 @@ async fn server(asked: Asked) -> String {
 }
 
 /// A panel that may fetch from loopback.
-async fn panel(fresh: &Fresh) -> (Edge, Images, TempDir) {
+pub(crate) async fn panel(fresh: &Fresh) -> (Edge, Images, TempDir) {
     let place = tempfile::tempdir().expect("a directory");
     let layout = Layout::new(place.path(), place.path()).expect("a short path");
     let edge = Edge::start_in(&fresh.db, Some(layout)).await;
@@ -103,13 +103,13 @@ fn draft(url: String) -> ImageDraft {
 }
 
 /// What of them is there.
-fn uploads(edge: &Edge) -> usize {
+pub(crate) fn uploads(edge: &Edge) -> usize {
     let layout = edge.test.guests.parts.layout.as_ref().expect("it has a place");
     let one = layout.upload(UploadId(uuid::Uuid::nil()));
     std::fs::read_dir(one.parent().expect("below all")).map_or(0, |entries| entries.flatten().count())
 }
 
-async fn over(edge: &Edge, operation: OperationId) -> OperationState {
+pub(crate) async fn over(edge: &Edge, operation: OperationId) -> OperationState {
     let until = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         let state = edge.test.guests.operation_fetch(&edge.root, operation).await.expect("root's").state;
@@ -174,6 +174,9 @@ both! {
             (draft("https://me:secret@example.com/".into()), "url"),
             (ImageDraft { upload: "x".into(), ..draft("https://127.0.0.1/".into()) }, "url"),
             (ImageDraft { sha256: "abc".into(), ..draft("https://127.0.0.1/".into()) }, "sha256"),
+            (ImageDraft { sha256: sum(), ..draft("docker://127.0.0.1:5000/app:1".into()) }, "sha256"),
+            (draft("docker://192.0.2.1:5000/app:1".into()), "url"),
+            (draft("docker://127.0.0.1/App".into()), "url"),
             (ImageDraft { url: String::new(), ..draft(String::new()) }, "upload"),
         ] {
             let Err(AppError::Invalid(wrong)) = images.import(&edge.root, draft).await else { panic!("{field}") };

@@ -58,7 +58,7 @@ pub fn FetchForm(fetch: ServerAction<ImageImportFrom>) -> impl IntoView {
     view! {
         <section class="card">
             <h2>"Fetch an image"</h2>
-            <p>"The same, from an address: this panel gets the file itself, and goes on where it was if that is cut."</p>
+            <p>"The same, from an address, or an image of a registry of containers: this panel gets it itself, and goes on where it was if that is cut."</p>
             <Failure error=error fields=&["url", "sha256", "image"] />
             {move || begun.get().and_then(Result::ok).map(|operation| view! {
                 <p class="notice changing" role="status">
@@ -66,7 +66,7 @@ pub fn FetchForm(fetch: ServerAction<ImageImportFrom>) -> impl IntoView {
                 </p>
             })}
             <ActionForm action=fetch attr:class="form">
-                <TextField name="url" label="Address" error=error hint="https://…, in a public network." />
+                <TextField name="url" label="Address" error=error hint="https://…, or docker://registry.example.org/name:tag; in a public network." />
                 <TextField name="sha256" label="SHA-256" error=error hint="Another file is refused. Empty: any is taken." />
                 <TextField name="image" label="Name and version" error=error hint="For example debian-13.2." />
                 <button class="button" type="submit" disabled=move || pending.get()>"Fetch it"</button>
