@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { meaning } from "./scripts/keys.js";
 import { persistent } from "./scripts/parts.js";
 import { said, span } from "./scripts/times.js";
-import { fileName } from "./scripts/uploads.js";
+import { begun, fileName, keyOf, passes } from "./scripts/uploads.js";
 
 test("a time is said in its largest whole unit", () => {
   assert.equal(span(59), "59 s");
@@ -56,4 +56,21 @@ test("a part of the wasm is asked for again, anything else once", async () => {
   assert.equal(asked.splice(0).length, 5);
   await assert.rejects(fails(1)("/_sf/guest_list"), TypeError);
   assert.equal(asked.length, 1);
+});
+
+test("the same files are gone on with, and others or those of yesterday are not", () => {
+  const kept = { removeItem: (key) => delete kept[key], theme: "dark" };
+  const file = { name: "a", size: 1, lastModified: 2 };
+  const [key, now] = [keyOf([file]), 100 * 24 * 3600 * 1000];
+  assert.equal(begun(kept, key, now), undefined);
+  kept[key] = `id ${now - 3600_000}`;
+  kept[keyOf([{ ...file, size: 2 }])] = `other ${now - 25 * 3600_000}`;
+  assert.equal(begun(kept, key, now), "id");
+  assert.deepEqual(Object.keys(kept).sort(), ["removeItem", "theme", key].sort());
+  assert.notEqual(keyOf([{ ...file, lastModified: 3 }]), key);
+});
+
+test("what may pass is tried again, and a refusal is not", () => {
+  assert.ok([0, 409, 503].every(passes));
+  assert.ok(![401, 403, 404, 413, 422, 500].some(passes));
 });

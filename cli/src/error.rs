@@ -2,6 +2,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use umbel_guest::UploadId;
+
 /// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -18,6 +20,9 @@ pub(crate) enum Failure {
     Failed { what: String, reason: String },
     #[error("{what} {}", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
+    /// A file that is in the panel in part.
+    #[error("the file was cut off; within a day, --upload {upload} goes on with it")]
+    Cut { upload: UploadId, source: Box<umbel_client::Error> },
     #[error("{what}")]
     Terminal { what: &'static str, source: io::Error },
     #[error("printing")]

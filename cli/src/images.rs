@@ -94,6 +94,7 @@ async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, ou
         return kept.map_err(|source| Failure::File { what: "writing", path: keep, source });
     }
     let import = ImageImport {
+        upload: None,
         file: archive,
         words: ImageWords {
             name: recipe.name,
@@ -143,19 +144,22 @@ async fn over(panel: &Client, begun: Option<OperationId>, wait: Wait, output: &O
     }
 }
 
-/// Sends the file, and waits until it is an image.
+/// Sends the file, or what is missing of it, and waits until it is an image.
 async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
-    let (path, wait) = (import.file.clone(), import.wait);
-    let failed = |source| Failure::File { what: "reading", path: path.clone(), source };
-    let file = tokio::fs::File::open(&path).await.map_err(failed)?;
-    let upload = panel.upload_begin().await?;
-    let draft = ImageDraft { upload: upload.to_string(), ..draft(import.words) };
+    let ImageImport { file, words, sha256, upload, wait } = import;
+    let upload = match upload {
+        Some(upload) => upload,
+        None => panel.upload_begin().await?,
+    };
     let sent = async {
-        panel.upload_put(upload, "disk", file).await?;
-        panel.image_import(&draft).await
+        let found = panel.upload_send(upload, "disk", &file).await?;
+        let sha256 = sha256.unwrap_or(found);
+        panel.image_import(&ImageDraft { upload: upload.to_string(), sha256, ..draft(words) }).await
     };
     match sent.await {
         Ok(begun) => over(panel, begun, wait, output).await,
+        // What has come stays for a day.
+        Err(error @ umbel_client::Error::Send { .. }) => Err(Failure::Cut { upload, source: Box::new(error) }),
         Err(error) => {
             // What was sent is of no use; why that stays, if it does, matters less than the error.
             let _ = panel.upload_remove(upload).await;

@@ -17,6 +17,9 @@ pub enum Error {
     /// The file of certificates that was named.
     #[error("the certificates of {}: {why}", path.display())]
     Certificates { path: PathBuf, why: String },
+    /// One that is to be sent.
+    #[error("reading {}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error("TLS can't be set up")]
     Tls(#[source] rustls::Error),
     #[error("the client can't be made")]

@@ -47,6 +47,7 @@ mod snapshots;
 mod storage;
 mod tls;
 mod tokens;
+mod uploads;
 mod usage;
 mod volumes;
 mod webhooks;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use umbel_guest::Every;
+use umbel_guest::{Every, UploadId};
 
 use super::{Act, Wait, word};
 
@@ -66,13 +66,16 @@ pub(crate) struct ImageWords {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageImport {
-    /// Or a directory, which is packed first; or an address that begins with https, which the panel gets it from.
+    /// Or a directory, which is packed first; or https://… or docker://HOST/NAME:TAG, which the panel gets it from.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) words: ImageWords,
-    /// Of what is fetched; another file is refused.
+    /// Of the file; another one is refused.
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,
+    /// Goes on with one that was cut, as its error says.
+    #[arg(long, value_name = "ID")]
+    pub(crate) upload: Option<UploadId>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

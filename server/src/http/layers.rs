@@ -192,7 +192,8 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
 
 /// A file, which its handler takes as it comes, and only of somebody who may.
 fn is_upload(request: &Request) -> bool {
-    *request.method() == Method::PUT && is_under(request.uri().path(), &format!("{}/uploads", paths::API))
+    matches!(*request.method(), Method::PUT | Method::PATCH)
+        && is_under(request.uri().path(), &format!("{}/uploads", paths::API))
 }
 
 async fn with_whole_body(request: Request) -> Result<Request, StatusCode> {

@@ -298,6 +298,9 @@ pub fn own() -> Vec<Route> {
         api!(kernels::remove).of(Scope::Manage),
         api!(uploads::begin).of(Scope::Manage).once(),
         api!(uploads::put).of(Scope::Manage),
+        api!(uploads::pieces_begin).of(Scope::Manage).once(),
+        api!(uploads::pieces_so_far).of(Scope::Manage),
+        api!(uploads::piece_put).of(Scope::Manage),
         api!(uploads::remove).of(Scope::Manage),
     ]
 }

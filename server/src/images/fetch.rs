@@ -283,7 +283,8 @@ async fn wanted(run: &Run) -> Result<(), StepError> {
     Ok(())
 }
 
-fn check_sum(path: &Path, expected: Option<&str>) -> Result<(), String> {
+/// Another one is refused.
+pub fn check_sum(path: &Path, expected: Option<&str>) -> Result<(), String> {
     let Some(expected) = expected else { return Ok(()) };
     let failed = |error| format!("reading {}: {error}", path.display());
     let (mut file, mut sum) = (fs::File::open(path).map_err(failed)?, Sha256::new());

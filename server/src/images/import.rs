@@ -33,15 +33,16 @@ impl Images {
             File::Guests(guest, snapshot, logins) => {
                 Some(PublishParams { of: self.guests.disk_of(caller, *guest, *snapshot).await?, logins: *logins })
             }
-            File::Sent(_) | File::Fetched(_) => None,
+            File::Sent(..) | File::Fetched(_) => None,
         };
+        let sha256 = if let File::Sent(_, sha256) = &file { sha256.clone() } else { None };
         let mut tx = parts.db.begin().await?;
         // One that comes between that and this is found by one of its steps.
         if operation_is_about(&mut tx, OperationKind::ImageImport, id.as_str()).await? {
             return Err(taken());
         }
         let (upload, fetch) = match file {
-            File::Sent(upload) => (Some(upload), None),
+            File::Sent(upload, _) => (Some(upload), None),
             // A place for it; what comes into none goes after a day.
             File::Fetched(fetch) => (Some(self.uploads.begin(caller).await?), Some(fetch)),
             File::Guests(..) => (None, None),
@@ -50,6 +51,7 @@ impl Images {
         let params = Params {
             image: Some(ImageParams { id, said }),
             upload,
+            sha256,
             fetch,
             publish,
             note: note.into(),
@@ -67,7 +69,8 @@ impl Images {
 /// Where an image's file comes from.
 #[derive(Debug)]
 enum File {
-    Sent(UploadId),
+    /// With the sum that it must have.
+    Sent(UploadId, Option<String>),
     Fetched(FetchParams),
     /// It has none: it is made of what is on a guest's disk.
     Guests(GuestId, SnapshotId, Logins),
@@ -83,25 +86,32 @@ fn file(draft: &ImageDraft, sent: Option<UploadId>, permitted: &[Network]) -> Re
         (Some(_), None) => return Err(FieldErrors::one("snapshot", "Say which of the guest's snapshots is taken.")),
         (None, Some(_)) => return Err(FieldErrors::one("guest", "Say whose snapshot it is.")),
     }
-    if draft.url.trim().is_empty() {
-        let none = || FieldErrors::one("upload", "Choose a file first, or say where it is to be fetched from.");
-        return sent.map(File::Sent).ok_or_else(none);
-    }
     let mut wrong = FieldErrors::default();
+    let sha256 = wrong.take(sum(&draft.sha256)).flatten();
+    if draft.url.trim().is_empty() {
+        if sent.is_none() {
+            wrong.0.push(FieldError::new("upload", "Choose a file first, or say where it is to be fetched from."));
+        }
+        return sent.filter(|_| wrong.is_empty()).map(|upload| File::Sent(upload, sha256)).ok_or(wrong);
+    }
+    if sha256.is_some() && registry::is_one(&draft.url) {
+        wrong.0.push(registry::pinned());
+    }
     if !draft.upload.is_empty() {
         wrong.0.push(FieldError::new("url", "Either a file is sent or one is fetched."));
     }
     wrong.take(fetch::check(&draft.url, permitted).map_err(|why| FieldError::new("url", why)));
-    let sha256 = draft.sha256.trim().to_ascii_lowercase();
-    if !sha256.is_empty() && registry::is_one(&draft.url) {
-        wrong.0.push(registry::pinned());
-    }
-    if !sha256.is_empty() && (sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit())) {
-        wrong.0.push(FieldError::new("sha256", "A SHA-256 has 64 hexadecimal digits."));
-    }
-    let url = draft.url.trim().to_owned();
-    let asked = FetchParams { url, sha256: Some(sha256).filter(|sum| !sum.is_empty()) };
+    let asked = FetchParams { url: draft.url.trim().to_owned(), sha256 };
     if wrong.is_empty() { Ok(File::Fetched(asked)) } else { Err(wrong) }
+}
+
+/// In lower case, if one is said.
+fn sum(text: &str) -> Result<Option<String>, FieldError> {
+    let sum = text.trim().to_ascii_lowercase();
+    if !sum.is_empty() && (sum.len() != 64 || !sum.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Err(FieldError::new("sha256", "A SHA-256 has 64 hexadecimal digits."));
+    }
+    Ok(Some(sum).filter(|sum| !sum.is_empty()))
 }
 
 /// What the draft asks for; every wrong field is named at once.

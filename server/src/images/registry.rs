@@ -109,7 +109,7 @@ impl Registry<'_> {
             }
             match &member.content {
                 Content::Own(bytes) => write(&path, member, bytes).await?,
-                Content::Blob(blob) => self.blob(&path, member, blob, archive.bytes).await?,
+                Content::Blob(digest) => self.blob(&path, member, digest, archive.bytes).await?,
             }
         }
         cut(&path, archive.bytes).await
@@ -121,7 +121,8 @@ impl Registry<'_> {
         if let Ok(manifest) = tokio::fs::read(&kept).await {
             return Ok(manifest);
         }
-        let mut manifest = self.document(&self.from.wanted().to_owned()).await?;
+        let wanted = self.from.wanted().to_owned();
+        let mut manifest = self.document(&wanted).await?;
         if let Ok(index) = serde_json::from_slice::<ImageIndex>(&manifest) {
             let ours = index.manifests().iter().find(|one| {
                 let platform = one.platform().as_ref();
@@ -153,9 +154,9 @@ impl Registry<'_> {
         }
     }
 
-    async fn blob(&mut self, path: &Path, member: &Member, blob: &Descriptor, whole: u64) -> Result<(), Trouble> {
-        let (wanted, begin) = (digest(blob)?, member.at + BLOCK);
-        let end = begin + blob.size();
+    async fn blob(&mut self, path: &Path, member: &Member, wanted: &str, whole: u64) -> Result<(), Trouble> {
+        let begin = member.at + BLOCK;
+        let end = begin + member.bytes;
         let there = tokio::fs::metadata(path).await.map_or(0, |facts| facts.len());
         if there < begin {
             write(path, member, &[]).await?;
@@ -168,7 +169,7 @@ impl Registry<'_> {
             let coming = Coming { open, path, bytes: begin + from, whole: Some(whole), most: end };
             coming.take_in(self.run, answer, Some(end)).await?;
         }
-        let (read, length) = (path.to_owned(), blob.size());
+        let (read, length) = (path.to_owned(), member.bytes);
         let found = self.run.blocking(move || {
             sum_of(&read, begin, length).map_err(|error| format!("reading {}: {error}", read.display()))
         });
@@ -275,7 +276,8 @@ struct Member {
 #[derive(Debug)]
 enum Content {
     Own(Vec<u8>),
-    Blob(Descriptor),
+    /// Of that digest.
+    Blob(String),
 }
 
 impl Member {
@@ -308,15 +310,14 @@ impl Archive {
         let index = serde_json::json!({
             "schemaVersion": 2, "manifests": [{ "mediaType": kind, "digest": is, "size": bytes }],
         });
-        archive.push("oci-layout", Content::Own(br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()))?;
-        archive.push("index.json", Content::Own(index.to_string().into_bytes()))?;
-        archive.push(&blob_name(&is), Content::Own(manifest.to_vec()))?;
+        archive.own("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec())?;
+        archive.own("index.json", index.to_string().into_bytes())?;
+        archive.own(&blob_name(&is), manifest.to_vec())?;
         let mut seen = HashSet::from([is]);
         for blob in std::iter::once(read.config()).chain(read.layers()) {
             let is = digest(blob)?;
-            let name = blob_name(&is);
-            if seen.insert(is) {
-                archive.push(&name, Content::Blob(blob.clone()))?;
+            if seen.insert(is.clone()) {
+                archive.push(&blob_name(&is), blob.size(), Content::Blob(is))?;
             }
         }
         // Two empty blocks say that there is no more (tar(5)).
@@ -324,11 +325,11 @@ impl Archive {
         Ok(archive)
     }
 
-    fn push(&mut self, name: &str, content: Content) -> Result<(), Trouble> {
-        let bytes = match &content {
-            Content::Own(bytes) => bytes.len() as u64,
-            Content::Blob(blob) => blob.size(),
-        };
+    fn own(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
+        self.push(name, bytes.len() as u64, Content::Own(bytes))
+    }
+
+    fn push(&mut self, name: &str, bytes: u64, content: Content) -> Result<(), Trouble> {
         if bytes > IMAGE_MOST || self.bytes > IMAGE_MOST {
             return Err(too_much());
         }

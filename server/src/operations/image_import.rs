@@ -7,7 +7,7 @@ use std::{fs, io};
 use umbel_app::shown::Topic;
 
 use super::step::{ImageParams, PublishParams, Run, Step, StepError};
-use crate::images::fetch::fetch;
+use crate::images::fetch::{check_sum, fetch};
 use crate::store::images::{Image, image_delete, image_put};
 
 pub const STEPS: &[Step] = &[
@@ -48,8 +48,12 @@ async fn look(run: &Run) -> Result<(), StepError> {
     if run.params().await?.publish.is_some() {
         return Ok(());
     }
-    let place = run.upload_place().await?;
-    run.blocking(move || the_only_one(&place)).await
+    let (place, sha256) = (run.upload_place().await?, run.params().await?.sha256);
+    run.blocking(move || {
+        the_only_one(&place)?;
+        check_sum(&place.join("disk"), sha256.as_deref())
+    })
+    .await
 }
 
 /// Puts it where the agent looks for it.

@@ -101,6 +101,9 @@ pub struct Params {
     pub image: Option<ImageParams>,
     #[serde(default)]
     pub upload: Option<UploadId>,
+    /// Of the file that was sent, in lower-case hexadecimal, if any is expected.
+    #[serde(default)]
+    pub sha256: Option<String>,
     /// Where its file is fetched from.
     #[serde(default)]
     pub fetch: Option<FetchParams>,

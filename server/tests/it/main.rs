@@ -53,6 +53,7 @@ mod store;
 mod tokens;
 mod umbelctl;
 mod upgrade;
+mod uploads;
 mod usage;
 mod volumes;
 mod walk;

@@ -9,6 +9,7 @@ const POST: Method = Method::POST;
 const PATCH: Method = Method::PATCH;
 const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
+const HEAD: Method = Method::HEAD;
 
 /// What is sent along.
 #[derive(Clone, Copy)]
@@ -257,6 +258,9 @@ pub(crate) fn table() -> Vec<Row> {
         (DELETE, "/api/v1/kernels/{kernel}", Nothing, [401, 403, 403, 403, 403, 403, 409]),
         (POST, "/api/v1/uploads", Nothing, [401, 403, 403, 403, 403, 403, 201]),
         (PUT, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (POST, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (HEAD, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
+        (PATCH, "/api/v1/uploads/{upload}/{file}", Nothing, [401, 403, 403, 403, 403, 403, 404]),
         (DELETE, "/api/v1/uploads/{upload}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/announcement", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (PUT, "/api/v1/announcement", Json(r#"{"text":"Down at noon"}"#), [401, 403, 403, 403, 403, 403, 204]),

@@ -1,7 +1,9 @@
 //! Files that come in: a directory of the panel's own for each upload, below it `files/` as they came.
 //! What the agent takes over, `linux` and `lib/` or `disk`, is put beside them by the operation.
 //!
-//! Nothing of an upload outlives a day.
+//! What comes in pieces is in [`pieces`]. Nothing of an upload outlives a day.
+
+mod pieces;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -22,6 +24,8 @@ use crate::guests::from_host;
 use crate::hex::hex;
 use crate::kernels::{allows, settings};
 use crate::parts::Parts;
+
+pub use pieces::{SUMMED_MOST, SoFar};
 
 /// Of all files of one upload together, where it can be a kernel only; and where it may be an image.
 const KERNEL_MOST: u64 = 256 << 20;
@@ -106,6 +110,31 @@ impl Uploads {
         self.place(upload).is_ok_and(|place| owner(&place) == Some(caller.account.id))
     }
 
+    /// Where a file of that name may come in, how many bytes may be there then, and how many of others are.
+    async fn admitted(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<(PathBuf, u64, u64), AppError> {
+        let most = self.most(caller).await?;
+        if !self.is_there(caller, upload) {
+            return Err(AppError::not_found("upload"));
+        }
+        if !plain(name) {
+            let message = "A file's name is made of letters, digits and -_.+~, and begins with no dot.";
+            return Err(AppError::Invalid(FieldErrors::one("file", message)));
+        }
+        let place = self.place(upload)?;
+        let files = place.join("files");
+        let (others, bytes) = measure(&files, name).map_err(failed("reading", &files))?;
+        if others >= FILES_MOST {
+            let message = format!("An upload has at most {FILES_MOST} files.");
+            return Err(AppError::Invalid(FieldErrors::one("file", message)));
+        }
+        Ok((place, most, bytes))
+    }
+
+    /// Whether a file of that name may come in.
+    pub async fn admits(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<(), AppError> {
+        self.admitted(caller, upload, name).await.map(drop)
+    }
+
     /// Takes one file in, as it comes. A file of the same name is replaced.
     pub async fn put<S, B, E>(
         &self,
@@ -119,20 +148,8 @@ impl Uploads {
         B: AsRef<[u8]> + Send,
         E: Send,
     {
-        let most = self.most(caller).await?;
-        if !self.is_there(caller, upload) {
-            return Err(AppError::not_found("upload"));
-        }
-        if !plain(name) {
-            let message = "A file's name is made of letters, digits and -_.+~, and begins with no dot.";
-            return Err(AppError::Invalid(FieldErrors::one("file", message)));
-        }
-        let files = self.place(upload)?.join("files");
-        let (others, mut bytes) = measure(&files, name).map_err(failed("reading", &files))?;
-        if others >= FILES_MOST {
-            let message = format!("An upload has at most {FILES_MOST} files.");
-            return Err(AppError::Invalid(FieldErrors::one("file", message)));
-        }
+        let (place, most, mut bytes) = self.admitted(caller, upload, name).await?;
+        let files = place.join("files");
         // No plain name begins with a dot, so this is nobody's file.
         let part = files.join(format!(".{name}"));
         let mut file = tokio::fs::File::create(&part).await.map_err(failed("making", &part))?;
