@@ -7,9 +7,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use umbel_client::{Client, Image, ImageDraft};
-use umbel_guest::{ImageId, Logins, OperationId};
+use umbel_guest::{ImageId, Logins, OperationId, Visibility};
 
 use crate::error::Failure;
+use crate::groups;
 use crate::guests::find;
 use crate::operations::watch;
 use crate::options::{ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, Wait};
@@ -45,6 +46,11 @@ pub(crate) async fn run(
         ImageCommand::Remove { image } => Ok(panel()?.image_remove(&named(image)?).await?),
         ImageCommand::Deprecate { image } => Ok(panel()?.image_set_deprecated(&named(image)?, true).await?),
         ImageCommand::Offer { image } => Ok(panel()?.image_set_deprecated(&named(image)?, false).await?),
+        ImageCommand::Visibility { image, who } => {
+            let panel = panel()?;
+            let visibility = visibility(&panel, &who).await?;
+            Ok(panel.image_set_visibility(&named(image)?, visibility).await?)
+        }
         ImageCommand::Note { image, note } => Ok(panel()?.image_set_note(&named(image)?, &note).await?),
     }
 }
@@ -63,7 +69,7 @@ async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Resu
         .filter(|text| ["https://", "http://", "docker://"].iter().any(|kind| text.starts_with(kind)));
     if let Some(url) = from.map(str::to_owned) {
         let (wait, sha256) = (import.wait, import.sha256.clone().unwrap_or_default());
-        let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(import.words) }).await?;
+        let begun = panel.image_import(&ImageDraft { url, sha256, ..draft(panel, import.words).await? }).await?;
         return over(panel, begun, wait, output).await;
     }
     if !import.file.is_dir() {
@@ -104,6 +110,7 @@ async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, ou
             user: None,
             memory: recipe.memory_mib,
             note: None,
+            visibility: Visibility::Public.to_string(),
         },
         sha256: None,
         wait: build.wait,
@@ -117,15 +124,16 @@ async fn of_guest(panel: &Client, publish: ImagePublish, output: &Output) -> Res
         guest: Some(guest),
         snapshot: Some(sought(panel, guest, &publish.snapshot).await?),
         logins: if publish.keep_logins { Logins::Keep } else { Logins::Remove },
-        ..draft(publish.words)
+        ..draft(panel, publish.words).await?
     };
     let begun = panel.image_import(&draft).await?;
     over(panel, begun, publish.wait, output).await
 }
 
 /// What is said of it.
-fn draft(words: ImageWords) -> ImageDraft {
-    ImageDraft {
+async fn draft(panel: &Client, words: ImageWords) -> Result<ImageDraft, Failure> {
+    Ok(ImageDraft {
+        visibility: visibility(panel, &words.visibility).await?,
         name: words.name,
         version: words.version,
         title: words.title.unwrap_or_default(),
@@ -134,7 +142,7 @@ fn draft(words: ImageWords) -> ImageDraft {
         memory_mib: words.memory,
         note: words.note.unwrap_or_default(),
         ..ImageDraft::default()
-    }
+    })
 }
 
 async fn over(panel: &Client, begun: Option<OperationId>, wait: Wait, output: &Output) -> Result<(), Failure> {
@@ -147,6 +155,7 @@ async fn over(panel: &Client, begun: Option<OperationId>, wait: Wait, output: &O
 /// Sends the file, or what is missing of it, and waits until it is an image.
 async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(), Failure> {
     let ImageImport { file, words, sha256, upload, wait } = import;
+    let draft = draft(panel, words).await?;
     let upload = match upload {
         Some(upload) => upload,
         None => panel.upload_begin().await?,
@@ -154,7 +163,7 @@ async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(
     let sent = async {
         let found = panel.upload_send(upload, "disk", &file).await?;
         let sha256 = sha256.unwrap_or(found);
-        panel.image_import(&ImageDraft { upload: upload.to_string(), sha256, ..draft(words) }).await
+        panel.image_import(&ImageDraft { upload: upload.to_string(), sha256, ..draft }).await
     };
     match sent.await {
         Ok(begun) => over(panel, begun, wait, output).await,
@@ -166,6 +175,14 @@ async fn bring(panel: &Client, import: ImageImport, output: &Output) -> Result<(
             Err(error.into())
         }
     }
+}
+
+/// A group goes by its name.
+async fn visibility(panel: &Client, who: &str) -> Result<Visibility, Failure> {
+    let Some(name) = who.strip_prefix("group:") else {
+        return who.parse().map_err(|_| Failure::Wrong(format!("{who:?}: one of public, private and group:NAME")));
+    };
+    Ok(Visibility::Group(groups::find(panel, name).await?.id))
 }
 
 fn named(image: String) -> Result<ImageId, Failure> {

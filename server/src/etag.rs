@@ -63,7 +63,7 @@ impl Tagged for KernelShown {
 
 impl Tagged for ImageShown {
     fn etag(&self) -> Etag {
-        etag_of(&(&self.note, self.deprecated))
+        etag_of(&(&self.note, self.deprecated, self.visibility))
     }
 }
 

@@ -10,8 +10,8 @@ use umbel_app::shown::{
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Access, AccountId, Attachment, BackupId, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures,
-    KernelMode, Memory, NetworkId, Relation, Role, Sample, Series, Slot, SnapshotId, SnapshotKind, Span, VolumeAccess,
-    VolumeId, VolumeState, WallState,
+    KernelMode, Memory, NetworkId, Relation, Role, Sample, Series, Slot, SnapshotId, SnapshotKind, Span, Visibility,
+    VolumeAccess, VolumeId, VolumeState, WallState,
 };
 use uuid::Uuid;
 
@@ -54,6 +54,8 @@ pub(crate) fn checks() -> Vec<CheckShown> {
 
 pub(crate) fn images() -> Vec<ImageShown> {
     let image = |id: &str, title: &str, origin: &str, mib: u64| ImageShown {
+        visibility: Visibility::Public,
+        group: None,
         id: id.parse().expect("a slug"),
         name: id.split('-').next().unwrap_or_default().to_owned(),
         version: id.split('-').nth(1).map(str::to_owned),

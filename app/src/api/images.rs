@@ -102,7 +102,16 @@ pub async fn image_fetch(image: ImageId) -> Result<ImageShown, AppError> {
 #[server(prefix = "/_sf", endpoint = "image_set_deprecated", output = Answer)]
 pub async fn image_set_deprecated(image: ImageId, deprecated: bool) -> Result<(), AppError> {
     let caller = told(caller())?;
-    let change = ImageChange { deprecated: Some(deprecated), note: None };
+    let change = ImageChange { deprecated: Some(deprecated), ..ImageChange::default() };
+    told(backend()?.image_change(&caller, image, change).await)
+}
+
+/// `visibility` is as [`umbel_guest::Visibility`] spells it.
+#[server(prefix = "/_sf", endpoint = "image_set_visibility", output = Answer)]
+pub async fn image_set_visibility(image: ImageId, visibility: String) -> Result<(), AppError> {
+    let caller = told(caller())?;
+    let visibility = told(visibility.parse().map_err(|error: FieldError| AppError::Invalid(error.into())))?;
+    let change = ImageChange { visibility: Some(visibility), ..ImageChange::default() };
     told(backend()?.image_change(&caller, image, change).await)
 }
 
@@ -117,5 +126,5 @@ pub async fn image_remove(image: ImageId) -> Result<(), AppError> {
 #[server(prefix = "/_sf", endpoint = "image_set_note", output = Answer)]
 pub async fn image_set_note(image: ImageId, #[server(default)] note: String) -> Result<(), AppError> {
     let caller = told(caller())?;
-    told(backend()?.image_change(&caller, image, ImageChange { note: Some(note), deprecated: None }).await)
+    told(backend()?.image_change(&caller, image, ImageChange { note: Some(note), ..ImageChange::default() }).await)
 }

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskSize, GuestId, ImageId, ImageKind, Logins, Memory, SnapshotId};
+use umbel_guest::{DiskSize, GuestId, ImageId, ImageKind, Logins, Memory, SnapshotId, Visibility};
 
 /// An image of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +34,23 @@ pub struct ImageShown {
     /// The newest version, if this isn't it.
     pub newer: Option<ImageId>,
     pub note: String,
+    pub visibility: Visibility,
+    /// The name of the group that sees it, where it is one's; none where that group is gone.
+    pub group: Option<String>,
     /// How many guests have it, running or not; for administrators.
     pub used_by: Option<u64>,
+}
+
+impl ImageShown {
+    /// In words: who sees it.
+    pub fn seen_by(&self) -> String {
+        match (self.visibility, &self.group) {
+            (Visibility::Public, _) => "everybody".into(),
+            (Visibility::Group(_), Some(name)) => format!("the group {name}"),
+            (Visibility::Group(_), None) => "a group that is gone".into(),
+            (Visibility::Private, _) => "who manages images".into(),
+        }
+    }
 }
 
 /// What is left out stays as it is.
@@ -45,6 +60,7 @@ pub struct ImageShown {
 pub struct ImageChange {
     pub note: Option<String>,
     pub deprecated: Option<bool>,
+    pub visibility: Option<Visibility>,
 }
 
 /// An image that is to be made: of what was uploaded, is fetched, or is on a guest's disk.
@@ -75,6 +91,7 @@ pub struct ImageDraft {
     /// Suggested for a new guest, in MiB.
     pub memory_mib: Option<u32>,
     pub note: String,
+    pub visibility: Visibility,
 }
 
 /// Which part of the catalogue somebody wants to see.

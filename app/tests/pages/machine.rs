@@ -12,7 +12,7 @@ use umbel_guest::publish::{Found, Trace};
 use umbel_guest::state::Badge;
 use umbel_guest::{
     Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, Until, WallState, Wanted,
+    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, Until, Visibility, WallState, Wanted,
 };
 use uuid::Uuid;
 
@@ -208,6 +208,8 @@ async fn a_network_shows_who_is_in_it() {
 
 fn image() -> ImageShown {
     ImageShown {
+        visibility: Visibility::Public,
+        group: None,
         id: "tiny-1".parse().expect("a slug"),
         name: "tiny".into(),
         version: Some("1".into()),

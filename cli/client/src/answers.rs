@@ -11,7 +11,7 @@ use umbel_guest::state::Badge;
 use umbel_guest::{
     AccountId, Attachment, Clock, DiskKind, DiskSize, Generation, GuestDraft, GuestId, GuestName, HostNumber, ImageId,
     ImageKind, KernelFeatures, KernelId, KernelMode, KeyId, Limits, Logins, Memory, NetworkId, Note, OperationId,
-    RestartPolicy, Seen, SetupSeen, SnapshotId, SnapshotKind, Span, StrayName, UploadId, WallState, Wanted,
+    RestartPolicy, Seen, SetupSeen, SnapshotId, SnapshotKind, Span, StrayName, UploadId, Visibility, WallState, Wanted,
 };
 
 pub use accounts::{
@@ -149,6 +149,9 @@ pub struct Image {
     /// The newest version, if this isn't it.
     pub newer: Option<ImageId>,
     pub note: String,
+    /// Who sees it, and the name of the group where it is one's.
+    pub visibility: Visibility,
+    pub group: Option<String>,
     /// How many guests have it; for administrators.
     pub used_by: Option<u64>,
 }
@@ -175,6 +178,7 @@ pub struct ImageDraft {
     pub default_user: String,
     pub memory_mib: Option<u32>,
     pub note: String,
+    pub visibility: Visibility,
 }
 
 /// A kernel as the form for a guest offers it.

@@ -1,7 +1,7 @@
 //! The catalogue of images.
 
 use reqwest::Method;
-use umbel_guest::{ImageId, OperationId};
+use umbel_guest::{ImageId, OperationId, Visibility};
 
 use crate::answers::{Acted, Image, ImageDraft};
 use crate::client::Client;
@@ -29,6 +29,11 @@ impl Client {
 
     pub async fn image_set_deprecated(&self, image: &ImageId, deprecated: bool) -> Result<(), Error> {
         let change = serde_json::json!({ "deprecated": deprecated });
+        self.api(Method::PATCH, &format!("/images/{image}")).json(&change).done().await.map(drop)
+    }
+
+    pub async fn image_set_visibility(&self, image: &ImageId, visibility: Visibility) -> Result<(), Error> {
+        let change = serde_json::json!({ "visibility": visibility });
         self.api(Method::PATCH, &format!("/images/{image}")).json(&change).done().await.map(drop)
     }
 

@@ -33,6 +33,11 @@ pub(crate) enum ImageCommand {
     Offer {
         image: String,
     },
+    /// Who may make guests of it: public, private (who manages images), or group:NAME.
+    Visibility {
+        image: String,
+        who: String,
+    },
     /// What whoever chooses it should know; empty, it has none.
     Note {
         image: String,
@@ -62,6 +67,9 @@ pub(crate) struct ImageWords {
     pub(crate) memory: Option<u32>,
     #[arg(long)]
     pub(crate) note: Option<String>,
+    /// Who may make guests of it: public (unless it is said), private (who manages images), or group:NAME.
+    #[arg(long, value_name = "WHO", default_value = "public")]
+    pub(crate) visibility: String,
 }
 
 #[derive(Debug, Args)]

@@ -33,6 +33,7 @@ pub mod stray;
 pub mod sysrq;
 pub mod token;
 pub mod usage;
+mod visibility;
 pub mod volume;
 pub mod wall;
 
@@ -58,5 +59,6 @@ pub use spec::{Attachment, Boot, Clock, DiskKind, GuestDraft, GuestSpec, ImageKi
 pub use state::{Exit, Phase, Seen, Until, Wanted};
 pub use stray::StrayName;
 pub use sysrq::SysRqKey;
+pub use visibility::Visibility;
 pub use volume::{Slot, VolumeAccess, VolumeState};
 pub use wall::WallState;

@@ -269,9 +269,10 @@ impl Backend for Panel {
             Some(false) => AuditAction::ImageOffer,
             None => AuditAction::ImageChange,
         };
-        let words = if change.note.is_some() { "note" } else { "" };
+        let words = change.visibility.map(|visibility| visibility.to_string()).unwrap_or_default();
+        let words = if change.note.is_some() { "note".into() } else { words };
         self.audit
-            .change(caller, of_image(action, &image).detail(words), Bare(self).image_change(caller, image, change))
+            .change(caller, of_image(action, &image).detail(&words), Bare(self).image_change(caller, image, change))
             .await
     }
 

@@ -19,6 +19,7 @@ use super::setup::setup;
 use super::{Guests, from_host, requester};
 use crate::accounts::Owner;
 use crate::error::chain;
+use crate::images::images_seen;
 use crate::kernels::choice::Offer;
 use crate::kernels::{allows, settings};
 use crate::networks;
@@ -108,7 +109,8 @@ impl Guests {
         of_image: bool,
     ) -> Result<Looked, AppError> {
         let host = &self.parts.link.host;
-        let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
+        let facts = host.facts().await.map_err(from_host)?;
+        let (images, _) = images_seen(&self.parts, caller).await?;
         let kernels = self.kernels(caller, facts.profile).await?;
         let offer = kernels.offer();
         if draft.kernel.is_empty()

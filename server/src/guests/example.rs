@@ -5,8 +5,9 @@ use umbel_app::backend::Caller;
 use umbel_app::shown::{Created, OperationKind};
 use umbel_guest::{Attachment, DiskKind, DiskSize, GuestDraft, ImageKind, PanelRight};
 
-use super::{Guests, from_host};
+use super::Guests;
 use crate::accounts::Owner;
+use crate::images::images_seen;
 use crate::operations::Params;
 use crate::store::guests::guest_list_of;
 
@@ -14,7 +15,7 @@ impl Guests {
     /// Both in one transaction; each comes about by an operation of its own, as any guest does.
     pub async fn example_create(&self, caller: &Caller) -> Result<Vec<Created>, AppError> {
         caller.may(PanelRight::CreateGuests)?;
-        let images = self.parts.link.host.images().await.map_err(from_host)?;
+        let (images, _) = images_seen(&self.parts, caller).await?;
         let found = images.into_iter().find(|image| image.kind == ImageKind::HostTree);
         let image = found.ok_or_else(|| AppError::Conflict {
             message: "The host shows none of its own files here, so there is nothing to make the example of.".into(),

@@ -4,25 +4,25 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{GroupChoice, GuestForm, ImageChoice};
 use umbel_guest::{DiskSize, ImageId, ImageOrigin};
-use umbel_wire::agent::ImageFacts;
 
 use super::{Guests, from_host};
+use crate::images::images_seen;
 use crate::store::groups::group_list_managed;
 use crate::store::guests::guest_list_of;
-use crate::store::images::{ImageState, image_list};
+use crate::store::images::ImageState;
 use crate::store::keys::key_list;
 use crate::store::quotas::quota_of;
 
 impl Guests {
     pub async fn form(&self, caller: &Caller) -> Result<GuestForm, AppError> {
         let host = &self.parts.link.host;
-        let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
+        let facts = host.facts().await.map_err(from_host)?;
         let kernels = self.kernels(caller, facts.profile).await?;
         let guests = guest_list_of(&self.parts.db, caller.looks_as()).await?;
         let taken: Vec<&str> = guests.iter().map(|guest| guest.spec.name.as_str()).collect();
         Ok(GuestForm {
             suggested_name: suggest(&taken),
-            images: self.images(images).await?,
+            images: self.images(caller).await?,
             kernels: kernels.offer().choices(),
             disks: DiskSize::ladder().collect(),
             memory_available_mib: facts.memory_available_mib,
@@ -35,18 +35,17 @@ impl Guests {
 
     /// With what was said about them. The first is suggested: Umbel's own before what somebody put in, and what should
     /// rather not be taken last.
-    async fn images(&self, mut facts: Vec<ImageFacts>) -> Result<Vec<ImageChoice>, AppError> {
+    async fn images(&self, caller: &Caller) -> Result<Vec<ImageChoice>, AppError> {
+        let (mut facts, said) = images_seen(&self.parts, caller).await?;
         facts.sort_by_key(|image| match image.origin {
             ImageOrigin::Built => 0,
             ImageOrigin::Imported | ImageOrigin::Published => 1,
             ImageOrigin::Host => 2,
         });
-        let said = image_list(&self.parts.db, self.parts.host).await?;
         let state = |id: &ImageId| said.iter().find(|said| said.id == *id);
         let deprecated = |id: &ImageId| state(id).filter(|said| said.state == ImageState::Deprecated);
         let mut choices: Vec<ImageChoice> = facts
             .into_iter()
-            .filter(|image| state(&image.id).is_none_or(|said| said.state != ImageState::Going))
             .map(|image| ImageChoice {
                 deprecated: deprecated(&image.id).map(|said| said.note.clone()),
                 id: image.id,

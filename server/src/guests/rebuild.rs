@@ -9,6 +9,7 @@ use umbel_guest::{FieldError, FieldErrors, GuestId, GuestRight, GuestSpec, Image
 use super::create::{check, readable};
 use super::snapshots::has_disk;
 use super::{Guests, from_host};
+use crate::images::images_seen;
 use crate::operations::Params;
 
 impl Guests {
@@ -19,7 +20,8 @@ impl Guests {
         let unknown = || FieldError::new("image", format!("There is no image {}.", draft.image));
         let image = draft.image.trim().parse::<ImageId>().map_err(|_| AppError::Invalid(unknown().into()))?;
         let host = &self.parts.link.host;
-        let (facts, images) = tokio::try_join!(host.facts(), host.images()).map_err(from_host)?;
+        let facts = host.facts().await.map_err(from_host)?;
+        let (images, _) = images_seen(&self.parts, caller).await?;
         let kernels = self.kernels(caller, facts.profile).await?;
         let spec = GuestSpec { image, ..found.spec };
         let mut wrong = FieldErrors::default();

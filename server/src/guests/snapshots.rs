@@ -17,7 +17,7 @@ use super::create::offered;
 use super::{Guests, from_host, requester};
 use crate::error::chain;
 use crate::host::HostError;
-use crate::images::newest;
+use crate::images::{images_seen, newest};
 use crate::operations::{Params, Requester};
 use crate::quotas;
 use crate::store::guests::{Guest, guest_fetch};
@@ -47,7 +47,8 @@ impl Guests {
             Ok(_) | Err(HostError::Away(_) | HostError::Refused(_)) => None,
             Err(error) => return Err(from_host(error)),
         };
-        let images = self.parts.link.host.images().await.unwrap_or_default();
+        // Without the agent there is nothing newer either.
+        let (images, _) = images_seen(&self.parts, caller).await.unwrap_or_default();
         let images: Vec<ImageId> = images.into_iter().map(|image| image.id).collect();
         Ok(SnapshotsShown {
             newer: newest(&guest.spec.image, &images),

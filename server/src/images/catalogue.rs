@@ -5,16 +5,15 @@ use std::collections::HashMap;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ImageChange, ImageFilter, ImagePage, ImageShown, Topic};
-use umbel_guest::{FieldError, FieldErrors, ImageId, Note, PanelRight};
+use umbel_guest::{FieldError, FieldErrors, ImageId, Note, PanelRight, Visibility};
 use umbel_wire::agent::ImageFacts;
 
-use super::Images;
+use super::{Images, images_seen};
 use crate::etag::etag_of;
 use crate::guests::from_host;
 use crate::pages::{self, PAGE_MOST};
-use crate::store::images::{
-    Image, ImageState, image_delete, image_fetch, image_list, image_put, image_used, image_used_list,
-};
+use crate::store::groups::{Group, group_fetch, group_list};
+use crate::store::images::{Image, ImageState, image_delete, image_fetch, image_put, image_used, image_used_list};
 
 impl Images {
     /// The agent tells all that there are, however few are shown. Its `next` is where the images after these begin.
@@ -33,51 +32,50 @@ impl Images {
         facts.map(|facts| known.shown(facts)).ok_or_else(|| AppError::not_found("image"))
     }
 
-    /// What the host has, without what is being taken away, and what was said of it.
-    async fn offered(&self) -> Result<(Vec<ImageFacts>, Vec<Image>), AppError> {
-        let said = image_list(&self.parts().db, self.parts().host).await?;
-        let mut all = self.parts().link.host.images().await.map_err(from_host)?;
-        all.retain(|facts| !said.iter().any(|said| said.id == facts.id && said.state == ImageState::Going));
-        Ok((all, said))
-    }
-
-    /// The same with all that is shown of it.
+    /// What the caller sees, with all that is shown of it.
     async fn known(&self, caller: &Caller) -> Result<(Vec<ImageFacts>, Known), AppError> {
         let parts = self.parts();
-        let (all, said) = self.offered().await?;
+        let (all, said) = images_seen(parts, caller).await?;
+        let groups = group_list(&parts.db).await?;
         let ids = all.iter().map(|facts| facts.id.clone()).collect();
         let used = match caller.may(PanelRight::ManageImages) {
             Ok(()) => Some(image_used_list(&parts.db, parts.host).await?),
             Err(_) => None,
         };
-        Ok((all, Known { ids, said, used }))
+        Ok((all, Known { ids, said, groups, used }))
     }
 
     pub async fn change(&self, caller: &Caller, id: ImageId, change: ImageChange) -> Result<(), AppError> {
         caller.may(PanelRight::ManageImages)?;
         if change == ImageChange::default() {
-            let message = "Nothing is to be changed. Say note, deprecated, or both.";
+            let message = "Nothing is to be changed. Say note, deprecated, visibility, or several of them.";
             return Err(AppError::Invalid(FieldErrors::one("body", message)));
         }
         let note = change.note.map(|note| note.parse::<Note>()).transpose();
         let note = note.map_err(|error| AppError::Invalid(error.into()))?;
-        let (all, _) = self.offered().await?;
+        let (all, _) = images_seen(self.parts(), caller).await?;
         if all.iter().all(|image| image.id != id) {
             return Err(AppError::not_found("image"));
         }
         let mut tx = self.parts().db.begin().await?;
+        if let Some(Visibility::Group(group)) = change.visibility
+            && group_fetch(&mut tx, group).await?.is_none()
+        {
+            return Err(AppError::Invalid(FieldErrors::one("visibility", "There is no such group.")));
+        }
         let said = image_fetch(&mut tx, self.parts().host, &id).await?;
         let mut said = said.unwrap_or_else(|| Image::new(id));
         if said.state == ImageState::Going {
             return Err(AppError::not_found("image"));
         }
-        caller.expected(&etag_of(&(&said.note, said.state == ImageState::Deprecated)))?;
+        caller.expected(&etag_of(&(&said.note, said.state == ImageState::Deprecated, said.visibility)))?;
         said.note = note.map_or(said.note, Note::into);
         said.state = match change.deprecated {
             Some(true) => ImageState::Deprecated,
             Some(false) => ImageState::Offered,
             None => said.state,
         };
+        said.visibility = change.visibility.unwrap_or(said.visibility);
         image_put(&mut tx, self.parts().host, &said).await?;
         tx.commit().await?;
         self.parts().events.publish(Topic::Host);
@@ -126,6 +124,7 @@ struct Known {
     /// All that there are, for what is newer.
     ids: Vec<ImageId>,
     said: Vec<Image>,
+    groups: Vec<Group>,
     /// How many guests have each, for whoever may know it.
     used: Option<HashMap<ImageId, u64>>,
 }
@@ -134,7 +133,11 @@ impl Known {
     fn shown(&self, facts: ImageFacts) -> ImageShown {
         let said = self.said.iter().find(|said| said.id == facts.id);
         let (name, version) = facts.id.parts();
+        let visibility = said.map(|said| said.visibility).unwrap_or_default();
+        let group = self.groups.iter().find(|group| visibility == Visibility::Group(group.id));
         ImageShown {
+            visibility,
+            group: group.map(|group| group.name.to_string()),
             name: name.to_owned(),
             version: version.map(str::to_owned),
             newer: newest(&facts.id, &self.ids),

@@ -24,6 +24,7 @@ impl Images {
         caller.may(PanelRight::ManageImages)?;
         let parts = self.parts();
         let sent = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
+        let visibility = draft.visibility;
         let (file, id, said, note) = checked(draft, sent, &parts.fetch_networks).map_err(AppError::Invalid)?;
         let taken = || AppError::Invalid(FieldErrors::one("version", format!("There is an image {id} already.")));
         if parts.link.host.images().await.map_err(from_host)?.iter().any(|image| image.id == id) {
@@ -49,7 +50,7 @@ impl Images {
         };
         let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
         let params = Params {
-            image: Some(ImageParams { id, said }),
+            image: Some(ImageParams { id, said, visibility }),
             upload,
             sha256,
             fetch,

@@ -5,8 +5,10 @@ mod catalogue;
 pub mod fetch;
 mod import;
 mod registry;
+mod sight;
 
 pub(crate) use catalogue::newest;
+pub(crate) use sight::images_seen;
 
 use crate::guests::Guests;
 use crate::parts::Parts;

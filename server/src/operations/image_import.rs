@@ -77,7 +77,7 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 async fn take(run: &Run) -> Result<(), StepError> {
-    let ImageParams { id, said } = image(run).await?;
+    let ImageParams { id, said, .. } = image(run).await?;
     if let Some(PublishParams { of, logins }) = run.params().await?.publish {
         for found in run.parts.link.host.image_publish(id, of, logins, said).await? {
             let (title, files) = (found.trace.title(), found.files);
@@ -94,8 +94,8 @@ async fn give_back(run: &Run) -> Result<(), StepError> {
 }
 
 async fn write(run: &Run) -> Result<(), StepError> {
-    let (id, note) = (image(run).await?.id, run.params().await?.note);
-    image_put(&run.parts.db, run.parts.host, &Image { note, ..Image::new(id) }).await?;
+    let (ImageParams { id, visibility, .. }, note) = (image(run).await?, run.params().await?.note);
+    image_put(&run.parts.db, run.parts.host, &Image { note, visibility, ..Image::new(id) }).await?;
     run.parts.events.publish(Topic::Host);
     Ok(())
 }

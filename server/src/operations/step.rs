@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use umbel_guest::{
-    BackupId, Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Wanted,
+    BackupId, Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Visibility, Wanted,
 };
 use umbel_wire::agent::{DiskOf, ImageSaid, Refusal};
 
@@ -136,6 +136,8 @@ pub struct Params {
 pub struct ImageParams {
     pub id: ImageId,
     pub said: ImageSaid,
+    #[serde(default)]
+    pub visibility: Visibility,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

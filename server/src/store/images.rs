@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use umbel_guest::ImageId;
+use umbel_guest::{ImageId, Visibility};
 
 use super::StoreError;
 use super::db::On;
@@ -14,12 +14,13 @@ pub struct Image {
     pub id: ImageId,
     pub note: String,
     pub state: ImageState,
+    pub visibility: Visibility,
 }
 
 impl Image {
     /// One that nobody has said anything about.
     pub fn new(id: ImageId) -> Self {
-        Self { id, note: String::new(), state: ImageState::Offered }
+        Self { id, note: String::new(), state: ImageState::Offered, visibility: Visibility::Public }
     }
 }
 
@@ -54,27 +55,29 @@ impl std::str::FromStr for ImageState {
 }
 
 fn image(row: &Row) -> Result<Image, StoreError> {
-    Ok(Image { id: row.parse("id")?, note: row.get("note")?, state: row.parse("state")? })
+    let (id, state, visibility) = (row.parse("id")?, row.parse("state")?, row.parse("visibility")?);
+    Ok(Image { id, note: row.get("note")?, state, visibility })
 }
 
 /// Writes all that is said about it.
 pub async fn image_put(on: impl Into<On<'_>>, host: HostId, image: &Image) -> Result<(), StoreError> {
-    let put = "INSERT INTO images (host, id, note, state) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (host, id) DO UPDATE SET note = $3, state = $4";
+    let put = "INSERT INTO images (host, id, note, state, visibility) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (host, id) DO UPDATE SET note = $3, state = $4, visibility = $5";
     let query = sql("image_put", put).bind(host.to_string()).bind(image.id.as_str());
-    query.bind(image.note.as_str()).bind(image.state.word()).run(on).await?;
+    let query = query.bind(image.note.as_str()).bind(image.state.word());
+    query.bind(image.visibility.to_string()).run(on).await?;
     Ok(())
 }
 
 pub async fn image_fetch(on: impl Into<On<'_>>, host: HostId, id: &ImageId) -> Result<Option<Image>, StoreError> {
-    let select = "SELECT id, note, state FROM images WHERE host = $1 AND id = $2";
+    let select = "SELECT id, note, state, visibility FROM images WHERE host = $1 AND id = $2";
     let query = sql("image_fetch", select).bind(host.to_string()).bind(id.as_str());
     query.one(on).await?.as_ref().map(image).transpose()
 }
 
 /// All of a host that anything was said about.
 pub async fn image_list(on: impl Into<On<'_>>, host: HostId) -> Result<Vec<Image>, StoreError> {
-    let select = "SELECT id, note, state FROM images WHERE host = $1 ORDER BY id";
+    let select = "SELECT id, note, state, visibility FROM images WHERE host = $1 ORDER BY id";
     sql("image_list", select).bind(host.to_string()).all(on).await?.iter().map(image).collect()
 }
 

@@ -50,6 +50,7 @@ const STEPS: &[Step] = &[
     step!(27, "0027_volumes"),
     step!(28, "0028_guest_backups"),
     step!(29, "0029_snapshot_images"),
+    step!(30, "0030_image_visibility"),
 ];
 
 /// The newest version that this program knows.

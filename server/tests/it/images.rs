@@ -5,16 +5,18 @@ use std::time::Duration;
 use tempfile::TempDir;
 use umbel_app::AppError;
 use umbel_app::backend::Backend as _;
-use umbel_app::shown::{AuditFilter, ImageChange, ImageFilter};
+use umbel_app::backend::Caller;
+use umbel_app::shown::{AuditFilter, ImageChange, ImageFilter, RebuildDraft};
 use umbel_client::{Client, Error, ImageDraft};
 use umbel_guest::publish::Trace;
-use umbel_guest::{Action, GuestDraft, ImageId, SnapshotId};
+use umbel_guest::{Action, GroupId, GuestDraft, ImageId, SnapshotId, Visibility};
 use umbel_server::host::simulated::debian;
 use umbel_server::store::images::{Image, ImageState, image_put};
 use umbel_wire::Layout;
 use umbel_wire::agent::{KernelFacts, Refusal};
 use uuid::Uuid;
 
+use crate::groups;
 use crate::harness::db::{Fresh, both};
 use crate::harness::edge::Edge;
 use crate::harness::panel::draft as draft_of;
@@ -54,7 +56,10 @@ fn asking(q: &str, cursor: &str, limit: &str) -> ImageFilter {
 both! {
     async fn a_deprecated_image_is_offered_last_with_the_reason_and_kept_by_who_has_it(fresh) {
         let edge = Edge::start(&fresh.db).await;
-        let change = |deprecated| ImageChange { note: Some("Take the next one.".into()), deprecated: Some(deprecated) };
+        let change = |deprecated| {
+            let note = Some("Take the next one.".into());
+            ImageChange { note, deprecated: Some(deprecated), ..ImageChange::default() }
+        };
         let refused = edge.panel.image_change(&edge.test.anna, tiny(), change(true)).await;
         assert!(matches!(refused, Err(AppError::Forbidden { .. })), "{refused:?}");
         let first = async || edge.panel.guest_form(&edge.test.anna).await.expect("a form").images;
@@ -228,6 +233,44 @@ both! {
         assert_eq!(std::fs::read_dir(files).expect("there").count(), 0);
         edge.test.host.set_disk_free_mib(2_048);
         root.upload_put(upload, "root_fs", "a file system").await.expect("a tenth is left");
+    }
+
+    async fn who_doesnt_see_an_image_makes_no_guest_of_it_and_who_has_it_keeps_it(fresh) {
+        let edge = Edge::start(&fresh.db).await;
+        let (anna, berta) = (&edge.test.anna, &edge.berta);
+        let ids = async |caller: &Caller| {
+            let form = edge.panel.guest_form(caller).await.expect("a form");
+            let listed = edge.panel.image_list(caller, ImageFilter::default()).await.expect("a list").rows;
+            let ids: Vec<ImageId> = listed.into_iter().map(|image| image.id).collect();
+            assert!(form.images.iter().all(|choice| ids.contains(&choice.id)) && form.images.len() == ids.len());
+            ids
+        };
+        let show = async |visibility| {
+            let change = ImageChange { visibility: Some(visibility), ..ImageChange::default() };
+            edge.panel.image_change(&edge.root, tiny(), change).await
+        };
+        let guest = edge.test.made("web").await;
+        assert!(ids(anna).await.contains(&tiny()));
+        show(Visibility::Private).await.expect("root's");
+        assert!(!ids(anna).await.contains(&tiny()) && ids(&edge.root).await.contains(&tiny()));
+        let hers = edge.panel.image_fetch(anna, tiny()).await;
+        assert!(matches!(hers, Err(AppError::NotFound { .. })), "{hers:?}");
+        let Err(AppError::Invalid(wrong)) = edge.panel.guest_create(anna, draft_of("two")).await else { panic!("made") };
+        assert_eq!(wrong.0[0].field, "image");
+        let rebuild = RebuildDraft { image: tiny().to_string() };
+        let Err(AppError::Invalid(wrong)) = edge.panel.guest_rebuild(anna, guest, rebuild).await else { panic!("built") };
+        assert_eq!(wrong.0[0].field, "image");
+        edge.panel.guest_create(&edge.root, draft_of("roots")).await.expect("who manages images sees all");
+
+        // One of a group's, to whoever is in it now.
+        let group = groups::made(&edge, "class", &[]).await;
+        show(Visibility::Group(group)).await.expect("it is there");
+        assert!(!ids(anna).await.contains(&tiny()));
+        groups::put(&edge, group, "anna", "member").await.expect("root's");
+        assert!(ids(anna).await.contains(&tiny()) && !ids(berta).await.contains(&tiny()));
+        edge.panel.guest_create(anna, draft_of("three")).await.expect("she sees it");
+        let Err(AppError::Invalid(wrong)) = show(Visibility::Group(GroupId(Uuid::nil()))).await else { panic!("gone") };
+        assert_eq!(wrong.0[0].field, "visibility");
     }
 
     async fn of_what_is_being_taken_away_no_guest_is_made(fresh) {

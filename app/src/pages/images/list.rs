@@ -1,7 +1,7 @@
 //! The catalogue of images: where each came from, what it takes, who has it.
 
 use leptos::prelude::*;
-use umbel_guest::PanelRight;
+use umbel_guest::{PanelRight, Visibility};
 
 use super::import::{FetchForm, ImportForm};
 use crate::api::images::{ImageImport, ImageImportFrom, image_list};
@@ -96,12 +96,14 @@ fn ImageTable(images: Vec<ImageShown>, manages: bool, filtered: bool) -> impl In
 #[component]
 fn ImageRow(image: ImageShown) -> impl IntoView {
     let taken = size(image.taken_bytes);
+    let seen_by = (image.visibility != Visibility::Public).then(|| image.seen_by());
     view! {
         <tr>
             <td data-label="Image">
                 <span class="two-lines">
                     <a href=paths::image(&image.id)><strong>{image.title.clone()}</strong></a>
                     <span class="meta">{format!("{}, {}", image.id, image.origin)}</span>
+                    {seen_by.map(|who| view! { <span class="meta">{format!("Seen by {who} only")}</span> })}
                     {(!image.note.is_empty()).then(|| view! { <span class="meta">{image.note.clone()}</span> })}
                 </span>
             </td>

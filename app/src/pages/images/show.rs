@@ -4,15 +4,16 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use umbel_guest::size::in_words;
-use umbel_guest::{ImageId, ImageKind, PanelRight};
+use umbel_guest::{GroupId, ImageId, ImageKind, PanelRight, Visibility};
 
 use super::list::State;
-use crate::api::images::{ImageRemove, ImageSetDeprecated, ImageSetNote, image_fetch};
+use crate::api::groups::group_list;
+use crate::api::images::{ImageRemove, ImageSetDeprecated, ImageSetNote, ImageSetVisibility, image_fetch};
 use crate::api::missing;
 use crate::live::Live;
 use crate::parts::copied::Copied;
 use crate::parts::curve::size;
-use crate::parts::form::TextField;
+use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
 use crate::parts::table::{Fact, PageHead};
@@ -25,6 +26,7 @@ use crate::shown::ImageShown;
 struct Actions {
     deprecate: ServerAction<ImageSetDeprecated>,
     write: ServerAction<ImageSetNote>,
+    show: ServerAction<ImageSetVisibility>,
     remove: ServerAction<ImageRemove>,
 }
 
@@ -36,22 +38,26 @@ pub fn ImageShowPage() -> impl IntoView {
     let (host, guests) = (live.host(), live.guests());
     let deprecate = ServerAction::<ImageSetDeprecated>::new();
     let write = ServerAction::<ImageSetNote>::new();
+    let show = ServerAction::<ImageSetVisibility>::new();
     let remove = ServerAction::<ImageRemove>::new();
-    let actions = Actions { deprecate, write, remove };
+    let actions = Actions { deprecate, write, show, remove };
     let image = Resource::new(
         move || {
-            let own = (deprecate.version().get(), write.version().get());
+            let own = (deprecate.version().get(), write.version().get(), show.version().get());
             (id.get(), host.get(), guests.get(), own)
         },
         |(id, ..)| async move { image_fetch(id.ok_or_else(|| missing("image"))?).await },
     );
+    let groups = Resource::new(|| (), |()| group_list());
     let me = Me::expect();
     view! {
         <Transition fallback=Skeleton>
             {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageImages).await.is_ok();
+                let groups = groups.await.unwrap_or_default();
+                let groups = groups.into_iter().map(|group| (group.id, group.name.to_string())).collect();
                 match image.await {
-                    Ok(image) => view! { <Shown image=image manages=manages actions=actions /> }.into_any(),
+                    Ok(image) => view! { <Shown image=image groups=groups manages=manages actions=actions /> }.into_any(),
                     Err(error) => view! { <Title text="Image" /><Problem error=error /> }.into_any(),
                 }
             })}
@@ -60,7 +66,7 @@ pub fn ImageShowPage() -> impl IntoView {
 }
 
 #[component]
-fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
+fn Shown(image: ImageShown, groups: Vec<(GroupId, String)>, manages: bool, actions: Actions) -> impl IntoView {
     let taken = size(image.taken_bytes);
     // Of the host's own files there are none.
     let sizes = (image.kind == ImageKind::Disk).then(|| match &image.sizes[..] {
@@ -74,7 +80,7 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
     let (state, own) = (image.clone(), manages.then(|| image.clone()));
     // Who may write it sees it in its field.
     let note = Some(image.note.clone()).filter(|note| !manages && !note.is_empty());
-    let file_system = file_system(&image);
+    let (file_system, seen_by) = (file_system(&image), image.seen_by());
     view! {
         <Title text=image.title.clone() />
         <PageHead title=image.title.clone()>
@@ -95,12 +101,14 @@ fn Shown(image: ImageShown, manages: bool, actions: Actions) -> impl IntoView {
                 {sizes.map(|sizes| view! { <Fact label="Disks of it">{sizes}</Fact> })}
                 <Fact label="Takes on this host">{taken}</Fact>
                 {sum}
+                <Fact label="Seen by">{seen_by}</Fact>
                 {image.used_by.map(|used| view! { <Fact label="Guests that have it">{used.to_string()}</Fact> })}
                 {note.map(|note| view! { <Fact label="Note">{note}</Fact> })}
             </dl>
         </section>
         {own.map(|image| view! {
             <Say image=image.clone() actions=actions />
+            <See image=image.clone() groups=groups show=actions.show />
             {image.imported.then(|| view! { <Remove image=image remove=actions.remove /> })}
         })}
     }
@@ -146,6 +154,36 @@ fn Say(image: ImageShown, actions: Actions) -> impl IntoView {
                 <input type="hidden" name="deprecated" value=(!image.deprecated).to_string() />
                 <button class="button" type="submit">{verb}</button>
             </ActionForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// Who may make guests of it.
+#[component]
+fn See(image: ImageShown, groups: Vec<(GroupId, String)>, show: ServerAction<ImageSetVisibility>) -> impl IntoView {
+    let error = failure(show);
+    let of_groups = groups.into_iter().map(|(id, name)| (Visibility::Group(id), format!("The group {name}")));
+    let mut options: Vec<(String, String)> = [(Visibility::Public, "Everybody".to_owned())]
+        .into_iter()
+        .chain(of_groups)
+        .chain([(Visibility::Private, "Only who manages images".to_owned())])
+        .map(|(visibility, words)| (visibility.to_string(), words))
+        .collect();
+    let chosen = image.visibility.to_string();
+    if options.iter().all(|(value, _)| *value != chosen) {
+        options.push((chosen.clone(), "A group that is gone".into()));
+    }
+    view! {
+        <section class="card">
+            <h2>"Who sees it"</h2>
+            <Failure error=error fields=&["visibility"] />
+            <ActionForm action=show attr:class="form">
+                <input type="hidden" name="image" value=image.id.to_string() />
+                <Choice name="visibility" label="Seen by" options=options chosen=chosen error=error />
+                <button class="button" type="submit">"Show it to them"</button>
+            </ActionForm>
+            <p class="meta">"Whoever sees it may make guests of it. A guest that has it keeps it."</p>
         </section>
     }
     .into_any()

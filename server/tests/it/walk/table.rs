@@ -492,6 +492,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/_sf/image_set_deprecated", Form("image={image}&deprecated=false"), administrators),
         (POST, "/_sf/image_set_note", Form("image={image}&note=ours"), administrators),
         (POST, "/_sf/kernel_list", Form(""), every_one),
+        (POST, "/_sf/image_set_visibility", Form("image={image}&visibility=public"), administrators),
         (POST, "/_sf/upload_begin", Form(""), administrators),
         (POST, "/_sf/kernel_add", Form("upload=x&name=mine"), [401, 403, 403, 403, 403, 403, 422]),
         (POST, "/_sf/kernel_set_retired", Form("kernel={kernel}&retired=false"), administrators),
