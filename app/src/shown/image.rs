@@ -63,6 +63,15 @@ pub struct ImageChange {
     pub visibility: Option<Visibility>,
 }
 
+impl ImageChange {
+    /// What of it is told on; a note isn't.
+    pub fn words(&self) -> String {
+        let note = self.note.as_ref().map(|_| "note".to_owned());
+        let words = [note, self.visibility.map(|visibility| visibility.to_string())];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// An image that is to be made: of what was uploaded, is fetched, or is on a guest's disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

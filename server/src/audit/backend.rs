@@ -269,8 +269,7 @@ impl Backend for Panel {
             Some(false) => AuditAction::ImageOffer,
             None => AuditAction::ImageChange,
         };
-        let words = change.visibility.map(|visibility| visibility.to_string()).unwrap_or_default();
-        let words = if change.note.is_some() { "note".into() } else { words };
+        let words = change.words();
         self.audit
             .change(caller, of_image(action, &image).detail(&words), Bare(self).image_change(caller, image, change))
             .await
