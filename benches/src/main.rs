@@ -14,6 +14,7 @@
 //! target/release/umbel-benches images
 //! target/release/umbel-benches snapshots
 //! target/release/umbel-benches copies --pairs 3
+//! target/release/umbel-benches disks --pairs 10
 //! ```
 //! What can be compared is measured in turns, a pair at a time, and medians are compared: so whatever
 //! else the machine does meets both sides.
@@ -23,6 +24,7 @@ mod boot;
 mod console;
 mod copies;
 mod crowd;
+mod disks;
 mod figures;
 mod idle;
 mod images;
@@ -122,6 +124,8 @@ enum What {
     Snapshots,
     /// Backups and images of a guest, and what one writes to its disks.
     Copies,
+    /// New disks of a large image.
+    Disks,
     /// Boot, console, idle and pages.
     All,
 }
@@ -164,6 +168,7 @@ async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> 
         What::Images => return images::measure(&panel, options.pairs, report).await,
         What::Snapshots => return snapshots::measure(&panel, options.pairs, report).await,
         What::Copies => return copies::measure(&panel, options.pairs, report).await,
+        What::Disks => return disks::measure(&panel, options.pairs, report).await,
         What::SignIn => return sign_in::measure(&panel, report).await,
         What::Crowd => {
             return crowd::measure(&panel, crowd, options.seconds, report).await;

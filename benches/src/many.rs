@@ -8,6 +8,7 @@ use umbel_guest::GuestId;
 use crate::Failure;
 use crate::bare::{Bare, Recipe};
 use crate::boot::{PROMPT, recipe, through_panel};
+use crate::disks::cached_mib;
 use crate::figures::{Promise, Report, Samples};
 use crate::panel::Panel;
 
@@ -23,6 +24,9 @@ pub(crate) async fn measure(panel: &Panel, guests: u32, report: &mut Report) -> 
     for round in 0..ROUNDS {
         let hand = block_in_place(|| all_by_hand(&recipe, guests))?;
         let (made, took) = all_through_panel(panel, round, guests).await?;
+        if round == 0 {
+            shared(panel, guests, report)?;
+        }
         for guest in made {
             panel.purge(guest).await?;
         }
@@ -36,6 +40,15 @@ pub(crate) async fn measure(panel: &Panel, guests: u32, report: &mut Report) -> 
     report.add(&format!("many: {guests} by hand, to the last prompt, median"), seconds(&hands), "s");
     let ratio = Samples::new(ratios).median();
     report.promised("many: of the time by hand, median of rounds", ratio, "x", Promise::AtMost(1.5));
+    Ok(())
+}
+
+/// What of their disks is in the host's memory: of what they share, and of what is each one's own.
+fn shared(panel: &Panel, guests: u32, report: &mut Report) -> Result<(), Failure> {
+    let base = cached_mib(&panel.data().join("images"), |name| name.starts_with("base-"))?;
+    let own = cached_mib(&panel.data().join("guests"), |name| name.starts_with("disk"))?;
+    report.add(&format!("many: {guests} guests, the host's memory for their bases, all together"), base, "MiB");
+    report.add(&format!("many: {guests} guests, the same for their own disks, all together"), own, "MiB");
     Ok(())
 }
 

@@ -112,6 +112,10 @@ impl Panel {
         self.place.path()
     }
 
+    pub(crate) fn data(&self) -> PathBuf {
+        self.place.path().join("data")
+    }
+
     /// The link that the panel prints, once it is there.
     async fn first_link(&mut self) -> Result<String, Failure> {
         let end = Instant::now() + PATIENCE;
@@ -176,7 +180,7 @@ impl Panel {
     /// Kernels of guests of this panel with their shims: whoever has a disk of ours in its jail and a shim
     /// for a parent.
     pub(crate) fn kernels(&self) -> Result<Vec<(Process, Process)>, Failure> {
-        let data = self.place.path().join("data").canonicalize()?;
+        let data = self.data().canonicalize()?;
         let mut found = Vec::new();
         for process in Process::all()? {
             let Some(parent) = process.parent() else { continue };

@@ -1,6 +1,8 @@
 //! Create: the row is there before the first step, written with the operation in one transaction. The disk is the image's,
 //! or a copy that is kept of another guest's.
 
+use std::time::Instant;
+
 use umbel_guest::Attachment;
 
 use super::step::{Booted, Run, Step, StepError, once_settled};
@@ -81,10 +83,12 @@ async fn disk(run: &Run) -> Result<(), StepError> {
         run.parts.guest_edit(guest.id, |guest| guest.disk_ready = true).await?;
         return run.upload_discard().await;
     }
+    let began = Instant::now();
     match params.of.zip(params.snapshot) {
         Some((of, snapshot)) => host.disk_copy(guest.id, guest.generation, of, snapshot).await?,
         None => host.disk_create(guest.id, guest.generation, spec.image, spec.disk, spec.disk_kind).await?,
     }
+    run.log(&format!("Its disk was made in {:.1} ms.", began.elapsed().as_secs_f64() * 1000.0)).await?;
     run.parts.guest_edit(guest.id, |guest| guest.disk_ready = true).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use umbel_guest::size::in_words;
 use umbel_guest::{Action, DiskKind, Every, GuestRight, ImageId, PanelRight, Seen, SnapshotKind};
 
+use super::chain::Chain;
 use super::show::GuestContext;
 use crate::AppError;
 use crate::api::missing;
@@ -121,6 +122,7 @@ fn Shown(guest: GuestShown, disk: SnapshotsShown, publishes: bool, actions: Acti
         </dl>
         {aside.into_iter().map(|row| view! { <Aside guest=of.clone() row=row actions=actions /> }).collect_view()}
         <h2>"Snapshots"</h2>
+        {(has_disk && !disk.rows.is_empty()).then(|| view! { <Chain guest=guest.clone() disk=disk.clone() /> })}
         <SnapshotTable guest=guest.clone() rows=snapshots publishes=publishes actions=actions />
         {has_disk.then(|| view! {
             <TakeForm guest=guest.clone() disk=disk.clone() take=actions.take />
