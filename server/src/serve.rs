@@ -112,8 +112,8 @@ async fn run(config: &Config) -> Result<(), StartError> {
     parts.fetch_networks = config.fetch_networks.clone();
     parts.mail = config.mail.as_ref().map(Mailer::load).transpose()?;
     parts.vault = config.backups.as_ref().map(|place| {
-        let (directory, key, owner) = (place.directory.clone(), place.key.clone(), parts.host.to_string());
-        Vault::new(Place { directory, key, owner })
+        let (at, key, owner) = (place.at.clone(), place.key.clone(), parts.host.to_string());
+        Vault::new(Place { at, key, owner })
     });
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));

@@ -78,8 +78,8 @@ fn All(backups: BackupsShown, actions: Actions) -> impl IntoView {
 fn NotOffered() -> impl IntoView {
     view! {
         <p class="notice">
-            "This panel makes no backups: an administrator names a directory for them, on another disk, as "
-            <code>"backup_directory"</code> " in its settings."
+            "This panel makes no backups: an administrator names a place for them in its settings: a directory on "
+            "another disk as " <code>"backup_directory"</code> ", or a bucket of S3 as " <code>"backup_s3_url"</code> "."
         </p>
     }
     .into_any()

@@ -37,11 +37,14 @@ pub enum Key {
     OidcSecondFactor,
     BackupDirectory,
     BackupKeyFile,
+    BackupS3Url,
+    BackupS3Region,
+    BackupS3CredentialsFile,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -73,6 +76,9 @@ impl Key {
         Self::OidcSecondFactor,
         Self::BackupDirectory,
         Self::BackupKeyFile,
+        Self::BackupS3Url,
+        Self::BackupS3Region,
+        Self::BackupS3CredentialsFile,
         Self::User,
     ];
 
@@ -109,6 +115,9 @@ impl Key {
             Self::OidcSecondFactor => "oidc_second_factor",
             Self::BackupDirectory => "backup_directory",
             Self::BackupKeyFile => "backup_key_file",
+            Self::BackupS3Url => "backup_s3_url",
+            Self::BackupS3Region => "backup_s3_region",
+            Self::BackupS3CredentialsFile => "backup_s3_credentials_file",
             Self::User => "user",
         }
     }

@@ -120,6 +120,15 @@ pub struct Flags {
     /// File with the key of those backups [default: DATA/panel/backup.key, made with the first of them]
     #[arg(long, value_name = "FILE")]
     pub backup_key_file: Option<String>,
+    /// Bucket that backups of guests go to instead, and what their names begin with, as https://HOST/BUCKET/PREFIX
+    #[arg(long, value_name = "URL")]
+    pub backup_s3_url: Option<String>,
+    /// Region that the bucket is in
+    #[arg(long, value_name = "REGION")]
+    pub backup_s3_region: Option<String>,
+    /// File with the access key's id in one line and the secret key in the next
+    #[arg(long, value_name = "FILE")]
+    pub backup_s3_credentials_file: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -159,6 +168,9 @@ impl Flags {
             Key::OidcSecondFactor => self.oidc_second_factor.as_ref(),
             Key::BackupDirectory => self.backup_directory.as_ref(),
             Key::BackupKeyFile => self.backup_key_file.as_ref(),
+            Key::BackupS3Url => self.backup_s3_url.as_ref(),
+            Key::BackupS3Region => self.backup_s3_region.as_ref(),
+            Key::BackupS3CredentialsFile => self.backup_s3_credentials_file.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -217,6 +229,8 @@ impl Machine {
             Key::OidcNameClaim => Some("preferred_username".into()),
             Key::OidcNewAccounts => Some("off".into()),
             Key::OidcSecondFactor => Some("panel".into()),
+            // What servers that have no regions take.
+            Key::BackupS3Region => Some("us-east-1".into()),
             Key::User => Some("umbel".into()),
             Key::PublicUrl
             | Key::DatabaseUrl
@@ -233,7 +247,9 @@ impl Machine {
             | Key::OidcClientId
             | Key::OidcClientSecretFile
             | Key::BackupDirectory
-            | Key::BackupKeyFile => None,
+            | Key::BackupKeyFile
+            | Key::BackupS3Url
+            | Key::BackupS3CredentialsFile => None,
         }
     }
 }
@@ -390,7 +406,8 @@ fn settings_file(flags: &Flags, machine: &Machine, errors: &mut Vec<ConfigError>
 fn absolute(machine: &Machine, key: Key, text: &str) -> String {
     let is_path =
         [Key::Data, Key::Run, Key::TlsCertificate, Key::TlsKey, Key::MailPasswordFile, Key::OidcClientSecretFile];
-    let is_path = is_path.into_iter().chain([Key::BackupDirectory, Key::BackupKeyFile]).any(|path| path == key);
+    let of_backups = [Key::BackupDirectory, Key::BackupKeyFile, Key::BackupS3CredentialsFile];
+    let is_path = is_path.into_iter().chain(of_backups).any(|path| path == key);
     if is_path {
         return machine.directory.join(text).display().to_string();
     }

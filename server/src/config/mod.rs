@@ -4,6 +4,7 @@
 //! [`key`] lists every setting, [`layers`] finds what was said, [`value`] reads one value, and here
 //! the values meet the rules that hold between them.
 
+mod backups;
 pub mod key;
 pub mod layers;
 pub mod value;
@@ -19,6 +20,7 @@ use crate::http::serve::Certificate;
 use crate::oidc;
 use crate::parts::Patience;
 use crate::store::db::Address;
+use crate::vault::shelf::Where;
 use crate::webhooks::mail::MailSettings;
 pub use key::Key;
 pub use layers::{Flags, Machine, Source};
@@ -65,7 +67,7 @@ pub struct Config {
 /// Where backups of guests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupPlace {
-    pub directory: PathBuf,
+    pub at: Where,
     pub key: PathBuf,
 }
 
@@ -189,25 +191,6 @@ impl Reader<'_> {
             user: user?,
             effective: Vec::new(),
         })
-    }
-
-    /// Where backups of guests go, and their key; elsewhere than what they are made of.
-    fn backups(&mut self, data: Option<&PathBuf>) -> Option<BackupPlace> {
-        let directory = self.value(Key::BackupDirectory, value::path);
-        let key_file = self.value(Key::BackupKeyFile, value::path);
-        if self.layers.get(Key::BackupDirectory).is_none() {
-            let alone = self.layers.get(Key::BackupKeyFile).is_some();
-            return if alone { self.refuse(Key::BackupKeyFile, "it needs backup_directory beside it") } else { None };
-        }
-        let (directory, data) = (directory?, data?);
-        if directory.starts_with(data) {
-            return self.refuse(Key::BackupDirectory, "it lies in the data directory: what takes that takes both");
-        }
-        let key = key_file.unwrap_or_else(|| data.join("panel/backup.key"));
-        if key.starts_with(&directory) {
-            return self.refuse(Key::BackupKeyFile, "it lies among the backups: who has them has the key");
-        }
-        Some(BackupPlace { directory, key })
     }
 
     /// The three that say which provider go together; the others have their usual values.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::vault::shelf::Where;
 
 /// A machine with nothing on it but a directory of our own.
 struct Fixture {
@@ -195,6 +196,8 @@ fn what_is_shown_can_be_read_again() {
         Key::OidcClientSecretFile,
         Key::BackupDirectory,
         Key::BackupKeyFile,
+        Key::BackupS3Url,
+        Key::BackupS3CredentialsFile,
     ];
     for key in Key::ALL {
         let is_shown = shown.lines().any(|line| line.starts_with(&format!("{key} = ")));
@@ -246,11 +249,21 @@ fn backups_go_elsewhere_than_what_they_are_made_of_and_their_key_apart_from_them
     };
     let fixture = Fixture::new().with_file("backup_directory = \"/mnt/backups\"");
     let place = fixture.config().backups.expect("said");
-    assert_eq!(place.directory, PathBuf::from("/mnt/backups"));
+    assert_eq!(place.at, Where::Directory("/mnt/backups".into()));
     assert!(place.key.ends_with("panel/backup.key"), "{place:?}");
     assert!(wrong("data = \"/srv/u\"\nbackup_directory = \"/srv/u/backups\"").contains("data directory"));
     assert!(wrong("backup_key_file = \"/etc/key\"").contains("backup_directory"));
     let beside = "backup_directory = \"/mnt/backups\"\nbackup_key_file = \"/mnt/backups/key\"";
     assert!(wrong(beside).contains("who has them has the key"));
     assert!(wrong("backup_directory = \"backups\"").contains("begins with /"));
+    let url = "backup_s3_url = \"https://s3.example.org/backups/umbel\"";
+    let credentials = "backup_s3_credentials_file = \"/etc/umbel/s3\"";
+    let place = Fixture::new().with_file(&format!("{url}\n{credentials}")).config().backups.expect("said");
+    assert_eq!(place.at.to_string(), "https://s3.example.org/backups/umbel");
+    assert!(matches!(&place.at, Where::Bucket(bucket) if bucket.region == "us-east-1"), "{place:?}");
+    let both = format!("{url}\n{credentials}\nbackup_directory = \"/mnt/backups\"");
+    assert!(wrong(&both).contains("set one of them"));
+    assert!(wrong(url).contains("backup_s3_credentials_file"));
+    assert!(wrong(credentials).contains("backup_s3_url"));
+    assert!(wrong(&format!("{url}\n{credentials}\nbackup_s3_region = \"a b\"")).contains("region"));
 }

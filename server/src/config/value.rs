@@ -107,6 +107,49 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     }
 }
 
+/// A bucket by its address: where its server is, what it is called, and what names in it begin with.
+pub(super) fn bucket(text: &str) -> Result<(String, String, String), String> {
+    let right = || "https://HOST/BUCKET, or https://HOST/BUCKET/PREFIX".to_owned();
+    let uri: Uri = text.parse().map_err(|_| right())?;
+    let authority = uri.authority().ok_or_else(right)?;
+    if authority.as_str().contains('@') {
+        return Err(format!("keys lie in a file, which backup_s3_credentials_file names; {}", right()));
+    }
+    let host = bare(authority.host());
+    if host.is_empty() || text.contains(['#', '?']) {
+        return Err(right());
+    }
+    let scheme = match uri.scheme_str() {
+        Some("https") => "https",
+        Some("http") if is_here(host) => "http",
+        Some("http") => {
+            let why = "over http anybody on the way could take what is sent for their own, or remove it";
+            return Err(format!("{why}: only this machine is spoken to so; use https; {}", right()));
+        }
+        _ => return Err(right()),
+    };
+    let mut parts = uri.path().trim_matches('/').split('/');
+    let bucket = parts.next().filter(|name| {
+        (3..=63).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+    });
+    let bucket = bucket.ok_or_else(|| format!("a bucket's name has 3 to 63 of a–z, 0–9, - and .; {}", right()))?;
+    let prefix: Vec<_> = parts.collect();
+    let is_plain = |part: &&str| {
+        !matches!(*part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    if !prefix.iter().all(is_plain) || uri.path().len() > 200 {
+        return Err(format!("a prefix has A–Z, a–z, 0–9, -, _ and . between its slashes; {}", right()));
+    }
+    Ok((format!("{scheme}://{authority}"), bucket.to_owned(), prefix.join("/")))
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    if good { Ok(text.to_owned()) } else { Err("a region's name, as eu-central-1".into()) }
+}
+
 /// A few words in one line.
 pub(super) fn words(text: &str) -> Result<String, String> {
     let text = text.trim();
@@ -266,6 +309,36 @@ mod tests {
         }
         for text in ["", "id.example", "http://id.example", "https://id.example?x", "ftp://id.example"] {
             assert!(issuer(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_https_or_on_this_machine_and_has_no_keys_in_its_address() {
+        for (text, endpoint, name, prefix) in [
+            ("https://s3.example.org/backups", "https://s3.example.org", "backups", ""),
+            ("https://s3.example.org:9000/backups/", "https://s3.example.org:9000", "backups", ""),
+            ("https://192.0.2.7/backups/umbel/one", "https://192.0.2.7", "backups", "umbel/one"),
+            ("http://127.0.0.1:9000/backups", "http://127.0.0.1:9000", "backups", ""),
+            ("http://[::1]:9000/backups", "http://[::1]:9000", "backups", ""),
+        ] {
+            assert_eq!(bucket(text), Ok((endpoint.to_owned(), name.to_owned(), prefix.to_owned())), "{text}");
+        }
+        for (text, why) in [
+            ("", "HOST"),
+            ("backups", "HOST"),
+            ("s3://backups", "HOST"),
+            ("https://s3.example.org", "name has"),
+            ("https://s3.example.org/ab", "name has"),
+            ("https://s3.example.org/Backups", "name has"),
+            ("https://s3.example.org/backups/a//b", "prefix"),
+            ("https://s3.example.org/backups/../b", "prefix"),
+            ("https://s3.example.org/backups/%2e%2e", "prefix"),
+            ("https://s3.example.org/backups?x", "HOST"),
+            ("https://id:secret@s3.example.org/backups", "credentials_file"),
+            ("http://s3.example.org/backups", "use https"),
+            ("http://192.0.2.7/backups", "use https"),
+        ] {
+            assert!(bucket(text).is_err_and(|error| error.contains(why)), "{text:?} was taken");
         }
     }
 

@@ -40,7 +40,8 @@ fn missing() -> AppError {
 
 impl Guests {
     fn vault(&self) -> Result<&Vault, AppError> {
-        let none = "This panel keeps no backups: an administrator sets backup_directory in its settings.";
+        let none =
+            "This panel keeps no backups: an administrator sets backup_directory or backup_s3_url in its settings.";
         self.parts.vault.as_ref().ok_or_else(|| conflict(none))
     }
 

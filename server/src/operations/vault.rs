@@ -18,7 +18,8 @@ const LINES: u64 = 20;
 
 impl Run {
     pub fn vault(&self) -> Result<&Vault, StepError> {
-        let none = || StepError::Failed("the settings name no directory for backups (backup_directory)".into());
+        let none =
+            || StepError::Failed("the settings name no place for backups (backup_directory, backup_s3_url)".into());
         self.parts.vault.as_ref().ok_or_else(none)
     }
 

@@ -1,5 +1,6 @@
-//! A whole disk into chunks, and back. No more than one chunk of it is in memory.
+//! A whole disk into chunks, and back. No more of it is in memory than is put or read at once.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
@@ -18,7 +19,7 @@ use crate::hex::hex;
 pub struct Written {
     /// Of the disk, without what is zero.
     pub held_bytes: u64,
-    /// Of the directory, beside what was there already.
+    /// Of its place, beside what was there already.
     pub stored_bytes: u64,
 }
 
@@ -34,30 +35,53 @@ pub fn write(
     let disk_bytes = file.metadata().map_err(failed())?.len();
     let (mut sum, mut chunks) = (Context::new(&SHA256), Vec::new());
     let mut written = Written { held_bytes: 0, stored_bytes: 0 };
-    let mut buffer = Vec::with_capacity(CHUNK);
+    let (mut kept, mut several) = (HashSet::new(), Vec::with_capacity(store.at_once()));
     let mut from = file.take(disk_bytes);
     let mut at = 0;
     while at < disk_bytes {
         watch.went_on(at, disk_bytes)?;
-        buffer.clear();
+        let mut buffer = Vec::with_capacity(CHUNK);
         let piece = (&mut from).take(CHUNK as u64).read_to_end(&mut buffer).map_err(failed())? as u64;
         if piece == 0 {
             return Err(failed()(io::ErrorKind::UnexpectedEof.into()));
         }
         sum.update(&buffer);
+        at += piece;
         if is_zero(&buffer) {
             chunks.push(None);
         } else {
-            let (id, more) = store.chunk_put(&buffer)?;
+            let id = store.name(&buffer);
             chunks.push(Some(id));
             written.held_bytes += piece;
-            written.stored_bytes += more;
+            if kept.insert(id) {
+                several.push((id, buffer));
+            }
         }
-        at += piece;
+        if several.len() == store.at_once() || at == disk_bytes {
+            let put = at_once(&several, |(id, plain)| store.chunk_put(*id, plain, made_at))?;
+            written.stored_bytes += put.into_iter().sum::<u64>();
+            several.clear();
+        }
     }
     let sha256 = hex(sum.finish().as_ref());
     let (format, chunk_bytes) = (Manifest::FORMAT, CHUNK as u64);
     Ok((Manifest { format, guest, spec, made_at, disk_bytes, chunk_bytes, sha256, chunks }, written))
+}
+
+/// All of them together, each on a thread of its own where there are several; in their order, or the first that failed.
+fn at_once<A: Sync, B: Send>(
+    several: &[A],
+    work: impl Fn(&A) -> Result<B, VaultError> + Sync,
+) -> Result<Vec<B>, VaultError> {
+    if several.len() < 2 {
+        return several.iter().map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = several.iter().map(|one| scope.spawn(|| work(one))).collect();
+        let ended =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
 }
 
 /// Makes the disk of it; nothing is there under that name unless all of it is what was kept.
@@ -88,18 +112,19 @@ fn fill(store: &Store, manifest: &Manifest, half: &Path, watch: &Watch) -> Resul
     let file = File::create(half).map_err(failed())?;
     file.set_len(manifest.disk_bytes).map_err(failed())?;
     let (mut sum, zeros) = (Context::new(&SHA256), vec![0; CHUNK]);
-    for (chunk, at) in manifest.chunks.iter().zip((0..).step_by(CHUNK)) {
-        watch.went_on(at, manifest.disk_bytes)?;
-        let length = usize::try_from(manifest.disk_bytes - at).unwrap_or(CHUNK).min(CHUNK);
-        match chunk {
-            None => sum.update(&zeros[..length]),
-            Some(id) => {
-                let plain = store.chunk(*id)?;
-                if plain.len() != length {
-                    return Err(damaged("a chunk of another length"));
+    let places: Vec<_> = manifest.chunks.iter().zip((0u64..).step_by(CHUNK)).collect();
+    for several in places.chunks(store.at_once()) {
+        let read = at_once(several, |(chunk, _)| chunk.map(|id| store.chunk(id)).transpose())?;
+        for (plain, (_, at)) in read.into_iter().zip(several) {
+            watch.went_on(*at, manifest.disk_bytes)?;
+            let length = usize::try_from(manifest.disk_bytes - at).unwrap_or(CHUNK).min(CHUNK);
+            match plain {
+                None => sum.update(&zeros[..length]),
+                Some(plain) if plain.len() != length => return Err(damaged("a chunk of another length")),
+                Some(plain) => {
+                    sum.update(&plain);
+                    put_sparse(&file, *at, &plain).map_err(failed())?;
                 }
-                sum.update(&plain);
-                put_sparse(&file, at, &plain).map_err(failed())?;
             }
         }
     }

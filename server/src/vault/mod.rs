@@ -1,12 +1,16 @@
-//! Where backups of guests' disks lie: a directory that may be anybody's, in which all is packed, sealed and kept once.
+//! Where backups of guests' disks lie: a directory or a bucket that may be anybody's, in which all is packed, sealed and kept
+//! once.
 //!
-//! [`store`] is the directory, [`chunk`] a piece of a disk in it, [`keys`] what they are sealed with, [`disk`] takes a disk
+//! [`store`] is what is there, [`shelf`] what it lies on ([`directory`], [`bucket`]), [`chunk`] a piece of a disk in it, [`keys`] what they are sealed with, [`disk`] takes a disk
 //! apart and puts it together. The format is written down in docs/guest-backups.md, why it is as it is in
 //! docs/decisions/guest-backups.md. Nothing here knows of accounts, rows or the agent.
 
+pub mod bucket;
 pub mod chunk;
+pub mod directory;
 pub mod disk;
 pub mod keys;
+pub mod shelf;
 pub mod store;
 
 use std::collections::HashSet;
@@ -20,6 +24,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit, RwLock, Semaphore}
 use umbel_guest::{BackupId, GuestId, GuestSpec};
 
 use self::disk::Written;
+use self::shelf::Where;
 use self::store::{Place, Store};
 
 /// Disks that are read or written at once.
@@ -31,34 +36,35 @@ const SOON: Duration = Duration::from_millis(20);
 pub enum VaultError {
     #[error("{step} {}: {source}", path.display())]
     Io { step: &'static str, path: PathBuf, source: io::Error },
-    #[error("the directory of backups, {}, is full", directory.display())]
-    Full { directory: PathBuf },
+    #[error("the place of backups, {at}, is full")]
+    Full { at: Where },
     #[error("the host's disk is full")]
     NoRoom,
-    #[error(
-        "nothing is kept in {}, although backups were: is that mounted which it lies on?",
-        directory.display()
-    )]
-    Empty { directory: PathBuf },
-    #[error(
-        "the backups in {} were made with another key than {}: put back the key that they were made with",
-        directory.display(), key.display()
-    )]
-    OtherKey { directory: PathBuf, key: PathBuf },
+    #[error("nothing is kept in {at}, although backups were: {}", at.doubt())]
+    Empty { at: Where },
+    #[error("{at}: there is no such bucket")]
+    NoBucket { at: Where },
+    #[error("{at} does not let the panel in ({step}): are backup_s3_credentials_file and backup_s3_region right?")]
+    Denied { step: &'static str, at: Where, source: Box<object_store::Error> },
+    #[error("{step} {what}")]
+    Remote { step: &'static str, what: String, source: Box<object_store::Error> },
+    #[error("backup_s3_credentials_file = {}", path.display())]
+    Credentials { path: PathBuf, source: io::Error },
+    #[error("the backups in {at} were made with another key than {}: put back the key that they were made with", key.display())]
+    OtherKey { at: Where, key: PathBuf },
     #[error("the key of the backups, {}, is missing: put it back", path.display())]
     NoKey { path: PathBuf },
     #[error("{} is no key: 64 hexadecimal digits in a line are", path.display())]
     BadKey { path: PathBuf },
     #[error(
-        "another panel keeps its backups in {}: choose another directory, or remove the file owner in it if that panel is \
-         gone",
-        directory.display()
+        "another panel keeps its backups in {at}: choose another place, or remove the file owner in it if that panel is \
+         gone"
     )]
-    Owned { directory: PathBuf },
-    #[error("{} has the format {format}, which this panel does not know", directory.display())]
-    Format { directory: PathBuf, format: u32 },
-    #[error("a part of the backup is missing: {}", path.display())]
-    Missing { path: PathBuf },
+    Owned { at: Where },
+    #[error("{at} has the format {format}, which this panel does not know")]
+    Format { at: Where, format: u32 },
+    #[error("a part of the backup is missing: {what}")]
+    Missing { what: String },
     #[error("a part of the backup is damaged: {what}")]
     Damaged { what: String },
     #[error("it was stopped")]
@@ -70,15 +76,20 @@ impl VaultError {
     pub fn told(&self) -> String {
         match self {
             Self::Io { step, source, .. } => format!("{step} a backup: {source}"),
-            Self::Full { .. } => "the directory of backups is full".into(),
-            Self::Empty { .. } => {
-                "nothing is kept in the directory of backups, although backups were: is that mounted which it lies on?"
-                    .into()
+            Self::Full { .. } => "the place of backups is full".into(),
+            Self::Empty { at } => {
+                format!("nothing is kept in the place of backups, although backups were: {}", at.doubt())
             }
+            Self::NoBucket { .. } => "the bucket for backups is not there".into(),
+            Self::Denied { .. } => "the server of backups does not let the panel in".into(),
+            Self::Remote { step, .. } => {
+                format!("{step} a backup: its server can't be reached, or does not answer as it should")
+            }
+            Self::Credentials { .. } => "the file with the credentials for backups can't be used".into(),
             Self::OtherKey { .. } => "the backups were made with another key: that one has to be put back".into(),
             Self::NoKey { .. } => "the key of the backups is missing: it has to be put back".into(),
             Self::BadKey { .. } => "the key of the backups is none".into(),
-            Self::Owned { .. } => "another panel keeps its backups in the directory of backups".into(),
+            Self::Owned { .. } => "another panel keeps its backups in the place of backups".into(),
             Self::Format { format, .. } => {
                 format!("the backups have the format {format}, which this panel does not know")
             }
@@ -161,7 +172,7 @@ impl Drop for Writing {
     }
 }
 
-/// A turn at the directory.
+/// A turn at the place.
 #[derive(Debug)]
 pub struct Turn {
     _slot: OwnedSemaphorePermit,
@@ -185,10 +196,6 @@ impl Vault {
         Self { place: Arc::new(place), used, slots, written }
     }
 
-    pub fn directory(&self) -> &Path {
-        &self.place.directory
-    }
-
     /// Two disks at once; held to the end by whoever works, also when nobody waits for them any more.
     pub async fn turn(&self) -> Turn {
         let slot = Arc::clone(&self.slots).acquire_owned().await.expect("it is never closed");
@@ -201,7 +208,7 @@ impl Vault {
         let writing = Writing::begin(&self.written, keep.backup);
         self.work(watch, move |watch| {
             let (_turn, _writing) = (turn, writing);
-            let store = Store::open(&place, keep.begins)?;
+            let store = Store::open(&place, keep.begins, watch)?;
             let _held = store.hold(false, &|| watch.is_stopped())?;
             let about = (keep.guest, keep.spec, keep.made_at);
             let (manifest, mut written) = disk::write(&store, &disk, about, watch)?;
@@ -219,7 +226,7 @@ impl Vault {
         let place = Arc::clone(&self.place);
         self.work(watch, move |watch| {
             let _turn = turn;
-            let store = Store::open(&place, false)?;
+            let store = Store::open(&place, false, watch)?;
             let _held = store.hold(false, &|| watch.is_stopped())?;
             disk::read(&store, &store.manifest(backup)?, &disk, watch)
         })
@@ -232,7 +239,7 @@ impl Vault {
             tokio::time::sleep(SOON).await;
         }
         let place = Arc::clone(&self.place);
-        self.work(Watch::default(), move |_| match Store::open(&place, false) {
+        self.work(Watch::default(), move |watch| match Store::open(&place, false, watch) {
             Ok(store) => store.forget(backup),
             Err(error) => Err(error),
         })
@@ -244,7 +251,7 @@ impl Vault {
         let (place, used) = (Arc::clone(&self.place), Arc::clone(&self.used).write_owned().await);
         self.work(Watch::default(), move |watch| {
             let _used = used;
-            match Store::open(&place, false) {
+            match Store::open(&place, false, watch) {
                 // Nothing was ever kept.
                 Err(VaultError::Empty { .. }) => Ok(0),
                 store => {
@@ -277,11 +284,7 @@ impl Vault {
         let _stop = StopOnDrop(watch.clone());
         match tokio::task::spawn_blocking(move || work(&watch)).await {
             Ok(done) => done,
-            Err(error) => Err(VaultError::Io {
-                step: "working in",
-                path: self.place.directory.clone(),
-                source: io::Error::other(error),
-            }),
+            Err(error) => Err(io_failed("working in", Path::new(&self.place.at.to_string()))(io::Error::other(error))),
         }
     }
 }

@@ -1,29 +1,27 @@
-//! The directory that backups lie in. What is in it has its name only when it is whole:
+//! What lies where backups do. What is there has its name only when it is whole:
 //!
 //! ```text
 //! umbel-vault.json   format and which key
 //! owner              the panel that writes here
 //! chunks/ab/ab12…    chunks, by the first two digits of their names
 //! backups/ID         what each backup is made of, sealed; there once all of its chunks are
-//! coming/            what is being written
-//! lock               held by whoever writes, reads or removes
+//! coming/            what is being written to a directory
+//! lock               held by whoever writes to a directory, reads or removes
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use serde::{Deserialize, Serialize};
 use umbel_guest::{BackupId, GuestId, GuestSpec};
 
-use super::chunk::{self, ChunkId, LEVEL};
+use super::chunk::{self, CHUNK, ChunkId, LEVEL};
 use super::keys::{Keys, What};
-use super::{VaultError, io_failed};
+use super::shelf::{Shelf, Where};
+use super::{VaultError, Watch, io_failed};
 
 const FORMAT: u32 = 1;
 const HEAD: &str = "umbel-vault.json";
@@ -32,6 +30,13 @@ const OWNER: &str = "owner";
 const MAGIC: &[u8; 8] = b"UMBMANI1";
 /// More than the manifest of the largest disk takes unpacked.
 const MANIFEST_MOST: usize = 16 << 20;
+/// What packing and sealing may add to what can't be packed.
+const MORE: u64 = 64 << 10;
+/// Chunks that are removed between two looks whether to go on.
+const TOGETHER: usize = 100;
+/// Every so many days the same chunk is read again where not all of them are.
+const ROUND: i64 = 16;
+const DAY: i64 = 24 * crate::clock::HOUR;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -61,236 +66,176 @@ impl Manifest {
 
 #[derive(Debug)]
 pub struct Store {
-    directory: PathBuf,
+    at: Where,
+    shelf: Box<dyn Shelf>,
     keys: Keys,
 }
 
 /// Where backups go, and what is known of it before anything is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    pub directory: PathBuf,
+    pub at: Where,
     pub key: PathBuf,
     /// The panel's name of itself.
     pub owner: String,
 }
 
 impl Store {
-    /// `begins`: whether an empty directory is begun with; not where backups are said to be in it, since then it is what
-    /// another file system is to be mounted on.
-    pub fn open(place: &Place, begins: bool) -> Result<Self, VaultError> {
-        let directory = place.directory.clone();
-        let path = directory.join(HEAD);
-        let head = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && begins => return Self::begin(place),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(VaultError::Empty { directory }),
-            Err(error) => return Err(io_failed("reading", &path)(error)),
+    /// `begins`: whether an empty place is begun with; not where backups are said to be in it, since then it is what
+    /// another file system is to be mounted on. What waits for a server ends with the watch.
+    pub fn open(place: &Place, begins: bool, watch: &Watch) -> Result<Self, VaultError> {
+        let (at, shelf) = (place.at.clone(), place.at.shelf(watch)?);
+        let Some(head) = shelf.read(HEAD, MORE)? else {
+            return if begins { Self::begin(place, shelf) } else { Err(VaultError::Empty { at }) };
         };
-        let damaged = |_| VaultError::Damaged { what: path.display().to_string() };
+        let damaged = |_| VaultError::Damaged { what: format!("{at}/{HEAD}") };
         let head: Head = serde_json::from_slice(&head).map_err(damaged)?;
         if head.format != FORMAT {
-            return Err(VaultError::Format { directory, format: head.format });
+            return Err(VaultError::Format { at, format: head.format });
         }
         let keys = Keys::read(&place.key)?;
         if head.key != keys.check() {
-            return Err(VaultError::OtherKey { directory, key: place.key.clone() });
+            return Err(VaultError::OtherKey { at, key: place.key.clone() });
         }
-        let store = Self { directory, keys };
+        let store = Self { at, shelf, keys };
         store.own(&place.owner)?;
         Ok(store)
     }
 
-    fn begin(place: &Place) -> Result<Self, VaultError> {
-        let directory = place.directory.clone();
-        make_directory(&directory)?;
+    fn begin(place: &Place, shelf: Box<dyn Shelf>) -> Result<Self, VaultError> {
+        shelf.begin()?;
         let keys = Keys::read_or_make(&place.key)?;
-        let store = Self { directory, keys };
-        for name in ["chunks", "backups", "coming"] {
-            make_directory(&store.directory.join(name))?;
-        }
+        let store = Self { at: place.at.clone(), shelf, keys };
         store.own(&place.owner)?;
         let head = Head { format: FORMAT, key: store.keys.check().to_owned() };
-        store.put(&store.directory.join(HEAD), &serde_json::to_vec(&head).expect("plain data"))?;
+        store.shelf.put(HEAD, serde_json::to_vec(&head).expect("plain data"))?;
         Ok(store)
     }
 
     /// One panel writes here: what it removes, it knows that nobody else needs.
     fn own(&self, owner: &str) -> Result<(), VaultError> {
-        let path = self.directory.join(OWNER);
-        match fs::read_to_string(&path) {
-            Ok(said) if said.trim() == owner => Ok(()),
-            Ok(_) => Err(VaultError::Owned { directory: self.directory.clone() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.put(&path, format!("{owner}\n").as_bytes()),
-            Err(error) => Err(io_failed("reading", &path)(error)),
+        match self.shelf.read(OWNER, MORE)? {
+            Some(said) if said.trim_ascii() == owner.as_bytes() => Ok(()),
+            Some(_) => Err(VaultError::Owned { at: self.at.clone() }),
+            None => self.shelf.put(OWNER, format!("{owner}\n").into_bytes()),
         }
     }
 
-    /// Beside another process that uses the same directory: shared, or alone. Where the file system knows no locks,
-    /// the panel's own has to do.
     pub fn hold(&self, alone: bool, stopped: &dyn Fn() -> bool) -> Result<Option<Flock<File>>, VaultError> {
-        let path = self.directory.join("lock");
-        let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let mut file = open.map_err(io_failed("opening", &path))?;
-        let how = if alone { FlockArg::LockExclusiveNonblock } else { FlockArg::LockSharedNonblock };
-        loop {
-            match Flock::lock(file, how) {
-                Ok(held) => return Ok(Some(held)),
-                Err((_, Errno::EWOULDBLOCK)) if stopped() => return Err(VaultError::Stopped),
-                Err((again, Errno::EWOULDBLOCK)) => file = again,
-                Err(_) => return Ok(None),
+        self.shelf.hold(alone, stopped)
+    }
+
+    /// How many chunks are put or read at once.
+    pub fn at_once(&self) -> usize {
+        self.shelf.at_once()
+    }
+
+    fn named(&self, name: &str) -> String {
+        format!("{}/{name}", self.at)
+    }
+
+    fn read(&self, name: &str, most: u64) -> Result<Vec<u8>, VaultError> {
+        self.shelf.read(name, most)?.ok_or_else(|| VaultError::Missing { what: self.named(name) })
+    }
+
+    pub fn name(&self, plain: &[u8]) -> ChunkId {
+        self.keys.name(plain)
+    }
+
+    /// Keeps it under its name, unless it is there; how much more room is taken. One that is there is read first, so that
+    /// no backup counts on a chunk that is damaged: it is written anew then. Where reading costs, it is read on one day of
+    /// [`ROUND`], which is another one for other chunks, and asked for on the others.
+    pub fn chunk_put(&self, id: ChunkId, plain: &[u8], made_at: i64) -> Result<u64, VaultError> {
+        let name = chunk_name(id);
+        let has_turn = (made_at / DAY + i64::from(id.0[0])) % ROUND == 0;
+        if self.shelf.reads_all() || has_turn {
+            match self.chunk(id) {
+                Ok(_) => return Ok(0),
+                Err(VaultError::Missing { .. } | VaultError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
             }
-            std::thread::sleep(Duration::from_millis(100));
+        } else if self.shelf.has(&name)? {
+            return Ok(0);
         }
-    }
-
-    fn chunk_path(&self, id: ChunkId) -> PathBuf {
-        let name = id.to_string();
-        self.directory.join("chunks").join(&name[..2]).join(name)
-    }
-
-    fn manifest_path(&self, id: BackupId) -> PathBuf {
-        self.directory.join("backups").join(id.to_string())
-    }
-
-    /// Keeps it, unless it is there; how much more of the directory is taken. One that is there is read first, so that no
-    /// backup counts on a chunk that is damaged: it is written anew then.
-    pub fn chunk_put(&self, plain: &[u8]) -> Result<(ChunkId, u64), VaultError> {
-        let id = self.keys.name(plain);
-        match self.chunk(id) {
-            Ok(_) => return Ok((id, 0)),
-            Err(VaultError::Missing { .. } | VaultError::Damaged { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        let path = self.chunk_path(id);
-        let file = chunk::pack(&self.keys, id, plain).map_err(io_failed("packing", &path))?;
-        if let Some(parent) = path.parent() {
-            make_directory(parent)?;
-        }
-        self.put(&path, &file)?;
-        Ok((id, file.len() as u64))
+        let file = chunk::pack(&self.keys, id, plain).map_err(io_failed("packing", Path::new(&name)))?;
+        let length = file.len() as u64;
+        self.shelf.put(&name, file)?;
+        Ok(length)
     }
 
     pub fn chunk(&self, id: ChunkId) -> Result<Vec<u8>, VaultError> {
-        let path = self.chunk_path(id);
-        let file = read(&path)?;
-        chunk::unpack(&self.keys, id, &file).ok_or_else(|| VaultError::Damaged { what: path.display().to_string() })
+        let name = chunk_name(id);
+        let file = self.read(&name, CHUNK as u64 + MORE)?;
+        chunk::unpack(&self.keys, id, &file).ok_or_else(|| VaultError::Damaged { what: self.named(&name) })
     }
 
     /// Once all of its chunks are there; how large it is.
     pub fn manifest_put(&self, id: BackupId, manifest: &Manifest) -> Result<u64, VaultError> {
-        let path = self.manifest_path(id);
+        let name = manifest_name(id);
         let text = serde_json::to_vec(manifest).expect("plain data");
-        let packed = zstd::bulk::compress(&text, LEVEL).map_err(io_failed("packing", &path))?;
+        let packed = zstd::bulk::compress(&text, LEVEL).map_err(io_failed("packing", Path::new(&name)))?;
         let sealed = self.keys.seal(What::Manifest(&id.to_string()), &packed);
         // What it names has its names for good before it has its own.
-        self.sync()?;
+        self.shelf.sync()?;
         let file = [&MAGIC[..], &sealed].concat();
-        self.put(&path, &file)?;
-        self.sync()?;
-        Ok(file.len() as u64)
+        let length = file.len() as u64;
+        self.shelf.put(&name, file)?;
+        self.shelf.sync()?;
+        Ok(length)
     }
 
     pub fn manifest(&self, id: BackupId) -> Result<Manifest, VaultError> {
-        let path = self.manifest_path(id);
-        let file = read(&path)?;
-        let damaged = || VaultError::Damaged { what: path.display().to_string() };
+        let name = manifest_name(id);
+        let file = self.read(&name, MANIFEST_MOST as u64)?;
+        let damaged = || VaultError::Damaged { what: self.named(&name) };
         let sealed = file.strip_prefix(&MAGIC[..]).ok_or_else(damaged)?;
         let packed = self.keys.open(What::Manifest(&id.to_string()), sealed).ok_or_else(damaged)?;
-        let text = zstd::bulk::decompress(&packed, MANIFEST_MOST).map_err(|_| damaged())?;
+        let text = zstd::bulk::decompress(&packed, MANIFEST_MOST).map_err(|_: io::Error| damaged())?;
         let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| damaged())?;
         if manifest.format != FORMAT {
-            return Err(VaultError::Format { directory: self.directory.clone(), format: manifest.format });
+            return Err(VaultError::Format { at: self.at.clone(), format: manifest.format });
         }
         Ok(manifest)
     }
 
     /// It may be gone already. What it alone has needed goes with the next [`Store::prune`].
     pub fn forget(&self, id: BackupId) -> Result<(), VaultError> {
-        let path = self.manifest_path(id);
-        remove(&path)?;
-        self.sync()
+        self.shelf.remove(vec![manifest_name(id)])?;
+        self.shelf.sync()
     }
 
     /// Removes chunks that no backup names, and what was never finished; how many bytes. Nobody may be writing. Where one
     /// of the backups can't be read, nothing is removed.
     pub fn prune(&self, stopped: &dyn Fn() -> bool) -> Result<u64, VaultError> {
         let mut named = BTreeSet::new();
-        for path in entries(&self.directory.join("backups"))? {
-            let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+        for (name, _) in self.shelf.list("backups")? {
             // What we have not put there names none of ours.
-            let Some(id) = id else { continue };
+            let Some(id) = name.strip_prefix("backups/").and_then(|id| id.parse().ok()) else { continue };
             named.extend(self.manifest(id)?.chunks.into_iter().flatten());
         }
+        self.shelf.tidy()?;
+        let is_needless = |name: &str| {
+            let id = name.rsplit('/').next().and_then(|id| id.parse::<ChunkId>().ok());
+            id.is_some_and(|id| chunk_name(id) == name && !named.contains(&id))
+        };
+        let needless: Vec<_> = self.shelf.list("chunks")?.into_iter().filter(|(name, _)| is_needless(name)).collect();
         let mut freed = 0;
-        for path in entries(&self.directory.join("coming"))? {
-            remove(&path)?;
-        }
-        for directory in entries(&self.directory.join("chunks"))? {
-            for path in entries(&directory)? {
-                if stopped() {
-                    return Err(VaultError::Stopped);
-                }
-                let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-                if id.is_some_and(|id: ChunkId| !named.contains(&id)) {
-                    freed += fs::metadata(&path).map_or(0, |facts| facts.len());
-                    remove(&path)?;
-                }
+        for some in needless.chunks(TOGETHER) {
+            if stopped() {
+                return Err(VaultError::Stopped);
             }
+            self.shelf.remove(some.iter().map(|(name, _)| name.clone()).collect())?;
+            freed += some.iter().map(|(_, bytes)| bytes).sum::<u64>();
         }
         Ok(freed)
     }
-
-    /// Under a name that nobody looks for, then under its own.
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
-        let coming = self.directory.join("coming");
-        make_directory(&coming)?;
-        let beside = coming.join(uuid::Uuid::now_v7().to_string());
-        let written = (|| {
-            let mut open = OpenOptions::new();
-            let mut file = open.write(true).create_new(true).mode(0o600).open(&beside)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&beside, path)
-        })();
-        written.map_err(|error| {
-            // What can't be removed now goes with the next prune.
-            let _ = fs::remove_file(&beside);
-            match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    VaultError::Full { directory: self.directory.clone() }
-                }
-                _ => io_failed("writing", path)(error),
-            }
-        })
-    }
-
-    /// Until names are on the disk too.
-    fn sync(&self) -> Result<(), VaultError> {
-        let directory = File::open(&self.directory).map_err(io_failed("opening", &self.directory))?;
-        nix::unistd::syncfs(&directory).map_err(|error| io_failed("writing", &self.directory)(error.into()))
-    }
 }
 
-fn make_directory(path: &Path) -> Result<(), VaultError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_failed("making", path))
+fn chunk_name(id: ChunkId) -> String {
+    let name = id.to_string();
+    format!("chunks/{}/{name}", &name[..2])
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, VaultError> {
-    fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => VaultError::Missing { path: path.to_owned() },
-        _ => io_failed("reading", path)(error),
-    })
-}
-
-fn remove(path: &Path) -> Result<(), VaultError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_failed("removing", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn entries(path: &Path) -> Result<Vec<PathBuf>, VaultError> {
-    let failed = io_failed("reading", path);
-    let read = || fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-    read().map_err(failed)
+fn manifest_name(id: BackupId) -> String {
+    format!("backups/{id}")
 }

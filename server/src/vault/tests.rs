@@ -8,6 +8,7 @@ use umbel_guest::{GuestDraft, GuestId};
 use uuid::Uuid;
 
 use super::chunk::CHUNK;
+use super::shelf::Where;
 use super::store::Manifest;
 use super::*;
 
@@ -30,13 +31,20 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("tmp");
-        let place =
-            Place { directory: root.path().join("vault"), key: root.path().join("backup.key"), owner: "one".into() };
+        let place = Place {
+            at: Where::Directory(root.path().join("vault")),
+            key: root.path().join("backup.key"),
+            owner: "one".into(),
+        };
         Self { root, place }
     }
 
+    fn directory(&self) -> PathBuf {
+        self.root.path().join("vault")
+    }
+
     fn store(&self) -> Store {
-        Store::open(&self.place, true).expect("ours")
+        Store::open(&self.place, true, &Watch::default()).expect("ours")
     }
 
     /// A disk that holds these bytes at these places.
@@ -82,12 +90,12 @@ impl Bench {
             }
         }
         let mut files = BTreeMap::new();
-        walk(&self.place.directory, &mut files);
+        walk(&self.directory(), &mut files);
         files
     }
 
     fn chunks(&self) -> Vec<PathBuf> {
-        self.files().into_keys().filter(|path| path.starts_with(self.place.directory.join("chunks"))).collect()
+        self.files().into_keys().filter(|path| path.starts_with(self.directory().join("chunks"))).collect()
     }
 }
 
@@ -140,7 +148,7 @@ fn what_one_backup_needs_stays_when_another_goes() {
     bench.read(second).expect("whole");
     assert!(matches!(bench.read(first), Err(VaultError::Missing { .. })));
     // What can't be read may name anything: nothing goes.
-    fs::write(bench.place.directory.join("backups").join(second.to_string()), b"UMBMANI1 and nothing").expect("spoilt");
+    fs::write(bench.directory().join("backups").join(second.to_string()), b"UMBMANI1 and nothing").expect("spoilt");
     assert!(matches!(bench.store().prune(&|| false), Err(VaultError::Damaged { .. })));
     assert_eq!(bench.chunks().len(), 2);
 }
@@ -151,7 +159,7 @@ fn whatever_is_damaged_is_found_and_healed_by_the_next_that_has_the_same() {
     let mib = CHUNK as u64;
     let disk = bench.disk(4 * mib, &[(0, &noise(1, 3000)), (2 * mib, &noise(2, CHUNK))]);
     let (id, _) = bench.keep(&disk);
-    let needed = bench.chunks().into_iter().chain([bench.place.directory.join("backups").join(id.to_string())]);
+    let needed = bench.chunks().into_iter().chain([bench.directory().join("backups").join(id.to_string())]);
     for path in needed {
         let whole = fs::read(&path).expect("there");
         for at in [0, 7, 8, 20, whole.len() / 2, whole.len() - 1] {
@@ -185,7 +193,7 @@ fn one_backups_list_is_not_taken_for_anothers() {
     let bench = Bench::new();
     let (one, _) = bench.keep(&bench.disk(1 << 20, &[(0, b"one")]));
     let (two, _) = bench.keep(&bench.disk(1 << 20, &[(0, b"two")]));
-    let of = |id: BackupId| bench.place.directory.join("backups").join(id.to_string());
+    let of = |id: BackupId| bench.directory().join("backups").join(id.to_string());
     fs::copy(of(one), of(two)).expect("copied");
     assert!(matches!(bench.read(two), Err(VaultError::Damaged { .. })));
     let manifest: Manifest = bench.store().manifest(one).expect("ours");
@@ -195,35 +203,35 @@ fn one_backups_list_is_not_taken_for_anothers() {
 #[test]
 fn another_key_another_panel_and_what_is_not_mounted_are_told_apart() {
     let bench = Bench::new();
-    let absent = Store::open(&bench.place, false).expect_err("nothing is there");
+    let absent = Store::open(&bench.place, false, &Watch::default()).expect_err("nothing is there");
     assert!(matches!(absent, VaultError::Empty { .. }), "{absent}");
-    assert!(!bench.place.directory.exists(), "and nothing was made");
+    assert!(!bench.directory().exists(), "and nothing was made");
     let (id, _) = bench.keep(&bench.disk(1 << 20, &[(0, b"mine")]));
     let mode = fs::metadata(&bench.place.key).expect("made").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let key = fs::read_to_string(&bench.place.key).expect("there");
     fs::write(&bench.place.key, format!("{}\n", "ab".repeat(32))).expect("written");
-    let other = Store::open(&bench.place, true).expect_err("not ours");
+    let other = Store::open(&bench.place, true, &Watch::default()).expect_err("not ours");
     assert!(matches!(other, VaultError::OtherKey { .. }), "{other}");
     for bad in ["", "ab", &"+1".repeat(32), &"zz".repeat(32)] {
         fs::write(&bench.place.key, bad).expect("written");
-        assert!(matches!(Store::open(&bench.place, true), Err(VaultError::BadKey { .. })), "{bad}");
+        assert!(matches!(Store::open(&bench.place, true, &Watch::default()), Err(VaultError::BadKey { .. })), "{bad}");
     }
     fs::remove_file(&bench.place.key).expect("gone");
-    let none = Store::open(&bench.place, true).expect_err("gone");
+    let none = Store::open(&bench.place, true, &Watch::default()).expect_err("gone");
     assert!(matches!(none, VaultError::NoKey { .. }), "{none}");
     assert!(!bench.place.key.exists(), "no other is made for backups that it can't read");
     fs::write(&bench.place.key, key).expect("put back");
     bench.read(id).expect("whole");
 
     let stranger = Place { owner: "two".into(), ..bench.place.clone() };
-    assert!(matches!(Store::open(&stranger, true), Err(VaultError::Owned { .. })));
-    fs::remove_file(bench.place.directory.join("owner")).expect("given up");
-    Store::open(&stranger, true).expect("taken over");
+    assert!(matches!(Store::open(&stranger, true, &Watch::default()), Err(VaultError::Owned { .. })));
+    fs::remove_file(bench.directory().join("owner")).expect("given up");
+    Store::open(&stranger, true, &Watch::default()).expect("taken over");
     let head = r#"{"format":2,"key":"0"}"#;
-    fs::write(bench.place.directory.join("umbel-vault.json"), head).expect("written");
-    assert!(matches!(Store::open(&stranger, true), Err(VaultError::Format { format: 2, .. })));
+    fs::write(bench.directory().join("umbel-vault.json"), head).expect("written");
+    assert!(matches!(Store::open(&stranger, true, &Watch::default()), Err(VaultError::Format { format: 2, .. })));
 }
 
 #[test]
@@ -236,7 +244,7 @@ fn what_is_stopped_leaves_nothing_but_what_goes_with_the_next_prune() {
     // As a panel that is killed: two chunks are there, and half of a third.
     let (store, watch) = (bench.store(), Watch::default());
     disk::write(&store, &disk, (GuestId(Uuid::nil()), spec(), 7), &watch).expect("its chunks");
-    fs::write(bench.place.directory.join("coming/half"), b"half of it").expect("written");
+    fs::write(bench.directory().join("coming/half"), b"half of it").expect("written");
     assert_eq!(bench.files().len(), before.len() + 3);
     watch.stop();
     let stopped = disk::write(&store, &disk, (GuestId(Uuid::nil()), spec(), 7), &watch);
@@ -265,13 +273,13 @@ fn a_directory_that_is_full_says_so_and_keeps_what_is_in_it() {
         return eprintln!("SKIPPED: only root mounts a file system");
     }
     let bench = Bench::new();
-    fs::create_dir(&bench.place.directory).expect("made");
+    fs::create_dir(&bench.directory()).expect("made");
     let mut mount = std::process::Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&bench.place.directory);
+    mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&bench.directory());
     if !mount.status().expect("it is there").success() {
         return eprintln!("SKIPPED: this host mounts no tmpfs");
     }
-    let mounted = Mounted(bench.place.directory.clone());
+    let mounted = Mounted(bench.directory());
     let mib = CHUNK as u64;
     let (kept, _) = bench.keep(&bench.disk(4 * mib, &[(0, &noise(1, CHUNK))]));
     let large = bench.disk(8 * mib, &[(0, &noise(2, 5 * CHUNK))]);

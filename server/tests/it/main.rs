@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod backup;
 mod backups;
+mod buckets;
 mod console;
 mod etags;
 mod events;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
 
 use crate::harness::postgres;
 use crate::harness::program::Running as Program;
+use crate::harness::s3::{Server as S3, files};
 use crate::real_host::{Machine, PASSWORD, TAKES, home};
 
 /// A directory that the panel's user may write to, on no account in the data directory.
@@ -23,18 +24,58 @@ fn elsewhere() -> TempDir {
     place
 }
 
-fn panel(machine: &Machine, backups: &Path) -> Program {
+/// Where the panel's backups go.
+enum Target {
+    Directory(TempDir),
+    Bucket(S3, TempDir),
+}
+
+impl Target {
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Directory(place) => {
+                vec![("UMBEL_BACKUP_DIRECTORY", place.path().join("vault").display().to_string())]
+            }
+            Self::Bucket(server, place) => {
+                let credentials = place.path().join("credentials");
+                let bucket = server.place(credentials.clone());
+                if let Some(user) = postgres::owner() {
+                    chown(&credentials, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("given");
+                    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).expect("ours");
+                }
+                vec![
+                    ("UMBEL_BACKUP_S3_URL", bucket.to_string()),
+                    ("UMBEL_BACKUP_S3_CREDENTIALS_FILE", credentials.display().to_string()),
+                ]
+            }
+        }
+    }
+
+    /// All that lies there.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Directory(place) => files(place.path()),
+            Self::Bucket(server, _) => server.files(),
+        }
+    }
+
+    fn chunks(&self) -> usize {
+        self.files().iter().filter(|path| path.components().any(|part| part.as_os_str() == "chunks")).count()
+    }
+}
+
+fn panel(machine: &Machine, backups: &Target) -> Program {
     let mut serve = Command::new(env!("CARGO_BIN_EXE_umbel"));
     serve.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().stdin(Stdio::null());
     serve.env("UMBEL_DATA", machine.data.path()).env("UMBEL_RUN", machine.run.path());
-    serve.env("UMBEL_BACKUP_DIRECTORY", backups.join("vault"));
+    serve.envs(backups.settings());
     if let Some(user) = postgres::owner() {
         serve.env("UMBEL_USER", user.name);
     }
     Program::start(serve)
 }
 
-async fn first_life(machine: &Machine, backups: &Path) -> (Program, Client) {
+async fn first_life(machine: &Machine, backups: &Target) -> (Program, Client) {
     let panel = panel(machine, backups);
     let client = Client::new(panel.origin()).expect("an address");
     let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
@@ -44,7 +85,7 @@ async fn first_life(machine: &Machine, backups: &Path) -> (Program, Client) {
 }
 
 /// Its next life after SIGKILL.
-async fn killed_and_back(machine: &Machine, backups: &Path, before: Program) -> (Program, Client) {
+async fn killed_and_back(machine: &Machine, backups: &Target, before: Program) -> (Program, Client) {
     // Dropped, it is killed by SIGKILL.
     drop(before);
     let panel = panel(machine, backups);
@@ -68,15 +109,19 @@ async fn type_in(client: &Client, guest: GuestId, line: &str, mark: &str) {
     console.until("# ", TAKES).await.expect("a prompt");
 }
 
-fn files(root: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another() {
+    drill(&Target::Directory(elsewhere())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another() {
-    let (machine, backups) = (Machine::start(), elsewhere());
-    let (panel, client) = first_life(&machine, backups.path()).await;
+async fn what_a_guest_has_written_is_had_back_from_a_bucket() {
+    drill(&Target::Bucket(S3::start().await, elsewhere())).await;
+}
+
+async fn drill(backups: &Target) {
+    let machine = Machine::start();
+    let (panel, client) = first_life(&machine, backups).await;
     let form = client.guest_form_ready(TAKES).await.expect("an image is made");
     let draft = GuestDraft { disk_mib: 64, ..form.suggested() };
     let guest = client.guest_create(&draft).await.expect("a good draft").guest;
@@ -84,7 +129,7 @@ async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another
 
     // Whatever step it is at when its panel is killed, the next one goes on with it.
     let taken = client.backup_take(guest).await.expect("there is room");
-    let (panel, client) = killed_and_back(&machine, backups.path(), panel).await;
+    let (panel, client) = killed_and_back(&machine, backups, panel).await;
     over(&client, taken.operation).await;
     type_in(&client, guest, "echo later >/root/later", "two").await;
     let again = client.backup_take(guest).await.expect("there is room");
@@ -94,12 +139,14 @@ async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another
     let (held, more) = (rows[1].held_bytes, rows[0].stored_bytes);
     assert!(more * 2 < held, "what is the same is kept once: {more} of {held}");
     assert!(client.snapshots(guest).await.expect("a list").rows.is_empty(), "its passing copies are none of ours");
-    let vault = files(backups.path());
+    let vault = backups.files();
     assert!(vault.len() > 4, "{vault:?}");
     for path in &vault {
         let bytes = fs::read(path).expect("root reads all");
         assert!(!bytes.windows(16).any(|part| part == b"dear-to-somebody"), "{}", path.display());
-        assert_eq!(fs::metadata(path).expect("there").permissions().mode() & 0o077, 0, "{}", path.display());
+        let mode = fs::metadata(path).expect("there").permissions().mode();
+        // How a server keeps them is its own affair.
+        assert!(mode & 0o077 == 0 || matches!(backups, Target::Bucket(..)), "{}", path.display());
     }
     assert!(files(&machine.layout.panel().join("uploads")).is_empty());
 
@@ -107,7 +154,7 @@ async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another
     type_in(&client, guest, "dd if=/dev/zero of=/dev/ubda bs=64k count=200 2>/dev/null", "three").await;
     let from = client.console_log(guest, 0).await.expect("it is kept").end;
     let restore = client.backup_restore(taken.backup).await.expect("there").expect("an operation");
-    let (panel, client) = killed_and_back(&machine, backups.path(), panel).await;
+    let (panel, client) = killed_and_back(&machine, backups, panel).await;
     over(&client, restore).await;
     assert_eq!(home(&client, guest, from).await, "dear");
 
@@ -122,7 +169,7 @@ async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another
         client.backup_remove(backup).await.expect("nobody reads it");
     }
     let until = tokio::time::Instant::now() + TAKES;
-    while !files(&backups.path().join("vault/chunks")).is_empty() {
+    while backups.chunks() > 0 {
         assert!(tokio::time::Instant::now() < until, "what nobody needs stays");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

@@ -5,4 +5,5 @@ pub(crate) mod edge;
 pub(crate) mod panel;
 pub(crate) mod postgres;
 pub(crate) mod program;
+pub(crate) mod s3;
 pub(crate) mod shim;

@@ -21,6 +21,7 @@ use umbel_server::store::operations::Operation;
 use umbel_server::store::quotas::quota_set_own;
 use umbel_server::store::{Db, guests, images, kernels, networks};
 use umbel_server::vault::Vault;
+use umbel_server::vault::shelf::Where;
 use umbel_server::vault::store::Place;
 use umbel_wire::Layout;
 use uuid::Uuid;
@@ -138,8 +139,8 @@ impl TestPanel {
         let parts = Parts::new(db.clone(), Events::default(), host_of, Clock::System, patience, layout);
         let mut parts = parts.await.expect("an open database");
         parts.vault = backups.map(|place| {
-            let (directory, key) = (place.join("vault"), place.join("backup.key"));
-            Vault::new(Place { directory, key, owner: parts.host.to_string() })
+            let (at, key) = (Where::Directory(place.join("vault")), place.join("backup.key"));
+            Vault::new(Place { at, key, owner: parts.host.to_string() })
         });
         let mut guests = Guests::new(parts);
         guests.operations = guests.operations.with_drill(drill);
