@@ -94,6 +94,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::SnapshotRestore
         | AuditAction::SnapshotPlan
         | AuditAction::SnapshotClone
+        | AuditAction::BackupPlan
         | AuditAction::BackupTake
         | AuditAction::BackupRestore
         | AuditAction::BackupClone

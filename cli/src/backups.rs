@@ -1,4 +1,4 @@
-//! Copies of guests' disks that are kept elsewhere: list, take, restore, clone, remove.
+//! Copies of guests' disks that are kept elsewhere: list, take, by plan, restore, clone, remove.
 
 use clap::Subcommand;
 use umbel_client::{Backup, Client};
@@ -6,7 +6,8 @@ use umbel_guest::BackupId;
 
 use crate::error::Failure;
 use crate::guests::{find, over};
-use crate::options::{Act, Wait};
+
+use crate::options::{Act, Interval, Wait, interval};
 use crate::output::{Column, Output, moment};
 
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,15 @@ pub(crate) enum BackupCommand {
     Take {
         #[command(flatten)]
         act: Act,
+    },
+    /// How often one is made by itself, and how many of those are kept.
+    Plan {
+        guest: String,
+        /// hour, six_hours, day, week; never, for no more.
+        #[arg(value_parser = interval)]
+        every: Interval,
+        #[arg(long, default_value_t = 7)]
+        keep: u32,
     },
     /// Makes a backup its guest's disk again and starts it; undoable for an hour (snapshots restore GUEST undo).
     Restore {
@@ -64,6 +74,9 @@ pub(crate) async fn run(panel: &Client, command: BackupCommand, output: &Output)
         BackupCommand::Take { act } => {
             let guest = find(panel, &act.guest).await?.id;
             over(panel, panel.backup_take(guest).await?.operation, act.wait, output).await
+        }
+        BackupCommand::Plan { guest, every, keep } => {
+            Ok(panel.backup_plan_set(find(panel, &guest).await?.id, every.0, keep).await?)
         }
         BackupCommand::Restore { backup, wait } => {
             match panel.backup_restore(sought(panel, &backup, true).await?).await? {

@@ -11,7 +11,8 @@ use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, Resta
 
 use crate::backups::BackupCommand;
 pub(crate) use disks::{
-    ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, SnapshotCommand, StorageCommand, VolumeCommand,
+    ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, Interval, SnapshotCommand, StorageCommand,
+    VolumeCommand, interval,
 };
 pub(crate) use shares::ShareCommand;
 
@@ -542,7 +543,7 @@ pub(crate) enum WebhookCommand {
     /// Prints what signs its events, this once.
     Create {
         url: String,
-        /// guest_crashed, quota_reached, host_memory_short, host_disk_short, sign_ins_failing; all of them unless said.
+        /// guest_crashed, backup_failed, quota_reached, host_memory_short, host_disk_short, sign_ins_failing; all of them unless said.
         #[arg(long, value_delimiter = ',')]
         events: Vec<String>,
     },

@@ -6,8 +6,8 @@ use crate::error::Failure;
 use crate::options::WebhookCommand;
 use crate::output::{Column, Output, moment};
 
-const EVENTS: [&str; 5] =
-    ["guest_crashed", "quota_reached", "host_memory_short", "host_disk_short", "sign_ins_failing"];
+const EVENTS: [&str; 6] =
+    ["guest_crashed", "backup_failed", "quota_reached", "host_memory_short", "host_disk_short", "sign_ins_failing"];
 
 const COLUMNS: [Column<Webhook>; 5] = [
     ("ID", |webhook| webhook.id.to_string()),

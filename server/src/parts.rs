@@ -55,6 +55,8 @@ pub struct Parts {
     pub mail: Option<Mailer>,
     /// Where backups of guests go; none where the settings name no directory.
     pub vault: Option<Vault>,
+    /// How many of those are kept.
+    pub backups_per_guest: u32,
     /// First part of every generation.
     pub epoch: u32,
     pub host: HostId,
@@ -94,6 +96,7 @@ impl Parts {
             fetch_networks: Vec::new(),
             mail: None,
             vault: None,
+            backups_per_guest: 16,
             epoch,
             host: local,
             layout,

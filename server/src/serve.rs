@@ -115,6 +115,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
         let (at, key, owner) = (place.at.clone(), place.key.clone(), parts.host.to_string());
         Vault::new(Place { at, key, owner })
     });
+    parts.backups_per_guest = config.backups_per_guest;
     let guests = Guests::new(parts);
     let passwords = Passwords::new(available_parallelism().map_or(1, usize::from));
     let accounts = Accounts::new(db.clone(), events, clock, passwords, seal);

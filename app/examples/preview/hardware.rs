@@ -328,6 +328,7 @@ pub(crate) fn backups() -> BackupsShown {
         guest: GuestId(Uuid::from_u128(number)),
         guest_name: name.into(),
         has_guest,
+        planned: new < 100,
         is_whole: held > 0,
         disk_mib: 1024,
         held_bytes: held << 20,
@@ -341,5 +342,5 @@ pub(crate) fn backups() -> BackupsShown {
         backup(2, "shop", true, 304, 122, 48),
         backup(1, "mail-of-last-year", false, 711, 402, 3000),
     ];
-    BackupsShown { is_offered: true, rows }
+    BackupsShown { is_offered: true, most: 16, plan: None, rows }
 }

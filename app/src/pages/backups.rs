@@ -3,9 +3,9 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, GuestRight};
+use umbel_guest::{Action, Every, GuestRight};
 
-use crate::api::backups::{BackupClone, BackupRemove, BackupRestore, BackupTake, backup_list};
+use crate::api::backups::{BackupClone, BackupPlanSet, BackupRemove, BackupRestore, BackupTake, backup_list};
 use crate::live::Live;
 use crate::pages::guests::show::GuestContext;
 use crate::parts::badge::Mark;
@@ -14,10 +14,10 @@ use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::PageHead;
-use crate::parts::time::When;
+use crate::parts::time::{Said, When};
 use crate::parts::title::Title;
 use crate::paths;
-use crate::shown::{BackupShown, BackupsShown};
+use crate::shown::{BackupShown, BackupsShown, GuestShown, PlanShown};
 
 /// What can be done with one.
 #[derive(Clone, Copy)]
@@ -89,10 +89,10 @@ fn NotOffered() -> impl IntoView {
 #[component]
 pub fn GuestBackups() -> impl IntoView {
     let (context, live, actions) = (GuestContext::expect(), Live::expect(), Actions::new());
-    let take = ServerAction::<BackupTake>::new();
+    let (take, plan_set) = (ServerAction::<BackupTake>::new(), ServerAction::<BackupPlanSet>::new());
     let backups = Resource::new(
         move || {
-            let own = (take.version().get(), actions.remove.version().get());
+            let own = (take.version().get(), actions.remove.version().get(), plan_set.version().get());
             (context.id.get(), live.guest(context.id.get()), own)
         },
         |(id, ..)| async move {
@@ -128,10 +128,56 @@ pub fn GuestBackups() -> impl IntoView {
                         {(!backups.rows.is_empty())
                             .then(|| view! { <BackupTable rows=backups.rows actions=actions by_guest=false /> })}
                     </section>
+                    {backups.is_offered.then(|| view! { <BackupPlanForm guest=guest plan=backups.plan most=backups.most plan_set=plan_set /> })}
                 })
             })}
         </Transition>
     }
+}
+
+/// How often one is made by itself.
+#[component]
+fn BackupPlanForm(
+    guest: GuestShown,
+    plan: Option<PlanShown>,
+    most: u32,
+    plan_set: ServerAction<BackupPlanSet>,
+) -> impl IntoView {
+    let (error, pending) = (failure(plan_set), plan_set.pending());
+    let refused = guest.access.may(GuestRight::Settings).err().map(|why| why.to_string());
+    let disabled = refused.is_some();
+    let chosen = plan.as_ref().map(|plan| plan.every.word()).unwrap_or_default();
+    let keep = plan.as_ref().map_or(7.min(most), |plan| plan.keep);
+    let every = Every::ALL.into_iter().map(|every| (every.word().to_owned(), every.title().to_owned()));
+    let options = std::iter::once((String::new(), "never".to_owned())).chain(every).collect();
+    let words = format!("Of a guest {most} backups are kept, those made by hand included.");
+    view! {
+        <section class="card">
+            <h2>"Backups by themselves"</h2>
+            <p>{words}</p>
+            {plan.map(|plan| view! {
+                <p>"The next one is made " <When at=plan.next_at said=Said::At /> ", unless the guest did not run until then."</p>
+                {plan.failed.map(|why| view! { <p class="notice attention">"The last one was not made: " {why}</p> })}
+            })}
+            <Failure error=error fields=&["backup_every", "backup_keep"] />
+            <ActionForm action=plan_set attr:class="form">
+                <input type="hidden" name="guest" value=guest.id.to_string() />
+                <fieldset disabled=disabled>
+                    <Choice name="backup_every" label="One is made" options=options chosen=chosen error=error />
+                    <TextField
+                        name="backup_keep"
+                        label="Of these backups are kept"
+                        kind="number"
+                        value=keep.to_string()
+                        hint="The oldest goes once another one is there."
+                        error=error
+                    />
+                    <button class="button" type="submit" title=refused disabled=move || pending.get()>"Save"</button>
+                </fieldset>
+            </ActionForm>
+        </section>
+    }
+    .into_any()
 }
 
 #[component]
@@ -167,6 +213,7 @@ fn BackupRow(row: BackupShown, actions: Actions, by_guest: bool) -> impl IntoVie
         false => view! { {name.clone()} <span class="meta">" is gone"</span> }.into_any(),
     };
     let made = match row.is_whole {
+        true if row.planned => view! { <When at=row.made_at /> <span class="meta">" by plan"</span> }.into_any(),
         true => view! { <When at=row.made_at /> }.into_any(),
         false => view! { <Mark shape="◌" class="badge changing" words="Being made" /> }.into_any(),
     };

@@ -73,6 +73,7 @@ words! {
         SnapshotPlan = "snapshot_plan" "Set plan of snapshots",
         SnapshotClone = "snapshot_clone" "Make guest of snapshot",
         SnapshotRemove = "snapshot_remove" "Remove snapshot",
+        BackupPlan = "backup_plan" "Set plan of backups",
         BackupTake = "backup_take" "Back guest up",
         BackupRestore = "backup_restore" "Restore backup",
         BackupClone = "backup_clone" "Make guest of backup",

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use umbel_guest::{Access, BackupId, GuestId, OperationId};
 
+use super::PlanShown;
+
 /// A copy of a guest's disk that is kept elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -12,6 +14,8 @@ pub struct BackupShown {
     pub guest_name: String,
     /// Whether the guest is there, so that it can have its disk back.
     pub has_guest: bool,
+    /// Whether the guest's plan made it, which removes it in time.
+    pub planned: bool,
     /// Whether all of it is kept; else it is being made.
     pub is_whole: bool,
     pub disk_mib: u32,
@@ -28,8 +32,12 @@ pub struct BackupShown {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct BackupsShown {
-    /// Whether this panel keeps backups: its settings name a directory for them.
+    /// Whether this panel keeps backups: its settings name a place for them.
     pub is_offered: bool,
+    /// How many of one guest.
+    pub most: u32,
+    /// Of the guest that was asked for.
+    pub plan: Option<PlanShown>,
     pub rows: Vec<BackupShown>,
 }
 

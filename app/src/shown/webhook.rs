@@ -7,6 +7,7 @@ use umbel_guest::{DeliveryId, WebhookId};
 #[serde(rename_all = "snake_case")]
 pub enum WebhookEvent {
     GuestCrashed,
+    BackupFailed,
     QuotaReached,
     HostMemoryShort,
     HostDiskShort,
@@ -14,13 +15,20 @@ pub enum WebhookEvent {
 }
 
 impl WebhookEvent {
-    pub const ALL: [Self; 5] =
-        [Self::GuestCrashed, Self::QuotaReached, Self::HostMemoryShort, Self::HostDiskShort, Self::SignInsFailing];
+    pub const ALL: [Self; 6] = [
+        Self::GuestCrashed,
+        Self::BackupFailed,
+        Self::QuotaReached,
+        Self::HostMemoryShort,
+        Self::HostDiskShort,
+        Self::SignInsFailing,
+    ];
 
     /// As rows, forms and the API spell it.
     pub fn word(self) -> &'static str {
         match self {
             Self::GuestCrashed => "guest_crashed",
+            Self::BackupFailed => "backup_failed",
             Self::QuotaReached => "quota_reached",
             Self::HostMemoryShort => "host_memory_short",
             Self::HostDiskShort => "host_disk_short",
@@ -31,6 +39,7 @@ impl WebhookEvent {
     pub fn title(self) -> &'static str {
         match self {
             Self::GuestCrashed => "A guest crashed",
+            Self::BackupFailed => "A guest was not backed up",
             Self::QuotaReached => "A quota is used up",
             Self::HostMemoryShort => "The host is short of memory",
             Self::HostDiskShort => "The host is short of disk",
@@ -42,6 +51,7 @@ impl WebhookEvent {
     pub fn explained(self) -> &'static str {
         match self {
             Self::GuestCrashed => "An end that nobody asked for. Once in 10 minutes for each guest.",
+            Self::BackupFailed => "A backup by a plan failed, or could not be begun. Once an hour for each guest.",
             Self::QuotaReached => "An account has all that it may have of a kind. Once a day for each.",
             Self::HostMemoryShort => "Less than a tenth is available. Once an hour.",
             Self::HostDiskShort => "Less than a tenth is free. Once an hour.",

@@ -1,8 +1,8 @@
 //! Backups of guests, as pages show them.
 
 use umbel_app::paths;
-use umbel_app::shown::{BackupShown, BackupsShown, Role};
-use umbel_guest::{Access, BackupId, GuestId, Relation, Wanted};
+use umbel_app::shown::{BackupShown, BackupsShown, PlanShown, Role};
+use umbel_guest::{Access, BackupId, Every, GuestId, Relation, Wanted};
 use uuid::Uuid;
 
 use crate::fake::{Fake, caller, guest};
@@ -15,6 +15,7 @@ fn backup(number: u128, name: &str, has_guest: bool, is_whole: bool, relation: R
         guest: GuestId(Uuid::from_u128(number)),
         guest_name: name.into(),
         has_guest,
+        planned: false,
         is_whole,
         disk_mib: 256,
         held_bytes: 40 << 20,
@@ -42,7 +43,10 @@ async fn backups_are_shown_with_what_may_be_done_with_each() {
         backup(3, "coming", true, false, Relation::Owner),
         backup(4, "theirs", true, true, Relation::Shared(shares)),
     ];
-    let fake = Fake { backups: BackupsShown { is_offered: true, rows }, ..Fake::default() };
+    let fake = Fake {
+        backups: BackupsShown { is_offered: true, most: 16, rows, ..BackupsShown::default() },
+        ..Fake::default()
+    };
     let (_, html) = page(fake, Some(caller(Role::User)), paths::BACKUPS).await;
     for part in ["40 MiB", "3.0 MiB", " is gone", "Being made", "web, the newest", "gone, the newest"] {
         assert!(html.contains(part), "{part} in {html}");
@@ -65,8 +69,14 @@ async fn a_panel_that_keeps_none_says_how_and_troubles_nobody_on_a_disk_page() {
     let none = Fake { guests: vec![web.clone()], ..Fake::default() };
     let (_, html) = page(none, Some(caller(Role::User)), &path).await;
     assert!(!html.contains("/_sf/backup_take"), "{html}");
-    let offered = BackupsShown { is_offered: true, rows: Vec::new() };
-    let some = Fake { guests: vec![web], backups: offered, ..Fake::default() };
+    let offered = BackupsShown { is_offered: true, most: 16, ..BackupsShown::default() };
+    let some = Fake { guests: vec![web.clone()], backups: offered.clone(), ..Fake::default() };
     let (_, html) = page(some, Some(caller(Role::User)), &path).await;
     assert!(html.contains("/_sf/backup_take") && html.contains("Back up"), "{html}");
+    assert!(html.contains("/_sf/backup_plan_set") && !html.contains("The last one was not made"), "{html}");
+    let plan = PlanShown { every: Every::Week, keep: 3, next_at: 1, failed: Some("its place is away".into()) };
+    let planned = BackupsShown { plan: Some(plan), ..offered };
+    let (_, html) =
+        page(Fake { guests: vec![web], backups: planned, ..Fake::default() }, Some(caller(Role::User)), &path).await;
+    assert!(html.contains("The last one was not made: its place is away"), "{html}");
 }

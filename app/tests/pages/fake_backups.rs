@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backups, Caller};
-use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created};
+use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
 use umbel_guest::{BackupId, GuestId, OperationId};
 
 use super::Fake;
@@ -14,6 +14,10 @@ impl Backups for Fake {
 
     async fn backup_list_of(&self, _: &Caller, _: GuestId) -> Result<BackupsShown, AppError> {
         Ok(self.backups.clone())
+    }
+
+    async fn backup_plan_set(&self, _: &Caller, _: GuestId, _: PlanDraft) -> Result<(), AppError> {
+        Err(AppError::not_found("guest"))
     }
 
     async fn backup_take(&self, _: &Caller, _: GuestId) -> Result<BackupTaken, AppError> {

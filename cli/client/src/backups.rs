@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use umbel_guest::{BackupId, GuestId, OperationId};
+use umbel_guest::{BackupId, Every, GuestId, OperationId};
 
 use crate::answers::{Acted, Created};
 use crate::client::Client;
@@ -13,6 +13,10 @@ use crate::error::Error;
 pub struct Backups {
     /// Whether the panel keeps any.
     pub is_offered: bool,
+    /// How many of one guest.
+    pub most: u32,
+    /// Of the guest that was asked for.
+    pub plan: Option<BackupPlan>,
     pub rows: Vec<Backup>,
 }
 
@@ -23,6 +27,8 @@ pub struct Backup {
     pub guest: GuestId,
     pub guest_name: String,
     pub has_guest: bool,
+    /// Whether the guest's plan made it, which removes it in time.
+    pub planned: bool,
     /// Else it is being made.
     pub is_whole: bool,
     pub disk_mib: u32,
@@ -30,6 +36,16 @@ pub struct Backup {
     /// Beside what was kept already.
     pub stored_bytes: u64,
     pub made_at: i64,
+}
+
+/// Backups that are made by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPlan {
+    pub every: Every,
+    pub keep: u32,
+    pub next_at: i64,
+    /// Why the last one was not made.
+    pub failed: Option<String>,
 }
 
 /// A backup that is being made.
@@ -47,6 +63,12 @@ impl Client {
 
     pub async fn backups_of(&self, guest: GuestId) -> Result<Backups, Error> {
         self.api(Method::GET, &format!("/guests/{guest}/backups")).read().await
+    }
+
+    /// How often one is made by itself, and how many of those are kept; or none.
+    pub async fn backup_plan_set(&self, guest: GuestId, every: Option<Every>, keep: u32) -> Result<(), Error> {
+        let draft = serde_json::json!({ "every": every, "keep": keep });
+        self.api(Method::PUT, &format!("/guests/{guest}/backup-plan")).json(&draft).done().await.map(drop)
     }
 
     pub async fn backup_take(&self, guest: GuestId) -> Result<BackupTaken, Error> {

@@ -118,7 +118,7 @@ pub(crate) struct ImageBuild {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interval(pub(crate) Option<Every>);
 
-fn interval(text: &str) -> Result<Interval, String> {
+pub(crate) fn interval(text: &str) -> Result<Interval, String> {
     match text {
         "never" => Ok(Interval(None)),
         _ => word(text).map(|every| Interval(Some(every))),

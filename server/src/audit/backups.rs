@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
 use umbel_app::backend::{Backups, Caller};
-use umbel_app::shown::{AuditAction, BackupTaken, BackupsShown, CloneDraft, Created};
+use umbel_app::shown::{AuditAction, BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
 use umbel_guest::{BackupId, GuestId, OperationId};
 
 use crate::backend::Bare;
@@ -17,6 +17,10 @@ impl Backups for Bare<'_> {
 
     async fn backup_list_of(&self, caller: &Caller, guest: GuestId) -> Result<BackupsShown, AppError> {
         self.guests.backup_list_of(caller, guest).await
+    }
+
+    async fn backup_plan_set(&self, caller: &Caller, guest: GuestId, draft: PlanDraft) -> Result<(), AppError> {
+        self.guests.backup_plan_set(caller, guest, draft).await
     }
 
     async fn backup_take(&self, caller: &Caller, guest: GuestId) -> Result<BackupTaken, AppError> {
@@ -44,6 +48,13 @@ impl Backups for Panel {
 
     async fn backup_list_of(&self, caller: &Caller, guest: GuestId) -> Result<BackupsShown, AppError> {
         Bare(self).backup_list_of(caller, guest).await
+    }
+
+    async fn backup_plan_set(&self, caller: &Caller, guest: GuestId, draft: PlanDraft) -> Result<(), AppError> {
+        let words =
+            draft.every.map_or_else(|| "none".to_owned(), |every| format!("{} keep={}", every.word(), draft.keep));
+        let what = self.guest(AuditAction::BackupPlan, guest).await?.detail(&words);
+        self.audit.change(caller, what, Bare(self).backup_plan_set(caller, guest, draft)).await
     }
 
     async fn backup_take(&self, caller: &Caller, guest: GuestId) -> Result<BackupTaken, AppError> {

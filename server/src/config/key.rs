@@ -40,11 +40,12 @@ pub enum Key {
     BackupS3Url,
     BackupS3Region,
     BackupS3CredentialsFile,
+    BackupsPerGuest,
     User,
 }
 
 impl Key {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Data,
         Self::Run,
         Self::Listen,
@@ -79,6 +80,7 @@ impl Key {
         Self::BackupS3Url,
         Self::BackupS3Region,
         Self::BackupS3CredentialsFile,
+        Self::BackupsPerGuest,
         Self::User,
     ];
 
@@ -118,6 +120,7 @@ impl Key {
             Self::BackupS3Url => "backup_s3_url",
             Self::BackupS3Region => "backup_s3_region",
             Self::BackupS3CredentialsFile => "backup_s3_credentials_file",
+            Self::BackupsPerGuest => "backups_per_guest",
             Self::User => "user",
         }
     }
@@ -150,6 +153,7 @@ impl Key {
                 | Self::MemoryPercent
                 | Self::DiskPercent
                 | Self::AuditDays
+                | Self::BackupsPerGuest
         )
     }
 

@@ -129,6 +129,9 @@ pub struct Flags {
     /// File with the access key's id in one line and the secret key in the next
     #[arg(long, value_name = "FILE")]
     pub backup_s3_credentials_file: Option<String>,
+    /// How many backups of one guest are kept
+    #[arg(long, value_name = "NUMBER")]
+    pub backups_per_guest: Option<String>,
     /// Account that the panel becomes when root starts it
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -171,6 +174,7 @@ impl Flags {
             Key::BackupS3Url => self.backup_s3_url.as_ref(),
             Key::BackupS3Region => self.backup_s3_region.as_ref(),
             Key::BackupS3CredentialsFile => self.backup_s3_credentials_file.as_ref(),
+            Key::BackupsPerGuest => self.backups_per_guest.as_ref(),
             Key::User => self.user.as_ref(),
         }
     }
@@ -231,6 +235,7 @@ impl Machine {
             Key::OidcSecondFactor => Some("panel".into()),
             // What servers that have no regions take.
             Key::BackupS3Region => Some("us-east-1".into()),
+            Key::BackupsPerGuest => Some("16".into()),
             Key::User => Some("umbel".into()),
             Key::PublicUrl
             | Key::DatabaseUrl

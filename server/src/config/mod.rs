@@ -58,6 +58,8 @@ pub struct Config {
     pub oidc: Option<oidc::Settings>,
     /// Where backups of guests go, if anywhere.
     pub backups: Option<BackupPlace>,
+    /// How many of one guest.
+    pub backups_per_guest: u32,
     /// Whom the panel becomes when root starts it.
     pub user: String,
     /// What holds, without secrets, and who said it.
@@ -159,6 +161,7 @@ impl Reader<'_> {
         let mail = self.mail();
         let oidc = self.oidc();
         let backups = self.backups(data.as_ref());
+        let backups_per_guest = self.value(Key::BackupsPerGuest, |text| value::number(text, 1, 1000));
         let user = self.value(Key::User, value::user);
 
         let tls = match (certificate, key) {
@@ -188,6 +191,7 @@ impl Reader<'_> {
             mail,
             oidc,
             backups,
+            backups_per_guest: backups_per_guest?,
             user: user?,
             effective: Vec::new(),
         })

@@ -236,6 +236,12 @@ pub(super) fn days(text: &str, least: i64, most: i64) -> Result<i64, String> {
     if (least..=most).contains(&days) { Ok(days) } else { Err(right()) }
 }
 
+pub(super) fn number(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let right = || format!("a number, from {least} to {most}");
+    let number = text.parse::<u32>().map_err(|_| right())?;
+    if (least..=most).contains(&number) { Ok(number) } else { Err(right()) }
+}
+
 pub(super) fn percent(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let right = || format!("percent without a sign, from {least} to {most}");
     let percent = text.parse::<u32>().map_err(|_| right())?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
-use umbel_app::shown::{BackupShown, BackupTaken, BackupsShown, CloneDraft, Created, OperationKind};
+use umbel_app::shown::{BackupShown, BackupTaken, BackupsShown, CloneDraft, Created, OperationKind, PlanShown};
 use umbel_guest::setup::Checked;
 use umbel_guest::{
     Action, BackupId, DiskKind, FieldErrors, Generation, GuestId, GuestRight, GuestSpec, Note, OperationId, PanelRight,
@@ -18,28 +18,38 @@ use super::snapshots::{conflict, has_disk, possible};
 use super::{Guests, Reach, from_host, requester};
 use crate::accounts::Owner;
 use crate::error::chain;
-use crate::operations::Params;
+use crate::operations::{Params, Requester};
 use crate::store::StoreError;
 use crate::store::accounts::account_fetch;
+use crate::store::backup_plans::{BackupPlan, backup_plan_fetch};
+use crate::store::db::Tx;
 use crate::store::guest_backups::{
     BackupState, GuestBackup, guest_backup_delete, guest_backup_fetch, guest_backup_insert, guest_backup_let_go,
     guest_backup_list, guest_backup_list_of,
 };
-use crate::store::guests::guest_fetch;
+use crate::store::guests::{Guest, guest_fetch};
 use crate::store::operations::operation_list_under_way;
 use crate::vault::{Vault, VaultError};
 
-/// Backups that are kept of one guest.
-const MOST: usize = 16;
-/// How often those are looked for that could not be removed at once.
+/// How often those are looked for that are due, or could not be removed at once.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// Why a backup is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Planned {
+    ByHand,
+    ByPlan {
+        /// The oldest of the plan goes once it is there.
+        takes_place: bool,
+    },
+}
 
 fn missing() -> AppError {
     AppError::not_found("backup")
 }
 
 impl Guests {
-    fn vault(&self) -> Result<&Vault, AppError> {
+    pub(super) fn vault(&self) -> Result<&Vault, AppError> {
         let none =
             "This panel keeps no backups: an administrator sets backup_directory or backup_s3_url in its settings.";
         self.parts.vault.as_ref().ok_or_else(|| conflict(none))
@@ -47,16 +57,22 @@ impl Guests {
 
     pub async fn backup_list(&self, caller: &Caller) -> Result<BackupsShown, AppError> {
         let rows = guest_backup_list(&self.parts.db, self.parts.host).await?;
-        self.backups_shown(caller, rows).await
+        self.backups_shown(caller, rows, None).await
     }
 
     pub async fn backup_list_of(&self, caller: &Caller, guest: GuestId) -> Result<BackupsShown, AppError> {
         let guest = self.visible(caller, guest).await?;
         let rows = guest_backup_list_of(&self.parts.db, guest.id).await?;
-        self.backups_shown(caller, rows).await
+        let plan = backup_plan_fetch(&self.parts.db, guest.id).await?;
+        self.backups_shown(caller, rows, plan).await
     }
 
-    async fn backups_shown(&self, caller: &Caller, rows: Vec<GuestBackup>) -> Result<BackupsShown, AppError> {
+    async fn backups_shown(
+        &self,
+        caller: &Caller,
+        rows: Vec<GuestBackup>,
+        plan: Option<BackupPlan>,
+    ) -> Result<BackupsShown, AppError> {
         let reach = self.reach(caller).await?;
         let mut shown = Vec::new();
         for row in rows.into_iter().filter(|row| row.state != BackupState::Going && sees(&reach, row)) {
@@ -66,6 +82,7 @@ impl Guests {
                 guest: row.guest,
                 guest_name: row.spec.name.to_string(),
                 has_guest,
+                planned: row.planned,
                 is_whole: row.state == BackupState::Kept,
                 disk_mib: row.spec.disk.mib(),
                 held_bytes: row.held_bytes,
@@ -74,7 +91,14 @@ impl Guests {
                 access: reach.to(row.owner, Some(row.guest)),
             });
         }
-        Ok(BackupsShown { is_offered: self.parts.vault.is_some(), rows: shown })
+        let plan = plan.map(|plan| PlanShown {
+            every: plan.every,
+            keep: plan.keep,
+            next_at: plan.next_at,
+            failed: plan.failed,
+        });
+        let most = self.parts.backups_per_guest;
+        Ok(BackupsShown { is_offered: self.parts.vault.is_some(), most, plan, rows: shown })
     }
 
     /// One that the caller may see, if they may do that with its guest.
@@ -93,12 +117,30 @@ impl Guests {
         let mut tx = self.parts.db.begin().await?;
         let guest = guest_fetch(&mut tx, guest).await?.ok_or_else(|| AppError::not_found("guest"))?;
         possible(&guest)?;
-        let there = guest_backup_list_of(&mut tx, guest.id).await?;
+        let made = self.backup_insert(&mut tx, &guest, Planned::ByHand, &requester(caller)).await?;
+        tx.commit().await?;
+        self.under_way(made.operation, guest.id);
+        Ok(made)
+    }
+
+    pub(super) async fn backup_insert(
+        &self,
+        tx: &mut Tx,
+        guest: &Guest,
+        planned: Planned,
+        by: &Requester,
+    ) -> Result<BackupTaken, AppError> {
+        let there = guest_backup_list_of(&mut *tx, guest.id).await?;
         if there.iter().any(|row| row.state == BackupState::Coming) {
             return Err(conflict(format!("{} is being backed up already.", guest.spec.name)));
         }
-        if there.len() >= MOST {
-            return Err(conflict(format!("{} has {MOST} backups already. Remove one first.", guest.spec.name)));
+        let most = self.parts.backups_per_guest;
+        let goes = usize::from(matches!(planned, Planned::ByPlan { takes_place: true }));
+        let stay = there.iter().filter(|row| row.state != BackupState::Going).count().saturating_sub(goes);
+        if stay >= usize::try_from(most).unwrap_or(usize::MAX) {
+            let name = &guest.spec.name;
+            let why = "as many as the settings permit (backups_per_guest)";
+            return Err(conflict(format!("{name} has {most} backups already, {why}. Remove one first.")));
         }
         let backup = BackupId(Uuid::now_v7());
         let row = GuestBackup {
@@ -107,22 +149,20 @@ impl Guests {
             owner: guest.owner,
             guest: guest.id,
             spec: guest.spec.clone(),
+            planned: planned != Planned::ByHand,
             state: BackupState::Coming,
             held_bytes: 0,
             stored_bytes: 0,
             made_at: self.parts.clock.now(),
         };
-        guest_backup_insert(&mut tx, &row).await?;
+        guest_backup_insert(&mut *tx, &row).await?;
         let params = Params {
             backup: Some(backup),
             snapshot: Some(SnapshotId(Uuid::now_v7())),
             upload: Some(UploadId(Uuid::now_v7())),
             ..Params::default()
         };
-        let by = requester(caller);
-        let operation = self.operations.insert_with(&mut tx, OperationKind::BackupTake, &guest, &by, &params).await?;
-        tx.commit().await?;
-        self.under_way(operation, guest.id);
+        let operation = self.operations.insert_with(tx, OperationKind::BackupTake, guest, by, &params).await?;
         Ok(BackupTaken { backup, operation })
     }
 
@@ -215,7 +255,7 @@ impl Guests {
     }
 
     /// Whether an operation reads it.
-    async fn backup_in_use(&self, backup: BackupId) -> Result<bool, StoreError> {
+    pub(super) async fn backup_in_use(&self, backup: BackupId) -> Result<bool, StoreError> {
         let under_way = operation_list_under_way(&self.parts.db).await?;
         let reads = |params: &str| serde_json::from_str::<Params>(params).is_ok_and(|p| p.backup == Some(backup));
         Ok(under_way.iter().any(|operation| reads(&operation.params)))
@@ -229,11 +269,14 @@ impl Guests {
         Ok(())
     }
 
-    /// For ever: removes what could not be removed when it was asked for, and at first what a panel left that was killed.
+    /// For ever: makes what a plan wants, and removes what could not be removed when it was asked for, and at first what a panel left that was killed.
     pub async fn keep_backups(self) {
         let Some(vault) = self.parts.vault.clone() else { return };
         vault.prune_soon();
         loop {
+            if let Err(error) = self.backups_take_due().await {
+                tracing::warn!(cause = chain(&error), "plans of backups could not be looked after");
+            }
             if let Err(error) = self.backups_let_go_due().await {
                 tracing::warn!(cause = chain(&error), "backups that are to be removed stay");
             }

@@ -3,6 +3,7 @@
 
 mod act;
 mod adopt;
+mod backup_plans;
 mod backups;
 mod by_hand;
 mod change;

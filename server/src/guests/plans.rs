@@ -3,7 +3,7 @@
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::PlanDraft;
-use umbel_guest::{FieldErrors, GuestId, GuestRight, Seen, Wanted};
+use umbel_guest::{Every, FieldErrors, GuestId, GuestRight, Seen, Wanted};
 
 use super::Guests;
 use super::snapshots::{has_disk, possible};
@@ -60,7 +60,8 @@ impl Guests {
             }
             // It may have been changed meanwhile.
             if plan_fetch(&self.parts.db, guest.id).await?.as_ref() == Some(&plan) {
-                plan_put(&self.parts.db, &Plan { next_at: after(&plan, now), failed, ..plan }).await?;
+                plan_put(&self.parts.db, &Plan { next_at: next_after(plan.every, plan.next_at, now), failed, ..plan })
+                    .await?;
                 self.parts.guest_changed(guest.id);
             }
         }
@@ -76,7 +77,7 @@ impl Guests {
         let there = snapshot_list(&mut tx, guest.id).await?;
         let own: Vec<Snapshot> =
             there.into_iter().filter(|row| row.planned && row.state == SnapshotState::Kept).collect();
-        if !has_run_since(guest, own.first()) {
+        if !has_run_since(guest, own.first().map(|row| row.made_at)) {
             return Ok(());
         }
         possible(guest)?;
@@ -100,34 +101,31 @@ impl Guests {
 }
 
 /// Whether there may be anything new on its disk.
-fn has_run_since(guest: &Guest, last: Option<&Snapshot>) -> bool {
+pub(super) fn has_run_since(guest: &Guest, last: Option<i64>) -> bool {
     match (&guest.seen, last) {
         (_, None) => true,
-        (Seen::Ended { at, .. }, Some(last)) => *at > last.made_at,
+        (Seen::Ended { at, .. }, Some(last)) => *at > last,
         (Seen::Gone, Some(_)) => false,
         (Seen::Starting | Seen::Running { .. } | Seen::Paused { .. } | Seen::Stopping, Some(_)) => true,
     }
 }
 
 /// The next time that is to come; those that were missed while the panel was off are not made up for.
-fn after(plan: &Plan, now: i64) -> i64 {
-    let every = i64::from(plan.every.hours()) * HOUR;
-    let missed = (now - plan.next_at).max(0) / every;
-    plan.next_at + (missed + 1) * every
+pub(super) fn next_after(every: Every, next_at: i64, now: i64) -> i64 {
+    let every = i64::from(every.hours()) * HOUR;
+    let missed = (now - next_at).max(0) / every;
+    next_at + (missed + 1) * every
 }
 
 #[cfg(test)]
 mod tests {
-    use umbel_guest::Every;
-
     use super::*;
 
     #[test]
     fn the_next_time_is_to_come_and_keeps_its_hour() {
-        let guest = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
-        let plan = |next_at| Plan { guest, every: Every::SixHours, keep: 3, next_at, failed: None };
-        assert_eq!(after(&plan(6 * HOUR), 6 * HOUR), 12 * HOUR);
-        assert_eq!(after(&plan(6 * HOUR), 6 * HOUR + 1), 12 * HOUR);
-        assert_eq!(after(&plan(6 * HOUR), 31 * HOUR), 36 * HOUR, "a day off");
+        let after = |now| next_after(Every::SixHours, 6 * HOUR, now);
+        assert_eq!(after(6 * HOUR), 12 * HOUR);
+        assert_eq!(after(6 * HOUR + 1), 12 * HOUR);
+        assert_eq!(after(31 * HOUR), 36 * HOUR, "a day off");
     }
 }

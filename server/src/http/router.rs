@@ -199,6 +199,7 @@ pub fn own() -> Vec<Route> {
         api!(snapshots::remove).of_groups(),
         api!(backups::list).of_groups(),
         api!(backups::list_of).of_groups(),
+        api!(backups::plan).of_groups(),
         api!(backups::take).once().of_groups(),
         api!(backups::restore).of_groups(),
         api!(backups::clone).once().of_groups(),

@@ -46,6 +46,7 @@ pub const TABLES: &[&str] = &[
     "oidc_links",
     "account_keys",
     "snapshot_plans",
+    "backup_plans",
     "guest_backups",
     "volumes",
     "volume_attachments",

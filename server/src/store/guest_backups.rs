@@ -17,6 +17,8 @@ pub struct GuestBackup {
     pub guest: GuestId,
     /// Of the guest, when it was made.
     pub spec: GuestSpec,
+    /// Whether the guest's plan made it, which removes it in time.
+    pub planned: bool,
     pub state: BackupState,
     /// Of the disk, without what is zero.
     pub held_bytes: u64,
@@ -63,6 +65,7 @@ fn backup(row: &Row) -> Result<GuestBackup, StoreError> {
         owner: row.parse("owner")?,
         guest: row.parse("guest")?,
         spec: serde_json::from_str(&spec).map_err(wrong)?,
+        planned: row.get("planned")?,
         state: row.parse("state")?,
         held_bytes: row.number("held_bytes")?,
         stored_bytes: row.number("stored_bytes")?,
@@ -73,19 +76,19 @@ fn backup(row: &Row) -> Result<GuestBackup, StoreError> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, host, owner, guest, spec, state, held_bytes, stored_bytes, made_at FROM guest_backups ",
+            "SELECT id, host, owner, guest, spec, planned, state, held_bytes, stored_bytes, made_at FROM guest_backups ",
             $rest
         )
     };
 }
 
 pub async fn guest_backup_insert(on: impl Into<On<'_>>, backup: &GuestBackup) -> Result<(), StoreError> {
-    let insert = "INSERT INTO guest_backups (id, host, owner, guest, spec, state, held_bytes, stored_bytes, made_at) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let insert = "INSERT INTO guest_backups (id, host, owner, guest, spec, state, held_bytes, stored_bytes, made_at, \
+                  planned) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let spec = serde_json::to_string(&backup.spec).expect("plain data is JSON");
     let query = sql("guest_backup_insert", insert).bind(backup.id).bind(backup.host.to_string()).bind(backup.owner);
     let query = query.bind(backup.guest).bind(spec).bind(backup.state.word()).bind(int(backup.held_bytes));
-    query.bind(int(backup.stored_bytes)).bind(backup.made_at).run(on).await?;
+    query.bind(int(backup.stored_bytes)).bind(backup.made_at).bind(backup.planned).run(on).await?;
     Ok(())
 }
 

@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     step!(28, "0028_guest_backups"),
     step!(29, "0029_snapshot_images"),
     step!(30, "0030_image_visibility"),
+    step!(31, "0031_backup_plans"),
 ];
 
 /// The newest version that this program knows.

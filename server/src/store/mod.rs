@@ -24,6 +24,7 @@ pub mod account_pages;
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod backup_plans;
 pub mod db;
 pub mod error;
 pub mod groups;

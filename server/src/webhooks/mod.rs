@@ -188,7 +188,10 @@ fn window(event: WebhookEvent) -> i64 {
     match event {
         WebhookEvent::GuestCrashed => 10 * MINUTE,
         WebhookEvent::QuotaReached => DAY,
-        WebhookEvent::HostMemoryShort | WebhookEvent::HostDiskShort | WebhookEvent::SignInsFailing => HOUR,
+        WebhookEvent::BackupFailed
+        | WebhookEvent::HostMemoryShort
+        | WebhookEvent::HostDiskShort
+        | WebhookEvent::SignInsFailing => HOUR,
     }
 }
 

@@ -5,6 +5,7 @@ mod announcements;
 mod api;
 mod audit;
 mod backup;
+mod backup_plans;
 mod backups;
 mod buckets;
 mod console;

@@ -1,6 +1,6 @@
 use axum::extract::State;
 use umbel_app::backend::Backups;
-use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created};
+use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
 use umbel_guest::{BackupId, GuestId};
 
 use super::guests::Acted;
@@ -26,6 +26,20 @@ pub async fn list_of(
     Path(guest): Path<GuestId>,
 ) -> Result<axum::Json<BackupsShown>, Problem> {
     Ok(axum::Json(panel.backup_list_of(&caller, guest).await?))
+}
+
+/// Sets how often a guest is backed up by itself, and how many of those backups are kept; or that it isn't.
+///
+/// The oldest goes once another one is there.
+#[utoipa::path(put, path = "/guests/{guest}/backup-plan")]
+pub async fn plan(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(guest): Path<GuestId>,
+    Json(draft): Json<PlanDraft>,
+) -> Result<Done, Problem> {
+    panel.backup_plan_set(&caller, guest, draft).await?;
+    Ok(Done)
 }
 
 /// Keeps a copy of a guest's disk elsewhere, whether the guest runs or not.

@@ -124,6 +124,12 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/api/v1/backups", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 200, 200, 200, 200, 200]),
         // Nothing says where to.
+        (
+            PUT,
+            "/api/v1/guests/{guest}/backup-plan",
+            Json(r#"{"every":"day","keep":7}"#),
+            [401, 404, 403, 409, 403, 409, 409],
+        ),
         (POST, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 403, 409, 403, 409, 409]),
         (POST, "/api/v1/backups/{backup}/restore", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/api/v1/backups/{backup}/clone", Json(r#"{"name":"copy"}"#), [401, 404, 404, 404, 404, 404, 404]),
@@ -443,6 +449,12 @@ pub(crate) fn table() -> Vec<Row> {
         ),
         (POST, "/_sf/snapshot_remove", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 403, 403, 404, 404]),
         (POST, "/_sf/backup_list", Form("guest={guest}"), seen),
+        (
+            POST,
+            "/_sf/backup_plan_set",
+            Form("guest={guest}&backup_every=day&backup_keep=0"),
+            [401, 404, 403, 409, 403, 409, 409],
+        ),
         (POST, "/_sf/backup_take", Form("guest={guest}"), [401, 404, 403, 409, 403, 409, 409]),
         (POST, "/_sf/backup_restore", Form("backup={backup}"), [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/_sf/backup_clone", Form("backup={backup}&name=copy"), [401, 404, 404, 404, 404, 404, 404]),
