@@ -2,7 +2,7 @@
 
 use leptos_router::params::ParamsMap;
 use umbel_guest::state::Badge;
-use umbel_guest::{AccountId, GroupId, GuestId, ImageId, OperationId, SnapshotId};
+use umbel_guest::{AccountId, BackupId, GroupId, GuestId, ImageId, OperationId, SnapshotId};
 
 pub const OVERVIEW: &str = "/";
 pub const GUESTS: &str = "/guests";
@@ -20,6 +20,10 @@ pub const ADOPT: &str = "/guests/adopt";
 pub const OPERATIONS: &str = "/operations";
 /// Of guests.
 pub const BACKUPS: &str = "/backups";
+
+pub fn backup_disk(backup: BackupId) -> String {
+    format!("{BACKUPS}/{backup}/disk")
+}
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";

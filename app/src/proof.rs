@@ -53,6 +53,7 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestGive
         | AuditAction::GuestPurge
         | AuditAction::LeftoverRemove
+        | AuditAction::BackupDownload
         | AuditAction::BackupRemove
         | AuditAction::VolumeRemove
         | AuditAction::SnapshotRemove => Asks::Everybody,

@@ -1,6 +1,10 @@
 //! Copies of guests' disks that are kept elsewhere: list, take, by plan, restore, clone, remove.
 
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
+use sha2::{Digest as _, Sha256};
 use umbel_client::{Backup, Client};
 use umbel_guest::BackupId;
 
@@ -45,6 +49,13 @@ pub(crate) enum BackupCommand {
         #[command(flatten)]
         wait: Wait,
     },
+    /// The disk as a file, packed with zstd and checked: all that is on it, secrets too.
+    Download {
+        /// Its id; or a guest's name, for the newest of that.
+        backup: String,
+        /// It must not be there yet.
+        file: PathBuf,
+    },
     /// For good.
     #[command(visible_alias = "rm")]
     Remove {
@@ -88,7 +99,52 @@ pub(crate) async fn run(panel: &Client, command: BackupCommand, output: &Output)
             let made = panel.backup_clone(sought(panel, &backup, true).await?, &name).await?;
             over(panel, made.operation, wait, output).await
         }
+        BackupCommand::Download { backup, file } => download(panel, sought(panel, &backup, true).await?, &file).await,
         BackupCommand::Remove { backup } => Ok(panel.backup_remove(sought(panel, &backup, false).await?).await?),
+    }
+}
+
+/// There under its name only when it is whole and what the panel says it is.
+async fn download(panel: &Client, backup: BackupId, path: &Path) -> Result<(), Failure> {
+    let failed = |source| Failure::File { what: "writing", path: path.to_owned(), source };
+    if path.exists() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut coming = panel.backup_download(backup).await?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Beside it, for its owner alone, and gone unless it is named.
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let mut unpacked = zstd::stream::write::Decoder::new(Sum::default()).map_err(failed)?;
+    while let Some(bytes) = coming.next().await? {
+        file.write_all(&bytes).and_then(|()| unpacked.write_all(&bytes)).map_err(failed)?;
+    }
+    unpacked.flush().map_err(failed)?;
+    let sum = unpacked.into_inner();
+    let sha256: String = sum.sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if (sum.bytes, &sha256) != (coming.disk_bytes, &coming.sha256) {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "what has come is not what the backup holds")));
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// What goes through it, as a number and a sum.
+#[derive(Default)]
+struct Sum {
+    bytes: u64,
+    sha256: Sha256,
+}
+
+impl Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -263,6 +263,11 @@ fn RowActions(row: BackupShown, actions: Actions) -> impl IntoView {
         <button class="button danger needs-scripts" type="button" data-opens=remove_id.clone() disabled=remove_disabled title=removable.clone()>
             "Remove…" <span class="visually-hidden">{row.guest_name.clone()}</span>
         </button>
+        {removable.is_none().then(|| view! {
+            <a class="button" href=paths::backup_disk(id) rel="external" download="">
+                "Download" <span class="visually-hidden">{row.guest_name.clone()}</span>
+            </a>
+        })}
         <span class="without-scripts">
             {form(restores.clone(), "button", restorable.clone(), true)}
             {form(removes.clone(), "button danger", removable.clone(), false)}

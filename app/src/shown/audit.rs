@@ -77,6 +77,7 @@ words! {
         BackupTake = "backup_take" "Back guest up",
         BackupRestore = "backup_restore" "Restore backup",
         BackupClone = "backup_clone" "Make guest of backup",
+        BackupDownload = "backup_download" "Download backup",
         BackupRemove = "backup_remove" "Remove backup",
         VolumeCreate = "volume_create" "Make volume",
         VolumeGrow = "volume_grow" "Make volume larger",

@@ -55,6 +55,24 @@ pub struct BackupTaken {
     pub operation: OperationId,
 }
 
+/// The disk of a backup, packed with zstd, while it comes.
+#[derive(Debug)]
+pub struct BackupFile {
+    /// Of the disk, once it is unpacked.
+    pub disk_bytes: u64,
+    /// Of the disk, in hexadecimal.
+    pub sha256: String,
+    answer: reqwest::Response,
+}
+
+impl BackupFile {
+    /// What comes next of the file, until it is over. One that is cut off is an error.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |source| Error::Send { what: "a backup's disk".into(), source };
+        Ok(self.answer.chunk().await.map_err(failed)?.map(|bytes| bytes.to_vec()))
+    }
+}
+
 impl Client {
     /// Of all guests that one may see, and of those that are gone and were one's own.
     pub async fn backups(&self) -> Result<Backups, Error> {
@@ -85,6 +103,15 @@ impl Client {
     pub async fn backup_clone(&self, backup: BackupId, name: &str) -> Result<Created, Error> {
         let draft = serde_json::json!({ "name": name });
         self.api(Method::POST, &format!("/backups/{backup}/clone")).json(&draft).read().await
+    }
+
+    /// Its disk as a file.
+    pub async fn backup_download(&self, backup: BackupId) -> Result<BackupFile, Error> {
+        let answer = self.api(Method::GET, &format!("/backups/{backup}/disk")).done().await?;
+        let said = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let sha256 = said("umbel-disk-sha256").unwrap_or_default();
+        let disk_bytes = said("umbel-disk-bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
+        Ok(BackupFile { disk_bytes, sha256, answer })
     }
 
     pub async fn backup_remove(&self, backup: BackupId) -> Result<(), Error> {

@@ -60,7 +60,7 @@ pub use answers::{
     NewWebhook, Operation, OperationState, Person, Quota, QuotaRequest, Quotas, RegistrationSettings, Said, Share,
     Snapshot, Snapshots, Step, StepState, Stray, Taken, Token, Topic, UploadedFile, Usage, Wall, Webhook, Webhooks,
 };
-pub use backups::{Backup, BackupPlan, BackupTaken, Backups};
+pub use backups::{Backup, BackupFile, BackupPlan, BackupTaken, Backups};
 pub use client::{Client, Socket};
 pub use console::{Console, Heard, Log};
 pub use error::{Error, Problem};

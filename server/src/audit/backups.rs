@@ -8,6 +8,7 @@ use umbel_guest::{BackupId, GuestId, OperationId};
 
 use crate::backend::Bare;
 use crate::panel::Panel;
+use crate::vault::download::Download;
 
 #[async_trait]
 impl Backups for Bare<'_> {
@@ -37,6 +38,14 @@ impl Backups for Bare<'_> {
 
     async fn backup_remove(&self, caller: &Caller, backup: BackupId) -> Result<(), AppError> {
         self.guests.backup_remove(caller, backup).await
+    }
+}
+
+impl Panel {
+    /// In the audit from when it begins.
+    pub async fn backup_download(&self, caller: &Caller, backup: BackupId) -> Result<Download, AppError> {
+        let what = self.backup(AuditAction::BackupDownload, backup).await?;
+        self.audit.change(caller, what, self.guests.backup_download(caller, backup)).await
     }
 }
 

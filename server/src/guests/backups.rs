@@ -29,6 +29,7 @@ use crate::store::guest_backups::{
 };
 use crate::store::guests::{Guest, guest_fetch};
 use crate::store::operations::operation_list_under_way;
+use crate::vault::download::Download;
 use crate::vault::{Vault, VaultError};
 
 /// How often those are looked for that are due, or could not be removed at once.
@@ -234,6 +235,18 @@ impl Guests {
         let owner = Owner { id: owner.id, name: owner.name.to_string() };
         let params = Params { backup: Some(backup), upload: Some(UploadId(Uuid::now_v7())), ..Params::default() };
         self.make(caller, Whose::Of(owner), looked, OperationKind::GuestCreate, &params).await
+    }
+
+    /// The disk as a file. Whoever has it has all that is on it, so only who may do all with the guest may do this.
+    pub async fn backup_download(&self, caller: &Caller, backup: BackupId) -> Result<Download, AppError> {
+        let found = self.backup(caller, backup, GuestRight::Delete).await?;
+        whole(&found)?;
+        let download = self.vault()?.download(backup).await.map_err(|error| {
+            tracing::warn!(%backup, cause = chain(&error), "a backup is not downloaded");
+            conflict(format!("It can't be downloaded: {}.", error.told()))
+        })?;
+        tracing::info!(%backup, guest = %found.guest, by = caller.account.name, "a backup is downloaded");
+        Ok(download)
     }
 
     /// For good: what only an owner may.

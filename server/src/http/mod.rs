@@ -11,6 +11,7 @@ pub mod confirm;
 pub mod connections;
 pub mod console;
 pub mod cookies;
+pub mod downloads;
 pub mod error;
 pub mod events;
 pub mod health;

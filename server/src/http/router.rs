@@ -21,8 +21,8 @@ use super::idempotency::{self, Keeps};
 use super::openapi::{Described, asked};
 use super::origin::is_safe;
 use super::{
-    condition, confirm, console, health, invitation, layers, metrics, oidc, openapi, pages, program, registration,
-    second_factor, sign_in,
+    condition, confirm, console, downloads, health, invitation, layers, metrics, oidc, openapi, pages, program,
+    registration, second_factor, sign_in,
 };
 use crate::panel::Panel;
 
@@ -126,6 +126,7 @@ pub fn own() -> Vec<Route> {
     vec![
         get("/healthz", health::healthz),
         get("/readyz", health::readyz),
+        get("/backups/{backup}/disk", downloads::backup_disk),
         get(paths::METRICS, metrics::shown).of(Scope::Read),
         // Plain pages, for people who aren't in yet.
         get(paths::SIGN_IN, sign_in::sign_in_shown),
@@ -202,6 +203,7 @@ pub fn own() -> Vec<Route> {
         api!(backups::plan).of_groups(),
         api!(backups::take).once().of_groups(),
         api!(backups::restore).of_groups(),
+        api!(backups::download).of(Scope::Write).of_groups(),
         api!(backups::clone).once().of_groups(),
         api!(backups::remove).of_groups(),
         api!(guests::undelete).of_groups(),

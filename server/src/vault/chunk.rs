@@ -53,9 +53,9 @@ pub fn pack(keys: &Keys, id: ChunkId, plain: &[u8]) -> std::io::Result<Vec<u8>> 
     Ok([&MAGIC[..], &keys.seal(What::Chunk(id), &packed)].concat())
 }
 
-/// What it held, if every bit of it is what was written.
-pub fn unpack(keys: &Keys, id: ChunkId, file: &[u8]) -> Option<Vec<u8>> {
+/// What it held, if every bit of it is what was written: packed, and as it was.
+pub fn unpack(keys: &Keys, id: ChunkId, file: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let packed = keys.open(What::Chunk(id), file.strip_prefix(&MAGIC[..])?)?;
     let plain = zstd::bulk::decompress(&packed, CHUNK).ok()?;
-    (keys.name(&plain) == id).then_some(plain)
+    (keys.name(&plain) == id).then_some((packed, plain))
 }

@@ -69,7 +69,7 @@ pub fn write(
 }
 
 /// All of them together, each on a thread of its own where there are several; in their order, or the first that failed.
-fn at_once<A: Sync, B: Send>(
+pub(super) fn at_once<A: Sync, B: Send>(
     several: &[A],
     work: impl Fn(&A) -> Result<B, VaultError> + Sync,
 ) -> Result<Vec<B>, VaultError> {
@@ -105,10 +105,7 @@ fn fill(store: &Store, manifest: &Manifest, half: &Path, watch: &Watch) -> Resul
         }
     };
     let damaged = |what: &str| VaultError::Damaged { what: what.to_owned() };
-    let whole = manifest.disk_bytes.div_ceil(CHUNK as u64);
-    if manifest.chunk_bytes != CHUNK as u64 || manifest.chunks.len() as u64 != whole {
-        return Err(damaged("the list of what it is made of"));
-    }
+    check_list(manifest)?;
     let file = File::create(half).map_err(failed())?;
     file.set_len(manifest.disk_bytes).map_err(failed())?;
     let (mut sum, zeros) = (Context::new(&SHA256), vec![0; CHUNK]);
@@ -132,6 +129,15 @@ fn fill(store: &Store, manifest: &Manifest, half: &Path, watch: &Watch) -> Resul
         return Err(damaged("the sum of the whole disk"));
     }
     file.sync_all().map_err(failed())
+}
+
+/// Whether it lists as many chunks as the disk has.
+pub(super) fn check_list(manifest: &Manifest) -> Result<(), VaultError> {
+    let whole = manifest.disk_bytes.div_ceil(CHUNK as u64);
+    match manifest.chunk_bytes == CHUNK as u64 && manifest.chunks.len() as u64 == whole {
+        true => Ok(()),
+        false => Err(VaultError::Damaged { what: "the list of what it is made of".into() }),
+    }
 }
 
 /// Blocks of zeros stay holes.

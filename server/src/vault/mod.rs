@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod chunk;
 pub mod directory;
 pub mod disk;
+pub mod download;
 pub mod keys;
 pub mod shelf;
 pub mod store;
@@ -29,6 +30,8 @@ use self::store::{Place, Store};
 
 /// Disks that are read or written at once.
 const AT_ONCE: usize = 2;
+/// Backups that are taken along at once; whoever takes them may be slow, and holds nobody else up.
+const TAKEN_ALONG: usize = 4;
 /// How often it is looked whether somebody has stopped.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -67,6 +70,8 @@ pub enum VaultError {
     Missing { what: String },
     #[error("a part of the backup is damaged: {what}")]
     Damaged { what: String },
+    #[error("{TAKEN_ALONG} backups are being downloaded already")]
+    Busy,
     #[error("it was stopped")]
     Stopped,
 }
@@ -95,7 +100,7 @@ impl VaultError {
             }
             Self::Missing { .. } => "a part of the backup is missing".into(),
             Self::Damaged { .. } => "a part of the backup is damaged".into(),
-            Self::NoRoom | Self::Stopped => self.to_string(),
+            Self::NoRoom | Self::Busy | Self::Stopped => self.to_string(),
         }
     }
 }
@@ -151,6 +156,7 @@ pub struct Vault {
     /// Shared by who writes and reads, and whole to who removes what nobody names.
     used: Arc<RwLock<()>>,
     slots: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
     /// Which are being written, also by a thread that nobody waits for any more.
     written: Arc<Mutex<HashSet<BackupId>>>,
 }
@@ -192,8 +198,8 @@ pub struct Keep {
 
 impl Vault {
     pub fn new(place: Place) -> Self {
-        let (used, slots, written) = (Arc::default(), Arc::new(Semaphore::new(AT_ONCE)), Arc::default());
-        Self { place: Arc::new(place), used, slots, written }
+        let (slots, downloads) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(TAKEN_ALONG)));
+        Self { place: Arc::new(place), used: Arc::default(), slots, downloads, written: Arc::default() }
     }
 
     /// Two disks at once; held to the end by whoever works, also when nobody waits for them any more.

@@ -164,6 +164,11 @@ impl Store {
     }
 
     pub fn chunk(&self, id: ChunkId) -> Result<Vec<u8>, VaultError> {
+        self.chunk_packed(id).map(|(_, plain)| plain)
+    }
+
+    /// The same, beside the frame of zstd that it lies in.
+    pub fn chunk_packed(&self, id: ChunkId) -> Result<(Vec<u8>, Vec<u8>), VaultError> {
         let name = chunk_name(id);
         let file = self.read(&name, CHUNK as u64 + MORE)?;
         chunk::unpack(&self.keys, id, &file).ok_or_else(|| VaultError::Damaged { what: self.named(&name) })

@@ -11,6 +11,7 @@ use super::chunk::CHUNK;
 use super::shelf::Where;
 use super::store::Manifest;
 use super::*;
+use crate::hex::hex;
 
 fn spec() -> GuestSpec {
     let (name, image, kernel) = ("web".into(), "tiny-3".into(), "debian-6.1".into());
@@ -316,6 +317,64 @@ async fn two_work_at_once_and_a_prune_waits_for_them() {
     vault.forget(id).await.expect("gone");
     assert!(vault.prune().await.expect("pruned") > 0);
     assert!(bench.chunks().is_empty());
+}
+
+/// The whole file, or how it was cut off.
+async fn download(vault: &Vault, id: BackupId) -> Result<(u64, String, Vec<u8>), VaultError> {
+    let mut download = vault.download(id).await?;
+    let mut file = Vec::new();
+    while let Some(part) = download.next().await {
+        file.extend(part?);
+    }
+    Ok((download.disk_bytes, download.sha256, file))
+}
+
+#[tokio::test]
+async fn a_backup_is_taken_along_whole_or_is_cut_off() {
+    let bench = Bench::new();
+    let vault = Vault::new(bench.place.clone());
+    let mib = CHUNK as u64;
+    let path = bench.disk(9 * mib + 700, &[(mib, &noise(1, CHUNK)), (5 * mib, b"little"), (9 * mib, &noise(2, 700))]);
+    let (id, _) = bench.keep(&path);
+    let (bytes, sha256, file) = download(&vault, id).await.expect("whole");
+    let disk = fs::read(&path).expect("there");
+    assert!(zstd::stream::decode_all(&file[..]).expect("frames") == disk);
+    assert_eq!((bytes, sha256), (9 * mib + 700, hex(ring::digest::digest(&ring::digest::SHA256, &disk).as_ref())));
+    let (holes, _) = bench.keep(&bench.disk(3 * mib + 1, &[]));
+    let (_, _, file) = download(&vault, holes).await.expect("whole");
+    assert!(file.len() < 1000 && zstd::stream::decode_all(&file[..]).expect("frames") == vec![0; 3 * CHUNK + 1]);
+
+    // Nobody waits for those who take none of it, and they are few.
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        idle.push(vault.download(id).await.expect("a place"));
+    }
+    assert!(matches!(vault.download(id).await, Err(VaultError::Busy)));
+    vault.prune().await.expect("it waits for none of them");
+    drop(idle);
+    let again = async {
+        while vault.download(id).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), again).await.expect("they are gone");
+
+    let last =
+        bench.chunks().into_iter().find(|path| fs::metadata(path).expect("there").len() < 1000).expect("a short one");
+    let whole = fs::read(&last).expect("there");
+    let mut spoilt = whole.clone();
+    spoilt[40] ^= 1;
+    fs::write(&last, spoilt).expect("spoilt");
+    let cut = loop {
+        match download(&vault, id).await {
+            Err(VaultError::Busy) => tokio::time::sleep(Duration::from_millis(10)).await,
+            other => break other,
+        }
+    };
+    assert!(matches!(cut, Err(VaultError::Damaged { .. })), "{:?}", cut.map(|_| ()));
+    fs::write(&last, whole).expect("put back");
+    vault.forget(id).await.expect("gone");
+    assert!(matches!(download(&vault, id).await, Err(VaultError::Missing { .. })));
 }
 
 proptest! {

@@ -245,6 +245,10 @@ both! {
         assert_eq!(panel.guests.backup_remove(&berta, backup).await, Err(missing.clone()));
         assert_eq!(panel.guests.backup_restore(&panel.anna, BackupId(Uuid::now_v7())).await, Err(missing.clone()));
 
+        assert_eq!(panel.guests.backup_download(&berta, backup).await.map(drop), Err(missing.clone()));
+        let mut file = panel.guests.backup_download(&panel.anna, backup).await.expect("hers");
+        assert!(file.next().await.expect("something").is_ok() && file.disk_bytes > 0);
+
         // Who may change settings may put it back, and not take it along or away.
         let rights = vec![GuestRight::Settings];
         let share = umbel_app::shown::ShareDraft { name: "berta".into(), rights };
@@ -253,6 +257,7 @@ both! {
         for refused in [
             panel.guests.backup_clone(&berta, backup, named("copy")).await.map(drop),
             panel.guests.backup_remove(&berta, backup).await,
+            panel.guests.backup_download(&berta, backup).await.map(drop),
         ] {
             assert_eq!(refused.expect_err("not hers").status(), 403);
         }

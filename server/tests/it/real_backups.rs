@@ -2,10 +2,12 @@
 //! through panel and agent as programs, each of which is killed over it.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use sha2::Digest as _;
 use tempfile::TempDir;
 use umbel_client::{Client, OperationState};
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId};
@@ -109,6 +111,34 @@ async fn type_in(client: &Client, guest: GuestId, line: &str, mark: &str) {
     console.until("# ", TAKES).await.expect("a prompt");
 }
 
+/// What the command line makes of a download, which it does once.
+fn by_umbelctl(panel: &Program, backup: &str) -> Vec<u8> {
+    let home = tempfile::tempdir().expect("tmp");
+    let file = home.path().join("web.disk.zst");
+    let run = |words: &[&str], typed: &str| {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_umbel")).with_file_name("umbelctl");
+        let mut command = Command::new(program);
+        command.args(words).env_clear().env("HOME", home.path()).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("cargo build --bins makes it");
+        child.stdin.take().expect("a pipe").write_all(typed.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    };
+    let signed_in = run(&["--panel", panel.origin(), "sign-in", "ada"], &format!("{PASSWORD}\n"));
+    assert!(signed_in.status.success(), "{signed_in:?}");
+    let path = file.to_str().expect("text");
+    let done = run(&["backups", "download", backup, path], "");
+    assert!(done.status.success(), "{done:?}");
+    let again = run(&["backups", "download", backup, path], "");
+    assert!(!again.status.success(), "what is there is not written over");
+    assert_eq!(
+        fs::read_dir(home.path()).expect("ours").filter_map(Result::ok).filter(|at| at.path().is_file()).count(),
+        1
+    );
+    let mode = fs::metadata(&file).expect("there").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "for nobody else");
+    fs::read(&file).expect("there")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_guest_has_written_is_had_back_from_a_backup_by_it_and_by_another() {
     drill(&Target::Directory(elsewhere())).await;
@@ -149,6 +179,21 @@ async fn drill(backups: &Target) {
         assert!(mode & 0o077 == 0 || matches!(backups, Target::Bucket(..)), "{}", path.display());
     }
     assert!(files(&machine.layout.panel().join("uploads")).is_empty());
+
+    // Taken along, it is what the manifest says, and holds what the guest has written.
+    let mut coming = client.backup_download(taken.backup).await.expect("ours");
+    let mut file = Vec::new();
+    while let Some(bytes) = coming.next().await.expect("it is not cut off") {
+        file.extend(bytes);
+    }
+    let disk = zstd::stream::decode_all(&file[..]).expect("frames of zstd");
+    assert_eq!((disk.len() as u64, disk.len()), (coming.disk_bytes, 64 << 20));
+    let sha256 = sha2::Sha256::digest(&disk).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(sha256, coming.sha256);
+    assert!(disk.windows(16).any(|part| part == b"dear-to-somebody"));
+    assert!(file.len() < disk.len() / 2, "it is packed");
+
+    assert!(by_umbelctl(&panel, &taken.backup.to_string()) == file, "the command line has the same");
 
     // All that it had is written over, while it runs.
     type_in(&client, guest, "dd if=/dev/zero of=/dev/ubda bs=64k count=200 2>/dev/null", "three").await;

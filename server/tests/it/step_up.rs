@@ -24,7 +24,7 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 44] = [
+const ASKED: [&str; 45] = [
     "DELETE /api/v1/backups/{backup}",
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/host/leftovers/{guest}",
@@ -34,6 +34,7 @@ const ASKED: [&str; 44] = [
     "DELETE /api/v1/session/link",
     "DELETE /api/v1/volumes/{volume}",
     "PATCH /api/v1/people/{account}",
+    "GET /api/v1/backups/{backup}/disk",
     "POST /_sf/account_create",
     "POST /_sf/account_decide",
     "POST /_sf/account_import",

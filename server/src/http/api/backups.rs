@@ -1,4 +1,9 @@
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use futures::stream;
 use umbel_app::backend::Backups;
 use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
 use umbel_guest::{BackupId, GuestId};
@@ -9,6 +14,7 @@ use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Accepted, Done};
 use crate::panel::Panel;
+use crate::vault::download::Download;
 
 /// Backups of all guests that you may see, also of those that are gone.
 ///
@@ -65,6 +71,44 @@ pub async fn restore(
 ) -> Result<Accepted<Acted>, Problem> {
     let operation = Some(panel.backup_restore(&caller, backup).await?);
     Ok(Accepted(Acted { operation }))
+}
+
+/// The disk of a backup as a file, packed with zstd.
+///
+/// It is the whole disk of the guest, with every secret on it. `Umbel-Disk-Bytes` and `Umbel-Disk-SHA256` say what it is once
+/// it is unpacked; what is damaged is cut off before its end. It can be imported as an image.
+#[utoipa::path(
+    get,
+    path = "/backups/{backup}/disk",
+    responses((status = 200, description = "The disk.", content((Vec<u8> = "application/zstd")))),
+)]
+pub async fn download(
+    State(panel): State<Panel>,
+    SignedIn(caller): SignedIn,
+    Path(backup): Path<BackupId>,
+) -> Result<Response, Problem> {
+    Ok(file(panel.backup_download(&caller, backup).await?))
+}
+
+/// As it goes out.
+pub fn file(download: Download) -> Response {
+    let about = [
+        ("content-disposition", format!("attachment; filename=\"{}.disk.zst\"", download.spec.name)),
+        ("umbel-disk-bytes", download.disk_bytes.to_string()),
+        ("umbel-disk-sha256", download.sha256.clone()),
+    ];
+    // An error on the way cuts the file off, so that nobody takes a part for the whole.
+    let parts = stream::unfold(download, |mut download| async move { Some((download.next().await?, download)) });
+    let mut response = Body::from_stream(parts).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zstd"));
+    for (name, value) in about {
+        // A guest's name and numbers fit in a header.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
 }
 
 /// Makes another guest of a backup, of the same owner, and starts it.

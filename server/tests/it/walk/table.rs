@@ -133,6 +133,7 @@ pub(crate) fn table() -> Vec<Row> {
         (POST, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 403, 409, 403, 409, 409]),
         (POST, "/api/v1/backups/{backup}/restore", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (POST, "/api/v1/backups/{backup}/clone", Json(r#"{"name":"copy"}"#), [401, 404, 404, 404, 404, 404, 404]),
+        (GET, "/api/v1/backups/{backup}/disk", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (DELETE, "/api/v1/backups/{backup}", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         (GET, "/api/v1/guests/{guest}/shares", Nothing, [401, 404, 403, 403, 403, 200, 200]),
         (
@@ -286,6 +287,7 @@ pub(crate) fn table() -> Vec<Row> {
         (DELETE, "/api/v1/groups/{group}/members/{account}", Nothing, [401, 403, 403, 403, 403, 403, 204]),
         (GET, "/api/v1/usage", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/usage/export", Nothing, [401, 200, 200, 200, 200, 200, 200]),
+        (GET, "/backups/{backup}/disk", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         (GET, "/backups", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/usage", Nothing, [303, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/webhooks", Nothing, [401, 403, 403, 403, 403, 403, 200]),
