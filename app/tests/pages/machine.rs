@@ -11,8 +11,9 @@ use umbel_app::shown::{
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::state::Badge;
 use umbel_guest::{
-    Access, AccountId, Attachment, Boot, DiskSize, Exit, HostNumber, ImageKind, KernelFeatures, KernelMode, Memory,
-    NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, Until, Visibility, WallState, Wanted,
+    Access, AccountId, Attachment, Boot, DiskSize, Exit, GroupId, HostNumber, ImageKind, KernelFeatures, KernelMode,
+    Memory, NetworkId, Relation, Sample, Seen, Series, SnapshotId, SnapshotKind, Span, Until, Visibility, WallState,
+    Wanted,
 };
 use uuid::Uuid;
 
@@ -247,7 +248,19 @@ async fn an_image_says_what_it_takes_and_what_is_newer() {
     let deprecated = ImageShown { deprecated: true, used_by: None, ..image() };
     let html = seen(Fake { images: vec![deprecated], ..Fake::default() }, Role::User, &own).await;
     all_of(&html, &["Deprecated", "Old"]);
-    assert!(!html.contains("/_sf/image_set"), "{html}");
+    assert!(!html.contains("/_sf/image_set") && html.contains("everybody"), "{html}");
+    let class = Visibility::Group(GroupId(Uuid::nil()));
+    for (visibility, group, words) in [
+        (Visibility::Private, None, "who manages images"),
+        (class, Some("class-1".to_owned()), "the group class-1"),
+        (class, None, "a group that is gone"),
+    ] {
+        let fake =
+            || Fake { images: vec![ImageShown { visibility, group: group.clone(), ..image() }], ..Fake::default() };
+        all_of(&seen(fake(), Role::Administrator, paths::IMAGES).await, &[&format!("Seen by {words} only")]);
+        let chosen = format!("value=\"{visibility}\" selected");
+        all_of(&seen(fake(), Role::Administrator, &own).await, &["/_sf/image_set_visibility", words, &chosen]);
+    }
     all_of(&seen(Fake::default(), Role::User, paths::IMAGES).await, &["There is no image yet."]);
 }
 
@@ -354,6 +367,8 @@ async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
     let html = seen(backend.clone(), Role::User, &path).await;
     all_of(&html, &["was reset to its image", "stands still while 7.0 MiB are copied", "Being made", "&lt;before&gt;"]);
     all_of(&html, &["/_sf/guest_rebuild", "value=\"tiny-4\""]);
+    all_of(&html, &["Each stands on its image alone", "chain-box now", "The disk, now"]);
+    assert_eq!(html.matches("\"chain-box\"").count(), 4, "an image and three copies");
     assert_eq!(html.matches("/_sf/snapshot_remove").count(), 2, "of the one that is whole, with scripts and without");
     assert!(!tag(&html, "Reset to the image", "<button").contains("disabled"));
 
