@@ -8,6 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use umbel_client::{Client, Image, ImageDraft};
 use umbel_guest::{ImageId, Logins, OperationId, Visibility};
+use umbel_recipe::SHIPPED;
 
 use crate::error::Failure;
 use crate::groups;
@@ -15,7 +16,7 @@ use crate::guests::find;
 use crate::operations::watch;
 use crate::options::{ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, Wait};
 use crate::output::{Column, Output};
-use crate::recipe::Recipe;
+use crate::recipe;
 use crate::snapshots::sought;
 
 const COLUMNS: [Column<Image>; 6] = [
@@ -42,7 +43,9 @@ pub(crate) async fn run(
         ImageCommand::Show { image } => output.one(&panel()?.image_fetch(&named(image)?).await?),
         ImageCommand::Import(import) => bring_any(&panel()?, import, output).await,
         ImageCommand::Publish(publish) => of_guest(&panel()?, publish, output).await,
-        ImageCommand::Build(build) => make(panel, build, output).await,
+        ImageCommand::Build(build) if build.here || build.keep.is_some() => make(panel, build, output).await,
+        ImageCommand::Build(build) => have_built(&panel()?, build, output).await,
+        ImageCommand::Recipes { name } => recipes(name),
         ImageCommand::Remove { image } => Ok(panel()?.image_remove(&named(image)?).await?),
         ImageCommand::Deprecate { image } => Ok(panel()?.image_set_deprecated(&named(image)?, true).await?),
         ImageCommand::Offer { image } => Ok(panel()?.image_set_deprecated(&named(image)?, false).await?),
@@ -87,14 +90,36 @@ async fn bring_any(panel: &Client, import: ImageImport, output: &Output) -> Resu
     bring(panel, ImageImport { file: archive, ..import }, output).await
 }
 
-/// Of a recipe; what it is made in goes whatever becomes of it.
+/// By the panel. What is wrong with a recipe is said without one.
+async fn have_built(panel: &Client, build: ImageBuild, output: &Output) -> Result<(), Failure> {
+    let (recipe, _) = recipe::read(&build.recipe)?;
+    let version = build.version.unwrap_or_default();
+    let begun = panel.image_import(&ImageDraft { recipe, version, ..ImageDraft::default() }).await?;
+    over(panel, begun, build.wait, output).await
+}
+
+fn recipes(name: Option<String>) -> Result<(), Failure> {
+    let Some(name) = name else {
+        SHIPPED.iter().for_each(|(name, _)| println!("{name}"));
+        return Ok(());
+    };
+    match SHIPPED.iter().find(|(its, _)| *its == name) {
+        Some((_, text)) => {
+            print!("{text}");
+            Ok(())
+        }
+        None => Err(Failure::Unknown { what: "recipe", name, list: "images recipes" }),
+    }
+}
+
+/// Of a recipe, here; what it is made in goes whatever becomes of it.
 async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, output: &Output) -> Result<(), Failure> {
-    let recipe = Recipe::read(&build.recipe)?;
+    let (_, recipe) = recipe::read(&build.recipe)?;
     let place = place(&build.recipe)?;
     // Whoever unpacks is another user.
     let opened = fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755));
     opened.map_err(|source| Failure::File { what: "opening", path: place.path().to_owned(), source })?;
-    let archive = recipe.build(place.path())?;
+    let archive = recipe::build(&recipe, place.path())?;
     if let Some(keep) = build.keep {
         let kept = fs::copy(&archive, &keep).map(drop);
         return kept.map_err(|source| Failure::File { what: "writing", path: keep, source });

@@ -3,7 +3,10 @@
 
 pub mod agent;
 pub mod link;
+mod listener;
 pub mod simulated;
+
+use std::net::TcpListener;
 
 use async_trait::async_trait;
 use umbel_guest::publish::Found;
@@ -12,8 +15,9 @@ use umbel_guest::{
     SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
+    BuildSeen, DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
+    Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt, VolumeFacts,
+    Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -61,6 +65,11 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         said: ImageSaid,
     ) -> Result<Vec<Found>, HostError>;
     async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError>;
+    /// Answers the socket on which the build asks for what is on its mirrors.
+    async fn recipe_build(&self, upload: UploadId, recipe: String) -> Result<TcpListener, HostError>;
+    /// What it has said after so many bytes; waits until there is something.
+    async fn recipe_seen(&self, upload: UploadId, from: u64, wait_ms: u32) -> Result<BuildSeen, HostError>;
+    async fn recipe_end(&self, upload: UploadId) -> Result<(), HostError>;
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError>;
     async fn disk_create(
         &self,

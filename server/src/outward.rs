@@ -35,6 +35,8 @@ pub enum Way {
     Secure,
     /// Only to networks that the settings name.
     Clear,
+    /// In the clear, to whoever is public: what comes is signed by somebody, and that is looked at.
+    Signed,
 }
 
 /// Who says what a name means.
@@ -129,6 +131,15 @@ impl fmt::Display for Destination {
 
 /// An address that may be named. What a name leads to is looked at when it is connected to.
 pub fn read(text: &str, permitted: &[Network]) -> Result<Destination, String> {
+    read_as(text, Way::Clear, permitted)
+}
+
+/// The same where nobody has to be believed for what comes in the clear.
+pub fn read_signed(text: &str, permitted: &[Network]) -> Result<Destination, String> {
+    read_as(text, Way::Signed, permitted)
+}
+
+fn read_as(text: &str, in_clear: Way, permitted: &[Network]) -> Result<Destination, String> {
     let text = text.trim();
     if let Some(address) = text.strip_prefix("mailto:") {
         let address = address.parse().map_err(|_| "A mail address is mailto:NAME@HOST, one of them.".to_owned())?;
@@ -140,7 +151,7 @@ pub fn read(text: &str, permitted: &[Network]) -> Result<Destination, String> {
     let url: Url = text.parse().map_err(|_| "An address is https://HOST/PATH.".to_owned())?;
     let way = match url.scheme() {
         "https" => Way::Secure,
-        "http" => Way::Clear,
+        "http" => in_clear,
         _ => return Err("An address is https://HOST/PATH.".into()),
     };
     if url.host_str().is_none() {
@@ -183,7 +194,7 @@ fn check(address: IpAddr, way: Way, permitted: &[Network]) -> Result<(), String>
         ));
     }
     match way {
-        Way::Secure => Ok(()),
+        Way::Secure | Way::Signed => Ok(()),
         Way::Clear => Err(NOT_CLEAR.into()),
     }
 }

@@ -79,6 +79,23 @@ pub async fn image_publish(
     told(begun.map_err(|error| error.of_field(&["name", "version"], "image")))
 }
 
+/// A recipe that comes with Umbel.
+#[server(prefix = "/_sf", endpoint = "image_recipe", output = Answer)]
+pub async fn image_recipe(#[server(default)] name: String) -> Result<String, AppError> {
+    told(caller())?;
+    let found = umbel_recipe::SHIPPED.iter().find(|(its, _)| *its == name);
+    told(Ok(found.map(|(_, text)| (*text).to_owned()).unwrap_or_default()))
+}
+
+/// Name and version are the recipe's.
+#[server(prefix = "/_sf", endpoint = "image_build", output = Answer)]
+pub async fn image_build(recipe: String) -> Result<OperationId, AppError> {
+    let caller = told(caller())?;
+    let draft = ImageDraft { recipe, ..ImageDraft::default() };
+    let begun = backend()?.image_import(&caller, draft).await;
+    told(begun.map_err(|error| error.of_field(&["name", "version", "title", "description", "memory_mib"], "recipe")))
+}
+
 /// Name and version as one, as `debian-13.2`.
 #[server(prefix = "/_sf", endpoint = "image_import_from", output = Answer)]
 pub async fn image_import_from(

@@ -83,6 +83,9 @@ pub struct ImageDraft {
     pub url: String,
     /// Of the file that is fetched, in hexadecimal; empty, any is taken.
     pub sha256: String,
+    /// What it is built of, a file of TOML, where nothing is sent or fetched. What it says of name, version, title,
+    /// description and memory counts where that isn't said here.
+    pub recipe: String,
     /// The guest of whose snapshot it is made, where nothing is sent or fetched.
     pub guest: Option<GuestId>,
     pub snapshot: Option<SnapshotId>,

@@ -156,7 +156,7 @@ pub struct Image {
     pub used_by: Option<u64>,
 }
 
-/// An image that is to be made of an upload, of what is fetched, or of a snapshot. What is empty is not said.
+/// An image that is to be made of an upload, of what is fetched, of a recipe, or of a snapshot. What is empty is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImageDraft {
     pub upload: String,
@@ -165,7 +165,10 @@ pub struct ImageDraft {
     pub url: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sha256: String,
-    /// The guest of whose snapshot it is made, instead of both.
+    /// What it is built of, instead of both.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub recipe: String,
+    /// The guest of whose snapshot it is made, instead of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest: Option<GuestId>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,9 +17,12 @@ pub(crate) enum ImageCommand {
     Import(ImageImport),
     /// Makes an image of what a guest's snapshot has, without what is that guest's own; needs a token to manage.
     Publish(ImagePublish),
-    /// Makes an image of a recipe: packages, users, files and services, as deploy/recipes has them. It is made on this
-    /// machine, by mmdebstrap, and sent.
+    /// Makes an image of a recipe: packages, users, files and services. The panel builds it; needs a token to manage.
     Build(ImageBuild),
+    /// Recipes that come with this program, to be copied and changed; with a name, that one.
+    Recipes {
+        name: Option<String>,
+    },
     /// One that was put in and that nobody has.
     #[command(visible_alias = "rm")]
     Remove {
@@ -108,7 +111,10 @@ pub(crate) struct ImageBuild {
     /// Another version than the recipe says.
     #[arg(long)]
     pub(crate) version: Option<String>,
-    /// Leave the archive there and send nothing.
+    /// Build it on this machine, with mmdebstrap, and send it. Of Debian only.
+    #[arg(long)]
+    pub(crate) here: bool,
+    /// Build it here, leave the archive there and send nothing.
     #[arg(long, value_name = "FILE")]
     pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::network::NetworkError;
 use crate::serve::{self, ServeError};
 use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::walls::Without;
-use crate::{launch, request, watch, workshop};
+use crate::{launch, recipe, request, watch, workshop};
 
 /// Guests whose ends are waited for beside one another: an end takes some tenths of a second and hardly
 /// any processor.
@@ -89,6 +89,7 @@ fn tidy(state: &State) -> Result<(), CleanError> {
     // First, so that no guest is unplugged for itself: each would be a new filter for all others.
     state.networks.take_down()?;
     workshop::recover(state);
+    recipe::recover(state);
     for (guest, entry) in state.entries() {
         match &entry.run {
             Some(run) => watch::conclude(state, guest, run),

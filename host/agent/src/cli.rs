@@ -12,7 +12,7 @@ use crate::kernels::ask;
 use crate::processors::Processors;
 use crate::state::PanelIds;
 use crate::walls::{WallName, Without};
-use crate::{clean, in_full, launcher, serve};
+use crate::{clean, in_full, launcher, recipe, serve};
 
 #[derive(Debug, Parser)]
 #[command(name = "umbel-agent", version, about = "Umbel's privileged half: disks, walls and starting guests")]
@@ -57,6 +57,9 @@ enum Command {
         /// together on one processor for as long as there is room, which makes guests several times faster.
         #[arg(long)]
         roam: bool,
+        /// So much may be written while a recipe is built.
+        #[arg(long, value_name = "MIB", default_value_t = recipe::MOST_MIB)]
+        build_mib: u64,
     },
     /// Print the short id that every name of this instance on the host carries.
     Instance {
@@ -76,6 +79,9 @@ enum Command {
     /// Started by the agent itself for each guest.
     #[command(hide = true)]
     Launch,
+    /// Started by the agent itself for each recipe.
+    #[command(hide = true)]
+    Build,
     /// Started by the agent itself for each kernel that it meets.
     #[command(hide = true)]
     Ask,
@@ -124,24 +130,35 @@ fn installed_kernels() -> Vec<PathBuf> {
 
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve { places, panel_uid, panel_gid, without_wall, dns, kernels, show_host, hold_below, roam } => {
-            places.layout().and_then(|layout| {
-                let panel = PanelIds {
-                    uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
-                    gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
-                };
-                let kernels = if kernels.is_empty() { installed_kernels() } else { kernels };
-                let processors = if roam { Processors::unchosen() } else { Processors::own() };
-                let without = Without::new(&without_wall);
-                serve::run(layout, panel, without, dns, kernels, &show_host, hold_below, processors).map_err(Into::into)
-            })
-        }
+        Command::Serve {
+            places,
+            panel_uid,
+            panel_gid,
+            without_wall,
+            dns,
+            kernels,
+            show_host,
+            hold_below,
+            roam,
+            build_mib,
+        } => places.layout().and_then(|layout| {
+            let panel = PanelIds {
+                uid: panel_uid.map_or_else(Uid::effective, Uid::from_raw),
+                gid: panel_gid.map_or_else(Gid::effective, Gid::from_raw),
+            };
+            let kernels = if kernels.is_empty() { installed_kernels() } else { kernels };
+            let processors = if roam { Processors::unchosen() } else { Processors::own() };
+            let without = Without::new(&without_wall);
+            serve::run(layout, panel, without, dns, kernels, &show_host, hold_below, processors, build_mib)
+                .map_err(Into::into)
+        }),
         Command::Instance { places } => places.layout().map(|layout| println!("{}", layout.instance())),
         Command::StopGuests { places } => {
             places.layout().and_then(|layout| clean::stop_guests(&layout).map_err(Into::into))
         }
         Command::Clean { places } => places.layout().and_then(|layout| clean::clean(&layout).map_err(Into::into)),
         Command::Launch => launcher::main().map_err(Into::into),
+        Command::Build => return ExitCode::from(u8::try_from(recipe::launcher::main()).unwrap_or(1)),
         Command::Ask => return ask::main(),
     };
     match done {

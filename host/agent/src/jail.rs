@@ -169,7 +169,7 @@ pub fn enter(jail: &Jail, inmate: Inmate) -> Result<(), JailError> {
 
 /// The jail's root, open: what has been mounted itself, since its name may be another's by the next call.
 /// Small, and read-only once it is complete: the guest must not add a name.
-fn mount_root(place: &OwnedFd) -> io::Result<OwnedFd> {
+pub(crate) fn mount_root(place: &OwnedFd) -> io::Result<OwnedFd> {
     let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in [("source", "umbel-jail"), ("mode", "0755"), ("size", &ROOT_BYTES.to_string())] {
         fsconfig_set_string(&tmpfs, key, value)?;
@@ -252,12 +252,12 @@ fn make_node(path: &Path, mode: u32, major: u64, minor: u64) -> Result<(), JailE
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|e| JailError::Make(path.to_owned(), e))
 }
 
-fn bind(root: &Path, from: &Path, to: &Path, access: Access) -> Result<(), JailError> {
+pub(crate) fn bind(root: &Path, from: &Path, to: &Path, access: Access) -> Result<(), JailError> {
     bind_as(root, from, to, flags_of(access))
 }
 
 /// Mounts what has this name on the host, and nothing that a link leads to.
-fn bind_as(root: &Path, from: &Path, to: &Path, attributes: u64) -> Result<(), JailError> {
+pub(crate) fn bind_as(root: &Path, from: &Path, to: &Path, attributes: u64) -> Result<(), JailError> {
     let source = beneath::place(from).map_err(|e| JailError::Open(from.to_owned(), e))?;
     let target = inside(root, to);
     let is_directory = fs::metadata(named(&source)).is_ok_and(|facts| facts.is_dir());
@@ -296,7 +296,7 @@ fn flags_of(access: Access) -> u64 {
 
 /// Only adds: what a mount forbids already, as in a container, stays forbidden (mount_setattr(2)).
 #[expect(unsafe_code, reason = "mount_setattr(2), which no crate wraps")]
-fn protect(path: &Path, attributes: u64, recursive: bool) -> Result<(), JailError> {
+pub(crate) fn protect(path: &Path, attributes: u64, recursive: bool) -> Result<(), JailError> {
     use std::os::unix::ffi::OsStrExt;
     let failed = |error| JailError::Protect(path.to_owned(), error);
     let name = std::ffi::CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(nix::Error::EINVAL))?;
@@ -316,16 +316,16 @@ fn protect(path: &Path, attributes: u64, recursive: bool) -> Result<(), JailErro
     nix::errno::Errno::result(done).map(drop).map_err(failed)
 }
 
-fn make_directory(path: &Path) -> Result<(), JailError> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), JailError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
     made.map_err(|e| JailError::Make(path.to_owned(), e))
 }
 
-fn inside(root: &Path, path: &Path) -> PathBuf {
+pub(crate) fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The very thing that is open, whatever its name has become.
-fn named(open: &OwnedFd) -> PathBuf {
+pub(crate) fn named(open: &OwnedFd) -> PathBuf {
     format!("/proc/self/fd/{}", open.as_raw_fd()).into()
 }

@@ -6,7 +6,7 @@
 //! accept or refuse), [`walls`] (what stands around a guest, by name), [`launch`] and [`launcher`] (how it
 //! is started), [`jail`] and [`rights`] (what the launcher leaves it), [`watch`] (how its end is learnt),
 //! [`shim`] and [`control`] (what is asked of a shim); then what they act on: [`ledger`], [`cgroup`] with
-//! [`limits`], [`uid`], [`disk`] with [`strays`], [`volume`], [`image`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
+//! [`limits`], [`uid`], [`disk`] with [`strays`], [`volume`], [`image`] with [`recipe`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
 //! [`network`].
 
 pub mod beneath;
@@ -32,6 +32,7 @@ pub mod network;
 pub mod policy;
 pub mod process;
 pub mod processors;
+pub mod recipe;
 pub mod request;
 pub mod rights;
 pub mod room;

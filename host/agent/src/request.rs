@@ -21,8 +21,8 @@ use crate::state::{State, failed, failed_at, new_entry};
 use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
-    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, setup, storage, strays,
-    tree, volume, watch,
+    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, recipe, setup, storage,
+    strays, tree, volume, watch,
 };
 
 /// How long it may take to end its guest before that is done without it.
@@ -58,6 +58,11 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::ImagePublish { image, of, logins, said } => {
             image::publish(state, &image, &of, logins, said).map(|found| Reply::Traces { found })
         }
+        Request::RecipeBuild { upload, recipe } => recipe::begin(state, upload, &recipe).map(|()| Reply::Listens),
+        Request::RecipeSeen { upload, from, wait_ms } => {
+            recipe::seen(state, upload, from, Duration::from_millis(wait_ms.into())).map(Reply::Built)
+        }
+        Request::RecipeEnd { upload } => recipe::end(state, upload).map(done),
         Request::SnapshotTraces { of } => image::traces(state, &of).map(|found| Reply::Traces { found }),
         Request::ImageRemove { image } => image::take_away(&state.layout, &image).map(done),
         Request::DiskCreate { guest, generation, image, size, kind } => {

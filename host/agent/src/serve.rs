@@ -2,8 +2,9 @@
 //! panel's, nobody else. A connection begins with a hello; it carries one request at a time.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Uid;
 use rustix::fs::{FlockOperation, flock};
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use umbel_uml::xstate;
@@ -26,7 +29,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{disk, image, in_full, launch, metrics, request, room, setup, volume, watch, workshop};
+use crate::{disk, image, in_full, launch, metrics, recipe, request, room, setup, volume, watch, workshop};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -72,6 +75,7 @@ pub fn run(
     show: &[PathBuf],
     hold_below_mib: Option<u64>,
     processors: Processors,
+    build_mib: u64,
 ) -> Result<(), ServeError> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("UMBEL_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
@@ -86,6 +90,7 @@ pub fn run(
     }
     let mut state = State::open(layout, panel, walls, without, kernels)?;
     state.processors = processors;
+    state.builder.most_mib = build_mib;
     if let Some(dns) = dns {
         state.networks.ask_for_names(dns);
     }
@@ -99,6 +104,7 @@ pub fn run(
     let state = Arc::new(state);
     state.kernels.sweep();
     workshop::recover(&state);
+    recipe::recover(&state);
     setup::recover(&state);
     image::sweep(&state.layout);
     raise_descriptors().map_err(ServeError::Descriptors)?;
@@ -180,7 +186,20 @@ async fn exchange(state: &Arc<State>, stream: &mut UnixStream) -> Result<(), Fra
         }
         let reply: Reply = request::answer(state, request).await;
         frame::aio::write(stream, &frame::to_json(&reply)?).await?;
+        if reply == Reply::Listens {
+            hand_over(state, stream).await?;
+        }
     }
+}
+
+/// The socket of a build's loopback; without one the connection ends, and whoever asked asks again.
+async fn hand_over(state: &State, stream: &UnixStream) -> Result<(), FrameError> {
+    let gone = || FrameError::Io(io::Error::other("the build is over"));
+    let listener = state.builder.listener().ok_or_else(gone)?;
+    let rights = [listener.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&rights)];
+    let send = || Ok(sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(&[0])], &rights, MsgFlags::MSG_NOSIGNAL, None)?);
+    stream.async_io(Interest::WRITABLE, send).await.map(drop).map_err(FrameError::Io)
 }
 
 fn listen(state: &State, path: &Path) -> io::Result<UnixListener> {

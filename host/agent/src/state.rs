@@ -19,6 +19,7 @@ use crate::kernels::ask::Asker;
 use crate::ledger::{Entry, Ledger, LedgerError, Run};
 use crate::network::{NetworkError, Networks};
 use crate::processors::Processors;
+use crate::recipe::Builder;
 use crate::tree::Tree;
 use crate::uid::Range;
 use crate::walls::{WallName, Without};
@@ -83,6 +84,7 @@ pub struct State {
     /// What of the host guests may have as their root.
     pub tree: Option<Tree>,
     pub processors: Processors,
+    pub builder: Builder,
     /// What is loaded before a kernel's C library, if this processor makes that necessary.
     pub preload: Option<PathBuf>,
     ledger: Ledger,
@@ -124,6 +126,7 @@ impl State {
             networks,
             tree,
             processors,
+            builder: Builder::default(),
             preload,
             ledger,
             guests,

@@ -9,8 +9,10 @@ use crate::claims;
 /// containers, below the sign bit.
 const FIRST: u32 = 1_600_000_000;
 const RANGE: u32 = 65_536;
-/// Of a range, how many are for guests; the rest is for networks.
+/// Of a range, how many are for guests; the rest is for networks, but for the last.
 const GUESTS: u32 = 49_152;
+/// For whoever is somebody in the jail that recipes are built in.
+const BUILDS: u32 = 4096;
 const RANGES: u32 = 4096;
 /// Who has which range, for all instances of the machine.
 const CLAIMS: &str = "/run/umbel-uids";
@@ -52,6 +54,11 @@ impl Range {
         self.first + RANGE - 1
     }
 
+    /// The first of those that builds have, and how many they are.
+    pub fn builds(self) -> [u32; 2] {
+        [self.last() - BUILDS, BUILDS]
+    }
+
     /// A uid that none of the taken ones is.
     pub fn free(self, taken: &[u32]) -> Result<u32, UidError> {
         (self.first..self.first + GUESTS).find(|uid| !taken.contains(uid)).ok_or(UidError::NoUid)
@@ -59,7 +66,7 @@ impl Range {
 
     /// A group for a network, and the user of its switch; never that of a guest.
     pub fn free_group(self, taken: &[u32]) -> Result<u32, UidError> {
-        (self.first + GUESTS..self.last()).find(|gid| !taken.contains(gid)).ok_or(UidError::NoUid)
+        (self.first + GUESTS..self.builds()[0]).find(|gid| !taken.contains(gid)).ok_or(UidError::NoUid)
     }
 
     /// Gives the range back.
@@ -89,5 +96,7 @@ mod tests {
         assert_ne!(a.free(&[one]).expect("another"), one);
         let group = a.free_group(&[]).expect("a group");
         assert!(group.abs_diff(one) >= GUESTS && group.abs_diff(other) >= RANGE - GUESTS);
+        let [first, count] = a.builds();
+        assert!(first > group && first + count == a.last());
     }
 }

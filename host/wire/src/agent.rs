@@ -12,11 +12,12 @@ use umbel_guest::{
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
+pub use crate::build::{BuildSeen, BuildState};
 pub use crate::disks::{
     BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, VolumeAt, VolumeFacts,
 };
 
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -62,6 +63,23 @@ pub enum Request {
         of: DiskOf,
         logins: Logins,
         said: ImageSaid,
+    },
+    /// Builds what a recipe says, in a jail without a network but its own loopback, and puts it into the panel's directory
+    /// of that upload, as `disk`. Answered when the jail is up; then a descriptor comes, on which whoever asked answers
+    /// for the recipe's mirrors. Repeating it ends what was begun and begins anew. One at a time.
+    RecipeBuild {
+        upload: UploadId,
+        recipe: String,
+    },
+    /// What it has said after so many bytes. Answers when there is something, or after `wait_ms`.
+    RecipeSeen {
+        upload: UploadId,
+        from: u64,
+        wait_ms: u32,
+    },
+    /// Ends it, if it is that one, and takes away what there is of it. Repeating it does no harm.
+    RecipeEnd {
+        upload: UploadId,
     },
     /// What of it that is.
     SnapshotTraces {
@@ -286,25 +304,48 @@ pub enum StopHow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
-    Hello { version: u32, instance: InstanceId, profile: Profile },
+    Hello {
+        version: u32,
+        instance: InstanceId,
+        profile: Profile,
+    },
     Host(HostFacts),
     Storage(StorageFacts),
-    Walls { walls: Vec<Wall> },
-    Kernels { kernels: Vec<KernelFacts> },
-    Images { images: Vec<ImageFacts> },
+    Walls {
+        walls: Vec<Wall>,
+    },
+    Kernels {
+        kernels: Vec<KernelFacts>,
+    },
+    Images {
+        images: Vec<ImageFacts>,
+    },
     Image(ImageFacts),
     Disk(DiskFacts),
     Snapshot(SnapshotFacts),
-    Traces { found: Vec<Found> },
-    Volumes { volumes: Vec<VolumeFacts> },
+    Traces {
+        found: Vec<Found>,
+    },
+    /// A byte follows, and with it a socket that listens (unix(7), SCM_RIGHTS).
+    Listens,
+    Built(BuildSeen),
+    Volumes {
+        volumes: Vec<VolumeFacts>,
+    },
     Done,
     Inventory(Inventory),
     Series(Series),
     MemoryInside(MemoryInside),
     Network(NetworkFacts),
-    Networks { networks: Vec<NetworkFacts> },
-    Traffic { moved: Vec<(GuestId, Moved)> },
-    Strays { strays: Vec<StrayFacts> },
+    Networks {
+        networks: Vec<NetworkFacts>,
+    },
+    Traffic {
+        moved: Vec<(GuestId, Moved)>,
+    },
+    Strays {
+        strays: Vec<StrayFacts>,
+    },
     Refused(Refusal),
 }
 
@@ -499,6 +540,10 @@ pub enum Refusal {
     VolumeInUse { volume: VolumeId, reason: String },
     #[error("there is no upload {upload}")]
     UnknownUpload { upload: UploadId },
+    #[error("the recipe can't be built: {reason}")]
+    BadRecipe { reason: String },
+    #[error("another recipe is being built")]
+    BuildUnderWay,
     #[error("there is no file {stray} for adoption")]
     UnknownStray { stray: String },
     #[error("the file {stray} can't be adopted: {reason}")]

@@ -9,6 +9,7 @@
 //! All enums are closed and versioned: a newer server meets older shims.
 
 pub mod agent;
+pub mod build;
 pub mod disks;
 pub mod frame;
 pub mod launch;

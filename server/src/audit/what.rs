@@ -137,6 +137,7 @@ pub(super) fn kernel(action: AuditAction, kernel: &KernelId) -> What {
 pub(super) fn of_import(draft: &ImageDraft) -> What {
     let name = format!("{}-{}", draft.name, draft.version);
     let from = match (draft.url.as_str(), draft.guest, draft.snapshot) {
+        _ if !draft.recipe.is_empty() => "a recipe".into(),
         (_, Some(guest), Some(snapshot)) => format!("{guest} {snapshot} logins={}", draft.logins.name()),
         ("", ..) => format!("upload {}", draft.upload),
         (url, ..) => origin_of(url),

@@ -1,6 +1,7 @@
 //! The agent over its Unix socket: one request at a time on a connection, a few connections kept.
 
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,13 +15,13 @@ use umbel_guest::{
     SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
-    DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside, Moved,
-    NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION, VolumeAt,
-    VolumeFacts, Wall,
+    BuildSeen, DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
+    Moved, NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION,
+    VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
-use super::{Host, HostError};
+use super::{Host, HostError, listener};
 
 /// Connections kept between requests.
 const KEPT: usize = 4;
@@ -178,6 +179,30 @@ impl Host for Agent {
             Reply::Traces { found } => Ok(found),
             other => Err(unexpected("snapshot_traces", other)),
         }
+    }
+
+    async fn recipe_build(&self, upload: UploadId, recipe: String) -> Result<TcpListener, HostError> {
+        // On a connection of its own: a descriptor comes with the answer.
+        let mut stream = self.connect().await?;
+        match exchange(&mut stream, &Request::RecipeBuild { upload, recipe }, LONG).await? {
+            Reply::Listens => {
+                let listener = timeout(SOON, listener::receive(&stream)).await;
+                let listener = listener.map_err(|_| HostError::Away(FrameError::Io(io::ErrorKind::TimedOut.into())))?;
+                listener.map_err(|error| HostError::Away(FrameError::Io(error)))
+            }
+            other => Err(unexpected("recipe_build", other)),
+        }
+    }
+
+    async fn recipe_seen(&self, upload: UploadId, from: u64, wait_ms: u32) -> Result<BuildSeen, HostError> {
+        match self.call(&Request::RecipeSeen { upload, from, wait_ms }, LONG).await? {
+            Reply::Built(seen) => Ok(seen),
+            other => Err(unexpected("recipe_seen", other)),
+        }
+    }
+
+    async fn recipe_end(&self, upload: UploadId) -> Result<(), HostError> {
+        self.done("recipe_end", Request::RecipeEnd { upload }, LONG).await
     }
 
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {

@@ -2,6 +2,7 @@
 //! What a test steers is here, what the panel asks in `answers`.
 
 mod answers;
+mod builds;
 mod disks;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use umbel_guest::{
     Boot, DiskKind, DiskSize, Exit, Forward, Generation, GuestId, ImageId, KernelFeatures, KernelMode, KernelOrigin,
-    Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName, VolumeId,
+    Limits, Memory, NetworkId, Seen, Setup, SetupSeen, SnapshotId, StrayName, UploadId, VolumeId,
 };
 use umbel_wire::Layout;
 use umbel_wire::agent::{Card, ImageFacts, KernelFacts, Moved, Profile, Refusal, Said, StrayFacts, VolumeAt};
@@ -74,6 +75,9 @@ struct Inner {
     volumes: BTreeMap<VolumeId, u64>,
     calls: Vec<String>,
     layout: Option<Layout>,
+    builds: BTreeMap<UploadId, builds::Building>,
+    /// Builds wait for the test.
+    slow_builds: bool,
 }
 
 /// Clones are the same host.
@@ -105,6 +109,8 @@ impl Simulated {
             volumes: BTreeMap::new(),
             calls: Vec::new(),
             layout: None,
+            builds: BTreeMap::new(),
+            slow_builds: false,
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default(), clock }
     }

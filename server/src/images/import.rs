@@ -9,7 +9,7 @@ use umbel_guest::{
 };
 use umbel_wire::agent::ImageSaid;
 
-use super::{Images, fetch, registry};
+use super::{Images, build, fetch, registry};
 use crate::guests::{from_host, requester};
 use crate::http::address::Network;
 use crate::operations::{About, FetchParams, ImageParams, Params, PublishParams};
@@ -25,6 +25,7 @@ impl Images {
         let parts = self.parts();
         let sent = draft.upload.parse::<UploadId>().ok().filter(|upload| self.uploads.is_there(caller, *upload));
         let visibility = draft.visibility;
+        let draft = of_recipe(draft, &parts.fetch_networks).map_err(AppError::Invalid)?;
         let (file, id, said, note) = checked(draft, sent, &parts.fetch_networks).map_err(AppError::Invalid)?;
         let taken = || AppError::Invalid(FieldErrors::one("version", format!("There is an image {id} already.")));
         if parts.link.host.images().await.map_err(from_host)?.iter().any(|image| image.id == id) {
@@ -34,30 +35,31 @@ impl Images {
             File::Guests(guest, snapshot, logins) => {
                 Some(PublishParams { of: self.guests.disk_of(caller, *guest, *snapshot).await?, logins: *logins })
             }
-            File::Sent(..) | File::Fetched(_) => None,
+            File::Sent(..) | File::Fetched(_) | File::Built(_) => None,
         };
-        let sha256 = if let File::Sent(_, sha256) = &file { sha256.clone() } else { None };
         let mut tx = parts.db.begin().await?;
         // One that comes between that and this is found by one of its steps.
         if operation_is_about(&mut tx, OperationKind::ImageImport, id.as_str()).await? {
             return Err(taken());
         }
-        let (upload, fetch) = match file {
-            File::Sent(upload, _) => (Some(upload), None),
-            // A place for it; what comes into none goes after a day.
-            File::Fetched(fetch) => (Some(self.uploads.begin(caller).await?), Some(fetch)),
-            File::Guests(..) => (None, None),
-        };
         let about = About { guest: None, name: id.to_string(), owner: caller.account.id };
-        let params = Params {
+        let mut params = Params {
             image: Some(ImageParams { id, said, visibility }),
-            upload,
-            sha256,
-            fetch,
             publish,
             note: note.into(),
             ..Params::default()
         };
+        match file {
+            File::Sent(upload, sha256) => (params.upload, params.sha256) = (Some(upload), sha256),
+            // A place for it; what comes into none goes after a day.
+            File::Fetched(from) => {
+                (params.upload, params.fetch) = (Some(self.uploads.begin(caller).await?), Some(from))
+            }
+            File::Built(recipe) => {
+                (params.upload, params.recipe) = (Some(self.uploads.begin(caller).await?), Some(recipe));
+            }
+            File::Guests(..) => {}
+        }
         let (operations, kind) = (&self.guests.operations, OperationKind::ImageImport);
         let operation = operations.insert_about(&mut tx, kind, about, &requester(caller), &params).await?;
         tx.commit().await?;
@@ -73,11 +75,34 @@ enum File {
     /// With the sum that it must have.
     Sent(UploadId, Option<String>),
     Fetched(FetchParams),
+    Built(String),
     /// It has none: it is made of what is on a guest's disk.
     Guests(GuestId, SnapshotId, Logins),
 }
 
+/// What a draft doesn't say of what is built, its recipe does.
+fn of_recipe(draft: ImageDraft, permitted: &[Network]) -> Result<ImageDraft, FieldErrors> {
+    if draft.recipe.trim().is_empty() {
+        return Ok(draft);
+    }
+    let recipe = build::checked(&draft.recipe, permitted)?;
+    let or = |said: String, its: Option<String>| if said.trim().is_empty() { its.unwrap_or_default() } else { said };
+    Ok(ImageDraft {
+        name: or(draft.name, Some(recipe.name)),
+        version: or(draft.version, Some(recipe.version)),
+        title: or(draft.title, recipe.title),
+        description: or(draft.description, recipe.description),
+        memory_mib: draft.memory_mib.or(recipe.memory_mib),
+        ..draft
+    })
+}
+
 fn file(draft: &ImageDraft, sent: Option<UploadId>, permitted: &[Network]) -> Result<File, FieldErrors> {
+    if !draft.recipe.trim().is_empty() {
+        let alone = draft.url.trim().is_empty() && draft.upload.is_empty() && draft.guest.is_none();
+        let both = "Either it is built of a recipe, or a file is sent or fetched, or a guest's snapshot is taken.";
+        return alone.then(|| File::Built(draft.recipe.clone())).ok_or_else(|| FieldErrors::one("recipe", both));
+    }
     match (draft.guest, draft.snapshot) {
         (None, None) => {}
         (Some(_), Some(_)) if !(draft.url.trim().is_empty() && draft.upload.is_empty()) => {

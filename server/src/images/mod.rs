@@ -1,9 +1,11 @@
-//! The catalogue of images: what the host has, what people said about it. [`Uploads`] takes files in, [`fetch`] gets them, the operation
-//! `image_import` makes an image of one. What is made of an image is a guest's disk.
+//! The catalogue of images: what the host has, what people said about it. [`Uploads`] takes files in, [`fetch`] gets them,
+//! [`build`] has them made of packages out of [`mirrors`], the operation `image_import` makes an image of one. What is made of an image is a guest's disk.
 
+pub mod build;
 mod catalogue;
 pub mod fetch;
 mod import;
+mod mirrors;
 mod registry;
 mod sight;
 

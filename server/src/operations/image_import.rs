@@ -1,5 +1,5 @@
-//! Import an image: the one file that was uploaded, or is fetched, becomes a file system that the agent takes over; or
-//! what is on a guest's disk becomes one.
+//! Import an image: the one file that was uploaded, or is fetched, or is built of a recipe, becomes a file system that the
+//! agent takes over; or what is on a guest's disk becomes one.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -7,11 +7,12 @@ use std::{fs, io};
 use umbel_app::shown::Topic;
 
 use super::step::{ImageParams, PublishParams, Run, Step, StepError};
+use crate::images::build;
 use crate::images::fetch::{check_sum, fetch};
 use crate::store::images::{Image, image_delete, image_put};
 
 pub const STEPS: &[Step] = &[
-    Step { name: "Fetch the file", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(discard(run))) },
+    Step { name: "Fetch or build it", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(discard(run))) },
     Step { name: "Look at the file", act: |run| Box::pin(look(run)), undo: Some(|run| Box::pin(discard(run))) },
     Step { name: "Make it an image", act: |run| Box::pin(take(run)), undo: Some(|run| Box::pin(give_back(run))) },
     Step { name: "Write it down", act: |run| Box::pin(write(run)), undo: Some(|run| Box::pin(forget(run))) },
@@ -23,19 +24,25 @@ async fn image(run: &Run) -> Result<ImageParams, StepError> {
     run.params().await?.image.ok_or_else(|| StepError::Failed("it names no image".into()))
 }
 
-/// Of what a guest has there is none.
+/// Of what a guest has there is none. A build that is under way ends before its place goes.
 async fn discard(run: &Run) -> Result<(), StepError> {
-    match run.params().await?.publish {
-        Some(_) => Ok(()),
-        None => run.upload_discard().await,
+    let params = run.params().await?;
+    if params.publish.is_some() {
+        return Ok(());
     }
+    if params.recipe.is_some() {
+        build::end(run, run.upload().await?).await?;
+    }
+    run.upload_discard().await
 }
 
 /// One that was sent is there.
 async fn get(run: &Run) -> Result<(), StepError> {
-    match run.params().await?.fetch {
-        Some(asked) => fetch(run, &run.upload_place().await?, &asked).await,
-        None => Ok(()),
+    let params = run.params().await?;
+    match (params.fetch, params.recipe) {
+        (Some(asked), _) => fetch(run, &run.upload_place().await?, &asked).await,
+        (None, Some(recipe)) => build::build(run, &recipe).await,
+        (None, None) => Ok(()),
     }
 }
 

@@ -107,6 +107,9 @@ pub struct Params {
     /// Where its file is fetched from.
     #[serde(default)]
     pub fetch: Option<FetchParams>,
+    /// The recipe that it is built of, as it was sent.
+    #[serde(default)]
+    pub recipe: Option<String>,
     /// The guest's disk that it is made of.
     #[serde(default)]
     pub publish: Option<PublishParams>,

@@ -1,8 +1,11 @@
 //! The agent's client over a real socket, against a simulated host that speaks the real protocol.
 
+use std::io::IoSlice;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use umbel_guest::{
@@ -12,7 +15,7 @@ use umbel_guest::{
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
 use umbel_wire::agent::{
-    DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION, VolumeAt,
+    BuildState, DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION, VolumeAt,
 };
 use umbel_wire::frame;
 use uuid::Uuid;
@@ -86,6 +89,20 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
                 host.image_publish(image, of, logins, said).await.map(|found| Reply::Traces { found })
             }
             Request::SnapshotTraces { of } => host.snapshot_traces(of).await.map(|found| Reply::Traces { found }),
+            Request::RecipeBuild { upload, recipe } => {
+                let listener = host.recipe_build(upload, recipe).await.expect("begun");
+                let content = frame::to_json(&Reply::Listens).expect("a reply");
+                frame::aio::write(&mut stream, &content).await.expect("heard");
+                let rights = [listener.as_raw_fd()];
+                let rights = [ControlMessage::ScmRights(&rights)];
+                sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(&[0])], &rights, MsgFlags::empty(), None)
+                    .expect("sent");
+                continue;
+            }
+            Request::RecipeSeen { upload, from, wait_ms } => {
+                host.recipe_seen(upload, from, wait_ms).await.map(Reply::Built)
+            }
+            Request::RecipeEnd { upload } => done(host.recipe_end(upload).await),
             Request::ImageRemove { image } => done(host.image_remove(image).await),
             Request::KernelAdd { kernel, upload } => done(host.kernel_add(kernel, upload).await),
             Request::KernelRemove { kernel } => done(host.kernel_remove(kernel).await),
@@ -189,11 +206,25 @@ async fn published(agent: &Agent, guest: GuestId, snapshot: SnapshotId) {
     agent.image_remove(image).await.expect("gone");
 }
 
+/// The socket that comes is the very one: who connects there is heard here.
+async fn built(agent: &Agent) {
+    let upload = UploadId(Uuid::nil());
+    let listener = agent.recipe_build(upload, String::new()).await.expect("begun");
+    let address = listener.local_addr().expect("bound");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+    let (came, heard) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+    assert_eq!(came.expect("connected").local_addr().expect("bound"), heard.expect("heard").1);
+    let seen = agent.recipe_seen(upload, 0, 0).await.expect("seen");
+    assert_eq!((seen.log.as_str(), seen.state), ("umbel: packages\n", BuildState::Done {}));
+    agent.recipe_end(upload).await.expect("ended");
+}
+
 async fn every_request(agent: &Agent) {
     let (guest, network) = (GuestId(Uuid::now_v7()), NetworkId(Uuid::now_v7()));
     let (kernel, generation): (KernelId, _) = ("mine".parse().expect("a slug"), Generation::FIRST);
     agent.kernel_add(kernel.clone(), UploadId(Uuid::nil())).await.expect("taken over");
     agent.kernel_remove(kernel).await.expect("gone");
+    built(agent).await;
     let image: ImageId = "mine-1".parse().expect("a slug");
     agent.image_import(image.clone(), UploadId(Uuid::nil()), said()).await.expect("taken over");
     assert!(agent.images().await.expect("there").iter().any(|known| known.id == image && known.title == "Mine"));

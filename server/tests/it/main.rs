@@ -37,6 +37,7 @@ mod quotas;
 mod real_backups;
 mod real_host;
 mod real_registry;
+mod recipes;
 mod reconciler;
 mod registration;
 mod registry;

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use umbel_guest::{PanelRight, Visibility};
 
+use super::build::BuildForm;
 use super::import::{FetchForm, ImportForm};
-use crate::api::images::{ImageImport, ImageImportFrom, image_list};
+use crate::api::images::{ImageBuild, ImageImport, ImageImportFrom, image_list, image_recipe};
 use crate::live::Live;
 use crate::parts::badge::Mark;
 use crate::parts::curve::size;
@@ -22,7 +23,9 @@ pub fn ImageListPage() -> impl IntoView {
     let (host, guests, operations) = (live.host(), live.guests(), live.operations());
     let import = ServerAction::<ImageImport>::new();
     let fetch = ServerAction::<ImageImportFrom>::new();
-    let (q, cursor) = (asked("q"), asked("cursor"));
+    let build = ServerAction::<ImageBuild>::new();
+    let (q, cursor, chosen) = (asked("q"), asked("cursor"), asked("recipe"));
+    let recipe = Resource::new(move || chosen.get(), image_recipe);
     let images = Resource::new(
         move || ((host.get(), guests.get(), operations.get(), import.version().get()), q.get(), cursor.get()),
         |(_, q, cursor)| image_list(q, cursor),
@@ -63,7 +66,7 @@ pub fn ImageListPage() -> impl IntoView {
         <Transition>
             {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageImages).await.is_ok();
-                manages.then(|| view! { <ImportForm import=import /><FetchForm fetch=fetch /> })
+                manages.then(|| view! { <ImportForm import=import /><FetchForm fetch=fetch /><BuildForm build=build recipe=recipe /> })
             })}
         </Transition>
     }

@@ -1,3 +1,4 @@
+pub mod build;
 pub mod import;
 pub mod list;
 pub mod show;

@@ -81,6 +81,23 @@ pub fn lend(
     })
 }
 
+/// A file system that was built, for the panel: it takes it over as anything that was sent.
+pub fn put(state: &State, upload: UploadId, file: &mut File) -> Result<(), Refusal> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = state.layout.upload(upload);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let directory = beneath::open(state.layout.data(), &place, flags, Mode::empty());
+    let directory = directory.map_err(|_| Refusal::UnknownUpload { upload })?;
+    let fill = |half: &File| {
+        clone_file(file, half)?;
+        half.set_len(file.metadata()?.len())
+    };
+    write(state, &directory, fill).map_err(|error| {
+        let _ = unlinkat(&directory, HALF, AtFlags::empty());
+        failed_at("writing into", &place)(error)
+    })
+}
+
 /// The kind of an error within another is what says that the disk is full.
 fn kind_of(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref::<io::Error>());

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,14 +10,14 @@ use umbel_guest::{
     UploadId, VolumeId, WallState,
 };
 use umbel_wire::agent::{
-    BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts, ImageSaid, Inventory,
-    KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts,
-    StrayFacts, VolumeAt, VolumeFacts, Wall,
+    BaseUse, BuildSeen, BuildState, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts,
+    ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
+    StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
 use super::disks::{bad_volume, facts_of, hold, holders, in_use, of_disk, put_image, read_upload, tiny, traces};
-use super::{Inner, Simulated, SimulatedGuest, Temper, debian};
+use super::{Inner, Simulated, SimulatedGuest, Temper, builds, debian};
 use crate::host::{Host, HostError};
 
 pub(super) fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
@@ -126,6 +127,25 @@ impl Host for Simulated {
     async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError> {
         let inner = &*self.begin("snapshot_traces", &format!("{} {}", of.guest, of.snapshot))?;
         Ok(traces(inner, &of)?)
+    }
+
+    async fn recipe_build(&self, upload: UploadId, _: String) -> Result<TcpListener, HostError> {
+        let inner = &mut *self.begin("recipe_build", &upload.to_string())?;
+        builds::begin(inner, upload)
+    }
+
+    async fn recipe_seen(&self, upload: UploadId, from: u64, _: u32) -> Result<BuildSeen, HostError> {
+        // Not written down: it is asked again and again.
+        let seen = builds::seen(&self.lock(), upload, from)?;
+        if seen.log.is_empty() && seen.state == (BuildState::Running {}) {
+            tokio::time::sleep(builds::PAUSE).await;
+        }
+        Ok(seen)
+    }
+
+    async fn recipe_end(&self, upload: UploadId) -> Result<(), HostError> {
+        self.begin("recipe_end", &upload.to_string())?.builds.remove(&upload);
+        Ok(())
     }
 
     async fn image_remove(&self, image: ImageId) -> Result<(), HostError> {
