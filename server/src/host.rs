@@ -56,6 +56,10 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn images(&self) -> Result<Vec<ImageFacts>, HostError>;
     async fn image_prepare(&self, image: ImageId) -> Result<ImageFacts, HostError>;
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError>;
+    /// In percent, how much of what it is made of has been read, as far as that can be said.
+    async fn image_making(&self, image: ImageId) -> Result<Option<u8>, HostError>;
+    /// One that is being made fails then.
+    async fn image_stop(&self, image: ImageId) -> Result<(), HostError>;
     /// Answers what of the guest's is not in it.
     async fn image_publish(
         &self,

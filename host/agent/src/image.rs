@@ -3,6 +3,7 @@
 //! mounted and no right is needed. Others are [`import`]ed, or [`publish`]ed: made of what a guest has.
 
 mod import;
+mod making;
 mod partitions;
 mod publish;
 mod root;
@@ -23,6 +24,7 @@ use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
 pub use import::{import, make_size, sweep, take_away};
+pub use making::{Making, read_percent};
 pub use publish::{publish, traces};
 
 use crate::disk::{self, each_block, each_block_of};

@@ -1,5 +1,6 @@
 //! Processes as the process table knows them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -82,6 +83,23 @@ fn working_in(work: &Path) -> io::Result<Vec<i32>> {
     let processes = fs::read_dir("/proc")?.filter_map(Result::ok);
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     Ok(pids.filter(|pid: &i32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == work)).collect())
+}
+
+/// The process and all that it has started, as far as they are there.
+pub fn descendants(pid: i32) -> BTreeSet<i32> {
+    let (mut all, mut next) = (BTreeSet::from([pid]), vec![pid]);
+    while let Some(pid) = next.pop() {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+        let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        for child in children.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()) {
+            if let Ok(child) = child.parse()
+                && all.insert(child)
+            {
+                next.push(child);
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]

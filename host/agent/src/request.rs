@@ -55,6 +55,11 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::Images {} => Ok(Reply::Images { images: images(state) }),
         Request::ImagePrepare { image } => image_prepare(state, &image).map(Reply::Image),
         Request::ImageImport { image, upload, said } => image::import(state, &image, upload, said).map(done),
+        Request::ImageMaking { image } => Ok(Reply::Making { percent: state.making.percent(&image) }),
+        Request::ImageStop { image } => {
+            state.making.stop(&image);
+            Ok(Reply::Done)
+        }
         Request::ImagePublish { image, of, logins, said } => {
             image::publish(state, &image, &of, logins, said).map(|found| Reply::Traces { found })
         }

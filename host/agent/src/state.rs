@@ -14,6 +14,7 @@ use umbel_wire::agent::{GuestFacts, Inventory, Profile, Refusal, Said};
 use umbel_wire::talk::{self, Talk};
 
 use crate::cgroup::{Cgroup, Hierarchy};
+use crate::image::Making;
 use crate::kernels::Kernels;
 use crate::kernels::ask::Asker;
 use crate::ledger::{Entry, Ledger, LedgerError, Run};
@@ -85,6 +86,7 @@ pub struct State {
     pub tree: Option<Tree>,
     pub processors: Processors,
     pub builder: Builder,
+    pub making: Making,
     /// What is loaded before a kernel's C library, if this processor makes that necessary.
     pub preload: Option<PathBuf>,
     ledger: Ledger,
@@ -127,6 +129,7 @@ impl State {
             tree,
             processors,
             builder: Builder::default(),
+            making: Making::default(),
             preload,
             ledger,
             guests,

@@ -6,7 +6,6 @@
 //! from is done one at a time, and always in this order: while nobody has it the file is root's, and no process of a guest
 //! can have it open.
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -26,7 +25,7 @@ use crate::host::check_room;
 use crate::ledger::Run;
 use crate::shelf::{self, Shelf};
 use crate::state::{State, failed, failed_at};
-use crate::{beneath, control, in_full};
+use crate::{beneath, control, in_full, process};
 
 /// Of fcntl(2), which libc has not.
 const F_SETSIG: libc::c_int = 10;
@@ -364,7 +363,7 @@ fn make_place(place: &Path, group: u32) -> io::Result<()> {
 
 /// A guest's processes write no file that is longer than the longest it began with: that is raised for a longer one.
 fn let_write(run: &Run, bytes: u64) -> Result<(), Refusal> {
-    for pid in descendants(run.pid) {
+    for pid in process::descendants(run.pid) {
         if longest_file(pid).is_none_or(|most| most >= bytes) {
             continue;
         }
@@ -388,21 +387,4 @@ fn longest_file(pid: i32) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max file size"))?;
     // The soft one and the hard one are the same.
     line.split_whitespace().next()?.parse().ok()
-}
-
-/// The process and all that it has started, as far as they are there.
-fn descendants(pid: i32) -> BTreeSet<i32> {
-    let (mut all, mut next) = (BTreeSet::from([pid]), vec![pid]);
-    while let Some(pid) = next.pop() {
-        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
-        let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-        for child in children.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()) {
-            if let Ok(child) = child.parse()
-                && all.insert(child)
-            {
-                next.push(child);
-            }
-        }
-    }
-    all
 }

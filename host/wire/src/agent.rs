@@ -57,6 +57,14 @@ pub enum Request {
         upload: UploadId,
         said: ImageSaid,
     },
+    /// How far it is with an image, in percent, as far as that can be said.
+    ImageMaking {
+        image: ImageId,
+    },
+    /// Stops making it, which fails then; one that isn't being made is left alone.
+    ImageStop {
+        image: ImageId,
+    },
     /// Makes an image of a guest's disk as a snapshot has it, without what is one guest's own. Repeating it does no harm.
     ImagePublish {
         image: ImageId,
@@ -329,6 +337,9 @@ pub enum Reply {
     /// A byte follows, and with it a socket that listens (unix(7), SCM_RIGHTS).
     Listens,
     Built(BuildSeen),
+    Making {
+        percent: Option<u8>,
+    },
     Volumes {
         volumes: Vec<VolumeFacts>,
     },
@@ -528,6 +539,8 @@ pub enum Refusal {
     BadImage { image: ImageId, reason: String },
     #[error("the image {image} is in use")]
     ImageInUse { image: ImageId },
+    #[error("the image {image} is not made: somebody has stopped it")]
+    ImageStopped { image: ImageId },
     #[error("the kernel {kernel} is in use")]
     KernelInUse { kernel: KernelId },
     #[error("there is no snapshot {snapshot} of this guest")]

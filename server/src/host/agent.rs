@@ -157,6 +157,17 @@ impl Host for Agent {
         }
     }
 
+    async fn image_making(&self, image: ImageId) -> Result<Option<u8>, HostError> {
+        match self.call(&Request::ImageMaking { image }, SOON).await? {
+            Reply::Making { percent } => Ok(percent),
+            other => Err(unexpected("image_making", other)),
+        }
+    }
+
+    async fn image_stop(&self, image: ImageId) -> Result<(), HostError> {
+        self.done("image_stop", Request::ImageStop { image }, SOON).await
+    }
+
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
         self.done("image_import", Request::ImageImport { image, upload, said }, VERY_LONG).await
     }

@@ -5,7 +5,7 @@ mod answers;
 mod builds;
 mod disks;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -78,6 +78,9 @@ struct Inner {
     builds: BTreeMap<UploadId, builds::Building>,
     /// Builds wait for the test.
     slow_builds: bool,
+    /// How far images are that somebody waits for.
+    slow_imports: Option<u8>,
+    stopped: BTreeSet<ImageId>,
 }
 
 /// Clones are the same host.
@@ -111,6 +114,8 @@ impl Simulated {
             layout: None,
             builds: BTreeMap::new(),
             slow_builds: false,
+            slow_imports: None,
+            stopped: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default(), clock }
     }

@@ -2,14 +2,26 @@
 //! agent takes over; or what is on a guest's disk becomes one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
+use tokio::time::timeout;
 use umbel_app::shown::Topic;
+use umbel_guest::ImageId;
+use umbel_wire::agent::Refusal;
 
 use super::step::{ImageParams, PublishParams, Run, Step, StepError};
+use crate::host::HostError;
 use crate::images::build;
 use crate::images::fetch::{check_sum, fetch};
 use crate::store::images::{Image, image_delete, image_put};
+use crate::store::operations::operation_fetch;
+
+/// How often it is looked at while the agent makes it.
+const LOOK: Duration = Duration::from_millis(500);
+/// Between two lines about how far it is, in percent.
+const LINES: u8 = 10;
+const CANCELLED: &str = "It is being cancelled.";
 
 pub const STEPS: &[Step] = &[
     Step { name: "Fetch or build it", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(discard(run))) },
@@ -83,17 +95,46 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(whole.map(fs::DirEntry::path).collect())
 }
 
+/// While the agent works on it, which may take long: how far it is, and whether somebody has cancelled it.
+async fn watched<T>(
+    run: &Run,
+    id: &ImageId,
+    making: impl Future<Output = Result<T, HostError>>,
+) -> Result<T, StepError> {
+    let mut making = std::pin::pin!(making);
+    let (mut told, host) = (0, &run.parts.link.host);
+    loop {
+        if let Ok(made) = timeout(LOOK, &mut making).await {
+            return match made {
+                Err(HostError::Refused(Refusal::ImageStopped { .. })) => Err(StepError::Later(CANCELLED.into())),
+                made => Ok(made?),
+            };
+        }
+        let operation = operation_fetch(&run.parts.db, run.operation.id).await?;
+        if operation.is_none_or(|operation| operation.cancel_wanted) {
+            // Said again until it is heard: it may not have begun yet.
+            host.image_stop(id.clone()).await?;
+        } else if let Some(percent) = host.image_making(id.clone()).await?
+            && percent >= told + LINES
+        {
+            told = percent - percent % LINES;
+            run.log(&format!("{told} % of it are read.")).await?;
+        }
+    }
+}
+
 async fn take(run: &Run) -> Result<(), StepError> {
     let ImageParams { id, said, .. } = image(run).await?;
     if let Some(PublishParams { of, logins }) = run.params().await?.publish {
-        for found in run.parts.link.host.image_publish(id, of, logins, said).await? {
+        let publish = run.parts.link.host.image_publish(id.clone(), of, logins, said);
+        for found in watched(run, &id, publish).await? {
             let (title, files) = (found.trace.title(), found.files);
             run.log(&format!("Not in it: {title}, {files} of {} KiB.", found.bytes.div_ceil(1024))).await?;
         }
         return Ok(());
     }
     let upload = run.upload().await?;
-    Ok(run.parts.link.host.image_import(id, upload, said).await?)
+    watched(run, &id, run.parts.link.host.image_import(id.clone(), upload, said)).await
 }
 
 async fn give_back(run: &Run) -> Result<(), StepError> {

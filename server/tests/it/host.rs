@@ -85,6 +85,8 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),
             Request::ImageImport { image, upload, said } => done(host.image_import(image, upload, said).await),
+            Request::ImageMaking { image } => host.image_making(image).await.map(|percent| Reply::Making { percent }),
+            Request::ImageStop { image } => done(host.image_stop(image).await),
             Request::ImagePublish { image, of, logins, said } => {
                 host.image_publish(image, of, logins, said).await.map(|found| Reply::Traces { found })
             }
@@ -226,6 +228,8 @@ async fn every_request(agent: &Agent) {
     agent.kernel_remove(kernel).await.expect("gone");
     built(agent).await;
     let image: ImageId = "mine-1".parse().expect("a slug");
+    agent.image_stop(image.clone()).await.expect("nothing is made");
+    assert_eq!(agent.image_making(image.clone()).await.expect("told"), None);
     agent.image_import(image.clone(), UploadId(Uuid::nil()), said()).await.expect("taken over");
     assert!(agent.images().await.expect("there").iter().any(|known| known.id == image && known.title == "Mine"));
     agent.image_remove(image).await.expect("gone");

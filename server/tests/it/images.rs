@@ -223,6 +223,25 @@ both! {
         assert_eq!(left, 0, "of uploads");
     }
 
+    async fn an_image_that_is_being_made_says_how_far_it_is_and_can_be_cancelled(fresh) {
+        let (edge, place) = edge_with_place(&fresh).await;
+        let root = edge.signed_in("root").await;
+        edge.test.host.set_slow_imports(Some(42));
+        let draft = ImageDraft { upload: sent(&root).await, ..mine() };
+        let operation = root.image_import(&draft).await.expect("a free name").expect("one");
+        let said = async || root.operation_fetch(operation).await.expect("there").log;
+        let until = tokio::time::Instant::now() + SOON;
+        while !said().await.iter().any(|line| line.text == "40 % of it are read.") {
+            assert!(tokio::time::Instant::now() < until, "{:?}", said().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        root.operation_cancel(operation).await.expect("it can be");
+        let state = root.operation_over(operation, SOON).await.expect("over").state;
+        assert_eq!(state, umbel_client::OperationState::Cancelled);
+        assert_eq!(std::fs::read_dir(place.path().join("panel/uploads")).expect("there").count(), 0);
+        assert!(root.image_list().await.expect("a list").iter().all(|image| image.name != "mine"));
+    }
+
     async fn an_upload_stops_before_the_disk_is_full(fresh) {
         let (edge, place) = edge_with_place(&fresh).await;
         let root = edge.signed_in("root").await;

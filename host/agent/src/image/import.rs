@@ -52,7 +52,9 @@ pub(super) struct Import<'a> {
 
 /// Makes an image of an upload. Repeating it does no harm; a failure leaves nothing.
 pub fn import(state: &State, image: &ImageId, upload: UploadId, said: ImageSaid) -> Result<(), Refusal> {
+    let making = state.making.begin(image);
     let _turn = turn();
+    making.is_under_way()?;
     make(state, image, Origin::Upload(upload), |import| {
         let (file, part) = import.find(import.open(upload)?)?;
         import.keep(file, part, said)
@@ -108,6 +110,7 @@ impl Import<'_> {
         let size = self.size(part.end - part.start)?;
         let facts = file.metadata().map_err(failed_at("reading the facts of", self.coming))?;
         check_room(self.layout, disk::taken(&facts))?;
+        self.state.making.look(None)?;
         let base = self.coming.join(Layout::base_name(size));
         let beside = self.coming.join("base");
         let mut digest = put_part(&mut file, part, size.bytes(), &beside, &base).map_err(failed)?;

@@ -29,7 +29,9 @@ pub fn publish(
     logins: Logins,
     said: ImageSaid,
 ) -> Result<Vec<Found>, Refusal> {
+    let making = state.making.begin(image);
     let _turn = turn();
+    making.is_under_way()?;
     let made_of = Origin::Snapshot { guest: of.guest, snapshot: of.snapshot };
     let mut left = Vec::new();
     import::make(state, image, made_of, |import| {

@@ -11,8 +11,9 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{Boot, Clock, Generation, GuestId, KernelMode, Memory};
@@ -20,6 +21,7 @@ use umbel_wire::agent::Refusal;
 use umbel_wire::launch::{Packing, RootDisk, ShimOrder, Source, Task};
 use umbel_wire::ring::{Kept, RingReader};
 
+use crate::image::read_percent;
 use crate::kernels::Kernel;
 use crate::launch::{self, Plug, Start};
 use crate::ledger::Run;
@@ -44,6 +46,8 @@ const GUEST: &str = "756d6265-6c00-4000-8000-776f726b7368";
 const MEMORY_MIB: u32 = 256;
 /// For one task. Some 50 MB of a tar archive are unpacked in a second.
 const PATIENCE: Duration = Duration::from_secs(1800);
+/// How often it is looked at what somebody wants, and at how far it is.
+const LOOK: Duration = Duration::from_millis(500);
 /// Before an answer at the end of what it said.
 const ANSWER: &str = "workshop: ";
 /// So much of the end is looked at.
@@ -131,9 +135,13 @@ pub fn work(state: &State, place: &Path, from: Source, to: &Path, task: Task) ->
     let directory = state.layout.guest(guest);
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&directory);
     made.map_err(failed_at("making", &directory))?;
+    let read = match (&from, task) {
+        (Source::File { file }, Task::Unpack { .. } | Task::Convert) => Some(file.clone()),
+        _ => None,
+    };
     let root_disk = RootDisk::Tools { initrd, from, to: to.to_owned(), task };
     let said = start(state, guest, uid, root_disk).and_then(|run| {
-        let ended = wait(&run);
+        let ended = wait(state, &run, read.as_deref());
         let said = said(state, guest);
         ended.and(said)
     });
@@ -222,22 +230,28 @@ fn start(state: &State, guest: GuestId, uid: u32, root_disk: RootDisk) -> Result
     launch::launch(state, &Start { order, uid, plug, kernel_libraries: kernel.libraries, tree: None })
 }
 
-/// For the end of the guest.
-fn wait(run: &Run) -> Result<(), Refusal> {
+/// For the end of the guest, unless somebody stops the image that it works for. `read` is what it reads from one end to the
+/// other.
+fn wait(state: &State, run: &Run, read: Option<&Path>) -> Result<(), Refusal> {
     let Some(process) = process::open(run) else { return Ok(()) };
-    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
-    // Readable once the process has ended (pidfd_open(2)).
-    match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], patience) {
-        Ok(0) => {
-            let error = format!("it takes longer than {} minutes", PATIENCE.as_secs() / 60);
-            Err(Refusal::Failed { step: "working on the image".into(), error })
+    let look = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        // Readable once the process has ended (pidfd_open(2)).
+        match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], look) {
+            Ok(0) if Instant::now() > until => {
+                let error = format!("it takes longer than {} minutes", PATIENCE.as_secs() / 60);
+                return Err(Refusal::Failed { step: "working on the image".into(), error });
+            }
+            Ok(0) => state.making.look(read.and_then(|file| read_percent(run.pid, file)))?,
+            Ok(_) => {
+                // As long as it is on the table it seems to run.
+                process::reap(run.pid);
+                return Ok(());
+            }
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(failed("waiting for the workshop")(&error)),
         }
-        Ok(_) => {
-            // As long as it is on the table it seems to run.
-            process::reap(run.pid);
-            Ok(())
-        }
-        Err(error) => Err(failed("waiting for the workshop")(&error)),
     }
 }
 

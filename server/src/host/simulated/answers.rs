@@ -105,8 +105,16 @@ impl Host for Simulated {
     }
 
     async fn image_import(&self, image: ImageId, upload: UploadId, said: ImageSaid) -> Result<(), HostError> {
-        let inner = &mut *self.begin("image_import", &format!("{image} {upload}"))?;
-        put_image(inner, image, ImageOrigin::Imported, said);
+        drop(self.begin("image_import", &format!("{image} {upload}"))?);
+        self.import(image, said).await
+    }
+
+    async fn image_making(&self, image: ImageId) -> Result<Option<u8>, HostError> {
+        Ok(self.percent(&image))
+    }
+
+    async fn image_stop(&self, image: ImageId) -> Result<(), HostError> {
+        self.begin("image_stop", image.as_str())?.stopped.insert(image);
         Ok(())
     }
 

@@ -4,10 +4,11 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use umbel_guest::UploadId;
-use umbel_wire::agent::{BuildSeen, BuildState, Refusal};
+use umbel_guest::{ImageId, ImageOrigin, UploadId};
+use umbel_wire::agent::{BuildSeen, BuildState, ImageSaid, Refusal};
 use umbel_wire::frame::FrameError;
 
+use super::disks::put_image;
 use super::{HostError, Inner, Simulated};
 
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
@@ -20,6 +21,27 @@ pub(super) struct Building {
 }
 
 impl Simulated {
+    /// From now on an image is made until somebody stops it, and at that percent.
+    pub fn set_slow_imports(&self, percent: Option<u8>) {
+        self.change(|inner| inner.slow_imports = percent);
+    }
+
+    pub(super) fn percent(&self, image: &ImageId) -> Option<u8> {
+        let inner = self.lock();
+        inner.slow_imports.filter(|_| !inner.images.iter().any(|made| made.id == *image))
+    }
+
+    pub(super) async fn import(&self, image: ImageId, said: ImageSaid) -> Result<(), HostError> {
+        while self.percent(&image).is_some() {
+            if self.lock().stopped.remove(&image) {
+                return Err(Refusal::ImageStopped { image }.into());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.change(|inner| put_image(inner, image, ImageOrigin::Imported, said));
+        Ok(())
+    }
+
     /// From now on builds last until [`Self::end_build`].
     pub fn set_slow_builds(&self, slow: bool) {
         self.change(|inner| inner.slow_builds = slow);
