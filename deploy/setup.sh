@@ -46,7 +46,6 @@ debian_test=(
     xfsprogs:/sbin/mkfs.xfs
     docker-registry:/usr/bin/docker-registry
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
-    mmdebstrap:/usr/bin/mmdebstrap
     pacman-package-manager:/usr/bin/pacman
 )
 # Root file systems of the distribution, with other inits than the first image's.

@@ -82,7 +82,7 @@ impl Clients {
     fn by(&self, way: Way) -> &Client {
         match way {
             Way::Secure => &self.secure,
-            Way::Clear => &self.clear,
+            Way::Clear | Way::Signed => &self.clear,
         }
     }
 }

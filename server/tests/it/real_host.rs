@@ -419,7 +419,7 @@ impl Debian {
         let path = home.path().join("recipe.toml");
         fs::write(&path, recipe).expect("written");
         umbelctl(&panel, home.path(), &["sign-in", "ada", "--scopes", "read,write,manage"]);
-        umbelctl(&panel, home.path(), &["images", "build", path.to_str().expect("text")]);
+        umbelctl(&panel, home.path(), &["images", "build", "--here", path.to_str().expect("text")]);
         let form = client.guest_form_ready(TAKES).await.expect("there are images");
         let (name, image) = ("web-1".into(), "debian-13".into());
         let draft = GuestDraft { name, image, memory_mib, disk_mib: 2048, setup: told(), ..form.suggested() };

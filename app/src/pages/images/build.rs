@@ -15,12 +15,12 @@ const SHIPPED: [(&str, &str); 3] =
 
 #[component]
 pub fn BuildForm(
-    build: ServerAction<ImageBuild>,
+    begin: ServerAction<ImageBuild>,
     /// What the field is filled with.
     recipe: Resource<Result<String, AppError>>,
 ) -> impl IntoView {
-    let error = failure(build);
-    let (begun, pending) = (build.value(), build.pending());
+    let error = failure(begin);
+    let (begun, pending) = (begin.value(), begin.pending());
     view! {
         <section class="card" id="build">
             <h2>"Build from a recipe"</h2>
@@ -44,7 +44,7 @@ pub fn BuildForm(
                 {awaited(move || async move {
                     let text = recipe.await.unwrap_or_default();
                     view! {
-                        <ActionForm action=build attr:class="form">
+                        <ActionForm action=begin attr:class="form">
                             <div class="field">
                                 <label for="recipe">"Recipe"</label>
                                 <textarea id="recipe" name="recipe" class="mono" rows="20" spellcheck="false" aria-describedby="recipe-error">

@@ -66,7 +66,7 @@ pub fn ImageListPage() -> impl IntoView {
         <Transition>
             {awaited(move || async move {
                 let manages = me.may(PanelRight::ManageImages).await.is_ok();
-                manages.then(|| view! { <ImportForm import=import /><FetchForm fetch=fetch /><BuildForm build=build recipe=recipe /> })
+                manages.then(|| view! { <ImportForm import=import /><FetchForm fetch=fetch /><BuildForm begin=build recipe=recipe /> })
             })}
         </Transition>
     }

@@ -94,7 +94,7 @@ fn an_arch_of_a_recipe_boots_with_its_name_user_and_key_and_is_the_same_each_tim
 /// What is asked of the place: each answer that tells of a hole begins with "probe".
 const PROBES: &str = r#"
 tell() { echo "probe $*"; }
-for path in DATA /root/.ssh /etc/shadow /etc/ssh /var/lib/umbel /sys/fs/cgroup /run/umbel; do
+for path in DATA /root/.ssh /etc/ssh /var/lib/umbel /sys/fs/cgroup /run/umbel; do
     [ -e "$path" ] && tell there "$path"
 done
 for process in /proc/[0-9]*; do
@@ -157,7 +157,7 @@ fn a_package_that_looks_around_finds_nothing_of_the_host() {
 fn the_root_of_the_jail_finds_nothing_of_the_host_either() {
     let house = House::new();
     let place = tempfile::tempdir().expect("tmp");
-    let more = "touch /usr/evil 2>/dev/null && tell wrote /usr\ntouch /etc/evil 2>/dev/null && tell wrote /etc\n\
+    let more = "[ -e /etc/shadow ] && tell shadow\ntouch /usr/evil 2>/dev/null && tell wrote /usr\ntouch /etc/evil 2>/dev/null && tell wrote /etc\n\
         for path in /usr /etc/alternatives /; do mount -o remount,bind,rw $path 2>/dev/null && tell remounted $path; done\n\
         for path in /usr /work /dev/null; do umount -l $path 2>/dev/null && tell unmounted $path; done\n\
         chown 0 /dev/null 2>/dev/null && tell owns a device\n\

@@ -495,6 +495,8 @@ pub(crate) fn table() -> Vec<Row> {
             Form("url=https%3A%2F%2F127.0.0.1%2Fdisk&image=mine-1"),
             [401, 403, 403, 403, 403, 403, 422],
         ),
+        (POST, "/_sf/image_recipe", Form("name=debian-13"), every_one),
+        (POST, "/_sf/image_build", Form("recipe=x"), [401, 403, 403, 403, 403, 403, 422]),
         (
             POST,
             "/_sf/image_publish",
