@@ -8,7 +8,7 @@ use crate::paths;
 use crate::shown::{GuestShown, SnapshotShown, SnapshotsShown};
 
 #[component]
-pub(super) fn Chain(guest: GuestShown, disk: SnapshotsShown) -> impl IntoView {
+pub fn Chain(guest: GuestShown, disk: SnapshotsShown) -> impl IntoView {
     let stands = guest.disk_kind == DiskKind::Cow;
     let words = match stands {
         true => {

@@ -1,5 +1,5 @@
 pub mod activity;
-mod chain;
+pub mod chain;
 pub mod choices;
 pub mod console;
 pub mod disk;

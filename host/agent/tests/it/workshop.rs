@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use sha2::Digest as _;
 use umbel_guest::{Exit, GuestId};
-use umbel_wire::agent::{Refusal, Request, StartOrder, StopHow};
+use umbel_wire::agent::{Refusal, Reply, Request, StartOrder, StopHow};
 
 use crate::console::Console;
-use crate::harness::{House, generation, order, rounds};
+use crate::harness::{House, generation, order, rounds, soon};
 use crate::images::{disk, id, images, import, names, remove, request, size, upload};
 use crate::kernels::{lay_out, with};
 
@@ -421,6 +421,37 @@ fn what_grows_beyond_every_disk_stops_at_the_room_that_there_is() {
     .expect("taken");
     assert!(matches!(import(&house, "bomb-1", came), Err(Refusal::DiskFull { .. })));
     assert_eq!(names(&house), [""; 0]);
+}
+
+#[test]
+fn an_image_that_is_stopped_while_it_is_unpacked_says_how_far_it_was_and_is_none() {
+    let house = House::new();
+    house.prepare();
+    let came = upload(&house, |disk| {
+        archive(disk, None, |tree| run("sh", &["-c", "head -c 400M /dev/urandom >large"], tree));
+    });
+    let ask = |image: &str| match house.connect().ask(&Request::ImageMaking { image: id(image) }) {
+        Reply::Making { percent } => percent,
+        other => panic!("{other:?}"),
+    };
+    let stop = |image: &str| house.done(&Request::ImageStop { image: id(image) }).expect("heard");
+    std::thread::scope(|scope| {
+        let making = scope.spawn(|| import(&house, "mine-1", came));
+        assert!(
+            soon(Duration::from_secs(60), || ask("mine-1").is_some_and(|percent| percent > 10)),
+            "{:?}",
+            ask("mine-1")
+        );
+        stop("other-1");
+        stop("mine-1");
+        let image = id("mine-1");
+        assert_eq!(making.join().expect("no panic"), Err(Refusal::ImageStopped { image }));
+    });
+    assert_eq!((names(&house), ask("mine-1")), (Vec::new(), None));
+    assert!(!house.layout.guest(umbel_agent::workshop::guest()).exists(), "its guest is gone");
+    // What was stopped once can be made.
+    stop("mine-1");
+    import(&house, "mine-1", came).expect("whole");
 }
 
 #[test]

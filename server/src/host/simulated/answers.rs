@@ -10,8 +10,8 @@ use umbel_guest::{
     UploadId, VolumeId, WallState,
 };
 use umbel_wire::agent::{
-    BaseUse, BuildSeen, BuildState, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts,
-    ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
+    BaseUse, BuildSeen, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts, ImageSaid,
+    Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
     StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
@@ -138,17 +138,11 @@ impl Host for Simulated {
     }
 
     async fn recipe_build(&self, upload: UploadId, _: String) -> Result<TcpListener, HostError> {
-        let inner = &mut *self.begin("recipe_build", &upload.to_string())?;
-        builds::begin(inner, upload)
+        builds::begin(&mut *self.begin("recipe_build", &upload.to_string())?, upload)
     }
 
     async fn recipe_seen(&self, upload: UploadId, from: u64, _: u32) -> Result<BuildSeen, HostError> {
-        // Not written down: it is asked again and again.
-        let seen = builds::seen(&self.lock(), upload, from)?;
-        if seen.log.is_empty() && seen.state == (BuildState::Running {}) {
-            tokio::time::sleep(builds::PAUSE).await;
-        }
-        Ok(seen)
+        self.build_seen(upload, from).await
     }
 
     async fn recipe_end(&self, upload: UploadId) -> Result<(), HostError> {

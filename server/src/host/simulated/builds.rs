@@ -11,7 +11,7 @@ use umbel_wire::frame::FrameError;
 use super::disks::put_image;
 use super::{HostError, Inner, Simulated};
 
-pub(super) const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct Building {
@@ -24,6 +24,15 @@ impl Simulated {
     /// From now on an image is made until somebody stops it, and at that percent.
     pub fn set_slow_imports(&self, percent: Option<u8>) {
         self.change(|inner| inner.slow_imports = percent);
+    }
+
+    /// Not written down: it is asked again and again.
+    pub(super) async fn build_seen(&self, upload: UploadId, from: u64) -> Result<BuildSeen, HostError> {
+        let seen = seen(&self.lock(), upload, from)?;
+        if seen.log.is_empty() && seen.state == (BuildState::Running {}) {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(seen)
     }
 
     pub(super) fn percent(&self, image: &ImageId) -> Option<u8> {
@@ -78,7 +87,7 @@ pub(super) fn begin(inner: &mut Inner, upload: UploadId) -> Result<TcpListener, 
     Ok(listener)
 }
 
-pub(super) fn seen(inner: &Inner, upload: UploadId, from: u64) -> Result<BuildSeen, Refusal> {
+fn seen(inner: &Inner, upload: UploadId, from: u64) -> Result<BuildSeen, Refusal> {
     let build = inner.builds.get(&upload).ok_or(Refusal::UnknownUpload { upload })?;
     if build.state == (BuildState::Done {})
         && let Some(layout) = &inner.layout
