@@ -51,6 +51,7 @@ debian_test=(
 # Root file systems of the distribution, with other inits than the first image's.
 debian_full=(
     mmdebstrap:/usr/bin/mmdebstrap
+    archlinux-keyring:/usr/share/keyrings/archlinux.gpg
 )
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -24,6 +24,7 @@ const PAGES = [
   "/backups",
   "/usage",
   "/images",
+  "/images?recipe=debian-13",
   "/images/tiny-3",
   "/kernels",
   "/volumes",

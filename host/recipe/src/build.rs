@@ -19,6 +19,19 @@ const FINISH: &str = include_str!("finish.sh");
 /// What every guest with systemd needs here: an init, and what its place is set with.
 const NEEDED_DEBIAN: [&str; 3] = ["systemd-sysv", "net-tools", "iproute2"];
 const NEEDED_ARCH: [&str; 1] = ["net-tools"];
+const GNUPG: &str = "gpg --homedir /work/gnupg --batch --yes --quiet --no-permission-warning";
+/// As pacman-key(8) populates a keyring: master keys are believed, and those that they have signed; revoked ones are not.
+const ARCH_KEYS: &str = "keyring=/usr/share/keyrings/archlinux
+[ -e \"$keyring.gpg\" ] || {
+    say 'the keys of Arch are missing on the host: the Debian package archlinux-keyring has them'
+    exit 1
+}
+GNUPG --import \"$keyring.gpg\"
+sed -n 's/^\\([0-9A-F]*\\):[0-9]*:$/\\1:6:/p' \"$keyring-trusted\" | GNUPG --import-ownertrust
+for revoked in $(sed -n 's/^\\([0-9A-F]*\\).*$/\\1/p' \"$keyring-revoked\"); do
+    GNUPG --delete-keys \"$revoked\" 2>/dev/null || :
+done
+";
 
 /// Names in [`IN`] and what they hold.
 pub fn files(recipe: &Recipe) -> Vec<(String, String)> {
@@ -101,14 +114,11 @@ fn arch_script(recipe: &Recipe) -> String {
     let packages: Vec<&str> = needed.chain(recipe.packages.iter().map(String::as_str)).collect();
     let keys = match (recipe.unsigned, &recipe.key) {
         (true, _) => String::new(),
-        (false, Some(_)) => format!("gpg --homedir /work/gnupg --batch --quiet --import {IN}/key.asc\n"),
-        (false, None) => format!(
-            "[ -e /usr/share/pacman/keyrings/archlinux.gpg ] || {{\n    \
-                 say 'the keys of Arch are missing on the host: the Debian package archlinux-keyring has them'\n    exit 1\n}}\n\
-             pacman-key --config {IN}/pacman.conf --gpgdir /work/gnupg --init\n\
-             pacman-key --config {IN}/pacman.conf --gpgdir /work/gnupg --populate archlinux\n"
-        ),
+        (false, Some(_)) => format!("{GNUPG} --import {IN}/key.asc\n"),
+        (false, None) => ARCH_KEYS.replace("GNUPG", GNUPG),
     };
+    // What pacman looks for.
+    let keys = format!(": >/work/gnupg/pubring.gpg\n{keys}{GNUPG} --check-trustdb\n");
     let pacman = format!(
         "pacman --root \"$root\" --config {IN}/pacman.conf --cachedir /work/cache --gpgdir /work/gnupg \
          --logfile /work/pacman.log --noconfirm --noprogressbar"

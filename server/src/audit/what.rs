@@ -8,6 +8,7 @@ use umbel_guest::{
     AccountId, Action, BackupId, GroupId, GuestId, ImageId, KernelId, KeyId, OperationId, QuotaRequestId, SnapshotId,
     UploadId, WebhookId,
 };
+use umbel_recipe::Recipe;
 
 use super::What;
 use crate::outward::origin_of;
@@ -135,7 +136,13 @@ pub(super) fn kernel(action: AuditAction, kernel: &KernelId) -> What {
 
 /// Where it comes from is what matters of one.
 pub(super) fn of_import(draft: &ImageDraft) -> What {
-    let name = format!("{}-{}", draft.name, draft.version);
+    // What a draft doesn't say, its recipe does.
+    let recipe = Recipe::parse(&draft.recipe).ok();
+    let its = |said: &str, of: fn(&Recipe) -> &String| match &recipe {
+        Some(recipe) if said.trim().is_empty() => of(recipe).clone(),
+        _ => said.to_owned(),
+    };
+    let name = format!("{}-{}", its(&draft.name, |its| &its.name), its(&draft.version, |its| &its.version));
     let from = match (draft.url.as_str(), draft.guest, draft.snapshot) {
         _ if !draft.recipe.is_empty() => "a recipe".into(),
         (_, Some(guest), Some(snapshot)) => format!("{guest} {snapshot} logins={}", draft.logins.name()),

@@ -154,16 +154,54 @@ fn ran(program: &str, arguments: &[&str], place: &Path) {
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A repository called `tiny`, of packages that are not signed.
+/// Somebody's key, in a home of gpg's own.
+pub(crate) struct Key(TempDir);
+
+impl Key {
+    pub(crate) fn new() -> Self {
+        let key = Self(tempfile::tempdir().expect("tmp"));
+        key.gpg(&["--passphrase", "", "--quick-gen-key", "Tester <tester@example.org>", "rsa2048", "sign", "never"]);
+        key
+    }
+
+    fn gpg(&self, arguments: &[&str]) -> Vec<u8> {
+        let mut gpg = Command::new("gpg");
+        let output = gpg.arg("--homedir").arg(self.0.path()).args(["--batch", "--quiet"]).args(arguments).output();
+        let output = output.expect("the package gnupg");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// A line of a recipe.
+    pub(crate) fn line(&self) -> String {
+        let armored = String::from_utf8(self.gpg(&["--export", "--armor"])).expect("text");
+        format!("key = '''\n{armored}'''\n")
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        // Its agent looks for its socket, and ends when that is gone; sooner if it is told.
+        let _ = Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "all"]).status();
+    }
+}
+
+/// A repository called `tiny`.
 pub(crate) struct Repository {
     place: TempDir,
     database: String,
     names: Vec<String>,
+    key: Option<Key>,
 }
 
 impl Repository {
     pub(crate) fn new() -> Self {
-        Self { place: tempfile::tempdir().expect("tmp"), database: String::new(), names: Vec::new() }
+        Self { place: tempfile::tempdir().expect("tmp"), database: String::new(), names: Vec::new(), key: None }
+    }
+
+    /// What comes into it from now on is signed.
+    pub(crate) fn sign_with(&mut self, key: Key) {
+        self.key = Some(key);
     }
 
     /// With one package that boots, of busybox alone.
@@ -215,6 +253,11 @@ impl Repository {
         ] {
             let _ = write!(desc, "%{key}%\n{value}\n\n");
         }
+        if let Some(key) = &self.key {
+            key.gpg(&["--detach-sign", out]);
+            let signature = Command::new("base64").args(["-w0", &format!("{out}.sig")]).output().expect("runs").stdout;
+            let _ = write!(desc, "%PGPSIG%\n{}\n\n", String::from_utf8(signature).expect("text"));
+        }
         let database = self.place.path().join(format!("db/{name}-1-1"));
         fs::create_dir_all(&database).expect("made");
         fs::write(database.join("desc"), desc).expect("written");
@@ -232,9 +275,10 @@ impl Repository {
 
     /// Of all its packages, with more lines.
     pub(crate) fn recipe(&self, more: &str) -> String {
+        let unsigned = if self.key.is_some() { "" } else { "unsigned = true\n" };
         format!(
             "name = 'small'\nversion = '1'\nkind = 'arch'\nmirror = 'https://packages.example'\nrepositories = ['tiny']\n\
-             unsigned = true\nsystemd = false\npackages = {:?}\n{more}",
+             {unsigned}systemd = false\npackages = {:?}\n{more}",
             self.names
         )
     }

@@ -15,7 +15,7 @@ use crate::console::Console;
 use crate::harness::{House, generation, order, soon};
 use crate::images::{disk, id, images, import, names, remove, size};
 use crate::kernels::with;
-use crate::packages::{Building, Repository, Site};
+use crate::packages::{Building, Key, Repository, Site, root};
 
 const ANNA: &str = "[[users]]\nname = 'anna'\ngroups = ['wheel']\nshell = '/bin/sh'\nkeys = ['ssh-ed25519 AAAA anna@example']\n\
      [[files]]\npath = '/etc/motd'\ncontent = 'hello'\nmode = '0640'\n";
@@ -240,6 +240,30 @@ fn what_a_build_leaves_running_ends_with_it_and_a_recipe_that_fails_says_why() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn packages_are_taken_if_the_recipe_s_key_has_signed_them_and_otherwise_not() {
+    let house = House::new();
+    let (key, other) = (Key::new(), Key::new());
+    let (its, others) = (key.line(), other.line());
+    let mut repository = Repository::new();
+    repository.sign_with(key);
+    repository.package("tiny", "", root);
+    built(&house, &repository.recipe(&its), &repository.site());
+    for key in [&*others, ""] {
+        let building = Building::begin(&house, &repository.recipe(key), &repository.site()).expect("begun");
+        let (log, state) = building.end();
+        assert!(matches!(state, BuildState::Failed { .. }) && !log.contains("installing"), "{log}");
+        building.forget();
+    }
+    let unsigned = Repository::that_boots();
+    let recipe = unsigned.recipe(&its).replace("unsigned = true\n", "");
+    let building = Building::begin(&house, &recipe, &unsigned.site()).expect("begun");
+    let (log, state) = building.end();
+    assert!(matches!(state, BuildState::Failed { .. }) && !log.contains("installing"), "{log}");
+    building.forget();
+    assert_eq!(left(&house), [""; 0]);
 }
 
 #[test]
