@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, Every, GuestRight};
+use umbel_guest::{Action, GuestRight};
 
 use crate::api::backups::{BackupClone, BackupPlanSet, BackupRemove, BackupRestore, BackupTake, backup_list};
 use crate::live::Live;
@@ -13,8 +13,9 @@ use crate::parts::curve::size;
 use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
+use crate::parts::plan::{PlanFields, PlanSaid, PlanWords};
 use crate::parts::table::PageHead;
-use crate::parts::time::{Said, When};
+use crate::parts::time::When;
 use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{BackupShown, BackupsShown, GuestShown, PlanShown};
@@ -135,6 +136,14 @@ pub fn GuestBackups() -> impl IntoView {
     }
 }
 
+const PLAN: PlanWords = PlanWords {
+    every: "backup_every",
+    every_label: "One is made",
+    keep: "backup_keep",
+    keep_label: "Of these backups are kept",
+    keep_hint: "The oldest goes once another one is there.",
+};
+
 /// How often one is made by itself.
 #[component]
 fn BackupPlanForm(
@@ -144,36 +153,15 @@ fn BackupPlanForm(
     plan_set: ServerAction<BackupPlanSet>,
 ) -> impl IntoView {
     let (error, pending) = (failure(plan_set), plan_set.pending());
-    let refused = guest.access.may(GuestRight::Settings).err().map(|why| why.to_string());
-    let disabled = refused.is_some();
-    let chosen = plan.as_ref().map(|plan| plan.every.word()).unwrap_or_default();
-    let keep = plan.as_ref().map_or(7.min(most), |plan| plan.keep);
-    let every = Every::ALL.into_iter().map(|every| (every.word().to_owned(), every.title().to_owned()));
-    let options = std::iter::once((String::new(), "never".to_owned())).chain(every).collect();
     let words = format!("Of a guest {most} backups are kept, those made by hand included.");
     view! {
         <section class="card">
             <h2>"Backups by themselves"</h2>
             <p>{words}</p>
-            {plan.map(|plan| view! {
-                <p>"The next one is made " <When at=plan.next_at said=Said::At /> ", unless the guest did not run until then."</p>
-                {plan.failed.map(|why| view! { <p class="notice attention">"The last one was not made: " {why}</p> })}
-            })}
+            <PlanSaid plan=plan.clone() made="made" />
             <Failure error=error fields=&["backup_every", "backup_keep"] />
             <ActionForm action=plan_set attr:class="form">
-                <input type="hidden" name="guest" value=guest.id.to_string() />
-                <fieldset disabled=disabled>
-                    <Choice name="backup_every" label="One is made" options=options chosen=chosen error=error />
-                    <TextField
-                        name="backup_keep"
-                        label="Of these backups are kept"
-                        kind="number"
-                        value=keep.to_string()
-                        hint="The oldest goes once another one is there."
-                        error=error
-                    />
-                    <button class="button" type="submit" title=refused disabled=move || pending.get()>"Save"</button>
-                </fieldset>
+                <PlanFields guest=guest plan=plan keep=7.min(most) words=PLAN error=error pending=pending />
             </ActionForm>
         </section>
     }

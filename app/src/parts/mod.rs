@@ -20,6 +20,7 @@ pub mod me;
 pub mod once;
 pub mod operation;
 pub mod pages;
+pub mod plan;
 pub mod quota;
 pub mod setup;
 pub mod table;

@@ -9,29 +9,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
-use tempfile::TempDir;
 use umbel_app::AppError;
 use umbel_app::shown::{ImageDraft, OperationState};
 use umbel_guest::{OperationId, UploadId};
-use umbel_server::guests::Guests;
-use umbel_server::images::Images;
-use umbel_server::uploads::Uploads;
-use umbel_wire::Layout;
 use umbel_wire::agent::{BuildState, Refusal};
 
-use crate::harness::db::{Fresh, both};
+use crate::harness::db::both;
 use crate::harness::edge::Edge;
-
-/// A panel that may fetch from loopback.
-async fn panel(fresh: &Fresh) -> (Edge, Images, TempDir) {
-    let place = tempfile::tempdir().expect("a directory");
-    let layout = Layout::new(place.path(), place.path()).expect("a short path");
-    let edge = Edge::start_in(&fresh.db, Some(layout)).await;
-    let mut parts = edge.test.guests.parts.clone();
-    parts.fetch_networks = vec!["127.0.0.0/8".parse().expect("a block")];
-    let guests = Guests::new(parts.clone());
-    (edge, Images::new(guests, Uploads::new(parts)), place)
-}
+use crate::image_fetch::panel;
 
 /// A mirror, with what it was asked for.
 async fn mirror() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {

@@ -3,7 +3,7 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use umbel_guest::size::in_words;
-use umbel_guest::{Action, DiskKind, Every, GuestRight, ImageId, PanelRight, Seen, SnapshotKind};
+use umbel_guest::{Action, DiskKind, GuestRight, ImageId, PanelRight, Seen, SnapshotKind};
 
 use super::chain::Chain;
 use super::show::GuestContext;
@@ -23,6 +23,7 @@ use crate::parts::dialog::{Cancel, Dialog};
 use crate::parts::form::{Choice, TextField};
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::me::Me;
+use crate::parts::plan::{PlanFields, PlanSaid, PlanWords};
 use crate::parts::table::Fact;
 use crate::parts::time::{Said, When};
 use crate::paths;
@@ -304,38 +305,25 @@ fn TakeForm(guest: GuestShown, disk: SnapshotsShown, take: ServerAction<Snapshot
     .into_any()
 }
 
+const PLAN: PlanWords = PlanWords {
+    every: "every",
+    every_label: "One is taken",
+    keep: "keep",
+    keep_label: "Of these are kept",
+    keep_hint: "1 to 24; the oldest goes before the next is taken. They count against the quota as any.",
+};
+
 /// How often one is taken by itself.
 #[component]
 fn PlanForm(guest: GuestShown, plan: Option<PlanShown>, plan_set: ServerAction<PlanSet>) -> impl IntoView {
     let (error, pending) = (failure(plan_set), plan_set.pending());
-    let refused = guest.access.may(GuestRight::Settings).err().map(|why| why.to_string());
-    let disabled = refused.is_some();
-    let chosen = plan.as_ref().map(|plan| plan.every.word()).unwrap_or_default();
-    let keep = plan.as_ref().map_or(7, |plan| plan.keep);
-    let every = Every::ALL.into_iter().map(|every| (every.word().to_owned(), every.title().to_owned()));
-    let options = std::iter::once((String::new(), "never".to_owned())).chain(every).collect();
     view! {
         <section class="card">
             <h2>"Snapshots by themselves"</h2>
-            {plan.map(|plan| view! {
-                <p>"The next one is taken " <When at=plan.next_at said=Said::At /> ", unless the guest did not run until then."</p>
-                {plan.failed.map(|why| view! { <p class="notice attention">"The last one was not taken: " {why}</p> })}
-            })}
+            <PlanSaid plan=plan.clone() made="taken" />
             <Failure error=error fields=&["every", "keep"] />
             <ActionForm action=plan_set attr:class="form">
-                <input type="hidden" name="guest" value=guest.id.to_string() />
-                <fieldset disabled=disabled>
-                    <Choice name="every" label="One is taken" options=options chosen=chosen error=error />
-                    <TextField
-                        name="keep"
-                        label="Of these are kept"
-                        kind="number"
-                        value=keep.to_string()
-                        hint="1 to 24; the oldest goes before the next is taken. They count against the quota as any."
-                        error=error
-                    />
-                    <button class="button" type="submit" title=refused disabled=move || pending.get()>"Save"</button>
-                </fieldset>
+                <PlanFields guest=guest plan=plan keep=7 words=PLAN error=error pending=pending />
             </ActionForm>
         </section>
     }
