@@ -5,6 +5,7 @@
 //!         app ◀ server              what is decided
 //! guest ◀ wire ◀ server, agent, shim
 //! guest ◀ uml  ◀ agent, shim        what is done to the machine
+//! guest ◀ recipe ◀ app's server half, server, agent, cli
 //! guest ◀ client ◀ cli, benches, server's tests
 //! agent, guest, uml, wire ◀ tests of escape and fuzz
 //! ```
@@ -19,15 +20,16 @@ use crate::{output, root};
 /// Package, what of ours it stands on, what else its tests may use.
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("guest", &[], &[]),
-    ("app", &["guest"], &[]),
+    ("app", &["guest", "recipe"], &[]),
     ("frontend", &["app"], &[]),
-    ("server", &["app", "guest", "wire"], &["client"]),
+    ("server", &["app", "guest", "recipe", "wire"], &["client"]),
     ("wire", &["guest"], &[]),
     ("uml", &["guest"], &[]),
-    ("agent", &["guest", "uml", "wire"], &[]),
+    ("recipe", &["guest"], &[]),
+    ("agent", &["guest", "recipe", "uml", "wire"], &[]),
     ("shim", &["guest", "uml", "wire"], &[]),
     ("client", &["guest"], &[]),
-    ("cli", &["client", "guest"], &[]),
+    ("cli", &["client", "guest", "recipe"], &[]),
     ("benches", &["client", "guest"], &[]),
     // Feeds what reads foreign bytes.
     ("fuzz", &[], &["agent", "guest", "uml", "wire"]),

@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(home.arguments[home.arguments.len() - 2..], ["trixie", "/p/root.tar"]);
         let own = of(&format!("{least}mirror = 'https://m.example/d'\nunsigned = true")).expect("a Debian");
         assert_eq!(own.arguments.last().expect("some"), "deb [trusted=yes] https://m.example/d trixie main");
-        let arch = "name = 'a'\nversion = '1'\nkind = 'arch'\nmirror = 'https://m/$repo'\npackages = ['base']";
+        let arch = "name = 'a'\nversion = '1'\nkind = 'arch'\nmirror = 'https://m.example/$repo'\npackages = ['base']";
         assert!(of(arch).expect_err("no Debian").of("kind").next().is_some());
     }
 }

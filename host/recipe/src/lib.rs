@@ -196,7 +196,7 @@ impl Recipe {
             }
         }
         // Pacman fills in what begins with a dollar sign.
-        let mirror = self.mirror.as_deref().unwrap_or("http://x");
+        let mirror = self.mirror.as_deref().unwrap_or("http://localhost");
         let plain = mirror.replace("$repo", "r").replace("$arch", "a");
         let scheme = plain.starts_with("https://") || plain.starts_with("http://");
         if !is_word(&plain)
@@ -318,10 +318,10 @@ mod tests {
             ("files.path", "[[files]]\npath = '/etc/a b'\ncontent = ''"),
             ("files.mode", "[[files]]\npath = '/etc/x'\ncontent = ''\nmode = '888'"),
             ("mirror", "mirror = 'file:///etc'"),
-            ("mirror", "mirror = 'http://a b'"),
-            ("mirror", "mirror = 'http://name@host/x'"),
-            ("mirror", "mirror = 'http://host/../x'"),
-            ("mirror", "mirror = 'http://host/$repo'"),
+            ("mirror", "mirror = 'http://m.example/a b'"),
+            ("mirror", "mirror = 'http://name@m.example/x'"),
+            ("mirror", "mirror = 'http://m.example/../x'"),
+            ("mirror", "mirror = 'http://m.example/$repo'"),
             ("components", "components = ['main] ']"),
             ("repositories", "repositories = ['core']"),
             ("key", "key = 'mine'"),

@@ -158,7 +158,7 @@ mod tests {
         let [error] = &wrong.0[..] else { panic!("{wrong:?}") };
         assert!(error.field == "recipe" && error.message.contains("suite: ") && error.message.contains("packages: "));
         let inside =
-            checked("name='d'\nversion='1'\nsuite='sid'\nmirror='http://10.0.0.1/x'\n", &[]).expect_err("inside");
-        assert!(inside.0[0].message.contains("mirror: 10.0.0.1 is in no public network"), "{inside:?}");
+            checked("name='d'\nversion='1'\nsuite='sid'\nmirror='http://192.0.2.1/x'\n", &[]).expect_err("inside");
+        assert!(inside.0[0].message.contains("mirror: 192.0.2.1 is in no public network"), "{inside:?}");
     }
 }
