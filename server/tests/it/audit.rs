@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 25] = [
+const MORE_READS: [&str; 26] = [
     "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
@@ -215,6 +215,7 @@ const MORE_READS: [&str; 25] = [
     "/_sf/network_list",
     "/_sf/image_list",
     "/_sf/image_fetch",
+    "/_sf/image_recipe",
     "/_sf/kernel_list",
     "/_sf/operation_list",
     "/_sf/operation_fetch",
