@@ -274,9 +274,9 @@ fn a_directory_that_is_full_says_so_and_keeps_what_is_in_it() {
         return eprintln!("SKIPPED: only root mounts a file system");
     }
     let bench = Bench::new();
-    fs::create_dir(&bench.directory()).expect("made");
+    fs::create_dir(bench.directory()).expect("made");
     let mut mount = std::process::Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(&bench.directory());
+    mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(bench.directory());
     if !mount.status().expect("it is there").success() {
         return eprintln!("SKIPPED: this host mounts no tmpfs");
     }
