@@ -126,6 +126,7 @@ impl Bucket {
             None => Err(VaultError::Stopped),
             Some(Ok(done)) => Ok(Some(done)),
             Some(Err(object_store::Error::NotFound { .. })) => Ok(None),
+            Some(Err(source)) if names_no_bucket(&source) => Err(self.empty()),
             Some(Err(source)) => Err(self.failed(step, what, source)),
         }
     }
@@ -227,6 +228,18 @@ impl Shelf for Bucket {
     fn hold(&self, _alone: bool, _stopped: &dyn Fn() -> bool) -> Result<Option<Flock<File>>, VaultError> {
         Ok(None)
     }
+}
+
+/// A list of a bucket that is not there is an error like any other to the library.
+fn names_no_bucket(error: &object_store::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(inner) = cause {
+        if inner.to_string().contains("<Code>NoSuchBucket</Code>") {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// Read each time, so that a new key counts at once.
