@@ -82,16 +82,17 @@ fn takes_condition(operation: &Operation) -> bool {
 
 /// The operation of a path that has one, with its method.
 fn only(item: PathItem) -> (Method, Operation) {
-    let PathItem { get, put, post, delete, patch, .. } = item;
+    let PathItem { get, head, put, post, delete, patch, .. } = item;
     let all = [
         (Method::GET, get),
+        (Method::HEAD, head),
         (Method::PUT, put),
         (Method::POST, post),
         (Method::DELETE, delete),
         (Method::PATCH, patch),
     ];
     let mut found = all.into_iter().filter_map(|(method, operation)| Some((method, operation?)));
-    found.next().expect("the attribute names get, put, post, delete or patch")
+    found.next().expect("the attribute names get, head, put, post, delete or patch")
 }
 
 /// All of it, as it is served.
@@ -165,6 +166,7 @@ fn idempotency_key(keeps: Keeps) -> Parameter {
 
 fn spelled(method: &Method) -> HttpMethod {
     match *method {
+        Method::HEAD => HttpMethod::Head,
         Method::PUT => HttpMethod::Put,
         Method::POST => HttpMethod::Post,
         Method::DELETE => HttpMethod::Delete,
