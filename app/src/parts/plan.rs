@@ -12,14 +12,13 @@ use crate::shown::{GuestShown, PlanShown};
 #[component]
 pub fn PlanSaid(plan: Option<PlanShown>, made: &'static str) -> impl IntoView {
     plan.map(|plan| {
-        let failed =
-            plan.failed.map(|why| view! { <p class="notice attention">"The last one was not " {made} ": " {why}</p> });
+        let why = |why| format!("The last one was not {made}: {why}");
         view! {
             <p>
-                "The next one is " {made} " " <When at=plan.next_at said=Said::At />
+                {format!("The next one is {made} ")} <When at=plan.next_at said=Said::At />
                 ", unless the guest did not run until then."
             </p>
-            {failed}
+            {plan.failed.map(why).map(|words| view! { <p class="notice attention">{words}</p> })}
         }
     })
     .into_any()

@@ -110,27 +110,34 @@ impl Uploads {
         let SoFar { length, .. } = coming.so_far()?;
         let mut file = opened(&coming, offset)?;
         let (mut bytes, mut looked, mut held) = (offset, offset, Vec::new());
-        while let Some(some) = timeout(QUIET, body.next()).await.map_err(|_| cut())? {
-            let some = some.map_err(|_| cut())?;
-            let some = some.as_ref();
-            bytes += some.len() as u64;
-            if bytes > length {
-                let message = format!("It has {length} bytes, and more come.");
-                return Err(AppError::Invalid(FieldErrors::one("Upload-Length", message)));
+        let whole = async {
+            while let Some(some) = timeout(QUIET, body.next()).await.map_err(|_| cut())? {
+                let some = some.map_err(|_| cut())?;
+                let some = some.as_ref();
+                bytes += some.len() as u64;
+                if bytes > length {
+                    let message = format!("It has {length} bytes, and more come.");
+                    return Err(AppError::Invalid(FieldErrors::one("Upload-Length", message)));
+                }
+                if bytes >= looked {
+                    check_room(&self.parts).await?;
+                    looked = bytes + LOOK;
+                }
+                if sum.is_none() {
+                    file.write_all(some).await.map_err(failed("writing", &coming.part))?;
+                } else if held.len() + some.len() > SUMMED_MOST {
+                    let message = format!("A piece with a sum has at most {SUMMED_MOST} bytes.");
+                    return Err(AppError::Invalid(FieldErrors::one("Upload-Checksum", message)));
+                } else {
+                    held.extend_from_slice(some);
+                }
             }
-            if bytes >= looked {
-                check_room(&self.parts).await?;
-                looked = bytes + LOOK;
-            }
-            if sum.is_none() {
-                file.write_all(some).await.map_err(failed("writing", &coming.part))?;
-            } else if held.len() + some.len() > SUMMED_MOST {
-                let message = format!("A piece with a sum has at most {SUMMED_MOST} bytes.");
-                return Err(AppError::Invalid(FieldErrors::one("Upload-Checksum", message)));
-            } else {
-                held.extend_from_slice(some);
-            }
-        }
+            Ok(())
+        };
+        let whole: Result<(), AppError> = whole.await;
+        // What was written may be on its way yet.
+        file.flush().await.map_err(failed("writing", &coming.part))?;
+        whole?;
         if sum.is_some_and(|sum| *Sha256::digest(&held) != sum) {
             let message = "What came has another sum than Upload-Checksum says: send it again.".into();
             return Err(AppError::Conflict { message });

@@ -170,7 +170,7 @@ both! {
         assert_eq!(shell.code(&["webhooks", "create", "https://127.0.0.1/"]).await, 5, "into no inner network");
         assert!(shell.says(&["webhooks", "create", "https://example.com/hook"]).await.starts_with("umbel_wh_"));
         let list: serde_json::Value = serde_json::from_str(&shell.says(&["webhooks", "list", "-o", "json"]).await).expect("JSON");
-        assert_eq!(list[0]["events"].as_array().map(Vec::len), Some(5), "all of them unless said");
+        assert_eq!(list[0]["events"].as_array().map(Vec::len), Some(6), "all of them unless said");
         let id = list[0]["id"].as_str().expect("an id");
         shell.says(&["webhooks", "test", id]).await;
         let deliveries = shell.says(&["webhooks", "deliveries", id]).await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sha2::{Digest as _, Sha256};
@@ -89,7 +89,11 @@ both! {
         let house = House::with_upload(&fresh).await;
         assert_eq!(house.put(0, FILE).await, (404, None), "nobody said that it would come");
         assert_eq!(house.begun(FILE.len()).await, (201, Some(0)));
-        let cut = stream::iter([Ok(Bytes::from_static(&FILE[..7])), Err(std::io::Error::other("cut"))]);
+        let later = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            Err(std::io::Error::other("cut"))
+        };
+        let cut = stream::iter([Ok(Bytes::from_static(&FILE[..7]))]).chain(stream::once(later));
         let at = [("upload-offset", "0".to_owned())];
         house.asked(Method::PATCH, &at, reqwest::Body::wrap_stream(cut)).await;
         // It may still be at it when its other end is gone.
@@ -137,18 +141,24 @@ both! {
     async fn one_piece_comes_at_a_time(fresh) {
         let house = House::with_upload(&fresh).await;
         assert_eq!(house.begun(FILE.len()).await, (201, Some(0)));
-        let endless = reqwest::Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let endless = || reqwest::Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
         let at = [("upload-offset", "0".to_owned())];
-        let mut first = Box::pin(house.asked(Method::PATCH, &at, endless));
-        let second = async {
+        let mut first = Box::pin(house.asked(Method::PATCH, &at, endless()));
+        let mut second = Box::pin(async {
             let until = tokio::time::Instant::now() + TAKES;
             while house.put(0, b"").await.0 != 409 {
                 assert!(tokio::time::Instant::now() < until, "both write");
             }
-        };
-        tokio::select! {
-            answer = &mut first => panic!("{answer:?}"),
-            () = second => {}
+        });
+        loop {
+            tokio::select! {
+                // The other one was at it just then.
+                answer = &mut first => {
+                    assert_eq!(answer, (409, None));
+                    first = Box::pin(house.asked(Method::PATCH, &at, endless()));
+                }
+                () = &mut second => break,
+            }
         }
         drop(first);
         let until = tokio::time::Instant::now() + TAKES;

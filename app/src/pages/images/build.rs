@@ -10,8 +10,8 @@ use crate::parts::loaded::{Failure, awaited, failure};
 use crate::paths;
 
 /// As `deploy/recipes` has them.
-const SHIPPED: [(&str, &str); 3] =
-    [("debian-13", "Debian 13"), ("debian-testing", "Debian testing"), ("arch", "Arch Linux")];
+const SHIPPED: [(&str, &str, &str); 3] =
+    [("debian-13", "Debian 13", ", "), ("debian-testing", "Debian testing", " or "), ("arch", "Arch Linux", ".")];
 
 #[component]
 pub fn BuildForm(
@@ -29,9 +29,9 @@ pub fn BuildForm(
             </p>
             <p>
                 "Begin with "
-                {SHIPPED.map(|(name, title)| {
+                {SHIPPED.map(|(name, title, then)| {
                     let to = paths::asking(paths::IMAGES, &[("recipe", name)]) + "#build";
-                    view! { <a href=to>{title}</a>" " }
+                    view! { <a href=to>{title}</a>{then} }
                 }).collect_view()}
             </p>
             <Failure error=error fields=&["recipe"] />

@@ -75,10 +75,11 @@ pub async fn pieces_begin(
     Path((upload, file)): Path<(UploadId, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    panel.uploads.admits(&caller, upload, &file).await?;
-    let length = number(&headers, UPLOAD_LENGTH)?;
     let what = What::new(AuditAction::UploadPut, AuditKind::Upload).of(upload).named(&file);
-    let doing = panel.uploads.pieces_begin(&caller, upload, &file, length);
+    let doing = async {
+        panel.uploads.admits(&caller, upload, &file).await?;
+        panel.uploads.pieces_begin(&caller, upload, &file, number(&headers, UPLOAD_LENGTH)?).await
+    };
     let so_far = panel.audit.change(&caller, what, doing).await?;
     let location = [(LOCATION, format!("{}/uploads/{upload}/{file}", paths::API))];
     Ok((StatusCode::CREATED, tus(so_far), location).into_response())
