@@ -150,6 +150,23 @@ test.describe("an image", () => {
   });
 });
 
+test.describe("a recipe", () => {
+  // One that the test spoils.
+  test.use({ expected: /422 .*\/_sf\/image_build/ });
+
+  test("that comes with Umbel fills the field, and one that is wrong is refused by its keys", async ({ page }) => {
+    await page.goto("/images?recipe=debian-13");
+    await live(page);
+    const field = page.locator("#recipe");
+    await expect(field).toHaveValue(/suite = "trixie"/);
+    await page.locator("#build").getByRole("link", { name: "Arch Linux" }).click();
+    await expect(field).toHaveValue(/kind = "arch"/);
+    await field.fill("name = 'x y'\nversion = '1'\n");
+    await page.getByRole("button", { name: "Build it" }).click();
+    await expect(page.locator("#recipe-error")).toContainText("suite: ");
+  });
+});
+
 test("what is no file system is refused with the reason", async ({ page }, info) => {
   const buffer = Buffer.from("#!/bin/sh\n");
   await putIn(page, `none-${info.project.name}`, { name: "none", mimeType: "application/octet-stream", buffer });

@@ -43,11 +43,13 @@ pub fn BuildForm(
             <Transition>
                 {awaited(move || async move {
                     let text = recipe.await.unwrap_or_default();
+                    // What is within is for whoever has no scripts; another one that is chosen is the field's value.
+                    let value = text.clone();
                     view! {
                         <ActionForm action=begin attr:class="form">
                             <div class="field">
                                 <label for="recipe">"Recipe"</label>
-                                <textarea id="recipe" name="recipe" class="mono" rows="20" spellcheck="false" aria-describedby="recipe-error">
+                                <textarea id="recipe" name="recipe" class="mono" rows="20" spellcheck="false" aria-describedby="recipe-error" prop:value=value>
                                     {text}
                                 </textarea>
                                 <FieldError field="recipe" error=error />
