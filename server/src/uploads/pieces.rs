@@ -86,8 +86,12 @@ impl Uploads {
     }
 
     pub async fn pieces_so_far(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<SoFar, AppError> {
-        let (place, ..) = self.admitted(caller, upload, name).await?;
-        Coming::of(place, name).so_far()
+        let admitted = self.admitted(caller, upload, name).await.map_err(|error| match error {
+            // No file has such a name.
+            AppError::Invalid(_) => AppError::not_found("file"),
+            other => other,
+        });
+        Coming::of(admitted?.0, name).so_far()
     }
 
     /// Takes in what follows on `offset`. What has come of it stays when it is cut, unless it comes with a sum: then all of

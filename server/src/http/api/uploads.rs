@@ -103,11 +103,11 @@ pub async fn pieces_so_far(
 
 /// The next piece of a file.
 ///
-/// What has come of it stays where it is cut. With a sum it is at most 8 MiB, and comes whole or not at all.
+/// tus calls its type `application/offset+octet-stream`; it is not looked at. What has come of it stays where it is cut. With a sum it is at most 8 MiB, and comes whole or not at all.
 #[utoipa::path(
     patch,
     path = "/uploads/{upload}/{file}",
-    request_body(content = String, content_type = "application/offset+octet-stream"),
+    request_body(content = String, content_type = "application/octet-stream"),
     params(
         ("Upload-Offset" = u64, Header, description = "Where it belongs: as many bytes as are here."),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha256`, a space, and the sum in base64."),
