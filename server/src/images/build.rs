@@ -9,7 +9,7 @@ use super::mirrors::{self, Mirrors};
 use crate::host::HostError;
 use crate::http::address::Network;
 use crate::operations::{Run, StepError};
-use crate::store::operations::{operation_fetch, operation_log};
+use crate::store::operations::operation_log;
 
 /// How long the agent waits before it says that nothing was said.
 const WAIT_MS: u32 = 1000;
@@ -65,10 +65,7 @@ async fn follow(run: &Run, upload: UploadId, mirrors: &Mirrors) -> Result<(), St
     let mut log = Log::default();
     let mut from = 0;
     loop {
-        let operation = operation_fetch(&run.parts.db, run.operation.id).await?;
-        if operation.is_none_or(|operation| operation.cancel_wanted) {
-            return Err(StepError::Later("It is being cancelled.".into()));
-        }
+        run.wanted().await?;
         let seen = run.parts.link.host.recipe_seen(upload, from, WAIT_MS).await.map_err(|error| match error {
             // It has begun anew since, and nothing of the build is there.
             HostError::Refused(Refusal::UnknownUpload { .. }) => {

@@ -20,7 +20,6 @@ use crate::hex::hex;
 use crate::http::address::Network;
 use crate::operations::{FetchParams, Run, StepError};
 use crate::outward::{self, Destination, Guard, Names, Way};
-use crate::store::operations::operation_fetch;
 use crate::uploads::{self, IMAGE_MOST};
 
 /// What is coming, in an upload's place; no plain name begins with a dot.
@@ -273,10 +272,7 @@ pub(super) fn too_much() -> Trouble {
 
 /// Unless somebody has cancelled it, or it takes too long.
 async fn wanted(run: &Run) -> Result<(), StepError> {
-    let operation = operation_fetch(&run.parts.db, run.operation.id).await?;
-    if operation.is_none_or(|operation| operation.cancel_wanted) {
-        return Err(StepError::Later("It is being cancelled.".into()));
-    }
+    run.wanted().await?;
     if run.parts.clock.now() - run.operation.created_at > ALL {
         return Err(StepError::Failed(format!("it takes longer than {} hours", ALL / HOUR)));
     }

@@ -10,18 +10,16 @@ use umbel_app::shown::Topic;
 use umbel_guest::ImageId;
 use umbel_wire::agent::Refusal;
 
-use super::step::{ImageParams, PublishParams, Run, Step, StepError};
+use super::step::{CANCELLED, ImageParams, PublishParams, Run, Step, StepError};
 use crate::host::HostError;
 use crate::images::build;
 use crate::images::fetch::{check_sum, fetch};
 use crate::store::images::{Image, image_delete, image_put};
-use crate::store::operations::operation_fetch;
 
 /// How often it is looked at while the agent makes it.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two lines about how far it is, in percent.
 const LINES: u8 = 10;
-const CANCELLED: &str = "It is being cancelled.";
 
 pub const STEPS: &[Step] = &[
     Step { name: "Fetch or build it", act: |run| Box::pin(get(run)), undo: Some(|run| Box::pin(discard(run))) },
@@ -110,8 +108,7 @@ async fn watched<T>(
                 made => Ok(made?),
             };
         }
-        let operation = operation_fetch(&run.parts.db, run.operation.id).await?;
-        if operation.is_none_or(|operation| operation.cancel_wanted) {
+        if !run.is_wanted().await? {
             // Said again until it is heard: it may not have begun yet.
             host.image_stop(id.clone()).await?;
         } else if let Some(percent) = host.image_making(id.clone()).await?

@@ -16,7 +16,9 @@ use crate::host::HostError;
 use crate::parts::Parts;
 use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch, guest_update};
-use crate::store::operations::{Operation, operation_is_under_way, operation_log, operation_set_params};
+use crate::store::operations::{
+    Operation, operation_fetch, operation_is_under_way, operation_log, operation_set_params,
+};
 use crate::uploads;
 
 /// How soon a step that waits looks again although it heard nothing, at first and at last: for its
@@ -163,6 +165,9 @@ impl std::fmt::Debug for FetchParams {
     }
 }
 
+/// Of a step that somebody has cancelled.
+pub(super) const CANCELLED: &str = "It is being cancelled.";
+
 /// One operation under way, as its steps see it.
 #[derive(Debug)]
 pub struct Run {
@@ -176,6 +181,17 @@ impl Run {
             self.parts.events.operation(self.operation.id);
         }
         Ok(())
+    }
+
+    /// Whether nobody has cancelled it.
+    pub async fn is_wanted(&self) -> Result<bool, StepError> {
+        let operation = operation_fetch(&self.parts.db, self.operation.id).await?;
+        Ok(operation.is_some_and(|operation| !operation.cancel_wanted))
+    }
+
+    /// Ends a step that nobody wants any more.
+    pub async fn wanted(&self) -> Result<(), StepError> {
+        if self.is_wanted().await? { Ok(()) } else { Err(StepError::Later(CANCELLED.into())) }
     }
 
     /// The guest that it is about.
@@ -193,7 +209,7 @@ impl Run {
 
     /// The newest params: an earlier step may have written them since the run began.
     pub async fn params(&self) -> Result<Params, StepError> {
-        let operation = crate::store::operations::operation_fetch(&self.parts.db, self.operation.id).await?;
+        let operation = operation_fetch(&self.parts.db, self.operation.id).await?;
         Ok(operation.and_then(|o| serde_json::from_str(&o.params).ok()).unwrap_or_default())
     }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use umbel_guest::BackupId;
 
-use super::step::{Run, StepError};
+use super::step::{CANCELLED, Run, StepError};
 use crate::error::chain;
 use crate::store::guest_backups::{GuestBackup, guest_backup_fetch};
-use crate::store::operations::operation_fetch;
 use crate::uploads;
 use crate::vault::{Vault, VaultError, Watch};
 
@@ -69,10 +68,9 @@ impl Run {
             match tokio::time::timeout(LOOK, &mut work).await {
                 Ok(done) => return Ok(done),
                 Err(_) => {
-                    let operation = operation_fetch(&self.parts.db, self.operation.id).await?;
-                    if operation.is_none_or(|operation| operation.cancel_wanted) {
+                    if !self.is_wanted().await? {
                         watch.stop();
-                        return Err(StepError::Later("It is being cancelled.".into()));
+                        return Err(StepError::Later(CANCELLED.into()));
                     }
                     let percent = watch.percent();
                     if percent >= told + LINES {

@@ -63,6 +63,17 @@ fn plain(name: &str) -> bool {
     (1..=120).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(known)
 }
 
+/// A file that may come in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The upload's.
+    place: PathBuf,
+    name: String,
+    /// Of all files of the upload together, in bytes; and how many those beside it have.
+    most: u64,
+    taken: u64,
+}
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Uploads {
@@ -110,8 +121,8 @@ impl Uploads {
         self.place(upload).is_ok_and(|place| owner(&place) == Some(caller.account.id))
     }
 
-    /// Where a file of that name may come in, how many bytes may be there then, and how many of others are.
-    async fn admitted(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<(PathBuf, u64, u64), AppError> {
+    /// Whether, and where, a file of that name may come in.
+    pub async fn admitted(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<Admitted, AppError> {
         let most = self.most(caller).await?;
         if !self.is_there(caller, upload) {
             return Err(AppError::not_found("upload"));
@@ -122,17 +133,12 @@ impl Uploads {
         }
         let place = self.place(upload)?;
         let files = place.join("files");
-        let (others, bytes) = measure(&files, name).map_err(failed("reading", &files))?;
+        let (others, taken) = measure(&files, name).map_err(failed("reading", &files))?;
         if others >= FILES_MOST {
             let message = format!("An upload has at most {FILES_MOST} files.");
             return Err(AppError::Invalid(FieldErrors::one("file", message)));
         }
-        Ok((place, most, bytes))
-    }
-
-    /// Whether a file of that name may come in.
-    pub async fn admits(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<(), AppError> {
-        self.admitted(caller, upload, name).await.map(drop)
+        Ok(Admitted { place, name: name.to_owned(), most, taken })
     }
 
     /// Takes one file in, as it comes. A file of the same name is replaced.
@@ -148,7 +154,7 @@ impl Uploads {
         B: AsRef<[u8]> + Send,
         E: Send,
     {
-        let (place, most, mut bytes) = self.admitted(caller, upload, name).await?;
+        let Admitted { place, most, taken: mut bytes, .. } = self.admitted(caller, upload, name).await?;
         let files = place.join("files");
         // No plain name begins with a dot, so this is nobody's file.
         let part = files.join(format!(".{name}"));

@@ -16,7 +16,7 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_guest::{FieldErrors, UploadId};
 
-use super::{LOOK, Uploads, check_room, failed};
+use super::{Admitted, LOOK, Uploads, check_room, failed};
 
 /// How long nothing may come of a piece. Who goes on with it waits as long, where a connection died unnoticed.
 const QUIET: Duration = Duration::from_secs(20);
@@ -39,9 +39,9 @@ struct Coming {
 }
 
 impl Coming {
-    fn of(place: PathBuf, name: &str) -> Self {
+    fn of(Admitted { place, name, .. }: Admitted) -> Self {
         let files = place.join("files");
-        let length = place.join("lengths").join(name);
+        let length = place.join("lengths").join(&name);
         Self { part: files.join(format!(".{name}")), whole: files.join(name), length, place }
     }
 
@@ -56,19 +56,13 @@ impl Coming {
 
 impl Uploads {
     /// A file of that many bytes will come. Said again, it is gone on with, unless its length is another one.
-    pub async fn pieces_begin(
-        &self,
-        caller: &Caller,
-        upload: UploadId,
-        name: &str,
-        length: u64,
-    ) -> Result<SoFar, AppError> {
-        let (place, most, others) = self.admitted(caller, upload, name).await?;
-        if length == 0 || length.saturating_add(others) > most {
+    pub async fn pieces_begin(&self, admitted: Admitted, length: u64) -> Result<SoFar, AppError> {
+        let most = admitted.most;
+        if length == 0 || length.saturating_add(admitted.taken) > most {
             let message = format!("How long the file is, in bytes; an upload has at most {} MiB in all.", most >> 20);
             return Err(AppError::Invalid(FieldErrors::one("Upload-Length", message)));
         }
-        let coming = Coming::of(place, name);
+        let coming = Coming::of(admitted);
         if let Ok(so_far) = coming.so_far()
             && so_far.length == length
         {
@@ -91,16 +85,14 @@ impl Uploads {
             AppError::Invalid(_) => AppError::not_found("file"),
             other => other,
         });
-        Coming::of(admitted?.0, name).so_far()
+        Coming::of(admitted?).so_far()
     }
 
     /// Takes in what follows on `offset`. What has come of it stays when it is cut, unless it comes with a sum: then all of
     /// it does or nothing.
     pub async fn piece_put<S, B, E>(
         &self,
-        caller: &Caller,
-        upload: UploadId,
-        name: &str,
+        admitted: Admitted,
         (offset, sum): (u64, Option<[u8; 32]>),
         mut body: S,
     ) -> Result<SoFar, AppError>
@@ -109,8 +101,7 @@ impl Uploads {
         B: AsRef<[u8]> + Send,
         E: Send,
     {
-        let (place, ..) = self.admitted(caller, upload, name).await?;
-        let coming = Coming::of(place, name);
+        let coming = Coming::of(admitted);
         let SoFar { length, .. } = coming.so_far()?;
         let mut file = opened(&coming, offset)?;
         let (mut bytes, mut looked, mut held) = (offset, offset, Vec::new());

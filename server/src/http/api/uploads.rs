@@ -77,8 +77,8 @@ pub async fn pieces_begin(
 ) -> Result<Response, Problem> {
     let what = What::new(AuditAction::UploadPut, AuditKind::Upload).of(upload).named(&file);
     let doing = async {
-        panel.uploads.admits(&caller, upload, &file).await?;
-        panel.uploads.pieces_begin(&caller, upload, &file, number(&headers, UPLOAD_LENGTH)?).await
+        let admitted = panel.uploads.admitted(&caller, upload, &file).await?;
+        panel.uploads.pieces_begin(admitted, number(&headers, UPLOAD_LENGTH)?).await
     };
     let so_far = panel.audit.change(&caller, what, doing).await?;
     let location = [(LOCATION, format!("{}/uploads/{upload}/{file}", paths::API))];
@@ -123,9 +123,9 @@ pub async fn piece_put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    panel.uploads.admits(&caller, upload, &file).await?;
+    let admitted = panel.uploads.admitted(&caller, upload, &file).await?;
     let at = (number(&headers, UPLOAD_OFFSET)?, checksum(&headers)?);
-    let so_far = panel.uploads.piece_put(&caller, upload, &file, at, body.into_data_stream()).await?;
+    let so_far = panel.uploads.piece_put(admitted, at, body.into_data_stream()).await?;
     Ok((StatusCode::NO_CONTENT, tus(so_far)).into_response())
 }
 
