@@ -55,6 +55,16 @@ export async function signIn(page, name) {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
+/** Fills in and sends the form for an image of that file. */
+export async function sendImage(page, name, file) {
+  await page.goto("/images");
+  await live(page);
+  await page.locator("#files").setInputFiles(file);
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Version", { exact: true }).fill("1");
+  await page.getByRole("button", { name: "Put it in" }).click();
+}
+
 /** Text of the terminal, as far as it has been drawn. */
 export function screen(page) {
   return page.evaluate(() => document.querySelector(".terminal")?.terminal?.text() ?? "");

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 
 import { AxeBuilder } from "@axe-core/playwright";
 
-import { expect, guestOf, live, screen, test, type } from "./fixtures.mjs";
+import { expect, guestOf, live, screen, sendImage, test, type } from "./fixtures.mjs";
 
 /** A guest from the form, with what `choose` chooses; its page is shown at the end. */
 async function make(page, name, choose = async () => {}) {
@@ -110,14 +110,9 @@ test("what is no kernel is refused with the reason", async ({ page }) => {
   await expect(page.locator(".notice.failed")).toBeVisible({ timeout: 30_000 });
 });
 
-/** Fills in and sends the form for an image; its operation is shown at the end. */
+/** Sends the form for an image; its operation is shown at the end. */
 async function putIn(page, name, file) {
-  await page.goto("/images");
-  await live(page);
-  await page.locator("#files").setInputFiles(file);
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByLabel("Version", { exact: true }).fill("1");
-  await page.getByRole("button", { name: "Put it in" }).click();
+  await sendImage(page, name, file);
   await page.getByRole("link", { name: "See how far it is" }).click();
 }
 

@@ -5,7 +5,7 @@ import { createReadStream, statSync } from "node:fs";
 
 import * as tus from "tus-js-client";
 
-import { expect, live, test } from "./fixtures.mjs";
+import { expect, live, sendImage, test } from "./fixtures.mjs";
 
 const PIECE = 8 << 20;
 
@@ -14,15 +14,6 @@ function fileSystem(info) {
   const file = info.outputPath("root_fs");
   execFileSync("/sbin/mke2fs", ["-q", "-t", "ext4", file, "20M"]);
   return file;
-}
-
-async function choose(page, file, name) {
-  await page.goto("/images");
-  await live(page);
-  await page.locator("#files").setInputFiles(file);
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByLabel("Version", { exact: true }).fill("1");
-  await page.getByRole("button", { name: "Put it in" }).click();
 }
 
 test.describe("a file that is sent", () => {
@@ -38,10 +29,10 @@ test.describe("a file that is sent", () => {
       // The fourth never arrives: its page is closed over it.
       if (offsets.length !== 4) return route.continue();
     });
-    await choose(page, file, name);
+    await sendImage(page, name, file);
     await expect.poll(() => offsets.length, { timeout: 30_000 }).toBe(4);
     await expect(page.locator("[data-upload-says]")).toContainText("Sending root_fs");
-    await choose(page, file, name);
+    await sendImage(page, name, file);
     await page.getByRole("link", { name: "See how far it is" }).click();
     await expect(page.locator(".note.meta")).toContainText("; over", { timeout: 30_000 });
     expect(offsets).toEqual([0, PIECE, PIECE, 2 * PIECE, 2 * PIECE]);
