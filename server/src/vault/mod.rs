@@ -77,6 +77,14 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// Of what is asked for only to write: whoever waits for that is told so, whichever request it was.
+    fn in_writing(self) -> Self {
+        match self {
+            Self::Remote { what, source, .. } => Self::Remote { step: "writing", what, source },
+            other => other,
+        }
+    }
+
     /// For people who have no business with where things lie.
     pub fn told(&self) -> String {
         match self {

@@ -152,9 +152,9 @@ impl Store {
             match self.chunk(id) {
                 Ok(_) => return Ok(0),
                 Err(VaultError::Missing { .. } | VaultError::Damaged { .. }) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.in_writing()),
             }
-        } else if self.shelf.has(&name)? {
+        } else if self.shelf.has(&name).map_err(VaultError::in_writing)? {
             return Ok(0);
         }
         let file = chunk::pack(&self.keys, id, plain).map_err(io_failed("packing", Path::new(&name)))?;
