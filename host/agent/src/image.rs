@@ -2,23 +2,21 @@
 //! busybox: a root file system in a directory, an ext4 of it for every size of the ladder. Nothing is
 //! mounted and no right is needed. Others are [`import`]ed, or [`publish`]ed: made of what a guest has.
 
+mod base;
 mod import;
 mod making;
 mod partitions;
 mod publish;
 mod root;
 
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, File};
 use std::io;
-use std::ops::Range;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use umbel_guest::{DiskSize, GuestId, ImageId, ImageOrigin, Memory, SnapshotId, UploadId};
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
@@ -27,9 +25,9 @@ pub use import::{import, make_size, sweep, take_away};
 pub use making::{Making, read_percent};
 pub use publish::{publish, traces};
 
-use crate::disk::{self, each_block, each_block_of};
+use crate::disk;
 use crate::host::free_mib;
-use crate::{hex, in_full, shelf};
+use crate::{in_full, shelf};
 
 pub const TINY: &str = "tiny-3";
 /// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
@@ -150,7 +148,7 @@ fn prepare_tiny(layout: &Layout, image: &ImageId) -> Result<ImageFacts, ImageErr
     let built = build(layout, image, &missing, &building);
     let removed = remove(&building);
     built.and(removed)?;
-    let sha256 = digest_of_base(&layout.base(image, DiskSize::ladder().next().unwrap_or(DiskSize::DEFAULT)))?;
+    let sha256 = base::digest(&layout.base(image, DiskSize::ladder().next().unwrap_or(DiskSize::DEFAULT)))?;
     let manifest = Manifest {
         title: "Tiny".into(),
         description: "Busybox in a few MiB: boots at once, its console is signed in.".into(),
@@ -179,7 +177,8 @@ fn build(layout: &Layout, image: &ImageId, sizes: &[DiskSize], building: &Path) 
         run("/sbin/debugfs", "e2fsprogs", |debugfs| {
             debugfs.args(["-w", "-f"]).arg(&commands).arg(&raw);
         })?;
-        put(&raw, size.bytes(), &building.join("base"), &layout.base(image, *size))?;
+        let whole = File::open(&raw).map_err(|source| ImageError::Make { path: raw.clone(), source })?;
+        base::put(whole, size.bytes(), &building.join("base"), &layout.base(image, *size))?;
     }
     Ok(())
 }
@@ -192,60 +191,6 @@ fn make_file_system(file: &Path, tree: &Path, size: DiskSize) -> Result<(), Imag
         mke2fs.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-i", "16384", "-m", "0", "-L", "tiny"]);
         mke2fs.args(["-U", UUID, "-E", &extended, "-d"]).arg(tree).arg(file).arg(format!("{}M", size.mib()));
     })
-}
-
-/// Gives a finished base its place, without the blocks that hold nothing and with a hole up to `bytes`, and the identity
-/// that its children know it by: size and time. The time comes from the content, so a base that was made again is the
-/// same to them exactly if it is the same. Answers its [`digest`].
-fn put(raw: &Path, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
-    let at = |source| ImageError::Make { path: raw.to_owned(), source };
-    let mut source = File::open(raw).map_err(at)?;
-    let length = source.metadata().map_err(at)?.len();
-    put_part(&mut source, 0..length, bytes, beside, base)
-}
-
-/// The same of a part of a file.
-fn put_part(raw: &mut File, part: Range<u64>, bytes: u64, beside: &Path, base: &Path) -> Result<Vec<u8>, ImageError> {
-    let at = |source| ImageError::Make { path: base.to_owned(), source };
-    remove(beside)?;
-    let copy = File::create_new(beside).map_err(at)?;
-    copy.set_len(bytes).map_err(at)?;
-    let mut digest = Sha256::new();
-    digest.update(bytes.to_le_bytes());
-    let copied = each_block_of(raw, part, |at, block| {
-        digest.update(at.to_le_bytes());
-        digest.update(block);
-        // The last of a file that ends within it goes on as the hole does.
-        digest.update(&[0; disk::BLOCK][block.len()..]);
-        copy.write_all_at(block, at)
-    });
-    copied.map_err(at)?;
-    let digest = digest.finalize().to_vec();
-    let spread = digest.iter().take(3).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let time = UNIX_EPOCH + Duration::from_secs(THEN + spread);
-    copy.set_permissions(fs::Permissions::from_mode(0o444)).map_err(at)?;
-    copy.set_times(FileTimes::new().set_modified(time).set_accessed(time)).map_err(at)?;
-    copy.sync_all().map_err(at)?;
-    fs::rename(beside, base).map_err(at)?;
-    Ok(digest)
-}
-
-/// Of a sparse file: its length and every block that isn't zero, with its place.
-fn digest(path: &Path) -> io::Result<Vec<u8>> {
-    let mut digest = Sha256::new();
-    let mut file = File::open(path)?;
-    digest.update(file.metadata()?.len().to_le_bytes());
-    each_block(&mut file, |at, block| {
-        digest.update(at.to_le_bytes());
-        digest.update(block);
-        Ok(())
-    })?;
-    Ok(digest.finalize().to_vec())
-}
-
-fn digest_of_base(base: &Path) -> Result<String, ImageError> {
-    let digest = digest(base).map_err(|source| ImageError::Make { path: base.to_owned(), source })?;
-    Ok(hex(&digest))
 }
 
 fn write_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ImageError> {
@@ -345,10 +290,10 @@ mod tests {
     use super::*;
 
     /// What children of a base know it by, and what it holds.
-    fn identity(layout: &Layout, size: DiskSize) -> (u64, i64, Vec<u8>) {
+    fn identity(layout: &Layout, size: DiskSize) -> (u64, i64, String) {
         let base = layout.base(&TINY.parse().expect("a slug"), size);
         let facts = fs::metadata(&base).expect("there");
-        (facts.len(), facts.mtime(), digest(&base).expect("readable"))
+        (facts.len(), facts.mtime(), base::digest(&base).expect("readable"))
     }
 
     #[test]
@@ -370,19 +315,6 @@ mod tests {
         assert!(!dir.path().join("images/.building").exists());
         let used = facts.taken_bytes;
         assert!((1 << 20..64 << 20).contains(&used), "the ladder takes {used} bytes");
-    }
-
-    #[test]
-    fn what_is_told_of_a_base_is_what_it_holds_wherever_its_file_ended() {
-        let dir = tempfile::tempdir().expect("tmp");
-        let at = |name: &str| dir.path().join(name);
-        for length in [1, 4095, 4096, 70_000] {
-            fs::write(at("raw"), vec![7; length]).expect("written");
-            let told = put(&at("raw"), 1 << 20, &at("beside"), &at("base")).expect("put");
-            assert_eq!(told, digest(&at("base")).expect("readable"), "{length}");
-            assert_eq!(fs::metadata(at("base")).expect("there").len(), 1 << 20);
-            fs::remove_file(at("base")).expect("ours");
-        }
     }
 
     #[test]

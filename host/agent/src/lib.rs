@@ -6,8 +6,8 @@
 //! accept or refuse), [`walls`] (what stands around a guest, by name), [`launch`] and [`launcher`] (how it
 //! is started), [`jail`] and [`rights`] (what the launcher leaves it), [`watch`] (how its end is learnt),
 //! [`shim`] and [`control`] (what is asked of a shim); then what they act on: [`ledger`], [`cgroup`] with
-//! [`limits`], [`uid`], [`disk`] with [`strays`], [`volume`], [`image`] with [`recipe`], [`tree`], [`kernels`], [`libraries`], [`beneath`], [`shelf`],
-//! [`network`].
+//! [`limits`], [`uid`], [`disk`] with [`strays`], [`volume`], [`image`] with [`recipe`], [`tree`], [`kernels`], [`libraries`], [`beneath`],
+//! [`takeover`], [`shelf`], [`network`].
 
 pub mod beneath;
 pub mod cgroup;
@@ -43,6 +43,7 @@ pub mod shim;
 pub mod state;
 pub mod storage;
 pub mod strays;
+pub mod takeover;
 pub mod tree;
 pub mod uid;
 pub mod volume;

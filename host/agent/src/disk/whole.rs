@@ -2,10 +2,10 @@
 //! the panel's uploads, which is the panel's to write to: no name in it is followed, and what is made there is given away
 //! only when it is whole.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, fchown};
+use std::os::unix::fs::{FileExt, PermissionsExt, fchown};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, statat, unlinkat};
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::host::check_room;
 use crate::state::{State, failed_at};
+use crate::takeover::{self, Whose, take_over};
 use crate::{beneath, image, in_full};
 
 /// What an upload's disk is called, and while it is not whole.
@@ -82,19 +83,34 @@ pub fn lend(
 }
 
 /// A file system that was built, for the panel: it takes it over as anything that was sent.
-pub fn put(state: &State, upload: UploadId, file: &mut File) -> Result<(), Refusal> {
+pub fn put(state: &State, upload: UploadId, file: File) -> Result<(), Refusal> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let place = state.layout.upload(upload);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let directory = beneath::open(state.layout.data(), &place, flags, Mode::empty());
     let directory = directory.map_err(|_| Refusal::UnknownUpload { upload })?;
-    let fill = |half: &File| {
-        clone_file(file, half)?;
-        half.set_len(file.metadata()?.len())
-    };
-    write(state, &directory, fill).map_err(|error| {
+    hand_over(state, &directory, file).map_err(|error| {
         let _ = unlinkat(&directory, HALF, AtFlags::empty());
         failed_at("writing into", &place)(error)
+    })
+}
+
+/// The file itself where it can be [taken over](take_over), otherwise a copy.
+fn hand_over(state: &State, directory: &OwnedFd, file: File) -> io::Result<()> {
+    let mut file = match take_over(file)? {
+        Whose::Ours(file) => {
+            clear(directory)?;
+            if takeover::name(&file, directory, HALF)? {
+                file.set_permissions(Permissions::from_mode(0o600))?;
+                return give(state, directory, &file);
+            }
+            file
+        }
+        Whose::Theirs(file) => file,
+    };
+    write(state, directory, |half| {
+        clone_file(&mut file, half)?;
+        half.set_len(file.metadata()?.len())
     })
 }
 
@@ -120,15 +136,23 @@ fn parent(state: &State, file: &mut File, own: u64, make: &Make<'_>) -> Result<(
 
 /// Under a name that nobody looks for; then it is the panel's and has its own.
 fn write(state: &State, directory: &OwnedFd, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    match unlinkat(directory, HALF, AtFlags::empty()) {
-        Err(rustix::io::Errno::NOENT) | Ok(()) => {}
-        Err(error) => return Err(error.into()),
-    }
+    clear(directory)?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let half = File::from(openat(directory, HALF, flags, Mode::RUSR | Mode::WUSR)?);
     fill(&half)?;
+    give(state, directory, &half)
+}
+
+fn clear(directory: &OwnedFd) -> io::Result<()> {
+    match unlinkat(directory, HALF, AtFlags::empty()) {
+        Err(rustix::io::Errno::NOENT) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn give(state: &State, directory: &OwnedFd, half: &File) -> io::Result<()> {
     if nix::unistd::Uid::effective().is_root() {
-        fchown(&half, Some(state.panel.uid.as_raw()), Some(state.panel.gid.as_raw()))?;
+        fchown(half, Some(state.panel.uid.as_raw()), Some(state.panel.gid.as_raw()))?;
     }
     half.sync_all()?;
     Ok(renameat(directory, HALF, directory, DISK)?)

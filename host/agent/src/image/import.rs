@@ -1,9 +1,10 @@
 //! Images that people put in, as the panel has left them in its directory of uploads. What lies there was written by a
-//! process without rights, out of what somebody sent. It is copied, and only the copy is looked at, at its beginning:
+//! process without rights, out of what somebody sent. What counts is a copy, or the file itself once nobody else can write
+//! to it ([`base::put`]); that is looked at, at its beginning:
 //!
 //! | | |
 //! |---|---|
-//! | a file system | is copied |
+//! | a file system | becomes a base as it is |
 //! | a disk that is divided | the partition of its root is copied |
 //! | an archive, anything packed, a disk in QEMU's format | goes through the [`workshop`], then as above |
 //!
@@ -24,8 +25,8 @@ use umbel_wire::agent::{ImageSaid, Refusal};
 use umbel_wire::launch::{Packing, Source, Task};
 
 use super::{
-    ImageError, Imported, Manifest, Origin, TINY, USED, make_directory, manifest, partitions, put, put_part, refusal,
-    remove, turn, write_manifest,
+    ImageError, Imported, Manifest, Origin, TINY, USED, base, make_directory, manifest, partitions, refusal, remove,
+    turn, write_manifest,
 };
 use crate::host::check_room;
 use crate::magic::Head;
@@ -113,15 +114,20 @@ impl Import<'_> {
         self.state.making.look(None)?;
         let base = self.coming.join(Layout::base_name(size));
         let beside = self.coming.join("base");
-        let mut digest = put_part(&mut file, part, size.bytes(), &beside, &base).map_err(failed)?;
-        // The upload may be another by now: what counts is what was copied.
+        let put = if part == (0..facts.len()) {
+            base::put(file, size.bytes(), &beside, &base)
+        } else {
+            base::put_part(&mut file, part, size.bytes(), &beside, &base)
+        };
+        let mut digest = put.map_err(failed)?;
+        // The upload may be another by now: what counts is what is the base.
         let head = File::open(&base).and_then(|base| Head::of(&base)).map_err(failed_at("reading", &base))?;
         let file_system = self.look(&head)?;
         let mut fills = head.ext_bytes() == Some(size.bytes());
         if file_system.starts_with("ext") && !fills {
             match grown(self.state, self.coming, &base, size) {
                 Ok(grown) => {
-                    digest = put(&grown, size.bytes(), &beside, &base).map_err(failed)?;
+                    digest = base::put(grown, size.bytes(), &beside, &base).map_err(failed)?;
                     fills = true;
                 }
                 // It is what somebody sent, and they may know why.
@@ -254,7 +260,7 @@ impl Import<'_> {
 }
 
 /// A copy of a base on a disk of that size, and its file system as large as that. The same makes the same.
-fn grown(state: &State, coming: &Path, base: &Path, size: DiskSize) -> Result<PathBuf, WorkError> {
+fn grown(state: &State, coming: &Path, base: &Path, size: DiskSize) -> Result<File, WorkError> {
     let (from, to) = (coming.join("from"), coming.join("to"));
     let copied = crate::shelf::remove(&to).and_then(|()| {
         let copy = File::create_new(&to)?;
@@ -266,7 +272,7 @@ fn grown(state: &State, coming: &Path, base: &Path, size: DiskSize) -> Result<Pa
     });
     copied.map_err(failed_at("copying to", &to))?;
     workshop::work(state, coming, Source::File { file: from }, &to, Task::Grow)?;
-    Ok(to)
+    Ok(File::open(&to).map_err(failed_at("opening", &to))?)
 }
 
 fn shelf(layout: &Layout) -> Shelf {
@@ -289,21 +295,23 @@ pub fn make_size(state: &State, image: &ImageId, size: DiskSize) -> Result<(), R
     let facts = fs::metadata(&smallest).map_err(failed_at("looking at", &smallest))?;
     check_room(layout, disk::taken(&facts))?;
     let coming = begin(layout, image.as_str())?;
-    let made = if import.fills {
-        grown(state, &coming, &smallest, size).map_err(|error| match error {
+    // Beside it: a name that no size has.
+    let (beside, failed) = (layout.image(image).join("base"), |error| refusal(layout, &error));
+    let put = if import.fills {
+        let grown = grown(state, &coming, &smallest, size).map_err(|error| match error {
             WorkError::Refused(refusal) => refusal,
             WorkError::Full => bad(image, "its file system can't be made as large as the disk"),
             WorkError::Bad(reason) => {
                 bad(image, format!("its file system can't be made as large as the disk: {reason}"))
             }
-        })
+        });
+        grown.and_then(|grown| base::put(grown, size.bytes(), &beside, &base).map_err(failed))
     } else {
-        Ok(smallest)
+        let opened = File::open(&smallest).map_err(failed_at("opening", &smallest));
+        opened.and_then(|mut file| {
+            base::put_part(&mut file, 0..facts.len(), size.bytes(), &beside, &base).map_err(failed)
+        })
     };
-    // Beside it: a name that no size has.
-    let put = made.and_then(|made| {
-        put(&made, size.bytes(), &layout.image(image).join("base"), &base).map_err(|error| refusal(layout, &error))
-    });
     let removed = remove(&coming).map_err(|error| refusal(layout, &error));
     put.map(drop).and(removed)
 }

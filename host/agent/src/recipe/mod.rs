@@ -326,10 +326,10 @@ fn why(status: ExitStatus, build: &Build) -> String {
 
 fn hand_over(state: &State, upload: UploadId) -> Result<(), String> {
     let path = place(state).join("work/disk");
-    let (mut file, facts) = beneath::regular(state.layout.data(), &path)
+    let (file, facts) = beneath::regular(state.layout.data(), &path)
         .map_err(|error| format!("what was built can't be opened: {}", in_full(&error)))?;
     let taken = crate::disk::taken(&facts);
-    check_room(&state.layout, taken).and_then(|()| whole::put(state, upload, &mut file)).map_err(|e| e.to_string())
+    check_room(&state.layout, taken).and_then(|()| whole::put(state, upload, file)).map_err(|e| e.to_string())
 }
 
 pub fn seen(state: &State, upload: UploadId, from: u64, wait: Duration) -> Result<BuildSeen, Refusal> {
