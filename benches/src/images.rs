@@ -25,18 +25,20 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) async fn measure(panel: &Panel, pairs: u32, report: &mut Report) -> Result<(), Failure> {
     let file = panel.scratch().join("root_fs");
     make(&file)?;
-    let (mut by_hand, mut put_in, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut by_hand, mut put_in, mut sending, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut most = [0; 2];
     for version in 1..=pairs {
         let hand = beside(&file)?;
         let own = import(panel, &file, version, &mut most).await?;
-        ratios.push(own.as_secs_f64() / hand.as_secs_f64());
+        ratios.push(own.whole.as_secs_f64() / hand.as_secs_f64());
         by_hand.push(hand);
-        put_in.push(own);
+        put_in.push(own.whole);
+        sending.push(own.sending);
     }
-    let (by_hand, put_in) = (Samples::ms(&by_hand), Samples::ms(&put_in));
+    let (by_hand, put_in, sending) = (Samples::ms(&by_hand), Samples::ms(&put_in), Samples::ms(&sending));
     report.add("image: 1 GiB, cp and sha256sum", by_hand.median(), "ms");
     report.add("image: 1 GiB, sent and put in", put_in.median(), "ms");
+    report.add("image: of that, sending", sending.median(), "ms");
     report.promised(
         "image: sent and put in, of cp and sha256sum",
         Samples::new(ratios).median(),
@@ -57,7 +59,7 @@ async fn archive(panel: &Panel, pairs: u32, report: &mut Report) -> Result<(), F
     let (mut by_hand, mut put_in) = (Vec::new(), Vec::new());
     for version in 1..=pairs {
         by_hand.push(unpacked(&file)?);
-        put_in.push(import(panel, &file, version, &mut [0; 2]).await?);
+        put_in.push(import(panel, &file, version, &mut [0; 2]).await?.whole);
     }
     let name = format!("archive: {} MiB in {FILES} files", std::fs::metadata(&file)?.len() >> 20);
     report.add(&format!("{name}, tar and sync by hand"), Samples::ms(&by_hand).median(), "ms");
@@ -121,7 +123,13 @@ fn beside(file: &Path) -> Result<Duration, Failure> {
     if done.status.success() { Ok(took) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned().into()) }
 }
 
-async fn import(panel: &Panel, file: &Path, version: u32, most: &mut [u64; 2]) -> Result<Duration, Failure> {
+struct Took {
+    whole: Duration,
+    /// Of that, until all of the file was with the panel.
+    sending: Duration,
+}
+
+async fn import(panel: &Panel, file: &Path, version: u32, most: &mut [u64; 2]) -> Result<Took, Failure> {
     let processes = panel.own_processes()?;
     let of = |name: &str| processes.iter().find(|(is, _)| is == name).map(|(_, process)| process.clone());
     let watched: [Process; 2] = [of("panel").ok_or("no panel")?, of("agent").ok_or("no agent")?];
@@ -129,15 +137,16 @@ async fn import(panel: &Panel, file: &Path, version: u32, most: &mut [u64; 2]) -
     let began = Instant::now();
     let sending = async {
         let upload = panel.client.upload_begin().await?;
-        panel.client.upload_put(upload, "root_fs", tokio::fs::File::open(file).await?).await?;
+        panel.client.upload_send(upload, "root_fs", file).await?;
+        let sent = began.elapsed();
         let (upload, name, version) = (upload.to_string(), "bench".to_owned(), version.to_string());
         let draft = ImageDraft { upload, name, version, ..ImageDraft::default() };
         let operation = panel.client.image_import(&draft).await?.ok_or("no operation")?;
         let over = panel.client.operation_over(operation, PATIENCE).await?;
-        if over.state == OperationState::Done { Ok(()) } else { Err(format!("it ended {:?}", over.state).into()) }
+        if over.state == OperationState::Done { Ok(sent) } else { Err(format!("it ended {:?}", over.state).into()) }
     };
     let mut sending = std::pin::pin!(sending);
-    let done: Result<(), Failure> = loop {
+    let done: Result<Duration, Failure> = loop {
         tokio::select! {
             done = &mut sending => break done,
             () = sleep(LOOK) => for (place, process) in watched.iter().enumerate() {
@@ -145,8 +154,7 @@ async fn import(panel: &Panel, file: &Path, version: u32, most: &mut [u64; 2]) -
             },
         }
     };
-    done?;
-    let took = began.elapsed();
+    let took = Took { whole: began.elapsed(), sending: done? };
     panel.client.image_remove(&format!("bench-{version}").parse()?).await?;
     Ok(took)
 }

@@ -134,6 +134,7 @@ async fn make(panel: impl Fn() -> Result<Client, Failure>, build: ImageBuild, ou
             description: recipe.description,
             user: None,
             memory: recipe.memory_mib,
+            tested_with: recipe.tested_with,
             note: None,
             visibility: Visibility::Public.to_string(),
         },
@@ -165,6 +166,7 @@ async fn draft(panel: &Client, words: ImageWords) -> Result<ImageDraft, Failure>
         description: words.description.unwrap_or_default(),
         default_user: words.user.unwrap_or_default(),
         memory_mib: words.memory,
+        tested_with: words.tested_with.unwrap_or_default(),
         note: words.note.unwrap_or_default(),
         ..ImageDraft::default()
     })

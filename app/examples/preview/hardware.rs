@@ -62,6 +62,8 @@ pub(crate) fn images() -> Vec<ImageShown> {
         title: title.into(),
         description: "A root to make guests of.".into(),
         origin: origin.into(),
+        came_from: None,
+        tested_with: None,
         sha256: Some("5eed".repeat(16)),
         kind: ImageKind::Disk,
         file_system: Some("ext4".into()),

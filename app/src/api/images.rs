@@ -33,11 +33,12 @@ pub async fn image_import(
     #[server(default)] description: String,
     #[server(default)] default_user: String,
     #[server(default)] memory_mib: String,
+    #[server(default)] tested_with: String,
     #[server(default)] note: String,
 ) -> Result<OperationId, AppError> {
     let caller = told(caller())?;
     let memory_mib = memory(&memory_mib);
-    let said = ImageDraft { title, description, default_user, memory_mib, note, ..ImageDraft::default() };
+    let said = ImageDraft { title, description, default_user, memory_mib, tested_with, note, ..ImageDraft::default() };
     told(backend()?.image_import(&caller, ImageDraft { upload, name, version, ..said }).await)
 }
 

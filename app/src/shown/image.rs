@@ -11,8 +11,10 @@ pub struct ImageShown {
     pub version: Option<String>,
     pub title: String,
     pub description: String,
-    /// In words: where it came from.
+    /// In words: how it came.
     pub origin: String,
+    /// The address that it was fetched from.
+    pub came_from: Option<String>,
     /// Of the smallest base, its length and what it holds; none of a host tree.
     pub sha256: Option<String>,
     pub kind: ImageKind,
@@ -27,6 +29,8 @@ pub struct ImageShown {
     /// What it takes of the host's disk; what is made of it shares that.
     pub taken_bytes: u64,
     pub suggested_memory: Memory,
+    /// As whoever put it in says.
+    pub tested_with: Option<String>,
     /// Whether somebody put it in, so that it can be removed.
     pub imported: bool,
     /// Offered last, and not suggested; guests that have it keep it.
@@ -102,6 +106,8 @@ pub struct ImageDraft {
     pub default_user: String,
     /// Suggested for a new guest, in MiB.
     pub memory_mib: Option<u32>,
+    /// Kernels, programs, whatever somebody may want to know before they take it.
+    pub tested_with: String,
     pub note: String,
     pub visibility: Visibility,
 }

@@ -217,6 +217,8 @@ fn image() -> ImageShown {
         title: "Tiny <b>".into(),
         description: "Busybox".into(),
         origin: "built by Umbel".into(),
+        came_from: None,
+        tested_with: None,
         sha256: Some("ab".repeat(32)),
         kind: ImageKind::Disk,
         file_system: Some("ext4".into()),

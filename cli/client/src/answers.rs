@@ -134,7 +134,9 @@ pub struct Image {
     pub version: Option<String>,
     pub title: String,
     pub description: String,
+    /// How it came, and from which address.
     pub origin: String,
+    pub came_from: Option<String>,
     pub sha256: Option<String>,
     pub kind: ImageKind,
     pub file_system: Option<String>,
@@ -144,6 +146,7 @@ pub struct Image {
     /// Of the host's disk.
     pub taken_bytes: u64,
     pub suggested_memory: Memory,
+    pub tested_with: Option<String>,
     pub imported: bool,
     pub deprecated: bool,
     /// The newest version, if this isn't it.
@@ -180,6 +183,7 @@ pub struct ImageDraft {
     pub description: String,
     pub default_user: String,
     pub memory_mib: Option<u32>,
+    pub tested_with: String,
     pub note: String,
     pub visibility: Visibility,
 }

@@ -49,11 +49,18 @@ impl Client {
         let mut pauses = PAUSES.iter();
         let begun = self.api(Method::POST, &path).header("upload-length", &length.to_string()).done().await?;
         let mut offset = offset(&path, begun.headers())?;
+        let (mut seen, mut next) = (Seen::default(), None);
         while offset < length {
-            let mut piece = Vec::new();
-            open.seek(SeekFrom::Start(offset)).await.map_err(failed)?;
-            (&mut open).take(PIECE).read_to_end(&mut piece).await.map_err(failed)?;
-            match self.piece_put(&path, offset, piece).await {
+            let piece = match next.take() {
+                Some((at, piece)) if at == offset => piece,
+                _ => piece_of(&mut open, offset, &mut seen).await.map_err(failed)?,
+            };
+            let behind = offset + piece.len() as u64;
+            // The next one is read while this one is on its way.
+            let (put, read) =
+                tokio::join!(self.piece_put(&path, offset, piece), piece_of(&mut open, behind, &mut seen));
+            next = Some((behind, read.map_err(failed)?));
+            match put {
                 Ok(there) => (offset, pauses) = (there, PAUSES.iter()),
                 Err(error) => {
                     let Some(pause) = pauses.next().filter(|_| passes(&error)) else { return Err(error) };
@@ -63,6 +70,9 @@ impl Client {
                     }
                 }
             }
+        }
+        if seen.bytes == length {
+            return Ok(hex(&seen.sum.finalize()));
         }
         sum(&mut open).await.map_err(failed)
     }
@@ -98,13 +108,36 @@ fn passes(error: &Error) -> bool {
     }
 }
 
+/// The sum of a file from its beginning, as far as it was read in one go.
+#[derive(Default)]
+struct Seen {
+    bytes: u64,
+    sum: Sha256,
+}
+
+/// Nothing where there is nothing more.
+async fn piece_of(open: &mut File, at: u64, seen: &mut Seen) -> std::io::Result<Vec<u8>> {
+    let mut piece = Vec::new();
+    open.seek(SeekFrom::Start(at)).await?;
+    open.take(PIECE).read_to_end(&mut piece).await?;
+    if seen.bytes == at {
+        seen.sum.update(&piece);
+        seen.bytes += piece.len() as u64;
+    }
+    Ok(piece)
+}
+
 async fn sum(open: &mut File) -> std::io::Result<String> {
     open.seek(SeekFrom::Start(0)).await?;
     let (mut sum, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match open.read(&mut piece).await? {
-            0 => return Ok(sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex(&sum.finalize())),
             read => sum.update(&piece[..read]),
         }
     }
+}
+
+fn hex(sum: &[u8]) -> String {
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -68,6 +68,9 @@ pub(crate) struct ImageWords {
     /// Suggested for a new guest, in MiB.
     #[arg(long)]
     pub(crate) memory: Option<u32>,
+    /// Whatever somebody may want to know before they take it, for example kernels.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tested_with: Option<String>,
     #[arg(long)]
     pub(crate) note: Option<String>,
     /// Who may make guests of it: public (unless it is said), private (who manages images), or group:NAME.

@@ -75,6 +75,13 @@ struct Imported {
     /// Whether the file system of each base is as large as the base: it was made to grow, or was already.
     #[serde(default)]
     fills: bool,
+    /// As whoever put it in said it.
+    #[serde(default)]
+    origin: ImageOrigin,
+    #[serde(default)]
+    came_from: String,
+    #[serde(default)]
+    tested_with: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,12 +225,14 @@ fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts 
     let bases = DiskSize::ladder().filter_map(|size| Some((size, fs::metadata(layout.base(image, size)).ok()?)));
     let (there, taken): (Vec<_>, Vec<_>) = bases.map(|(size, base)| (size, disk::taken(&base))).unzip();
     // Of an import, every size from its own on is made when it is asked for.
+    let (came_from, tested_with) =
+        import.as_ref().map(|its| (its.came_from.clone(), its.tested_with.clone())).unwrap_or_default();
     let (origin, file_system, default_user, fills_disk, sizes) = match import {
         Some(import) => {
             let larger = |size: &DiskSize| there.first().is_some_and(|least| size >= least);
             let sizes = DiskSize::ladder().filter(larger).collect();
             let origin = match import.made_of {
-                Origin::Upload(_) => ImageOrigin::Imported,
+                Origin::Upload(_) => import.origin,
                 Origin::Snapshot { .. } => ImageOrigin::Published,
             };
             (origin, import.file_system, import.default_user, import.fills, sizes)
@@ -243,6 +252,8 @@ fn facts_of(layout: &Layout, image: &ImageId, manifest: Manifest) -> ImageFacts 
         sizes,
         taken_bytes: taken.iter().sum(),
         suggested_memory,
+        came_from,
+        tested_with,
     }
 }
 

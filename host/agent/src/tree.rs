@@ -130,6 +130,8 @@ pub fn facts(kernels: &[KernelFacts]) -> Option<ImageFacts> {
         sizes: vec![DiskSize::DEFAULT],
         taken_bytes: 0,
         suggested_memory: Memory::DEFAULT,
+        came_from: String::new(),
+        tested_with: String::new(),
     })
 }
 

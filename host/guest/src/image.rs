@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ImageId;
 
 /// Where an image came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImageOrigin {
@@ -16,7 +16,12 @@ pub enum ImageOrigin {
     /// The host's own files.
     Host,
     /// A file system that somebody put in.
+    #[default]
     Imported,
+    /// The same, got by the panel from an address.
+    Fetched,
+    /// Built on the host of a recipe that somebody gave.
+    Recipe,
     /// Made of what a guest had.
     Published,
 }
@@ -25,7 +30,7 @@ impl ImageOrigin {
     /// Whether somebody has put it in, and may take it away again.
     pub fn is_somebodys(self) -> bool {
         match self {
-            Self::Imported | Self::Published => true,
+            Self::Imported | Self::Fetched | Self::Recipe | Self::Published => true,
             Self::Built | Self::Host => false,
         }
     }
@@ -35,6 +40,8 @@ impl ImageOrigin {
             Self::Built => "built by Umbel",
             Self::Host => "this host's own files",
             Self::Imported => "imported",
+            Self::Fetched => "fetched",
+            Self::Recipe => "built of a recipe",
             Self::Published => "made of a guest",
         }
     }

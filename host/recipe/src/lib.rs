@@ -85,6 +85,8 @@ pub struct Recipe {
     #[serde(default)]
     first_boot: Vec<String>,
     pub memory_mib: Option<u32>,
+    /// What whoever wrote it has tried it with.
+    pub tested_with: Option<String>,
 }
 
 fn yes() -> bool {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
-    ImageOrigin, InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId,
-    Seen, Series, Setup, SetupSeen, SnapshotId, Span, UploadId, VolumeId, WallState,
+    InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId, Seen, Series,
+    Setup, SetupSeen, SnapshotId, Span, UploadId, VolumeId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
@@ -16,8 +16,9 @@ pub use crate::build::{BuildSeen, BuildState};
 pub use crate::disks::{
     BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, VolumeAt, VolumeFacts,
 };
+pub use crate::image::{ImageFacts, ImageSaid};
 
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -453,38 +454,6 @@ pub struct StrayFacts {
     pub file_system: Option<String>,
     /// Why it can't be adopted now: something has it open, it is a copy-on-write child, its size.
     pub refused: Option<String>,
-}
-
-/// What somebody says of an image that they put in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageSaid {
-    pub title: String,
-    pub description: String,
-    pub default_user: String,
-    pub suggested_memory: Memory,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageFacts {
-    pub id: ImageId,
-    pub title: String,
-    pub description: String,
-    pub origin: ImageOrigin,
-    /// Of the smallest base, its length and what it holds; nothing of the host's own files.
-    pub sha256: String,
-    pub kind: ImageKind,
-    /// As the kernel calls it; `None` where it has none of its own.
-    pub file_system: Option<String>,
-    /// Whether it is as large as the disk, whichever size that has; otherwise as large as it came.
-    pub fills_disk: bool,
-    /// Who signs in to a new guest.
-    pub default_user: String,
-    /// Sizes that its disks can have.
-    pub sizes: Vec<DiskSize>,
-    /// What its bases take of the host's disk.
-    pub taken_bytes: u64,
-    pub suggested_memory: Memory,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

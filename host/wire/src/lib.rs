@@ -12,6 +12,7 @@ pub mod agent;
 pub mod build;
 pub mod disks;
 pub mod frame;
+pub mod image;
 pub mod launch;
 pub mod layout;
 pub mod ring;

@@ -39,7 +39,7 @@ impl Guests {
         let (mut facts, said) = images_seen(&self.parts, caller).await?;
         facts.sort_by_key(|image| match image.origin {
             ImageOrigin::Built => 0,
-            ImageOrigin::Imported | ImageOrigin::Published => 1,
+            ImageOrigin::Imported | ImageOrigin::Fetched | ImageOrigin::Recipe | ImageOrigin::Published => 1,
             ImageOrigin::Host => 2,
         });
         let state = |id: &ImageId| said.iter().find(|said| said.id == *id);

@@ -148,6 +148,8 @@ impl Known {
             title: facts.title,
             description: facts.description,
             origin: facts.origin.words().into(),
+            came_from: Some(facts.came_from).filter(|from| !from.is_empty()),
+            tested_with: Some(facts.tested_with).filter(|with| !with.is_empty()),
             sha256: Some(facts.sha256).filter(|sum| !sum.is_empty()),
             kind: facts.kind,
             file_system: facts.file_system,

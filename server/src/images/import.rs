@@ -4,8 +4,8 @@ use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{ImageDraft, OperationKind};
 use umbel_guest::{
-    AccountName, FieldError, FieldErrors, GuestId, ImageId, Logins, Memory, Note, OperationId, PanelRight, SnapshotId,
-    UploadId,
+    AccountName, FieldError, FieldErrors, GuestId, ImageId, ImageOrigin, Logins, Memory, Note, OperationId, PanelRight,
+    SnapshotId, UploadId,
 };
 use umbel_wire::agent::ImageSaid;
 
@@ -80,6 +80,21 @@ enum File {
     Guests(GuestId, SnapshotId, Logins),
 }
 
+impl File {
+    /// How it comes, and the address; what may open that, behind a `?`, is nobody's business.
+    fn origin(&self) -> (ImageOrigin, String) {
+        match self {
+            Self::Sent(..) => (ImageOrigin::Imported, String::new()),
+            Self::Fetched(FetchParams { url, .. }) => {
+                let address = url.split(['?', '#']).next().unwrap_or_default();
+                (ImageOrigin::Fetched, address.to_owned())
+            }
+            Self::Built(_) => (ImageOrigin::Recipe, String::new()),
+            Self::Guests(..) => (ImageOrigin::Published, String::new()),
+        }
+    }
+}
+
 /// What a draft doesn't say of what is built, its recipe does.
 fn of_recipe(draft: ImageDraft, permitted: &[Network]) -> Result<ImageDraft, FieldErrors> {
     if draft.recipe.trim().is_empty() {
@@ -93,6 +108,7 @@ fn of_recipe(draft: ImageDraft, permitted: &[Network]) -> Result<ImageDraft, Fie
         title: or(draft.title, recipe.title),
         description: or(draft.description, recipe.description),
         memory_mib: draft.memory_mib.or(recipe.memory_mib),
+        tested_with: or(draft.tested_with, recipe.tested_with),
         ..draft
     })
 }
@@ -159,14 +175,28 @@ fn checked(
             name.parse::<AccountName>().map(|name| name.to_string()).map_err(|_| FieldError::new("default_user", user)),
         ),
     };
+    let tested_with =
+        wrong.take(draft.tested_with.parse::<Note>().map_err(|e| FieldError::new("tested_with", e.message)));
     let memory = wrong.take(Memory::from_mib(draft.memory_mib.unwrap_or(Memory::DEFAULT.mib())));
     let note = wrong.take(draft.note.parse::<Note>());
-    let (Some(file), Some(id), Some(title), Some(description), Some(default_user), Some(memory), Some(note)) =
-        (file, id, title, description, user, memory, note)
+    let (Some(file), Some(id), Some(title), Some(description), Some(default_user)) =
+        (file, id, title, description, user)
     else {
         return Err(wrong);
     };
-    let said = ImageSaid { title, description: description.into(), default_user, suggested_memory: memory };
+    let (Some(suggested_memory), Some(tested_with), Some(note)) = (memory, tested_with, note) else {
+        return Err(wrong);
+    };
+    let (origin, came_from) = file.origin();
+    let said = ImageSaid {
+        title,
+        description: description.into(),
+        default_user,
+        suggested_memory,
+        origin,
+        came_from,
+        tested_with: tested_with.into(),
+    };
     Ok((file, id, said, note))
 }
 
@@ -222,11 +252,15 @@ mod tests {
             description: "a".repeat(5000),
             default_user: "a b".into(),
             memory_mib: Some(1),
+            tested_with: "a".repeat(5000),
             note: "a".repeat(5000),
             ..ImageDraft::default()
         };
         let wrong = checked(draft, None, &[]).expect_err("all is wrong");
         let fields: Vec<&str> = wrong.0.iter().map(|error| error.field.as_str()).collect();
-        assert_eq!(fields, ["upload", "name", "title", "description", "default_user", "memory_mib", "note"]);
+        assert_eq!(
+            fields,
+            ["upload", "name", "title", "description", "default_user", "tested_with", "memory_mib", "note"]
+        );
     }
 }

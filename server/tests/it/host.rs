@@ -195,6 +195,9 @@ fn said() -> ImageSaid {
         description: String::new(),
         default_user: "root".into(),
         suggested_memory: Memory::DEFAULT,
+        origin: umbel_guest::ImageOrigin::Imported,
+        came_from: String::new(),
+        tested_with: String::new(),
     }
 }
 

@@ -124,7 +124,8 @@ both! {
     async fn a_file_that_is_cut_is_gone_on_with_and_its_sum_is_right(fresh) {
         let asked = Asked::default();
         let (address, (edge, images, _place)) = (server(Arc::clone(&asked)).await, panel(&fresh).await);
-        let draft = ImageDraft { sha256: sum().to_uppercase(), ..draft(format!("{address}/disk")) };
+        let url = format!("{address}/disk?key=secret");
+        let draft = ImageDraft { sha256: sum().to_uppercase(), tested_with: "6.12".into(), ..draft(url) };
         let operation = images.import(&edge.root, draft).await.expect("permitted");
         assert_eq!(over(&edge, operation).await, OperationState::Done);
         let asked = asked.lock().expect("whole").clone();
@@ -133,6 +134,9 @@ both! {
         assert!(range.starts_with("bytes=") && range != "bytes=0-", "{range}");
         assert!(edge.test.host.calls().iter().any(|call| call.starts_with("image_import mine-1")), "it became one");
         assert_eq!(uploads(&edge), 0, "nothing of it stays");
+        let shown = images.fetch(&edge.root, &"mine-1".parse().expect("a slug")).await.expect("it is there");
+        assert_eq!((shown.origin.as_str(), shown.came_from), ("fetched", Some(format!("{address}/disk"))));
+        assert_eq!(shown.tested_with.as_deref(), Some("6.12"));
     }
 
     async fn what_leads_inside_or_is_not_what_was_said_becomes_nothing(fresh) {

@@ -86,6 +86,8 @@ both! {
         let at = |name: &str| calls.iter().position(|call| call.starts_with(name)).unwrap_or_else(|| panic!("{name}: {calls:?}"));
         assert!(at("recipe_build") < at("recipe_end") && at("recipe_end") < at("image_import mine-1"));
         assert_eq!((uploads(&edge), edge.test.host.building()), (0, None));
+        let shown = images.fetch(&edge.root, &"mine-1".parse().expect("a slug")).await.expect("it is there");
+        assert_eq!(shown.origin, "built of a recipe");
     }
 
     async fn a_build_reaches_its_mirror_and_nothing_else(fresh) {

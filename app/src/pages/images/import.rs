@@ -9,7 +9,8 @@ use crate::parts::loaded::{Failure, failure};
 use crate::parts::upload::{FileField, Sent};
 use crate::paths;
 
-const FIELDS: &[&str] = &["name", "version", "title", "description", "default_user", "memory_mib", "note"];
+const FIELDS: &[&str] =
+    &["name", "version", "title", "description", "default_user", "memory_mib", "tested_with", "note"];
 
 #[component]
 pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
@@ -41,6 +42,7 @@ pub fn ImportForm(import: ServerAction<ImageImport>) -> impl IntoView {
                         hint="Empty: root."
                     />
                     <TextField name="memory_mib" label="Suggested memory in MiB" kind="number" error=error hint="Empty: the least." />
+                    <TextField name="tested_with" label="Tested with" error=error hint="For whoever takes it: a kernel, a program, an option." />
                     <TextField name="note" label="Note" error=error />
                     <button class="button primary" type="submit" disabled=move || pending.get()>"Put it in"</button>
                 </ActionForm>

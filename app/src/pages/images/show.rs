@@ -81,6 +81,10 @@ fn Shown(image: ImageShown, groups: Vec<(GroupId, String)>, manages: bool, actio
     // Who may write it sees it in its field.
     let note = Some(image.note.clone()).filter(|note| !manages && !note.is_empty());
     let (file_system, seen_by) = (file_system(&image), image.seen_by());
+    let came_from = match &image.came_from {
+        Some(address) => format!("{}: {address}", image.origin),
+        None => image.origin.clone(),
+    };
     view! {
         <Title text=image.title.clone() />
         <PageHead title=image.title.clone()>
@@ -94,10 +98,11 @@ fn Shown(image: ImageShown, groups: Vec<(GroupId, String)>, manages: bool, actio
                 <Fact label="State"><State image=state /></Fact>
                 <Fact label="Name">{image.name.clone()}</Fact>
                 {image.version.clone().map(|version| view! { <Fact label="Version">{version}</Fact> })}
-                <Fact label="Came from">{image.origin.clone()}</Fact>
+                <Fact label="Came from">{came_from}</Fact>
                 <Fact label="File system">{file_system}</Fact>
                 <Fact label="Signs in to a new guest">{image.default_user.clone()}</Fact>
                 <Fact label="Suggested memory">{in_words(image.suggested_memory.mib())}</Fact>
+                {image.tested_with.clone().map(|with| view! { <Fact label="Tested with">{with}</Fact> })}
                 {sizes.map(|sizes| view! { <Fact label="Disks of it">{sizes}</Fact> })}
                 <Fact label="Takes on this host">{taken}</Fact>
                 {sum}

@@ -137,7 +137,15 @@ impl Import<'_> {
                 Err(error) => return Err(self.refused(error)),
             }
         }
-        let import = Imported { made_of: self.made_of, file_system, default_user: said.default_user, fills };
+        let import = Imported {
+            made_of: self.made_of,
+            file_system,
+            default_user: said.default_user,
+            fills,
+            origin: said.origin,
+            came_from: said.came_from,
+            tested_with: said.tested_with,
+        };
         let manifest = Manifest {
             title: said.title,
             description: said.description,

@@ -2,7 +2,7 @@
 //! what is no image, or is made to lead elsewhere, becomes nothing.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -39,6 +39,9 @@ pub(crate) fn request(name: &str, upload: UploadId) -> Request {
         description: "Of a test".into(),
         default_user: "root".into(),
         suggested_memory: Memory::DEFAULT,
+        origin: ImageOrigin::Imported,
+        came_from: String::new(),
+        tested_with: "itself".into(),
     };
     Request::ImageImport { image: id(name), upload, said }
 }
@@ -81,6 +84,7 @@ fn an_upload_becomes_an_image_that_guests_boot_from_and_cannot_be_taken_from_the
     let facts = images(&house).into_iter().find(|image| image.id == id("mine-1")).expect("listed");
     assert_eq!((facts.origin, facts.file_system.as_deref()), (ImageOrigin::Imported, Some("ext4")));
     assert_eq!((facts.title.as_str(), facts.sizes.len()), ("Mine", DiskSize::ladder().count()));
+    assert_eq!(facts.tested_with, "itself");
     let other = bootable(&house);
     assert!(matches!(import(&house, "mine-1", other), Err(Refusal::BadImage { .. })), "the name is taken");
     assert!(matches!(import(&house, "tiny-3", other), Err(Refusal::BadImage { .. })), "Umbel's own");
@@ -100,6 +104,28 @@ fn an_upload_becomes_an_image_that_guests_boot_from_and_cannot_be_taken_from_the
     assert_eq!(names(&house), [""; 0]);
     assert!(matches!(remove(&house, "tiny-3"), Err(Refusal::NotHere { .. })));
     assert_eq!(disk(&house, guest, "mine-1", 256), Err(Refusal::UnknownImage { image: id("mine-1") }));
+}
+
+#[test]
+fn what_somebody_has_open_is_copied_and_anything_else_becomes_the_base_itself() {
+    let house = House::new();
+    let (held, free) = (bootable(&house), bootable(&house));
+    let file = |upload| house.layout.upload(upload).join("disk");
+    let open = File::options().write(true).open(file(held)).expect("opens");
+    import(&house, "held-1", held).expect("imported");
+    import(&house, "free-1", free).expect("imported");
+    open.write_all_at(b"something else", 300).expect("still open");
+    let facts = |path: &Path| fs::metadata(path).expect("there");
+    let tiny = fs::read(house.layout.base(&tiny(), size(64))).expect("readable");
+    for (name, upload, is_the_same) in [("held-1", held, false), ("free-1", free, true)] {
+        let base = house.layout.base(&id(name), size(64));
+        assert_eq!(fs::read(&base).expect("readable"), tiny, "{name}");
+        assert_eq!((facts(&base).uid(), facts(&base).mode() & 0o777), (0, 0o444), "{name}");
+        assert_eq!(facts(&base).ino() == facts(&file(upload)).ino(), is_the_same, "{name}");
+    }
+    assert_ne!(fs::read(file(held)).expect("readable"), tiny);
+    fs::remove_file(file(free)).expect("the directory is the panel's");
+    assert!(house.layout.base(&id("free-1"), size(64)).exists());
 }
 
 /// What a made-up upload is refused for, by a word of the reason.

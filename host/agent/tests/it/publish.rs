@@ -28,6 +28,9 @@ fn request(name: &str, of: DiskOf, logins: Logins) -> Request {
         description: "Of a test".into(),
         default_user: "root".into(),
         suggested_memory: Memory::DEFAULT,
+        origin: ImageOrigin::Imported,
+        came_from: String::new(),
+        tested_with: String::new(),
     };
     Request::ImagePublish { image: id(name), of, logins, said }
 }

@@ -246,6 +246,9 @@ fn an_image_is_not_taken_from_a_copy_of_its_child() {
         description: String::new(),
         default_user: "root".into(),
         suggested_memory: umbel_guest::Memory::DEFAULT,
+        origin: umbel_guest::ImageOrigin::Imported,
+        came_from: String::new(),
+        tested_with: String::new(),
     };
     house.done(&Request::ImageImport { image, upload, said }).expect("imported");
     let image: umbel_guest::ImageId = "mine-1".parse().expect("a slug");

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use umbel_guest::{ImageId, ImageOrigin, UploadId};
+use umbel_guest::{ImageId, UploadId};
 use umbel_wire::agent::{BuildSeen, BuildState, ImageSaid, Refusal};
 use umbel_wire::frame::FrameError;
 
@@ -47,7 +47,7 @@ impl Simulated {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        self.change(|inner| put_image(inner, image, ImageOrigin::Imported, said));
+        self.change(|inner| put_image(inner, image, said.origin, said));
         Ok(())
     }
 

@@ -23,6 +23,8 @@ pub(super) fn tiny() -> ImageFacts {
         sizes: DiskSize::ladder().collect(),
         taken_bytes: 23 << 20,
         suggested_memory: Memory::DEFAULT,
+        came_from: String::new(),
+        tested_with: String::new(),
     }
 }
 
@@ -78,8 +80,9 @@ pub(super) fn facts_of(written: &str) -> SnapshotFacts {
 
 pub(super) fn put_image(inner: &mut Inner, id: ImageId, origin: ImageOrigin, said: ImageSaid) {
     if !inner.images.iter().any(|known| known.id == id) {
-        let ImageSaid { title, description, default_user, suggested_memory } = said;
-        inner.images.push(ImageFacts { id, title, description, origin, default_user, suggested_memory, ..tiny() });
+        let ImageSaid { title, description, default_user, suggested_memory, origin: _, came_from, tested_with } = said;
+        let facts = ImageFacts { id, title, description, origin, default_user, suggested_memory, ..tiny() };
+        inner.images.push(ImageFacts { came_from, tested_with, ..facts });
     }
 }
 
