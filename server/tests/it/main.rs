@@ -36,6 +36,7 @@ mod program;
 mod quotas;
 mod real_backups;
 mod real_host;
+mod real_recipe;
 mod real_registry;
 mod recipes;
 mod reconciler;

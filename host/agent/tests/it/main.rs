@@ -17,6 +17,7 @@ mod processors;
 mod publish;
 mod recipes;
 mod refusals;
+mod repository;
 mod room;
 mod setup;
 mod shut_down;

@@ -15,7 +15,8 @@ use crate::console::Console;
 use crate::harness::{House, generation, order, soon};
 use crate::images::{disk, id, images, import, names, remove, size};
 use crate::kernels::with;
-use crate::packages::{Building, Key, Repository, Site, root};
+use crate::packages::{Building, Site};
+use crate::repository::{Key, Repository, root};
 
 const ANNA: &str = "[[users]]\nname = 'anna'\ngroups = ['wheel']\nshell = '/bin/sh'\nkeys = ['ssh-ed25519 AAAA anna@example']\n\
      [[files]]\npath = '/etc/motd'\ncontent = 'hello'\nmode = '0640'\n";
