@@ -357,3 +357,26 @@ fn an_ordinary_users_guests_have_volumes_too() {
     attach(&house, other, written(mine)).expect("nobody has it");
     assert!(has_words(&mut second, Slot::C));
 }
+
+/// On a child of a base, and on a volume.
+#[test]
+fn what_a_guest_discards_is_the_host_s_again() {
+    let house = House::new();
+    house.prepare();
+    let (guest, volume) = (house.new_guest(), volume(&house, 64));
+    let mut console = boot(&house, guest, 2, &[written(volume)]);
+    let taken = || {
+        let of = |path| fs::metadata(path).expect("there").blocks() * 512;
+        [of(house.layout.disk(guest)), of(house.layout.volume(volume))]
+    };
+    let fill = "dd if=/dev/urandom of=/root/f bs=64k count=256 && dd if=/root/f of=/dev/ubdc bs=64k && sync";
+    assert!(say(&mut console, fill).contains("end=0"));
+    let full = taken();
+    assert!(full.iter().all(|bytes| *bytes >= 16 << 20), "{full:?}");
+    assert!(say(&mut console, "rm /root/f && sync && fstrim / && blkdiscard /dev/ubdc").contains("end=0"));
+    let left = taken();
+    assert!(left[0] + (15 << 20) < full[0] && left[1] < 1 << 20, "{full:?}, then {left:?}");
+    // What is left is whole.
+    assert!(say(&mut console, "dd if=/dev/ubdc bs=64k count=256 | tr -d '\\000' | wc -c").contains("\n0\r"));
+    house.stop(guest, 3, StopHow::Kill).expect("killed");
+}
