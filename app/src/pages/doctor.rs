@@ -64,7 +64,7 @@ fn Findings(host: HostShown) -> impl IntoView {
         <h2>"Walls around guests"</h2>
         <p class="meta">"In the order in which they are raised. A guest is not started without a wall that its profile asks for."</p>
         <WallTable walls=walls />
-        <h2>"Limits of this host, and books"</h2>
+        <h2>"Limits and programs of this host, and books"</h2>
         <CheckTable checks=checks />
     }
     .into_any()
@@ -165,18 +165,22 @@ fn Leftovers(rows: Vec<LeftoverShown>, remove: ServerAction<LeftoverRemove>) -> 
 fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
     view! {
         <table class="table cards findings">
-            <thead><tr><th>"Limit"</th><th>"State"</th><th>"Value"</th></tr></thead>
+            <thead><tr><th>"What"</th><th>"State"</th><th>"Value, or what it is for"</th></tr></thead>
             <tbody>
                 {checks
                     .into_iter()
                     .map(|check| view! {
                         <tr>
-                            <td data-label="Limit"><code>{check.name}</code></td>
+                            <td data-label="What"><code>{check.name}</code></td>
                             <td data-label="State">
                                 {match &check.state {
                                     CheckState::Enough => view! { <Mark shape="●" class="badge running" words="Enough" /> },
                                     CheckState::TooLow { .. } => {
                                         view! { <Mark shape="▲" class="badge attention" words="Too low" /> }
+                                    }
+                                    CheckState::There => view! { <Mark shape="●" class="badge running" words="There" /> },
+                                    CheckState::Missing { .. } => {
+                                        view! { <Mark shape="▲" class="badge attention" words="Missing" /> }
                                     }
                                     CheckState::Right => view! { <Mark shape="●" class="badge running" words="Right" /> },
                                     CheckState::Wrong { .. } => {
@@ -187,8 +191,8 @@ fn CheckTable(checks: Vec<CheckShown>) -> impl IntoView {
                             <td class="prose">
                                 {check.detail}
                                 {match check.state {
-                                    CheckState::Enough | CheckState::Right => None,
-                                    CheckState::TooLow { fix } | CheckState::Wrong { fix } => {
+                                    CheckState::Enough | CheckState::There | CheckState::Right => None,
+                                    CheckState::TooLow { fix } | CheckState::Missing { fix } | CheckState::Wrong { fix } => {
                                         Some(view! { <p class="fix">"As root of the host: " <Copied text=fix /></p> })
                                     }
                                 }}

@@ -58,6 +58,12 @@ pub enum CheckState {
         /// A command for the host's administrator.
         fix: String,
     },
+    /// Of a program that is there or not.
+    There,
+    Missing {
+        /// As above.
+        fix: String,
+    },
     /// Of what is no limit but right or wrong.
     Right,
     Wrong {

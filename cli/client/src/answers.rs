@@ -483,6 +483,8 @@ pub struct Check {
 pub enum CheckState {
     Enough,
     TooLow { fix: String },
+    There,
+    Missing { fix: String },
     Right,
     Wrong { fix: String },
 }

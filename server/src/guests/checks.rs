@@ -1,10 +1,11 @@
-//! Limits of the host that many guests would meet, as anybody may read them below /proc/sys: what each
-//! is, whether it is high enough, and what to do if not. Pure but for the reading.
+//! Limits of the host that many guests would meet, as anybody may read them below /proc/sys, and programs that ways to
+//! make an image need: what each is, whether it is high enough or there, and what to do if not. Pure but for the reading.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use umbel_app::shown::{CheckShown, CheckState};
+use umbel_recipe::Kind;
 
 /// A limit: its name as sysctl(8) spells it, the least that a thousand guests need, and what for.
 struct Limit {
@@ -27,6 +28,31 @@ const LIMITS: &[Limit] = &[
     Limit { name: "fs.nr_open", least: 65_536, what: "open files of one process, the agent's most of all" },
     Limit { name: "net.ipv4.neigh.default.gc_thresh3", least: 4_096, what: "neighbours; a guest on a bridge is one" },
 ];
+
+/// A program of the host, the Debian package that has it, and what can't be done without it.
+type Program = (&'static str, &'static str, &'static str);
+
+fn programs() -> [Program; 6] {
+    let [debian, arch] = [Kind::Debian, Kind::Arch].map(Kind::tool);
+    [
+        (debian.0, debian.1, "images are built of recipes for a Debian"),
+        (arch.0, arch.1, "images are built of recipes for an Arch"),
+        ("/usr/bin/qemu-img", "qemu-utils", "disks in the format qcow2 become images"),
+        ("/usr/bin/xz", "xz-utils", "what is packed with xz becomes an image"),
+        ("/usr/bin/zstd", "zstd", "archives become images"),
+        ("/usr/bin/jq", "jq", "archives become images, those of containers too"),
+    ]
+}
+
+/// A line for each program; agent and panel see the same host.
+pub(super) fn tools(is_there: impl Fn(&Path) -> bool) -> Vec<CheckShown> {
+    let of = |(path, package, what): Program| {
+        let fix = || format!("apt-get install {package}");
+        let state = if is_there(Path::new(path)) { CheckState::There } else { CheckState::Missing { fix: fix() } };
+        CheckShown { name: path.to_owned(), state, detail: format!("with it {what}") }
+    };
+    programs().map(of).into()
+}
 
 /// What the machine says, by name; what it doesn't know is not there.
 pub(super) fn read() -> HashMap<String, String> {
@@ -74,6 +100,13 @@ mod tests {
         assert_eq!(reservations(&[]).state, CheckState::Right);
         let wrong = reservations(&["memory of guest x: 0 reserved, 64 held".into()]);
         assert!(matches!(wrong.state, CheckState::Wrong { .. }) && wrong.detail.contains("64 held"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_program_that_is_missing_says_what_installs_it() {
+        let tools = tools(|path| !path.ends_with("mmdebstrap"));
+        assert_eq!(tools[0].state, CheckState::Missing { fix: "apt-get install mmdebstrap".into() });
+        assert!(tools[1..].iter().all(|tool| tool.state == CheckState::There), "{tools:?}");
     }
 
     #[test]

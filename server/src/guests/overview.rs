@@ -1,5 +1,7 @@
 //! The first page, and the host.
 
+use std::path::Path;
+
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{GuestFilter, HostShown, OperationFilter, OverviewShown, WallShown};
@@ -34,6 +36,7 @@ impl Guests {
         caller.may(PanelRight::SeeHost)?;
         let mut shown = self.machine().await?;
         // Not on the first page: it reads every guest in a transaction that is alone.
+        shown.checks.extend(checks::tools(Path::exists));
         shown.checks.push(checks::reservations(&quotas::books::wrong(&self.parts.db).await?));
         Ok(shown)
     }
