@@ -138,6 +138,7 @@ impl Uploads {
             return Err(AppError::Conflict { message });
         }
         file.write_all(&held).await.map_err(failed("writing", &coming.part))?;
+        file.flush().await.map_err(failed("writing", &coming.part))?;
         if bytes == length {
             // Not each piece: what a host that failed has lost of them, the file's length says, and its sender asks for that.
             file.sync_all().await.map_err(failed("writing", &coming.part))?;

@@ -358,6 +358,11 @@ fn an_ordinary_users_guests_have_volumes_too() {
     assert!(has_words(&mut second, Slot::C));
 }
 
+fn ends_well(console: &mut Console, line: &str) {
+    let said = say(console, line);
+    assert!(said.contains("end=0"), "{said}");
+}
+
 /// On a child of a base, and on a volume.
 #[test]
 fn what_a_guest_discards_is_the_host_s_again() {
@@ -370,10 +375,10 @@ fn what_a_guest_discards_is_the_host_s_again() {
         [of(house.layout.disk(guest)), of(house.layout.volume(volume))]
     };
     let fill = "dd if=/dev/urandom of=/root/f bs=64k count=256 && dd if=/root/f of=/dev/ubdc bs=64k && sync";
-    assert!(say(&mut console, fill).contains("end=0"));
+    ends_well(&mut console, fill);
     let full = taken();
     assert!(full.iter().all(|bytes| *bytes >= 16 << 20), "{full:?}");
-    assert!(say(&mut console, "rm /root/f && sync && fstrim / && blkdiscard /dev/ubdc").contains("end=0"));
+    ends_well(&mut console, "rm /root/f && sync && fstrim / && blkdiscard /dev/ubdc");
     let left = taken();
     assert!(left[0] + (15 << 20) < full[0] && left[1] < 1 << 20, "{full:?}, then {left:?}");
     // What is left is whole.
