@@ -49,6 +49,14 @@ pub fn check_room(layout: &Layout, bytes: u64) -> Result<(), Refusal> {
     if is_full || bytes >> 20 >= free_mib { Err(Refusal::DiskFull { free_mib }) } else { Ok(()) }
 }
 
+/// Room in bytes until most of it is taken.
+pub fn room_bytes(layout: &Layout) -> Result<u64, Refusal> {
+    let disk = room(layout.data())?;
+    let (taken, free) = (disk.blocks() - disk.blocks_free(), disk.blocks_available());
+    let may_be = (taken + free) * u64::from(FULL_PERCENT) / 100;
+    Ok(may_be.saturating_sub(taken) * disk.fragment_size())
+}
+
 /// Memory is promised to a guest whole: what isn't there now would end in its being killed.
 pub fn check_memory(wanted: Memory) -> Result<(), Refusal> {
     let available_mib = mib_of(&meminfo()?, "MemAvailable");

@@ -3,6 +3,7 @@
 //! mounted and no right is needed. Others are [`import`]ed, or [`publish`]ed: made of what a guest has.
 
 mod base;
+mod files;
 mod import;
 mod making;
 mod partitions;
@@ -21,6 +22,7 @@ use umbel_guest::{DiskSize, GuestId, ImageId, ImageOrigin, Memory, SnapshotId, U
 use umbel_wire::Layout;
 use umbel_wire::agent::{ImageFacts, ImageKind, Refusal};
 
+pub use files::read_files;
 pub use import::{import, make_size, sweep, take_away};
 pub use making::{Making, read_percent};
 pub use publish::{publish, traces};

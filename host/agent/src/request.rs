@@ -68,6 +68,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
             recipe::seen(state, upload, from, Duration::from_millis(wait_ms.into())).map(Reply::Built)
         }
         Request::RecipeEnd { upload } => recipe::end(state, upload).map(done),
+        Request::FilesRead(asked) => image::read_files(state, &asked).map(done),
         Request::SnapshotTraces { of } => image::traces(state, &of).map(|found| Reply::Traces { found }),
         Request::ImageRemove { image } => image::take_away(&state.layout, &image).map(done),
         Request::DiskCreate { guest, generation, image, size, kind } => {

@@ -39,7 +39,7 @@ fn bases(layout: &Layout) -> Vec<BaseUse> {
 }
 
 fn disks(layout: &Layout) -> Vec<DiskUse> {
-    let own = |guest: &GuestId| *guest != workshop::guest();
+    let own = |guest: &GuestId| !workshop::Bench::ALL.map(workshop::Bench::guest).contains(guest);
     let use_of = |guest: GuestId| DiskUse {
         taken_bytes: below(&layout.disk(guest), 0),
         snapshots: named(&layout.snapshots(guest))

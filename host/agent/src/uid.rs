@@ -59,6 +59,11 @@ impl Range {
         [self.last() - BUILDS, BUILDS]
     }
 
+    /// Of the guest that reads files off disks.
+    pub fn reader(self) -> u32 {
+        self.builds()[0] - 1
+    }
+
     /// A uid that none of the taken ones is.
     pub fn free(self, taken: &[u32]) -> Result<u32, UidError> {
         (self.first..self.first + GUESTS).find(|uid| !taken.contains(uid)).ok_or(UidError::NoUid)
@@ -66,7 +71,7 @@ impl Range {
 
     /// A group for a network, and the user of its switch; never that of a guest.
     pub fn free_group(self, taken: &[u32]) -> Result<u32, UidError> {
-        (self.first + GUESTS..self.builds()[0]).find(|gid| !taken.contains(gid)).ok_or(UidError::NoUid)
+        (self.first + GUESTS..self.reader()).find(|gid| !taken.contains(gid)).ok_or(UidError::NoUid)
     }
 
     /// Gives the range back.
@@ -98,5 +103,6 @@ mod tests {
         assert!(group.abs_diff(one) >= GUESTS && group.abs_diff(other) >= RANGE - GUESTS);
         let [first, count] = a.builds();
         assert!(first > group && first + count == a.last());
+        assert!(a.reader() > group && a.reader() < first);
     }
 }

@@ -11,6 +11,7 @@ pub mod action;
 pub mod by_hand;
 pub mod console;
 pub mod field;
+pub mod files;
 pub mod group;
 pub mod id;
 pub mod image;

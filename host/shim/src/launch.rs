@@ -186,6 +186,9 @@ fn told(task: Task) -> Vec<(&'static str, Told)> {
         Task::Convert => vec![("TASK", Told::Word("convert"))],
         Task::Grow => vec![("TASK", Told::Word("grow"))],
         Task::Traces => vec![("TASK", Told::Word("traces"))],
+        Task::Files { ask, most } => {
+            vec![("TASK", Told::Word("files")), ("ASK", Told::Word(ask.word())), ("MOST", Told::Number(most))]
+        }
         Task::Publish { logins } => vec![("TASK", Told::Word("publish")), ("LOGINS", Told::Word(logins.name()))],
     }
 }

@@ -4,6 +4,7 @@
 //! One connection carries one request at a time, each answered by one [`Reply`].
 
 use serde::{Deserialize, Serialize};
+use umbel_guest::files::NoFile;
 use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
@@ -17,6 +18,7 @@ pub use crate::disks::{
     BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, VolumeAt, VolumeFacts,
 };
 pub use crate::image::{ImageFacts, ImageSaid};
+pub use crate::files::{FilesOf, FilesRead};
 
 pub const VERSION: u32 = 12;
 
@@ -94,6 +96,9 @@ pub enum Request {
     SnapshotTraces {
         of: DiskOf,
     },
+    /// Reads a list, a file or an archive off a disk and puts it into the panel's directory of an upload. Changes nothing
+    /// else. Repeating it does no harm; one at a time.
+    FilesRead(FilesRead),
     /// Refused for an image that a guest's disk is a child of, and for one that nobody put in. Repeating it does no harm.
     ImageRemove {
         image: ImageId,
@@ -522,6 +527,8 @@ pub enum Refusal {
     VolumeInUse { volume: VolumeId, reason: String },
     #[error("there is no upload {upload}")]
     UnknownUpload { upload: UploadId },
+    #[error("{why}")]
+    NoFile { why: NoFile },
     #[error("the recipe can't be built: {reason}")]
     BadRecipe { reason: String },
     #[error("another recipe is being built")]

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use umbel_guest::files::FileAsk;
 use umbel_guest::{
     Boot, Clock, Generation, GuestId, GuestName, KernelMode, Logins, Memory, Slot, VolumeAccess, VolumeId,
 };
@@ -189,6 +190,9 @@ pub enum Task {
     Traces,
     /// The files of a guest's disk come into a new file system on the other, without what is one guest's own.
     Publish { logins: Logins },
+    /// What lies on a guest's disk comes onto the other as it is asked for: a list of no more than so many, what a file
+    /// holds, an archive. Where it is stands in the root with the tools.
+    Files { ask: FileAsk, most: u64 },
 }
 
 /// How a file is packed.

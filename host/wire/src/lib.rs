@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod build;
 pub mod disks;
+pub mod files;
 pub mod frame;
 pub mod image;
 pub mod launch;

@@ -80,7 +80,7 @@ fn look(state: &State, coming: &Path, of: &DiskOf) -> Result<Worked, Refusal> {
 }
 
 /// A copy of the snapshot, to be written to.
-fn copied(state: &State, coming: &Path, of: &DiskOf) -> Result<Source, Refusal> {
+pub(super) fn copied(state: &State, coming: &Path, of: &DiskOf) -> Result<Source, Refusal> {
     let from = coming.join("from");
     crate::shelf::remove(&from).map_err(failed_at("removing", &from))?;
     snapshot::copy_out(state, of.guest, of.snapshot, &from)?;

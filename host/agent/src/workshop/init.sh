@@ -42,6 +42,8 @@ is_archive() { [ "$(plain 2>/dev/null | dd bs=1 skip=257 count=5 2>/dev/null)" =
 . /layers
 # shellcheck source=host/agent/src/workshop/publish.sh
 . /publish
+# shellcheck source=host/agent/src/workshop/files.sh
+. /files
 
 # On /mnt; more words are for mke2fs(8).
 new_file_system() {
@@ -90,6 +92,7 @@ convert)
     ;;
 traces) find_traces ;;
 publish) publish_guest ;;
+files) read_files ;;
 grow)
     # The same file system grows into the same bytes.
     export E2FSPROGS_FAKE_TIME=946684800 E2FSCK_TIME=946684800

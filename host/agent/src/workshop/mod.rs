@@ -3,6 +3,8 @@
 //! or an archive of theirs; what can go wrong in there is that their image is not theirs.
 //!
 //! Its root is in memory: programs of the host, and a script. One disk it reads, the other it writes.
+//!
+//! There are two such places, each for one task at a time: who looks at files waits for no image.
 
 mod initramfs;
 
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use umbel_guest::files::{FileAsk, FilePath, LIST_MAX};
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{Boot, Clock, Generation, GuestId, KernelMode, Memory};
 use umbel_wire::agent::Refusal;
@@ -33,6 +36,7 @@ const INIT: &[u8] = include_bytes!("init.sh");
 const LAYERS: &[u8] = include_bytes!("layers.sh");
 const PUBLISH: &[u8] = include_bytes!("publish.sh");
 const TRACES: &[u8] = include_bytes!("traces");
+const FILES: &[u8] = include_bytes!("files.sh");
 /// What a root gets that was made of an image of containers.
 const CONTAINER_RC: &str = concat!(
     include_str!("container-rc.sh"),
@@ -41,11 +45,7 @@ const CONTAINER_RC: &str = concat!(
     ")\n[ ! -b /dev/ubdb ] || /umbel/sh /umbel/setup &\n"
 );
 const CONTAINER_START: &[u8] = include_bytes!("container-start.sh");
-/// Of the instance: one task is worked on at a time.
-const GUEST: &str = "756d6265-6c00-4000-8000-776f726b7368";
 const MEMORY_MIB: u32 = 256;
-/// For one task. Some 50 MB of a tar archive are unpacked in a second.
-const PATIENCE: Duration = Duration::from_secs(1800);
 /// How often it is looked at what somebody wants, and at how far it is.
 const LOOK: Duration = Duration::from_millis(500);
 /// Before an answer at the end of what it said.
@@ -60,6 +60,44 @@ const SECTOR: u64 = 512;
 /// What a task needs, and the Debian package that has it.
 type Tool = (&'static str, &'static str);
 const BUSYBOX: Tool = ("/bin/busybox", "busybox-static");
+
+/// Where a task is worked on, each with a guest and a user of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bench {
+    Images,
+    /// Files of disks, for whoever waits for them.
+    Files,
+}
+
+impl Bench {
+    pub const ALL: [Self; 2] = [Self::Images, Self::Files];
+
+    /// The one that it always is, in each instance.
+    pub fn guest(self) -> GuestId {
+        let id = match self {
+            Self::Images => "756d6265-6c00-4000-8000-776f726b7368",
+            Self::Files => "756d6265-6c00-4000-8000-72656164696e",
+        };
+        id.parse().unwrap_or_else(|_| unreachable!("an id"))
+    }
+
+    fn uid(self, state: &State) -> u32 {
+        match (&state.walls, self) {
+            (Walls::Hosting { range, .. }, Self::Images) => range.last(),
+            (Walls::Hosting { range, .. }, Self::Files) => range.reader(),
+            (Walls::Personal { .. }, _) => nix::unistd::Uid::effective().as_raw(),
+        }
+    }
+}
+
+/// How long a task may take. Some 50 MB of a tar archive are unpacked in a second.
+fn patience(task: Task) -> Duration {
+    Duration::from_secs(match task {
+        Task::Files { ask: FileAsk::List, .. } => 60,
+        Task::Files { .. } => 600,
+        _ => 1800,
+    })
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum WorkError {
@@ -84,6 +122,15 @@ fn tools(task: Task) -> Vec<Tool> {
         },
         Task::Convert => &[("/usr/bin/qemu-img", "qemu-utils")],
         Task::Grow => &[("/sbin/e2fsck", "e2fsprogs"), ("/sbin/resize2fs", "e2fsprogs")],
+        Task::Files { .. } => &[
+            ("/usr/bin/find", "findutils"),
+            ("/usr/bin/xargs", "findutils"),
+            ("/usr/bin/dd", "coreutils"),
+            ("/usr/bin/head", "coreutils"),
+            ("/usr/bin/sort", "coreutils"),
+            ("/usr/bin/tee", "coreutils"),
+            ("/usr/bin/tar", "tar"),
+        ],
         Task::Traces => &[("/sbin/dumpe2fs", "e2fsprogs"), ("/sbin/e2fsck", "e2fsprogs")],
         Task::Publish { .. } => &[
             ("/sbin/dumpe2fs", "e2fsprogs"),
@@ -102,7 +149,7 @@ fn tools(task: Task) -> Vec<Tool> {
             ("/usr/bin/zstd", "zstd"),
             ("/usr/bin/jq", "jq"),
         ],
-        Task::Convert | Task::Grow | Task::Traces | Task::Publish { .. } => &[],
+        Task::Convert | Task::Grow | Task::Traces | Task::Publish { .. } | Task::Files { .. } => &[],
     };
     [&[BUSYBOX], of_task, archive].concat()
 }
@@ -119,19 +166,40 @@ pub struct Worked {
 /// Works on the task, in a directory that is the caller's. Both disks are given to the guest's user; the one that is read
 /// must be long by whole sectors.
 pub fn work(state: &State, place: &Path, from: Source, to: &Path, task: Task) -> Result<Worked, WorkError> {
-    let guest = guest();
-    let uid = match &state.walls {
-        Walls::Hosting { range, .. } => range.last(),
-        Walls::Personal { .. } => nix::unistd::Uid::effective().as_raw(),
-    };
+    work_on(state, Bench::Images, place, from, to, task, None)
+}
+
+/// Reads what has that path, onto the disk that is written.
+pub fn read(
+    state: &State,
+    place: &Path,
+    from: Source,
+    to: &Path,
+    (ask, path): (FileAsk, &FilePath),
+) -> Result<u64, WorkError> {
+    // One more than is listed says that there are more.
+    let task = Task::Files { ask, most: LIST_MAX as u64 + 1 };
+    Ok(work_on(state, Bench::Files, place, from, to, task, Some(path))?.bytes)
+}
+
+fn work_on(
+    state: &State,
+    bench: Bench,
+    place: &Path,
+    from: Source,
+    to: &Path,
+    task: Task,
+    path: Option<&FilePath>,
+) -> Result<Worked, WorkError> {
+    let (guest, uid) = (bench.guest(), bench.uid(state));
     let initrd = place.join("initrd");
-    pack(&initrd, task)?;
+    pack(&initrd, task, path)?;
     let reading = if from.written().is_some() { 0o600 } else { 0o400 };
     for (disk, mode) in [(from.file(), reading), (to, 0o600)] {
         let given = fs::set_permissions(disk, fs::Permissions::from_mode(mode));
         given.and_then(|()| lchown(disk, Some(uid), None)).map_err(failed_at("giving to the workshop", disk))?;
     }
-    sweep(state)?;
+    sweep(state, bench)?;
     let directory = state.layout.guest(guest);
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&directory);
     made.map_err(failed_at("making", &directory))?;
@@ -141,19 +209,19 @@ pub fn work(state: &State, place: &Path, from: Source, to: &Path, task: Task) ->
     };
     let root_disk = RootDisk::Tools { initrd, from, to: to.to_owned(), task };
     let said = start(state, guest, uid, root_disk).and_then(|run| {
-        let ended = wait(state, &run, read.as_deref());
+        let ended = wait(state, &run, (bench, patience(task)), read.as_deref());
         let said = said(state, guest);
         ended.and(said)
     });
-    let swept = sweep(state);
+    let swept = sweep(state, bench);
     let said = said?;
     swept?;
     Ok(Worked { bytes: answer(&said)?, found: found(&said) })
 }
 
 /// Ends what an agent that was killed has left, or what has taken too long, and all that belongs to it.
-pub fn sweep(state: &State) -> Result<(), Refusal> {
-    let guest = guest();
+pub fn sweep(state: &State, bench: Bench) -> Result<(), Refusal> {
+    let guest = bench.guest();
     if let Some(run) = launch::noted(state, guest, Generation::FIRST).filter(|run| process::open(run).is_some()) {
         request::end_run(state, guest, &run)?;
         process::reap(run.pid);
@@ -166,12 +234,7 @@ pub fn sweep(state: &State) -> Result<(), Refusal> {
     }
 }
 
-/// The one that it always is.
-pub fn guest() -> GuestId {
-    GUEST.parse().unwrap_or_else(|_| unreachable!("an id"))
-}
-
-fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
+fn pack(initrd: &Path, task: Task, path: Option<&FilePath>) -> Result<(), Refusal> {
     let tools = tools(task);
     if let Some((path, package)) = tools.iter().find(|(path, _)| !Path::new(path).exists()) {
         return Err(Refusal::NotHere {
@@ -186,6 +249,12 @@ fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
         archive.program(Path::new("/layers"), LAYERS)?;
         archive.program(Path::new("/publish"), PUBLISH)?;
         archive.program(Path::new("/traces"), TRACES)?;
+        archive.program(Path::new("/files"), FILES)?;
+        if let Some(path) = path {
+            let above: Vec<u8> = path.above().flat_map(|above| ended(&above)).collect();
+            archive.program(Path::new("/above"), &above)?;
+            archive.program(Path::new("/last"), &ended(path))?;
+        }
         archive.program(Path::new("/container/rc"), CONTAINER_RC.as_bytes())?;
         archive.program(Path::new("/container/start"), CONTAINER_START)?;
         archive.program(Path::new("/container/setup"), umbel_guest::setup::SCRIPT.as_bytes())?;
@@ -195,6 +264,13 @@ fn pack(initrd: &Path, task: Task) -> Result<(), Refusal> {
         fs::set_permissions(initrd, fs::Permissions::from_mode(0o644))
     };
     write().map_err(failed_at("packing tools into", initrd))
+}
+
+/// A path as programs take it out of a file.
+fn ended(path: &FilePath) -> Vec<u8> {
+    let mut bytes = path.relative();
+    bytes.push(0);
+    bytes
 }
 
 /// The host's own choice of a kernel.
@@ -232,17 +308,18 @@ fn start(state: &State, guest: GuestId, uid: u32, root_disk: RootDisk) -> Result
 
 /// For the end of the guest, unless somebody stops the image that it works for. `read` is what it reads from one end to the
 /// other.
-fn wait(state: &State, run: &Run, read: Option<&Path>) -> Result<(), Refusal> {
+fn wait(state: &State, run: &Run, (bench, patience): (Bench, Duration), read: Option<&Path>) -> Result<(), Refusal> {
     let Some(process) = process::open(run) else { return Ok(()) };
     let look = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + patience;
     loop {
         // Readable once the process has ended (pidfd_open(2)).
         match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], look) {
             Ok(0) if Instant::now() > until => {
-                let error = format!("it takes longer than {} minutes", PATIENCE.as_secs() / 60);
-                return Err(Refusal::Failed { step: "working on the image".into(), error });
+                let error = format!("it takes longer than {} minutes", patience.as_secs() / 60);
+                return Err(Refusal::Failed { step: "working on the disk".into(), error });
             }
+            Ok(0) if bench == Bench::Files => {}
             Ok(0) => state.making.look(read.and_then(|file| read_percent(run.pid, file)))?,
             Ok(_) => {
                 // As long as it is on the table it seems to run.
@@ -321,7 +398,7 @@ pub fn sectors(bytes: u64) -> u64 {
 
 /// As an agent begins.
 pub fn recover(state: &State) {
-    if let Err(refusal) = sweep(state) {
+    for refusal in Bench::ALL.into_iter().filter_map(|bench| sweep(state, bench).err()) {
         tracing::error!(cause = in_full(&refusal), "something of the workshop stays on the host");
     }
 }

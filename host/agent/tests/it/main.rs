@@ -4,6 +4,7 @@
 mod alone;
 mod calls;
 mod console;
+mod files;
 mod harness;
 mod images;
 mod kernels;

@@ -448,7 +448,7 @@ fn an_image_that_is_stopped_while_it_is_unpacked_says_how_far_it_was_and_is_none
         assert_eq!(making.join().expect("no panic"), Err(Refusal::ImageStopped { image }));
     });
     assert_eq!((names(&house), ask("mine-1")), (Vec::new(), None));
-    assert!(!house.layout.guest(umbel_agent::workshop::guest()).exists(), "its guest is gone");
+    assert!(!house.layout.guest(umbel_agent::workshop::Bench::Images.guest()).exists(), "its guest is gone");
     // What was stopped once can be made.
     stop("mine-1");
     import(&house, "mine-1", came).expect("whole");
