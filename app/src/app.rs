@@ -13,6 +13,7 @@ use crate::pages::announcement::AnnouncementPage;
 use crate::pages::audit::AuditPage;
 use crate::pages::backups::BackupsPage;
 use crate::pages::doctor::DoctorPage;
+use crate::pages::files::{BackupFilesPage, SnapshotFilesPage};
 use crate::pages::groups::list::GroupListPage;
 use crate::pages::groups::show::GroupPage;
 use crate::pages::guests::activity::GuestActivityPage;
@@ -105,6 +106,8 @@ parts! {
     QuotasPart: QuotasPage,
     UsagePart: UsagePage,
     BackupsPart: BackupsPage,
+    BackupFilesPart: BackupFilesPage,
+    SnapshotFilesPart: SnapshotFilesPage,
     AccountPart: AccountPage,
 }
 
@@ -180,6 +183,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk") view={Lazy::<DiskPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk/:snapshot/image") view={Lazy::<PublishPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("disk/:snapshot/files") view={Lazy::<SnapshotFilesPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("activity") view={Lazy::<ActivityPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("sharing") view={Lazy::<SharingPart>::new()} ssr=SsrMode::Async />
@@ -204,6 +208,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/people/:account") view={Lazy::<PersonPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups") view={Lazy::<GroupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/groups/:group") view={Lazy::<GroupPart>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/backups/:backup/files") view={Lazy::<BackupFilesPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/backups") view={Lazy::<BackupsPart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/usage") view={Lazy::<UsagePart>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/quotas") view={Lazy::<QuotasPart>::new()} ssr=SsrMode::Async />

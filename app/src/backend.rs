@@ -5,6 +5,7 @@
 //! what exists.
 
 mod backups;
+mod files;
 mod storage;
 
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ use umbel_guest::{
 };
 
 pub use self::backups::Backups;
+pub use self::files::Files;
 pub use self::storage::Storage;
 use crate::error::AppError;
 use crate::proof::Proof;
@@ -111,7 +113,7 @@ impl Default for Came {
 }
 
 #[async_trait]
-pub trait Backend: Backups + Storage {
+pub trait Backend: Backups + Files + Storage {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;

@@ -24,6 +24,24 @@ pub const BACKUPS: &str = "/backups";
 pub fn backup_disk(backup: BackupId) -> String {
     format!("{BACKUPS}/{backup}/disk")
 }
+
+/// A directory on its disk (`?path=…`).
+pub fn backup_files(backup: BackupId, path: &str) -> String {
+    asking(&format!("{BACKUPS}/{backup}/files"), &[("path", path)])
+}
+
+/// A file, or with `tar` an archive (`?path=…&pack=…`).
+pub fn backup_file(backup: BackupId, path: &str, pack: &str) -> String {
+    asking(&format!("{BACKUPS}/{backup}/content"), &[("path", path), ("pack", pack)])
+}
+
+pub fn snapshot_files(guest: GuestId, snapshot: SnapshotId, path: &str) -> String {
+    asking(&format!("{GUESTS}/{guest}/disk/{snapshot}/files"), &[("path", path)])
+}
+
+pub fn snapshot_file(guest: GuestId, snapshot: SnapshotId, path: &str, pack: &str) -> String {
+    asking(&format!("{GUESTS}/{guest}/disk/{snapshot}/content"), &[("path", path), ("pack", pack)])
+}
 /// `?who=…&action=…&object=…&outcome=…&from=…&to=…&before=…`
 pub const AUDIT: &str = "/audit";
 pub const ANNOUNCEMENT: &str = "/announcement";

@@ -54,6 +54,8 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::GuestPurge
         | AuditAction::LeftoverRemove
         | AuditAction::BackupDownload
+        | AuditAction::BackupFile
+        | AuditAction::SnapshotFile
         | AuditAction::BackupRemove
         | AuditAction::VolumeRemove
         | AuditAction::SnapshotRemove => Asks::Everybody,
@@ -99,6 +101,8 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::BackupTake
         | AuditAction::BackupRestore
         | AuditAction::BackupClone
+        | AuditAction::BackupOpen
+        | AuditAction::BackupClose
         | AuditAction::VolumeCreate
         | AuditAction::VolumeGrow
         | AuditAction::VolumeAttach

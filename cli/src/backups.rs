@@ -9,6 +9,7 @@ use umbel_client::{Backup, Client};
 use umbel_guest::BackupId;
 
 use crate::error::Failure;
+use crate::files::{Get, list, of_backup};
 use crate::guests::{find, over};
 
 use crate::options::{Act, Interval, Wait, interval};
@@ -56,6 +57,25 @@ pub(crate) enum BackupCommand {
         /// It must not be there yet.
         file: PathBuf,
     },
+    /// What lies in a directory of its disk; opens it for that, until nobody has looked into it for an hour.
+    Files {
+        /// Its id; or a guest's name, for the newest of that.
+        backup: String,
+        #[arg(default_value = "/")]
+        path: String,
+    },
+    /// A file of its disk, or with --tar what lies beneath a directory.
+    Get {
+        /// Its id; or a guest's name, for the newest of that.
+        backup: String,
+        #[command(flatten)]
+        get: Get,
+    },
+    /// Before its hour is over.
+    Close {
+        /// Its id; or a guest's name, for the newest of that.
+        backup: String,
+    },
     /// For good.
     #[command(visible_alias = "rm")]
     Remove {
@@ -100,6 +120,15 @@ pub(crate) async fn run(panel: &Client, command: BackupCommand, output: &Output)
             over(panel, made.operation, wait, output).await
         }
         BackupCommand::Download { backup, file } => download(panel, sought(panel, &backup, true).await?, &file).await,
+        BackupCommand::Files { backup, path } => {
+            list(&of_backup(panel, sought(panel, &backup, true).await?, &path).await?, output)
+        }
+        BackupCommand::Get { backup, get } => {
+            let backup = sought(panel, &backup, true).await?;
+            of_backup(panel, backup, "").await?;
+            get.put(panel.backup_file(backup, &get.path, get.pack()).await?).await
+        }
+        BackupCommand::Close { backup } => Ok(panel.backup_close(sought(panel, &backup, true).await?).await?),
         BackupCommand::Remove { backup } => Ok(panel.backup_remove(sought(panel, &backup, false).await?).await?),
     }
 }

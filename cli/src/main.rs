@@ -10,6 +10,7 @@ mod console;
 mod error;
 mod events;
 mod exit;
+mod files;
 mod groups;
 mod guests;
 mod images;

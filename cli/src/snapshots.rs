@@ -5,6 +5,7 @@ use umbel_guest::publish::Found;
 use umbel_guest::{GuestId, SnapshotId, SnapshotKind};
 
 use crate::error::Failure;
+use crate::files::list;
 use crate::guests::{find, over};
 use crate::options::SnapshotCommand;
 use crate::output::{Column, Output, moment};
@@ -47,6 +48,16 @@ pub(crate) async fn run(panel: &Client, command: SnapshotCommand, output: &Outpu
             let guest = find(panel, &guest).await?.id;
             let snapshot = sought(panel, guest, &snapshot).await?;
             output.many(&panel.snapshot_traces(guest, snapshot).await?, &TRACES)
+        }
+        SnapshotCommand::Files { guest, snapshot, path } => {
+            let guest = find(panel, &guest).await?.id;
+            let snapshot = sought(panel, guest, &snapshot).await?;
+            list(&panel.snapshot_files(guest, snapshot, &path).await?, output)
+        }
+        SnapshotCommand::Get { guest, snapshot, get } => {
+            let guest = find(panel, &guest).await?.id;
+            let snapshot = sought(panel, guest, &snapshot).await?;
+            get.put(panel.snapshot_file(guest, snapshot, &get.path, get.pack()).await?).await
         }
         SnapshotCommand::Plan { guest, every, keep } => {
             Ok(panel.plan_set(find(panel, &guest).await?.id, every.0, keep).await?)

@@ -15,9 +15,9 @@ use umbel_guest::{
     SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
-    BuildSeen, DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
-    Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt, VolumeFacts,
-    Wall,
+    BuildSeen, DiskFacts, DiskOf, DiskSource, FilesRead, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts,
+    MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt,
+    VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -69,6 +69,8 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
         said: ImageSaid,
     ) -> Result<Vec<Found>, HostError>;
     async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError>;
+    /// Puts it among the uploads.
+    async fn files_read(&self, asked: FilesRead) -> Result<(), HostError>;
     /// Answers the socket on which the build asks for what is on its mirrors.
     async fn recipe_build(&self, upload: UploadId, recipe: String) -> Result<TcpListener, HostError>;
     /// What it has said after so many bytes; waits until there is something.

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod announcements;
 pub mod audit;
 pub mod backups;
+pub mod files;
 pub mod groups;
 pub mod guests;
 pub mod host;

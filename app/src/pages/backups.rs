@@ -255,6 +255,9 @@ fn RowActions(row: BackupShown, actions: Actions) -> impl IntoView {
             <a class="button" href=paths::backup_disk(id) rel="external" download="">
                 "Download" <span class="visually-hidden">{row.guest_name.clone()}</span>
             </a>
+            <a class="button" href=paths::backup_files(id, "")>
+                "Files…" <span class="visually-hidden">{row.guest_name.clone()}</span>
+            </a>
         })}
         <span class="without-scripts">
             {form(restores.clone(), "button", restorable.clone(), true)}

@@ -6,6 +6,7 @@ pub mod announcement;
 pub mod audit;
 pub mod backups;
 pub mod doctor;
+pub mod files;
 pub mod groups;
 pub mod guests;
 pub mod host;

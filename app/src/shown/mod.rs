@@ -5,6 +5,7 @@ mod announcement;
 mod audit;
 mod backup;
 mod etag;
+mod files;
 mod group;
 mod guest;
 mod host;
@@ -35,6 +36,7 @@ pub use announcement::{AnnouncementDraft, AnnouncementLevel, AnnouncementShown};
 pub use audit::{AuditAction, AuditFilter, AuditKind, AuditOutcome, AuditPage, AuditShown, AuditVia};
 pub use backup::{BackupShown, BackupTaken, BackupsShown};
 pub use etag::Etag;
+pub use files::{BackupFilesShown, FileAsked, FileShown, FilesShown, OpenState, PathAsked};
 pub use group::{GroupDraft, GroupRoll, GroupShown, MemberDraft, MemberShown};
 pub use guest::{
     ConsoleTail, Created, GroupChoice, GuestChange, GuestFilter, GuestForm, GuestPage, GuestShown, SaidShown,

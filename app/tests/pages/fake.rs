@@ -12,16 +12,16 @@ use umbel_app::backend::{Backend, Caller};
 use umbel_app::shown::{
     AccountQuotaShown, AccountUsed, AdoptShown, AnnouncementDraft, AnnouncementShown, AttachDraft, AuditFilter,
     AuditPage, AuditShown, BackupsShown, CheckShown, CloneDraft, ConsoleTail, Created, DayUsed, DeliveryShown,
-    FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange,
+    FilesShown, FirstPassword, ForwardDraft, ForwardShown, GroupChoice, GroupDraft, GroupRoll, GroupShown, GuestChange,
     GuestFilter, GuestForm, GuestPage, GuestShown, GuestsLeft, GuestsThen, HostShown, ImageChange, ImageDraft,
     ImageFilter, ImagePage, ImageShown, ImportDraft, ImportShown, InvitationDraft, InvitationShown, KernelChange,
     KernelDraft, KernelFilter, KernelPage, KernelSettings, KernelShown, KeyDraft, KeyShown, MemberDraft,
-    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OperationFilter, OperationPage,
-    OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange, QuotaRequestShown,
-    QuotaShown, QuotaWish, QuotasShown, RebuildDraft, Registration, RegistrationSettings, Role, RoleLimit,
-    RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown, StorageShown,
-    StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown, VolumesShown,
-    WallShown, WebhookDraft, WebhookShown, WebhooksShown,
+    MemoryInsideShown, MetricsShown, NetworkShown, NewInvitation, NewToken, NewWebhook, OpenState, OperationFilter,
+    OperationPage, OperationShown, OverviewShown, PersonFilter, PersonPage, PersonShown, PlanDraft, QuotaChange,
+    QuotaRequestShown, QuotaShown, QuotaWish, QuotasShown, RebuildDraft, Registration, RegistrationSettings, Role,
+    RoleLimit, RoleQuotaShown, SessionShown, ShareDraft, ShareShown, SnapshotDraft, SnapshotTaken, SnapshotsShown,
+    StorageShown, StrayShown, TokenDraft, TokenShown, UsageAsked, UsageShown, VolumeChange, VolumeDraft, VolumeShown,
+    VolumesShown, WallShown, WebhookDraft, WebhookShown, WebhooksShown,
 };
 use umbel_guest::publish::Found;
 use umbel_guest::quota::Kind;
@@ -58,6 +58,8 @@ pub(crate) struct Fake {
     pub(crate) traces: Vec<Found>,
     pub(crate) storage: StorageShown,
     pub(crate) backups: BackupsShown,
+    pub(crate) opened: OpenState,
+    pub(crate) files: FilesShown,
     pub(crate) groups: Vec<GroupRoll>,
     pub(crate) invitations: Vec<InvitationShown>,
     pub(crate) strays: Vec<StrayShown>,

@@ -1,8 +1,10 @@
 use async_trait::async_trait;
 use umbel_app::AppError;
-use umbel_app::backend::{Backups, Caller};
-use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
-use umbel_guest::{BackupId, GuestId, OperationId};
+use umbel_app::backend::{Backups, Caller, Files};
+use umbel_app::shown::{
+    BackupFilesShown, BackupTaken, BackupsShown, CloneDraft, Created, FilesShown, OpenState, PlanDraft,
+};
+use umbel_guest::{BackupId, GuestId, OperationId, SnapshotId};
 
 use super::Fake;
 
@@ -34,5 +36,33 @@ impl Backups for Fake {
 
     async fn backup_remove(&self, _: &Caller, _: BackupId) -> Result<(), AppError> {
         Err(AppError::not_found("backup"))
+    }
+}
+
+#[async_trait]
+impl Files for Fake {
+    async fn backup_files(&self, _: &Caller, backup: BackupId, path: String) -> Result<BackupFilesShown, AppError> {
+        let row = self.backups.rows.iter().find(|row| row.id == backup).ok_or_else(|| AppError::not_found("backup"))?;
+        let files = (self.opened == OpenState::Open).then(|| FilesShown { path, ..self.files.clone() });
+        let (guest_name, made_at, opened) = (row.guest_name.clone(), row.made_at, self.opened.clone());
+        Ok(BackupFilesShown { backup, guest_name, made_at, opened, files })
+    }
+
+    async fn backup_open(&self, _: &Caller, _: BackupId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn backup_close(&self, _: &Caller, _: BackupId) -> Result<(), AppError> {
+        Ok(())
+    }
+
+    async fn snapshot_files(
+        &self,
+        _: &Caller,
+        _: GuestId,
+        _: SnapshotId,
+        path: String,
+    ) -> Result<FilesShown, AppError> {
+        Ok(FilesShown { path, ..self.files.clone() })
     }
 }

@@ -2,6 +2,7 @@
 
 mod backups;
 mod fake;
+mod files;
 mod machine;
 mod quotas;
 mod volumes;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use umbel_guest::{Every, UploadId};
 
 use super::{Act, Wait, word};
+use crate::files::Get;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
@@ -158,6 +159,22 @@ pub(crate) enum SnapshotCommand {
         guest: String,
         /// Its name or id.
         snapshot: String,
+    },
+    /// What lies in a directory of its disk; takes a few seconds.
+    Files {
+        guest: String,
+        /// Its name or id.
+        snapshot: String,
+        #[arg(default_value = "/")]
+        path: String,
+    },
+    /// A file of its disk, or with --tar what lies beneath a directory.
+    Get {
+        guest: String,
+        /// Its name or id.
+        snapshot: String,
+        #[command(flatten)]
+        get: Get,
     },
     /// Takes them by itself, and keeps the newest of those.
     Plan {

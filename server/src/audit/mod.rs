@@ -10,6 +10,7 @@ mod backups;
 pub mod chain;
 pub mod commands;
 pub mod csv;
+mod files;
 mod keep;
 mod list;
 mod storage;

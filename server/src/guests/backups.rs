@@ -103,7 +103,12 @@ impl Guests {
     }
 
     /// One that the caller may see, if they may do that with its guest.
-    async fn backup(&self, caller: &Caller, id: BackupId, right: GuestRight) -> Result<GuestBackup, AppError> {
+    pub(super) async fn backup(
+        &self,
+        caller: &Caller,
+        id: BackupId,
+        right: GuestRight,
+    ) -> Result<GuestBackup, AppError> {
         let found = guest_backup_fetch(&self.parts.db, self.parts.host, id).await?;
         let found = found.filter(|found| found.state != BackupState::Going).ok_or_else(missing)?;
         let access = self.reach(caller).await?.to(found.owner, Some(found.guest));
@@ -258,6 +263,7 @@ impl Guests {
             return Err(conflict("A guest is being made of it."));
         }
         guest_backup_let_go(&self.parts.db, backup).await?;
+        self.close(backup)?;
         tracing::info!(%backup, guest = %found.guest, by = caller.account.name, "a backup was removed");
         if let Err(error) = self.backup_let_go(backup).await {
             // It goes as soon as its place is there again.
@@ -319,7 +325,7 @@ fn sees(reach: &Reach, row: &GuestBackup) -> bool {
     reach.sees(row.owner, Some(row.guest))
 }
 
-fn whole(backup: &GuestBackup) -> Result<(), AppError> {
+pub(super) fn whole(backup: &GuestBackup) -> Result<(), AppError> {
     match backup.state {
         BackupState::Kept => Ok(()),
         BackupState::Coming => Err(conflict("The backup is not there yet.")),

@@ -12,6 +12,7 @@ mod clone;
 mod console_tail;
 mod create;
 mod example;
+pub mod files;
 mod first_image;
 mod form;
 mod list;
@@ -28,6 +29,8 @@ mod snapshots;
 mod storage;
 mod traces;
 mod view;
+
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;
@@ -51,12 +54,13 @@ pub struct Guests {
     pub parts: Parts,
     pub operations: Operations,
     inside: metrics::Inside,
+    reads: Arc<files::Reads>,
 }
 
 impl Guests {
     pub fn new(parts: Parts) -> Self {
         let operations = Operations::new(parts.clone());
-        Self { parts, operations, inside: metrics::Inside::default() }
+        Self { parts, operations, inside: metrics::Inside::default(), reads: Arc::default() }
     }
 
     pub fn reconciler(&self) -> Reconciler {

@@ -15,9 +15,9 @@ use umbel_guest::{
     SnapshotId, Span, StrayName, SysRqKey, UploadId, VolumeId,
 };
 use umbel_wire::agent::{
-    BuildSeen, DiskFacts, DiskOf, DiskSource, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts, MemoryInside,
-    Moved, NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VERSION,
-    VolumeAt, VolumeFacts, Wall,
+    BuildSeen, DiskFacts, DiskOf, DiskSource, FilesRead, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts,
+    MemoryInside, Moved, NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts,
+    VERSION, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -190,6 +190,10 @@ impl Host for Agent {
             Reply::Traces { found } => Ok(found),
             other => Err(unexpected("snapshot_traces", other)),
         }
+    }
+
+    async fn files_read(&self, asked: FilesRead) -> Result<(), HostError> {
+        self.done("files_read", Request::FilesRead(asked), VERY_LONG).await
     }
 
     async fn recipe_build(&self, upload: UploadId, recipe: String) -> Result<TcpListener, HostError> {

@@ -4,6 +4,7 @@
 mod answers;
 mod builds;
 mod disks;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;

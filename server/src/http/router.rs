@@ -11,7 +11,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use super::api::{
-    announcements, audit, backups, events, groups, guests, host, images, invitations, kernels, keys, networks,
+    announcements, audit, backups, events, files, groups, guests, host, images, invitations, kernels, keys, networks,
     operations, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, volumes, webhooks,
 };
 use super::caller::OfGroups;
@@ -127,6 +127,8 @@ pub fn own() -> Vec<Route> {
         get("/healthz", health::healthz),
         get("/readyz", health::readyz),
         get("/backups/{backup}/disk", downloads::backup_disk),
+        get("/backups/{backup}/content", downloads::backup_file),
+        get("/guests/{guest}/disk/{snapshot}/content", downloads::snapshot_file),
         get(paths::METRICS, metrics::shown).of(Scope::Read),
         // Plain pages, for people who aren't in yet.
         get(paths::SIGN_IN, sign_in::sign_in_shown),
@@ -206,6 +208,12 @@ pub fn own() -> Vec<Route> {
         api!(backups::download).of(Scope::Write).of_groups(),
         api!(backups::clone).once().of_groups(),
         api!(backups::remove).of_groups(),
+        api!(files::of_backup).of_groups(),
+        api!(files::open).of_groups(),
+        api!(files::close).of_groups(),
+        api!(files::take_of_backup).of(Scope::Write).of_groups(),
+        api!(files::of_snapshot).of_groups(),
+        api!(files::take_of_snapshot).of(Scope::Write).of_groups(),
         api!(guests::undelete).of_groups(),
         api!(guests::purge).of_groups(),
         api!(guests::set_up).of_groups(),

@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 26] = [
+const MORE_READS: [&str; 28] = [
     "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
@@ -226,6 +226,8 @@ const MORE_READS: [&str; 26] = [
     "/_sf/snapshot_list",
     "/_sf/snapshot_traces",
     "/_sf/backup_list",
+    "/_sf/backup_files",
+    "/_sf/snapshot_files",
     "/_sf/volume_list",
     "/_sf/account_fetch",
 ];
@@ -233,7 +235,14 @@ const MORE_READS: [&str; 26] = [
 const NOTHING_TRIED: [&str; 2] = ["/first-run", "/sign-in/code"];
 
 /// What is given away whole leaves a row, though nothing changes.
-const GIVEN_AWAY: [&str; 2] = ["/api/v1/backups/{backup}/disk", "/backups/{backup}/disk"];
+const GIVEN_AWAY: [&str; 6] = [
+    "/api/v1/backups/{backup}/disk",
+    "/backups/{backup}/disk",
+    "/api/v1/backups/{backup}/content",
+    "/backups/{backup}/content",
+    "/api/v1/guests/{guest}/snapshots/{snapshot}/content",
+    "/guests/{guest}/disk/{snapshot}/content",
+];
 
 /// Pieces of a file: it left a row when it was said that it comes.
 const IN_PIECES: (Method, &str) = (Method::PATCH, "/api/v1/uploads/{upload}/{file}");

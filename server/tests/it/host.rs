@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use umbel_guest::files::{FileAsk, FilePath};
 use umbel_guest::{
     DiskKind, DiskSize, Forward, Generation, GuestId, HostNumber, ImageId, InstanceId, KernelId, Limits, Logins,
     Memory, NetworkId, Slot, SnapshotId, Span, SysRqKey, UploadId, VolumeAccess, VolumeId,
@@ -15,7 +16,8 @@ use umbel_guest::{
 use umbel_server::clock::Clock;
 use umbel_server::host::{Agent, Host, HostError, Simulated};
 use umbel_wire::agent::{
-    BuildState, DiskOf, DiskSource, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow, VERSION, VolumeAt,
+    BuildState, DiskOf, DiskSource, FilesOf, FilesRead, ImageSaid, Moved, Profile, Refusal, Reply, Request, StopHow,
+    VERSION, VolumeAt,
 };
 use umbel_wire::frame;
 use uuid::Uuid;
@@ -91,6 +93,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
                 host.image_publish(image, of, logins, said).await.map(|found| Reply::Traces { found })
             }
             Request::SnapshotTraces { of } => host.snapshot_traces(of).await.map(|found| Reply::Traces { found }),
+            Request::FilesRead(asked) => done(host.files_read(asked).await),
             Request::RecipeBuild { upload, recipe } => {
                 let listener = host.recipe_build(upload, recipe).await.expect("begun");
                 let content = frame::to_json(&Reply::Listens).expect("a reply");
@@ -255,6 +258,9 @@ async fn every_request(agent: &Agent) {
     let unknown = |done: Result<(), HostError>| matches!(done, Err(HostError::Refused(Refusal::UnknownUpload { .. })));
     let (size, kind) = (DiskSize::DEFAULT, DiskKind::Cow);
     assert!(unknown(agent.snapshot_lend(guest, taken, nowhere, tiny.clone(), size, kind).await));
+    let of = FilesOf::Upload { upload: nowhere, size };
+    let asked = FilesRead { of, ask: FileAsk::List, path: FilePath::default(), to: nowhere };
+    assert!(unknown(agent.files_read(asked).await));
     let new = GuestId(Uuid::now_v7());
     assert!(unknown(agent.disk_upload(new, generation, nowhere, tiny, size, kind).await));
     agent.snapshot_remove(guest, taken).await.expect("gone");

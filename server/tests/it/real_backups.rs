@@ -18,7 +18,7 @@ use crate::harness::s3::{Server as S3, files};
 use crate::real_host::{Machine, PASSWORD, TAKES, home};
 
 /// A directory that the panel's user may write to, on no account in the data directory.
-fn elsewhere() -> TempDir {
+pub(crate) fn elsewhere() -> TempDir {
     let place = tempfile::Builder::new().prefix("umbel-backups-").tempdir_in("/var/tmp").expect("a directory");
     if let Some(user) = postgres::owner() {
         chown(place.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("given");
@@ -27,7 +27,7 @@ fn elsewhere() -> TempDir {
 }
 
 /// Where the panel's backups go.
-enum Target {
+pub(crate) enum Target {
     Directory(TempDir),
     Bucket(S3, TempDir),
 }
@@ -77,7 +77,7 @@ fn panel(machine: &Machine, backups: &Target) -> Program {
     Program::start(serve)
 }
 
-async fn first_life(machine: &Machine, backups: &Target) -> (Program, Client) {
+pub(crate) async fn first_life(machine: &Machine, backups: &Target) -> (Program, Client) {
     let panel = panel(machine, backups);
     let client = Client::new(panel.origin()).expect("an address");
     let token = panel.ready.trim().rsplit("token=").next().expect("a link").to_owned();
@@ -87,7 +87,7 @@ async fn first_life(machine: &Machine, backups: &Target) -> (Program, Client) {
 }
 
 /// Its next life after SIGKILL.
-async fn killed_and_back(machine: &Machine, backups: &Target, before: Program) -> (Program, Client) {
+pub(crate) async fn killed_and_back(machine: &Machine, backups: &Target, before: Program) -> (Program, Client) {
     // Dropped, it is killed by SIGKILL.
     drop(before);
     let panel = panel(machine, backups);
@@ -96,13 +96,13 @@ async fn killed_and_back(machine: &Machine, backups: &Target, before: Program) -
     (panel, client)
 }
 
-async fn over(client: &Client, operation: OperationId) {
+pub(crate) async fn over(client: &Client, operation: OperationId) {
     let over = client.operation_over(operation, TAKES).await.expect("it is over");
     assert_eq!(over.state, OperationState::Done, "{over:?}");
 }
 
 /// `mark` is said afterwards, and was never said before.
-async fn type_in(client: &Client, guest: GuestId, line: &str, mark: &str) {
+pub(crate) async fn type_in(client: &Client, guest: GuestId, line: &str, mark: &str) {
     let mut console = client.console_from(guest, 0).await.expect("it comes");
     console.until("# ", TAKES).await.expect("a prompt");
     console.take_keyboard().await.expect("ours");

@@ -24,7 +24,7 @@ use crate::umbelctl::agree;
 use crate::walk;
 
 /// Of all that the walk asks of an administrator; a purge by its page and one's own link follow below.
-const ASKED: [&str; 45] = [
+const ASKED: [&str; 47] = [
     "DELETE /api/v1/backups/{backup}",
     "DELETE /api/v1/guests/{guest}/snapshots/{snapshot}",
     "DELETE /api/v1/host/leftovers/{guest}",
@@ -34,7 +34,9 @@ const ASKED: [&str; 45] = [
     "DELETE /api/v1/session/link",
     "DELETE /api/v1/volumes/{volume}",
     "PATCH /api/v1/people/{account}",
+    "GET /api/v1/backups/{backup}/content",
     "GET /api/v1/backups/{backup}/disk",
+    "GET /api/v1/guests/{guest}/snapshots/{snapshot}/content",
     "POST /_sf/account_create",
     "POST /_sf/account_decide",
     "POST /_sf/account_import",

@@ -202,6 +202,13 @@ fn SnapshotRow(guest: GuestShown, row: SnapshotShown, publishes: bool, actions: 
             </a>
         }
     });
+    let files = removable.is_none().then(|| {
+        view! {
+            <a class="button" href=paths::snapshot_files(guest.id, row.id, "")>
+                "Files…" <span class="visually-hidden">{format!(" of {name}")}</span>
+            </a>
+        }
+    });
     let (restores, removes) = (format!("Restore {name}"), format!("Remove {name}"));
     let (restore_id, remove_id) = (format!("restore-{short}"), format!("remove-{short}"));
     let form = move |words: String, class: &'static str, refused: Option<String>, is_restore: bool| {
@@ -220,6 +227,7 @@ fn SnapshotRow(guest: GuestShown, row: SnapshotShown, publishes: bool, actions: 
     let (restore_disabled, remove_disabled) = (restorable.is_some(), removable.is_some());
     let actions = view! {
         {image}
+        {files}
         <button class="button needs-scripts" type="button" data-opens=restore_id.clone() disabled=restore_disabled title=restorable.clone()>
             "Restore…" <span class="visually-hidden">{name.clone()}</span>
         </button>

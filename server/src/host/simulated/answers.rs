@@ -10,14 +10,14 @@ use umbel_guest::{
     UploadId, VolumeId, WallState,
 };
 use umbel_wire::agent::{
-    BaseUse, BuildSeen, DiskFacts, DiskOf, DiskSource, DiskUse, GuestFacts, HostFacts, ImageFacts, ImageSaid,
-    Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
+    BaseUse, BuildSeen, DiskFacts, DiskOf, DiskSource, DiskUse, FilesRead, GuestFacts, HostFacts, ImageFacts,
+    ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
     StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
 use super::disks::{bad_volume, facts_of, hold, holders, in_use, of_disk, put_image, read_upload, tiny, traces};
-use super::{Inner, Simulated, SimulatedGuest, Temper, builds, debian};
+use super::{Inner, Simulated, SimulatedGuest, Temper, builds, debian, files};
 use crate::host::{Host, HostError};
 
 pub(super) fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
@@ -135,6 +135,10 @@ impl Host for Simulated {
     async fn snapshot_traces(&self, of: DiskOf) -> Result<Vec<Found>, HostError> {
         let inner = &*self.begin("snapshot_traces", &format!("{} {}", of.guest, of.snapshot))?;
         Ok(traces(inner, &of)?)
+    }
+
+    async fn files_read(&self, asked: FilesRead) -> Result<(), HostError> {
+        Ok(files::read(&*self.begin("files_read", &asked.path.to_string())?, &asked)?)
     }
 
     async fn recipe_build(&self, upload: UploadId, _: String) -> Result<TcpListener, HostError> {

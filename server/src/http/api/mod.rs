@@ -4,6 +4,7 @@ pub mod announcements;
 pub mod audit;
 pub mod backups;
 pub mod events;
+pub mod files;
 pub mod groups;
 pub mod guests;
 pub mod host;
