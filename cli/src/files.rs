@@ -61,6 +61,10 @@ pub(crate) async fn of_backup(panel: &Client, backup: BackupId, path: &str) -> R
         let shown = panel.backup_files(backup, path).await?;
         match (shown.opened, shown.files) {
             (Opened::Open, Some(files)) => return Ok(files),
+            (Opened::Closed, _) if asked => {
+                let reason = "somebody has closed it meanwhile".into();
+                return Err(Failure::Failed { what: "opening the backup".into(), reason });
+            }
             (Opened::Failed { reason }, _) if asked => {
                 return Err(Failure::Failed { what: "opening the backup".into(), reason });
             }

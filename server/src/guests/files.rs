@@ -7,6 +7,7 @@ mod open;
 
 use std::collections::HashMap;
 use std::io::Read as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,8 +34,9 @@ use crate::uploads;
 
 pub(super) use open::Opened;
 
-/// Of one person at a time, until the last byte is out.
+/// Of one person at a time, until the last byte is out; and of all.
 const READS_MOST: usize = 3;
+const READS_OF_ALL: usize = 24;
 /// Of a list: the agent hands over no more.
 const LIST_MOST: u64 = 64 << 20;
 /// Parts that wait for whoever takes them, and how large they are.
@@ -74,6 +76,9 @@ struct Reading(Arc<Reads>, AccountId);
 impl Reading {
     fn begin(reads: &Arc<Reads>, account: AccountId) -> Result<Self, AppError> {
         let mut readers = reads.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.values().sum::<usize>() >= READS_OF_ALL {
+            return Err(conflict("Others are reading many files. Try again in a moment."));
+        }
         let count = readers.entry(account).or_default();
         if *count >= READS_MOST {
             return Err(conflict("You are reading several files already. Wait until one of them is there."));
@@ -169,8 +174,8 @@ impl Guests {
     }
 
     async fn files_list(&self, caller: &Caller, of: FilesOf, path: FilePath) -> Result<FilesShown, AppError> {
-        let _reading = Reading::begin(&self.reads, caller.account.id)?;
-        let (file, place) = self.file_read(FileAsk::List, of, path.clone()).await?;
+        let reading = Reading::begin(&self.reads, caller.account.id)?;
+        let (file, place, _reading) = self.file_read(reading, FileAsk::List, of, path.clone()).await?;
         let read = blocking(move || {
             let mut bytes = Vec::new();
             file.take(LIST_MOST).read_to_end(&mut bytes).map(|_| parse_list(&bytes))
@@ -194,7 +199,7 @@ impl Guests {
             _ => return Err(AppError::Invalid(FieldErrors::one("pack", "tar, or nothing."))),
         };
         let reading = Reading::begin(&self.reads, caller.account.id)?;
-        let (mut file, place) = self.file_read(ask, of, path.clone()).await?;
+        let (mut file, place, reading) = self.file_read(reading, ask, of, path.clone()).await?;
         let bytes = file.metadata().map_err(failed("reading the facts of", &place))?.len();
         let name = path.names().last().map_or_else(|| disk.to_owned(), ToString::to_string);
         let is_archive = ask == FileAsk::Archive;
@@ -224,31 +229,53 @@ impl Guests {
         Ok(FileTaken { name, bytes, is_archive, parts })
     }
 
-    /// What the agent has read; it has no name any more, so it goes with whoever has it open.
-    async fn file_read(&self, ask: FileAsk, of: FilesOf, path: FilePath) -> Result<(fs::File, PathBuf), AppError> {
+    /// What the agent has read; it has no name any more, so it goes with whoever has it open. Who asked and went counts
+    /// until the agent is done, and nothing of it stays.
+    async fn file_read(
+        &self,
+        reading: Reading,
+        ask: FileAsk,
+        of: FilesOf,
+        path: FilePath,
+    ) -> Result<(fs::File, PathBuf, Reading), AppError> {
         let to = UploadId(Uuid::now_v7());
         let place = self.upload_place(to)?;
-        let marked = fs::create_dir_all(&place).and_then(|()| fs::write(place.join(READING), ""));
-        marked.map_err(failed("making", &place))?;
-        let read = self.parts.link.host.files_read(FilesRead { of, ask, path, to }).await;
-        let disk = place.join("disk");
-        let opened = match read {
-            Ok(()) => fs::File::open(&disk).map_err(failed("opening", &disk)),
-            Err(HostError::Refused(Refusal::NoFile { why: NoFile::Missing })) => Err(AppError::not_found("file")),
-            Err(HostError::Refused(Refusal::NoFile { why })) => Err(conflict(format!("It can't be read: {why}."))),
-            Err(HostError::Refused(Refusal::UnknownUpload { .. })) => Err(closed()),
-            Err(error) => Err(from_host(error)),
-        };
-        if let Err(error) = uploads::remove(&place) {
-            tracing::warn!(path = %place.display(), %error, "what was read stays until the panel starts again");
-        }
-        opened.map(|file| (file, place))
+        let host = Arc::clone(&self.parts.link.host);
+        let read = tokio::spawn(async move {
+            let marked = private(&place).and_then(|()| fs::write(place.join(READING), ""));
+            marked.map_err(failed("making", &place))?;
+            let read = host.files_read(FilesRead { of, ask, path, to }).await;
+            let disk = place.join("disk");
+            let opened = match read {
+                Ok(()) => fs::File::open(&disk).map_err(failed("opening", &disk)),
+                Err(error) => Err(refused(error)),
+            };
+            if let Err(error) = uploads::remove(&place) {
+                tracing::warn!(path = %place.display(), %error, "what was read stays until the panel starts again");
+            }
+            opened.map(|file| (file, place, reading))
+        });
+        read.await.map_err(|error| internal(&error))?
     }
 
     fn upload_place(&self, upload: UploadId) -> Result<PathBuf, AppError> {
         let none = || conflict("This panel has no place for files.");
         Ok(self.parts.layout.as_ref().ok_or_else(none)?.upload(upload))
     }
+}
+
+fn refused(error: HostError) -> AppError {
+    match error {
+        HostError::Refused(Refusal::NoFile { why: NoFile::Missing }) => AppError::not_found("file"),
+        HostError::Refused(Refusal::NoFile { why }) => conflict(format!("It can't be read: {why}.")),
+        HostError::Refused(Refusal::UnknownUpload { .. }) => closed(),
+        error => from_host(error),
+    }
+}
+
+/// Nobody else's to look into, whoever is on the host.
+fn private(place: &std::path::Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(place)
 }
 
 fn closed() -> AppError {

@@ -39,6 +39,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// An image of 16 GiB by 10 Mbit/s.
 const UPLOAD_TIME: Duration = Duration::from_secs(4 * 3600);
+/// What the agent may take to read one off a disk.
+const TAKE_TIME: Duration = Duration::from_secs(720);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -184,7 +186,8 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
         }
         Err(status) => return reader.refuse(status, "The request took too long to come.".into(), &nonce),
     };
-    match timeout(ANSWER_TIME, next.run(request)).await {
+    let patience = if is_taken(&request) { TAKE_TIME } else { ANSWER_TIME };
+    match timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => too_slow(),
     }
@@ -194,6 +197,11 @@ pub async fn bound(State(panel): State<Panel>, request: Request, next: Next) -> 
 fn is_upload(request: &Request) -> bool {
     matches!(*request.method(), Method::PUT | Method::PATCH)
         && is_under(request.uri().path(), &format!("{}/uploads", paths::API))
+}
+
+/// A file of a disk, which is read to its end before the first of it goes out; few are at once.
+fn is_taken(request: &Request) -> bool {
+    *request.method() == Method::GET && request.uri().path().ends_with("/content")
 }
 
 async fn with_whole_body(request: Request) -> Result<Request, StatusCode> {

@@ -260,6 +260,16 @@ both! {
         let list = shell.says(&["backups", "list"]).await;
         assert!(list.contains("web") && list == shell.says(&["backup", "ls", "web"]).await, "{list}");
         let id = list.split_whitespace().last().expect("an id").to_owned();
+        // Opened for it, which nobody has to say.
+        let listed = shell.says(&["backups", "files", "web", "/etc"]).await;
+        assert!(listed.contains("a%0Ab") && listed.contains("mtab -> ../proc/mounts"), "{listed}");
+        let file = place.path().join("taken");
+        let get = ["backups", "get", "web", "/root/written", "-o", file.to_str().expect("text")];
+        shell.says(&get).await;
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "one ");
+        assert_ne!(shell.code(&get).await, 0, "what is there is not written over");
+        assert_eq!(shell.code(&["backups", "get", "web", "/nothing"]).await, 4, "there is none");
+        shell.says(&["backups", "close", "web"]).await;
         shell.says(&["backups", "restore", "web"]).await;
         assert_eq!(written(guest), "one ");
         shell.says(&["backups", "clone", &id, "copy"]).await;

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# shellcheck shell=dash disable=SC3040 # a part of init.sh: its functions and settings are there
+# shellcheck shell=dash disable=SC3040,SC2185 # a part of init.sh: its functions and settings are there; find's places stand in a file
 # Files are read off a guest's disk. What is asked for stands in files, each path ended by a zero: /above has the
 # directories on the way to it, /last has it itself. This shell never has a path in a word of its own.
 
@@ -60,7 +60,7 @@ read_files() {
         *) answer bad special ;;
         esac
         # Where it has holes, nothing is written: the other disk is zero already.
-        [ "${#size}" -le 15 ] && [ "$size" -le "$(whole)" ] || answer bad large
+        if [ "${#size}" -gt 15 ] || [ "$size" -gt "$(whole)" ]; then answer bad large; fi
         if [ "$size" -gt 0 ]; then
             /usr/bin/xargs -0 -a /last -I '{}' /usr/bin/dd 'if={}' of=/dev/ubdb bs=256k conv=sparse,notrunc,fsync status=none 2>/tmp/said ||
                 answer bad "$(reason)"

@@ -13,14 +13,14 @@ use umbel_app::shown::OpenState;
 use umbel_guest::{AccountId, BackupId, GuestRight, UploadId};
 use umbel_wire::agent::FilesOf;
 
-use super::{Guests, READING, closed, failed};
+use super::{Guests, READING, closed, failed, private};
 use crate::error::chain;
 use crate::guests::backups::whole;
 use crate::guests::from_host;
 use crate::guests::snapshots::conflict;
 use crate::store::guest_backups::GuestBackup;
 use crate::uploads;
-use crate::vault::Watch;
+use crate::vault::{VaultError, Watch};
 
 /// Beside the disk; it has who asked, and its time is when somebody looked last.
 const MARK: &str = "opened";
@@ -39,6 +39,8 @@ pub(crate) struct Opened(Mutex<HashMap<BackupId, Opening>>);
 #[derive(Debug)]
 enum Opening {
     Coming(Watch),
+    /// Whoever fetches it has been told to stop, and removes it.
+    Closing,
     Failed(String),
 }
 
@@ -60,9 +62,9 @@ impl Guests {
             Some(Opening::Coming(watch)) => {
                 OpenState::Opening { percent: u8::try_from(watch.percent().min(100)).unwrap_or(100) }
             }
-            _ if is_there => OpenState::Open,
+            None | Some(Opening::Failed(_)) if is_there => OpenState::Open,
             Some(Opening::Failed(reason)) => OpenState::Failed { reason: reason.clone() },
-            None => OpenState::Closed,
+            Some(Opening::Closing) | None => OpenState::Closed,
         })
     }
 
@@ -95,12 +97,13 @@ impl Guests {
         {
             // One after the other, so that no two are counted as one.
             let mut all = self.reads.opened.all();
-            if matches!(all.get(&backup), Some(Opening::Coming(_))) {
-                return Ok(());
+            match all.get(&backup) {
+                Some(Opening::Coming(_)) => return Ok(()),
+                Some(Opening::Closing) => return Err(conflict("It is being closed. Try again in a moment.")),
+                Some(Opening::Failed(_)) | None => {}
             }
             self.check_few(caller.account.id, &place)?;
-            let made =
-                fs::create_dir_all(&place).and_then(|()| fs::write(place.join(MARK), caller.account.id.to_string()));
+            let made = private(&place).and_then(|()| fs::write(place.join(MARK), caller.account.id.to_string()));
             made.map_err(failed("making", &place))?;
             all.insert(backup, Opening::Coming(watch.clone()));
         }
@@ -108,28 +111,26 @@ impl Guests {
         tokio::spawn(async move {
             let turn = vault.turn().await;
             let read = if watch.is_stopped() {
-                Err(crate::vault::VaultError::Stopped)
+                Err(VaultError::Stopped)
             } else {
                 vault.read(turn, backup, place.join("disk"), watch.clone()).await
             };
-            guests.came(backup, &place, &watch, read);
+            guests.came(backup, &place, read);
             guests.parts.guest_changed(found.guest);
         });
         Ok(())
     }
 
-    fn came(&self, backup: BackupId, place: &Path, watch: &Watch, read: Result<(), crate::vault::VaultError>) {
+    fn came(&self, backup: BackupId, place: &Path, read: Result<(), VaultError>) {
         let mut all = self.reads.opened.all();
-        all.remove(&backup);
-        let Err(error) = read.and_then(|()| match watch.is_stopped() {
-            true => Err(crate::vault::VaultError::Stopped),
-            false => Ok(()),
-        }) else {
-            return;
-        };
-        if !watch.is_stopped() {
-            tracing::warn!(%backup, cause = chain(&error), "a backup is not opened");
-            all.insert(backup, Opening::Failed(error.told()));
+        let is_wanted = matches!(all.remove(&backup), Some(Opening::Coming(_)));
+        match read {
+            Ok(()) if is_wanted => return,
+            Err(error) if is_wanted => {
+                tracing::warn!(%backup, cause = chain(&error), "a backup is not opened");
+                all.insert(backup, Opening::Failed(error.told()));
+            }
+            _ => {}
         }
         forget(place);
     }
@@ -169,12 +170,19 @@ impl Guests {
     /// Its disk goes, or stops coming.
     pub(in crate::guests) fn close(&self, backup: BackupId) -> Result<(), AppError> {
         let mut all = self.reads.opened.all();
-        if let Some(Opening::Coming(watch)) = all.get(&backup) {
+        match all.remove(&backup) {
             // It goes once whoever fetches it has heard.
-            watch.stop();
-            return Ok(());
+            Some(Opening::Coming(watch)) => {
+                watch.stop();
+                all.insert(backup, Opening::Closing);
+                return Ok(());
+            }
+            Some(Opening::Closing) => {
+                all.insert(backup, Opening::Closing);
+                return Ok(());
+            }
+            Some(Opening::Failed(_)) | None => {}
         }
-        all.remove(&backup);
         if self.parts.layout.is_some() {
             forget(&self.upload_place(upload(backup))?);
         }
@@ -194,7 +202,9 @@ impl Guests {
     pub fn files_sweep(&self, now: SystemTime, starts: bool) {
         for place in self.marked(MARK).unwrap_or_default() {
             let id = place.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-            let comes = id.is_some_and(|id| matches!(self.reads.opened.all().get(&id), Some(Opening::Coming(_))));
+            let comes = id.is_some_and(|id| {
+                matches!(self.reads.opened.all().get(&id), Some(Opening::Coming(_) | Opening::Closing))
+            });
             let looked = fs::metadata(place.join(MARK)).and_then(|facts| facts.modified());
             let is_old = looked.map_or(true, |looked| now.duration_since(looked).unwrap_or_default() > KEPT);
             if !comes && (is_old || !place.join("disk").exists()) {
