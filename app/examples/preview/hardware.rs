@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use umbel_app::shown::{
-    AttachedShown, BackupShown, BackupsShown, CheckShown, CheckState, ForwardShown, GuestShown, ImageShown,
-    KernelShown, LeftoverShown, NetworkGuest, NetworkShown, PlanShown, SnapshotShown, SnapshotsShown, StorageShown,
-    StoredGuest, StoredImage, StrayShown, VolumeShown, VolumeTaker, VolumesShown, WallShown,
+    AttachedShown, BackupShown, BackupsShown, CheckShown, CheckState, FileShown, FilesShown, ForwardShown, GuestShown,
+    ImageShown, KernelShown, LeftoverShown, NetworkGuest, NetworkShown, PlanShown, SnapshotShown, SnapshotsShown,
+    StorageShown, StoredGuest, StoredImage, StrayShown, VolumeShown, VolumeTaker, VolumesShown, WallShown,
 };
+use umbel_guest::files::FileKind;
 use umbel_guest::publish::{Found, Trace};
 use umbel_guest::{
     Access, AccountId, Attachment, BackupId, DiskSize, Every, GuestId, HostNumber, ImageKind, KernelFeatures,
@@ -345,4 +346,26 @@ pub(crate) fn backups() -> BackupsShown {
         backup(1, "mail-of-last-year", false, 711, 402, 3000),
     ];
     BackupsShown { is_offered: true, most: 16, plan: None, rows }
+}
+
+/// What lies on the disk of a backup.
+pub(crate) fn files() -> FilesShown {
+    let row = |name: &str, kind, bytes, target: Option<&str>| FileShown {
+        name: name.into(),
+        path: format!("/etc/{name}"),
+        kind,
+        bytes,
+        mode: if kind == FileKind::Directory { "0755" } else { "0644" }.into(),
+        uid: 0,
+        gid: 0,
+        changed_at: 1_790_000_000_000_000,
+        target: target.map(str::to_owned),
+    };
+    let rows = vec![
+        row("hostname", FileKind::File, 4, None),
+        row("mtab", FileKind::Link, 14, Some("../proc/mounts")),
+        row("ssh", FileKind::Directory, 4096, None),
+        row("a%0Aname%E2%80%AEthat deceives", FileKind::File, 3 << 20, None),
+    ];
+    FilesShown { path: "/etc".into(), rows, ..FilesShown::default() }
 }

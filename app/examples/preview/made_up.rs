@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use umbel_app::shown::{
     AccountShown, AccountState, AnnouncementLevel, AnnouncementShown, AuditShown, DeliveryShown, DeliveryState,
     GroupRoll, GroupShown, GuestShown, InvitationShown, InvitedInto, InvitedLimit, KeyShown, LogLine, MemberShown,
-    OperationKind, OperationShown, OperationState, PersonShown, QuotaRequestShown, QuotaRequestState, Role, SaidShown,
-    Scope, SessionShown, StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
+    OpenState, OperationKind, OperationShown, OperationState, PersonShown, QuotaRequestShown, QuotaRequestState, Role,
+    SaidShown, Scope, SessionShown, StepShown, StepState, TokenShown, WebhookEvent, WebhookShown,
 };
 use umbel_guest::quota::{Kind, Said};
 use umbel_guest::{
@@ -205,6 +205,8 @@ pub(crate) fn panel() -> Fake {
         traces: hardware::traces(),
         storage: hardware::storage(),
         backups: hardware::backups(),
+        opened: OpenState::Open,
+        files: hardware::files(),
         invitations: vec![
             invitation(1, "Networks 2026, second half", Some((9, "Networks 2026")), 30, 12, 7),
             invitation(2, "Dora of the print shop", None, 1, 1, 3),
