@@ -9,7 +9,7 @@ use umbel_client::{Backup, Client};
 use umbel_guest::BackupId;
 
 use crate::error::Failure;
-use crate::files::{Get, list, of_backup};
+use crate::files::{GetFile, list, of_backup};
 use crate::guests::{find, over};
 
 use crate::options::{Act, Interval, Wait, interval};
@@ -69,7 +69,7 @@ pub(crate) enum BackupCommand {
         /// Its id; or a guest's name, for the newest of that.
         backup: String,
         #[command(flatten)]
-        get: Get,
+        get: GetFile,
     },
     /// Before its hour is over.
     Close {

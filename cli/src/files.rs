@@ -18,12 +18,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// A file, and where it is put.
 #[derive(Debug, Args)]
-pub(crate) struct Get {
+pub(crate) struct GetFile {
     /// From the root of the disk on, as files shows it: /etc/hostname.
     pub(crate) path: String,
     /// Under its own name in this directory, unless it is said; it must not be there yet. - for standard output.
-    #[arg(short, long)]
-    output: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
     /// What lies beneath a directory, as an archive.
     #[arg(long)]
     tar: bool,
@@ -77,14 +77,14 @@ pub(crate) async fn of_backup(panel: &Client, backup: BackupId, path: &str) -> R
     }
 }
 
-impl Get {
+impl GetFile {
     pub(crate) fn pack(&self) -> &'static str {
         if self.tar { "tar" } else { "" }
     }
 
     /// There under its name only when it is whole.
     pub(crate) async fn put(&self, mut coming: FileTaken) -> Result<(), Failure> {
-        let path = match &self.output {
+        let path = match &self.to {
             Some(path) if path.as_os_str() == "-" => {
                 let mut out = io::stdout().lock();
                 while let Some(bytes) = coming.next().await? {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use umbel_guest::{Every, UploadId};
 
 use super::{Act, Wait, word};
-use crate::files::Get;
+use crate::files::GetFile;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
@@ -174,7 +174,7 @@ pub(crate) enum SnapshotCommand {
         /// Its name or id.
         snapshot: String,
         #[command(flatten)]
-        get: Get,
+        get: GetFile,
     },
     /// Takes them by itself, and keeps the newest of those.
     Plan {

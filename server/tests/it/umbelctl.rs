@@ -264,7 +264,7 @@ both! {
         let listed = shell.says(&["backups", "files", "web", "/etc"]).await;
         assert!(listed.contains("a%0Ab") && listed.contains("mtab -> ../proc/mounts"), "{listed}");
         let file = place.path().join("taken");
-        let get = ["backups", "get", "web", "/root/written", "-o", file.to_str().expect("text")];
+        let get = ["backups", "get", "web", "/root/written", "--to", file.to_str().expect("text")];
         shell.says(&get).await;
         assert_eq!(std::fs::read_to_string(&file).expect("there"), "one ");
         assert_ne!(shell.code(&get).await, 0, "what is there is not written over");
