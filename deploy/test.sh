@@ -91,7 +91,7 @@ kernel_built() {
 }
 lint_scripts() {
     command -v shellcheck >/dev/null || { echo "shellcheck is missing"; return 1; }
-    shellcheck -x deploy/*.sh deploy/kernel/*.sh deploy/run deploy/stop .ci/run host/agent/src/workshop/*.sh host/guest/src/setup.sh host/recipe/src/finish.sh
+    shellcheck -x deploy/*.sh deploy/kernel/*.sh deploy/run deploy/stop .ci/run host/agent/src/workshop/*.sh host/guest/src/setup.sh host/guest/src/files.sh host/recipe/src/finish.sh
 }
 # The profile and directory of the wasm's own build, whose macros are there already.
 lint_wasm() {

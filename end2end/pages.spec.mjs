@@ -25,7 +25,7 @@ const PAGES = [
   "/usage",
   "/images",
   "/images?recipe=debian-13",
-  "/images/tiny-3",
+  "/images/tiny-4",
   "/kernels",
   "/volumes",
   "/host",

@@ -19,6 +19,7 @@ use crate::pages::groups::show::GroupPage;
 use crate::pages::guests::activity::GuestActivityPage;
 use crate::pages::guests::console::GuestConsolePage;
 use crate::pages::guests::disk::GuestDiskPage;
+use crate::pages::guests::files::GuestFilesPage;
 use crate::pages::guests::list::GuestListPage;
 use crate::pages::guests::network::GuestNetworkPage;
 use crate::pages::guests::new::GuestNewPage;
@@ -79,6 +80,7 @@ parts! {
     ConsolePart: GuestConsolePage,
     ActivityPart: GuestActivityPage,
     DiskPart: GuestDiskPage,
+    FilesPart: GuestFilesPage,
     PublishPart: PublishPage,
     SettingsPart: GuestSettingsPage,
     SharingPart: GuestSharingPage,
@@ -182,6 +184,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view={Lazy::<GuestPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("console") view={Lazy::<ConsolePart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk") view={Lazy::<DiskPart>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("files") view={Lazy::<FilesPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk/:snapshot/image") view={Lazy::<PublishPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("disk/:snapshot/files") view={Lazy::<SnapshotFilesPart>::new()} ssr=SsrMode::Async />
                         <Route path=path!("network") view={Lazy::<GuestNetworkPart>::new()} ssr=SsrMode::Async />

@@ -6,6 +6,7 @@
 
 mod backups;
 mod files;
+mod parcels;
 mod storage;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use umbel_guest::{
 
 pub use self::backups::Backups;
 pub use self::files::Files;
+pub use self::parcels::Parcels;
 pub use self::storage::Storage;
 use crate::error::AppError;
 use crate::proof::Proof;
@@ -113,7 +115,7 @@ impl Default for Came {
 }
 
 #[async_trait]
-pub trait Backend: Backups + Files + Storage {
+pub trait Backend: Backups + Files + Parcels + Storage {
     async fn overview(&self, caller: &Caller) -> Result<OverviewShown, AppError>;
     /// For administrators.
     async fn host(&self, caller: &Caller) -> Result<HostShown, AppError>;

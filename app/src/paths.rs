@@ -130,6 +130,10 @@ pub fn guest_disk(id: GuestId) -> String {
     format!("{GUESTS}/{id}/disk")
 }
 
+pub fn guest_files(id: GuestId) -> String {
+    format!("{GUESTS}/{id}/files")
+}
+
 pub fn snapshot_image(id: GuestId, snapshot: SnapshotId) -> String {
     format!("{GUESTS}/{id}/disk/{snapshot}/image")
 }

@@ -103,6 +103,9 @@ fn asks(action: AuditAction) -> Asks {
         | AuditAction::BackupClone
         | AuditAction::BackupOpen
         | AuditAction::BackupClose
+        | AuditAction::FileSend
+        | AuditAction::FileFetch
+        | AuditAction::FileDownload
         | AuditAction::VolumeCreate
         | AuditAction::VolumeGrow
         | AuditAction::VolumeAttach

@@ -18,6 +18,7 @@ mod machine;
 mod operations;
 mod options;
 mod output;
+mod parcels;
 mod people;
 mod quotas;
 mod recipe;
@@ -58,6 +59,7 @@ async fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Guests(command) => guests::run(&panel()?, command, &output).await?,
         Command::Apply(command) => apply::run(&panel()?, command, &output).await?,
         Command::Backups(command) => backups::run(&panel()?, command, &output).await?,
+        Command::Files(command) => parcels::run(&panel()?, command, &output).await?,
         Command::Snapshots(command) => snapshots::run(&panel()?, command, &output).await?,
         Command::Volumes(command) => volumes::run(&panel()?, command, &output).await?,
         Command::Shares(command) => shares::run(&panel()?, command, &output).await?,

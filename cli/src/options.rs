@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use umbel_guest::{Attachment, Clock, DeliveryId, InvitationId, KernelMode, RestartPolicy, WebhookId};
 
 use crate::backups::BackupCommand;
+use crate::parcels::FileCommand;
 pub(crate) use disks::{
     ImageBuild, ImageCommand, ImageImport, ImagePublish, ImageWords, Interval, SnapshotCommand, StorageCommand,
     VolumeCommand, interval,
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// Copies of guests' disks that are kept elsewhere.
     #[command(subcommand, visible_alias = "backup")]
     Backups(BackupCommand),
+    /// Files that go into guests and come out of them, without a network.
+    #[command(subcommand, visible_alias = "file")]
+    Files(FileCommand),
     /// Disks that guests have beside their own.
     #[command(subcommand, visible_alias = "volume")]
     Volumes(VolumeCommand),

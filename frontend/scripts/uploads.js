@@ -2,6 +2,7 @@
 // restart of the panel, and where the same files are chosen again within a day, it goes on from what is there.
 //
 //   data-uploads=PATH   around such a form; a POST there gives a place, and its hidden field `upload` its name
+//   data-uploads-begin   where a place is given, where that is another address
 //   data-upload-bar     how much is sent
 //   data-upload-says    what is under way or went wrong
 
@@ -88,8 +89,8 @@ async function sendFile(url, file, told) {
 }
 
 /** What is chosen, as this browser keeps it: the same files are the same upload. */
-export function keyOf(files) {
-  return `umbel-upload:${files.map(({ name, size, lastModified }) => [name, size, lastModified].join("/")).join(":")}`;
+export function keyOf(files, begin = "") {
+  return `umbel-upload:${begin}${files.map(({ name, size, lastModified }) => [name, size, lastModified].join("/")).join(":")}`;
 }
 
 /** The upload that these files were on their way in, if it is young enough; older ones are forgotten. */
@@ -102,13 +103,13 @@ export function begun(kept, key, now) {
 }
 
 /** A place for them: the one in which they were on their way, or a new one. */
-async function placeFor(url, files) {
-  const key = keyOf(files);
+async function placeFor(url, files, begin) {
+  const key = keyOf(files, begin);
   const before = begun(localStorage, key, Date.now());
   if (before && (await ask("HEAD", `${url}/${before}/${fileName(files[0].name)}`).then(() => true, () => false))) {
     return { upload: before, key };
   }
-  const { upload } = JSON.parse((await ask("POST", url)).responseText);
+  const { upload } = JSON.parse((await ask("POST", begin ?? url)).responseText);
   localStorage[key] = `${upload} ${Date.now()}`;
   return { upload, key };
 }
@@ -119,7 +120,7 @@ async function send(form, place) {
   const bar = place.querySelector("[data-upload-bar]");
   const says = place.querySelector("[data-upload-says]");
   const all = files.reduce((sum, file) => sum + file.size, 0) || 1;
-  const { upload, key } = await placeFor(url, files);
+  const { upload, key } = await placeFor(url, files, place.dataset.uploadsBegin);
   let before = 0;
   bar.hidden = false;
   try {

@@ -16,8 +16,8 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     BuildSeen, DiskFacts, DiskOf, DiskSource, FilesRead, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts,
-    MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt,
-    VolumeFacts, Wall,
+    MemoryInside, Moved, NetworkFacts, ParcelFacts, ParcelOrder, Refusal, SnapshotFacts, StartOrder, StopHow,
+    StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -146,6 +146,8 @@ pub trait Host: std::fmt::Debug + Send + Sync + 'static {
     async fn volumes(&self) -> Result<Vec<VolumeFacts>, HostError>;
     async fn volume_attach(&self, guest: GuestId, generation: Generation, at: VolumeAt) -> Result<(), HostError>;
     async fn volume_detach(&self, guest: GuestId, generation: Generation, volume: VolumeId) -> Result<(), HostError>;
+    /// Something about a file on its way into a guest or out of it; what there is of it, where that was asked.
+    async fn parcel(&self, order: ParcelOrder) -> Result<Option<ParcelFacts>, HostError>;
     async fn start(&self, order: StartOrder) -> Result<(), HostError>;
     async fn stop(&self, guest: GuestId, generation: Generation, how: StopHow) -> Result<(), HostError>;
     async fn purge(&self, guest: GuestId, generation: Generation) -> Result<(), HostError>;

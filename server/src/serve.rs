@@ -126,6 +126,7 @@ async fn run(config: &Config) -> Result<(), StartError> {
     tasks.spawn(guests.clone().keep_in_time());
     tasks.spawn(guests.clone().keep_backups());
     tasks.spawn(guests.clone().keep_files());
+    tasks.spawn(guests.clone().keep_parcels());
     tasks.spawn(Volumes::new(guests.clone()).keep());
 
     let origins = config.origins(address);

@@ -17,6 +17,7 @@ pub mod keys;
 mod limits;
 pub mod networks;
 pub mod operations;
+pub mod parcels;
 pub mod quotas;
 pub mod shares;
 pub mod snapshots;

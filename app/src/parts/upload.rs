@@ -17,6 +17,19 @@ pub fn Sent(by_hand: &'static str, children: Children) -> impl IntoView {
     .into_any()
 }
 
+/// The same where another address than the usual gives a place for them.
+#[component]
+pub fn SentTo(begin: String, by_hand: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div class="without-scripts">
+            <p class="notice">"Sending files needs scripts. From a shell:"</p>
+            <pre class="console-text" tabindex="0">{by_hand}</pre>
+        </div>
+        <div class="needs-scripts" data-uploads=format!("{}/uploads", paths::API) data-uploads-begin=begin>{children()}</div>
+    }
+    .into_any()
+}
+
 /// What is chosen, and how much of it is sent.
 #[component]
 pub fn FileField(label: &'static str, #[prop(optional)] multiple: bool, hint: &'static str) -> impl IntoView {

@@ -17,6 +17,7 @@ mod live;
 mod metrics;
 mod network;
 mod operation;
+mod parcel;
 mod quota;
 mod share;
 mod snapshot;
@@ -56,6 +57,7 @@ pub use operation::{
     LogLine, OperationFilter, OperationKind, OperationPage, OperationShown, OperationSought, OperationState, StepShown,
     StepState,
 };
+pub use parcel::{FileFetchDraft, FileHere, FileSendDraft, FileWay, ParcelShown, ParcelsShown};
 pub use quota::{
     AccountQuotaShown, GroupQuotaShown, QuotaChange, QuotaOf, QuotaRequestShown, QuotaRequestState, QuotaShown,
     QuotaWish, QuotasShown, RoleLimit, RoleQuotaShown, read_group,

@@ -23,10 +23,12 @@ pub enum OperationKind {
     GuestReset,
     BackupTake,
     BackupRestore,
+    FileSend,
+    FileFetch,
 }
 
 impl OperationKind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::GuestCreate,
         Self::GuestStart,
         Self::GuestShutDown,
@@ -43,6 +45,8 @@ impl OperationKind {
         Self::GuestReset,
         Self::BackupTake,
         Self::BackupRestore,
+        Self::FileSend,
+        Self::FileFetch,
     ];
 
     /// As rows and the API spell it.
@@ -64,6 +68,8 @@ impl OperationKind {
             Self::GuestReset => "guest_reset",
             Self::BackupTake => "backup_take",
             Self::BackupRestore => "backup_restore",
+            Self::FileSend => "file_send",
+            Self::FileFetch => "file_fetch",
         }
     }
 
@@ -78,6 +84,7 @@ impl OperationKind {
             Self::GuestShutDown | Self::GuestKill | Self::GuestDelete | Self::GuestPurge => false,
             Self::KernelAdd | Self::ImageImport | Self::SnapshotTake => false,
             Self::BackupTake => false,
+            Self::FileSend | Self::FileFetch => false,
         }
     }
 
@@ -100,6 +107,8 @@ impl OperationKind {
             Self::GuestReset => "Reset",
             Self::BackupTake => "Back up",
             Self::BackupRestore => "Restore a backup",
+            Self::FileSend => "Send a file to",
+            Self::FileFetch => "Fetch a file from",
         }
     }
 
@@ -113,6 +122,7 @@ impl OperationKind {
             Self::GuestCreate | Self::GuestAdopt | Self::GuestDelete | Self::GuestPurge => GuestRight::Delete,
             Self::KernelAdd | Self::ImageImport => GuestRight::Delete,
             Self::BackupTake | Self::BackupRestore => GuestRight::Settings,
+            Self::FileSend | Self::FileFetch => GuestRight::TypeConsole,
         }
     }
 }

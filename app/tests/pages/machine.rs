@@ -421,7 +421,7 @@ async fn what_stays_behind_is_shown_before_an_image_is_made() {
 async fn what_takes_the_hosts_disk_is_shown_and_what_is_nobodys_can_be_removed() {
     let web = guest("web", Wanted::Running, RUNNING);
     let image =
-        StoredImage { image: "tiny-3".parse().expect("a slug"), taken_bytes: 3 << 20, guests: 4, saved_bytes: 9 << 20 };
+        StoredImage { image: "tiny-4".parse().expect("a slug"), taken_bytes: 3 << 20, guests: 4, saved_bytes: 9 << 20 };
     let stored = StoredGuest {
         guest: web.id,
         name: "web".into(),

@@ -4,6 +4,7 @@ mod backups;
 mod fake;
 mod files;
 mod machine;
+mod parcels;
 mod quotas;
 mod volumes;
 

@@ -2,7 +2,7 @@
 //! its memory. Shims of version 1 are still about: they are watched and ended like any, and refuse
 //! this by name.
 
-use umbel_guest::{Generation, GuestId, Phase, SysRqKey};
+use umbel_guest::{Generation, GuestId, ParcelId, Phase, SysRqKey, VolumeAccess};
 use umbel_wire::agent::{MemoryInside, Refusal};
 use umbel_wire::launch::VolumeDisk;
 use umbel_wire::shim::{Control, IN_USE, ShimState, Word};
@@ -12,9 +12,10 @@ use crate::policy::check_generation;
 use crate::shim::Shim;
 use crate::state::{State, failed};
 
-/// The first version of shims that hears what is asked here, and the first that knows of volumes.
+/// The first version of shims that hears what is asked here, the first that knows of volumes, and of parcels.
 const SINCE: u32 = 2;
 const VOLUMES_SINCE: u32 = 3;
+const PARCELS_SINCE: u32 = 4;
 /// A shim that says more than so many other words instead of an answer won't give one.
 const WORDS: usize = 64;
 
@@ -77,6 +78,22 @@ pub fn volume_take(state: &State, guest: GuestId, disk: VolumeDisk) -> Result<()
     })
 }
 
+/// Gives a kernel the disk that a file is on.
+pub fn parcel_add(state: &State, guest: GuestId, parcel: ParcelId, access: VolumeAccess) -> Result<(), Refusal> {
+    let step = "giving the file's disk to the guest's kernel";
+    ask(connect(state, guest, step)?, step, Control::ParcelAdd { parcel, access }, done)
+}
+
+/// Takes it from the kernel, if nothing in the guest has it open.
+pub fn parcel_take(state: &State, guest: GuestId) -> Result<(), Refusal> {
+    let step = "taking the file's disk from the guest's kernel";
+    let taken = ask(connect(state, guest, step)?, step, Control::ParcelTake, done);
+    taken.map_err(|refusal| match refusal {
+        Refusal::Failed { error, .. } if error == IN_USE => Refusal::ParcelOpen,
+        other => other,
+    })
+}
+
 fn done(word: Word) -> Option<()> {
     matches!(word, Word::Done { .. }).then_some(())
 }
@@ -84,6 +101,7 @@ fn done(word: Word) -> Option<()> {
 fn since(control: &Control) -> u32 {
     match control {
         Control::VolumeAdd { .. } | Control::VolumeTake { .. } => VOLUMES_SINCE,
+        Control::ParcelAdd { .. } | Control::ParcelTake => PARCELS_SINCE,
         _ => SINCE,
     }
 }

@@ -24,7 +24,7 @@ use crate::rights::{FILES, ProcessLimits};
 use crate::state::{self, State, failed, failed_at};
 use crate::tree::Tree;
 use crate::walls::{WallName, Without};
-use crate::{beneath, in_full, libraries, volume};
+use crate::{beneath, in_full, libraries, parcel, volume};
 
 /// On top of the guest's memory its tmpfs holds sockets and the kernel's bookkeeping.
 const WORK_EXTRA: u64 = 16 << 20;
@@ -236,6 +236,7 @@ pub fn take_away(state: &State, guest: GuestId) -> Result<(), TakeAwayError> {
     }
     state.networks.unplug(guest)?;
     volume::release_all(state, guest).map_err(|(path, source)| TakeAwayError::Remove { path, source })?;
+    parcel::release(state, guest).map_err(|(path, source)| TakeAwayError::Remove { path, source })?;
     for path in [state.layout.shim_socket(guest), state.launch_note(guest), state.held_note(guest)] {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Generation, GuestId, KernelId, Seen, SetupSeen};
+use umbel_guest::{Generation, GuestId, KernelId, ParcelId, ParcelSeen, Seen, SetupSeen, VolumeAccess};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -31,9 +31,23 @@ pub struct Entry {
     /// What became of what it is told, if it was told anything.
     #[serde(default)]
     pub setup: Option<SetupSeen>,
+    /// The file that is on its way into the guest or out of it.
+    #[serde(default)]
+    pub parcel: Option<Parcel>,
     /// What was last seen, and of which run.
     pub seen: Seen,
     pub seen_generation: Generation,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parcel {
+    pub parcel: ParcelId,
+    /// What the guest may do with its disk.
+    pub access: VolumeAccess,
+    /// How long that is.
+    pub bytes: u64,
+    pub seen: ParcelSeen,
 }
 
 /// A shim that was started, as the process table knows it: a pid alone may have been given away.
@@ -126,8 +140,22 @@ mod tests {
         let guest: GuestId = "0190a000-0000-7000-8000-000000000001".parse().expect("an id");
         let run = Run { pid: 7, start_time: 8, boot_id: "b".into(), generation: Generation::FIRST };
         let (generation, seen) = (Generation::FIRST, Seen::Starting);
-        let entry =
-            Entry { generation, uid: 9, run: Some(run), kernel: None, setup: None, seen, seen_generation: generation };
+        let parcel = Parcel {
+            parcel: ParcelId(uuid::Uuid::nil()),
+            access: VolumeAccess::ReadOnly,
+            bytes: 8192,
+            seen: ParcelSeen::Begun,
+        };
+        let entry = Entry {
+            generation,
+            uid: 9,
+            run: Some(run),
+            kernel: None,
+            setup: None,
+            parcel: Some(parcel),
+            seen,
+            seen_generation: generation,
+        };
         ledger.save(guest, &entry).expect("saved");
         fs::write(dir.path().join("guests/half.new"), "{").expect("written");
         let again = Ledger::open(dir.path()).expect("opens");

@@ -29,6 +29,7 @@ pub mod limits;
 pub mod magic;
 pub mod metrics;
 pub mod network;
+pub mod parcel;
 pub mod policy;
 pub mod process;
 pub mod processors;

@@ -21,8 +21,8 @@ use crate::state::{State, failed, failed_at, new_entry};
 use crate::tree::Tree;
 use crate::walls::WallName;
 use crate::{
-    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, process, recipe, setup, storage,
-    strays, tree, volume, watch,
+    control, disk, doctor, host, image, in_full, launch, limits, metrics, network, parcel, process, recipe, setup,
+    storage, strays, tree, volume, watch,
 };
 
 /// How long it may take to end its guest before that is done without it.
@@ -122,6 +122,7 @@ fn act(state: &Arc<State>, request: Request) -> Result<Reply, Refusal> {
         Request::VolumeDetach { guest, generation, volume } => {
             in_turn(state, guest, || volume::detach(state, guest, generation, volume)).map(done)
         }
+        Request::Parcel(order) => in_turn(state, order.guest, || parcel::act(state, order)),
         Request::Start(order) => in_turn(state, order.guest, || start(state, &order)).map(done),
         Request::Stop { guest, generation, how } => stop(state, guest, generation, how).map(done),
         Request::Purge { guest, generation } => in_turn(state, guest, || purge(state, guest, generation)).map(done),

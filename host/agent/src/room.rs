@@ -18,7 +18,7 @@ use umbel_wire::agent::{Refusal, Said};
 
 use crate::ledger::{Entry, Run};
 use crate::state::{State, failed_at};
-use crate::{control, disk, in_full, now, shelf, volume};
+use crate::{control, disk, in_full, now, parcel, shelf, volume};
 
 /// How often it is looked, with room and without much.
 /// In the ledger's directory: zeros that can be given back.
@@ -129,8 +129,9 @@ impl Guard {
     fn guest(&mut self, guest: GuestId, entry: &Entry, measure: Measure, before: Option<u64>) {
         let (Some(run), Seen::Running { .. }) = (&entry.run, &entry.seen) else { return };
         let Ok(facts) = fs::symlink_metadata(self.state.layout.disk(guest)) else { return };
-        let (more, longer) = volume::written_to(&self.state, guest);
-        let (taken, length) = (disk::taken(&facts) + more, facts.len() + longer);
+        let (volumes, parcel) = (volume::written_to(&self.state, guest), parcel::written_to(&self.state, guest, entry));
+        let taken = disk::taken(&facts) + volumes.0 + parcel.0;
+        let length = facts.len() + volumes.1 + parcel.1;
         self.taken.insert(guest, taken);
         let is_held = match measure {
             Measure::HoldAll => taken < length,

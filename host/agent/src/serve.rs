@@ -29,7 +29,7 @@ use crate::state::{OpenError, PanelIds, State, Walls};
 use crate::tree::{self, TreeError};
 use crate::uid::{Range, UidError};
 use crate::walls::Without;
-use crate::{disk, image, in_full, launch, metrics, recipe, request, room, setup, volume, watch, workshop};
+use crate::{disk, image, in_full, launch, metrics, parcel, recipe, request, room, setup, volume, watch, workshop};
 
 /// How long another agent's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -128,6 +128,7 @@ async fn serve(state: &Arc<State>) -> Result<(), ServeError> {
     watch::recover(state);
     disk::snapshot::recover(state);
     volume::recover(state);
+    parcel::recover(state);
     let path = state.layout.agent_socket();
     let listener = listen(state, &path).map_err(|source| ServeError::Listen { path: path.clone(), source })?;
     let heard = |kind| signal(kind).map_err(ServeError::Signals);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::unistd::{Gid, Uid};
 use tokio::sync::watch;
-use umbel_guest::{Exit, Generation, GuestId, Seen};
+use umbel_guest::{Exit, Generation, GuestId, Seen, SetupSeen};
 use umbel_wire::Layout;
 use umbel_wire::agent::{GuestFacts, Inventory, Profile, Refusal, Said};
 use umbel_wire::talk::{self, Talk};
@@ -17,14 +17,14 @@ use crate::cgroup::{Cgroup, Hierarchy};
 use crate::image::Making;
 use crate::kernels::Kernels;
 use crate::kernels::ask::Asker;
-use crate::ledger::{Entry, Ledger, LedgerError, Run};
+use crate::ledger::{Entry, Ledger, LedgerError, Parcel, Run};
 use crate::network::{NetworkError, Networks};
 use crate::processors::Processors;
 use crate::recipe::Builder;
 use crate::tree::Tree;
 use crate::uid::Range;
 use crate::walls::{WallName, Without};
-use crate::{in_full, launcher, now, setup};
+use crate::{in_full, launcher, now, parcel, setup};
 
 /// Besides root and the agent's own user, who is heard; and whose group may connect to consoles.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,8 @@ pub struct State {
     /// What is loaded before a kernel's C library, if this processor makes that necessary.
     pub preload: Option<PathBuf>,
     ledger: Ledger,
+    /// One at a time writes what there is of a guest in it; several share one of these.
+    saving: [Mutex<()>; 32],
     guests: Mutex<BTreeMap<GuestId, Guest>>,
     /// One at a time changes who has which volume. Taken after a guest's turn, never before it.
     pub volumes: Mutex<()>,
@@ -132,6 +134,7 @@ impl State {
             making: Making::default(),
             preload,
             ledger,
+            saving: std::array::from_fn(|_| Mutex::default()),
             guests,
             volumes: Mutex::default(),
             turns,
@@ -196,6 +199,7 @@ impl State {
 
     /// Writes an entry down, then believes it.
     pub fn put(&self, guest: GuestId, entry: Entry) -> Result<(), LedgerError> {
+        let _one = self.saving(guest);
         self.ledger.save(guest, &entry)?;
         let mut guests = self.lock();
         match guests.entry(guest) {
@@ -220,12 +224,33 @@ impl State {
         let Some(found) = guests.get_mut(&guest) else { return Ok(()) };
         // What is seen may change beside the turn, so the entry is changed where it lies.
         found.entry.generation = generation;
-        let entry = found.entry.clone();
         drop(guests);
-        self.ledger.save(guest, &entry)
+        self.write_down(guest)
+    }
+
+    /// Writes down what is on its way into the guest or out of it. To be called in the guest's turn.
+    pub fn put_parcel(&self, guest: GuestId, parcel: Option<Parcel>) -> Result<(), LedgerError> {
+        let mut guests = self.lock();
+        let Some(found) = guests.get_mut(&guest) else { return Ok(()) };
+        // What is seen may change beside the turn, so the entry is changed where it lies.
+        found.entry.parcel = parcel;
+        drop(guests);
+        self.write_down(guest)
+    }
+
+    fn saving(&self, guest: GuestId) -> MutexGuard<'_, ()> {
+        let of = usize::from(guest.0.as_bytes()[15]) % self.saving.len();
+        self.saving[of].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The entry as it is now. What a guest says comes beside its turn: two that wrote at once would be in each other's way.
+    fn write_down(&self, guest: GuestId) -> Result<(), LedgerError> {
+        let _one = self.saving(guest);
+        self.entry(guest).map_or(Ok(()), |entry| self.ledger.save(guest, &entry))
     }
 
     pub fn forget(&self, guest: GuestId) -> Result<(), LedgerError> {
+        let _one = self.saving(guest);
         self.ledger.forget(guest)?;
         self.lock().remove(&guest);
         self.changed();
@@ -276,25 +301,31 @@ impl State {
             found.said.pop_front();
         }
         let text = talk::line(said.text.as_bytes());
-        let told = setup::outcome(&found.entry, &text).map(|seen| {
-            found.entry.setup = Some(seen);
-            found.entry.clone()
+        let told = setup::outcome(&found.entry, &text).inspect(|seen| found.entry.setup = Some(seen.clone()));
+        let of_parcel = parcel::outcome(&found.entry, &text).inspect(|seen| {
+            tracing::info!(%guest, ?seen, "a guest says how far a file is");
+            found.entry.parcel.iter_mut().for_each(|parcel| parcel.seen = seen.clone());
         });
         found.said.push_back(Said { at: said.at.min(now()), text, missed: said.missed.saturating_add(missed) });
         drop(guests);
-        if let Some(entry) = told {
-            self.setup_is_over(guest, &entry);
+        if let Some(seen) = told {
+            self.setup_is_over(guest, &seen);
+        }
+        if of_parcel.is_some()
+            && let Err(error) = self.write_down(guest)
+        {
+            tracing::error!(%guest, cause = in_full(&error), "how far a file is could not be written down");
         }
         self.changed();
     }
 
     /// It is told once, whatever came of it.
-    fn setup_is_over(&self, guest: GuestId, entry: &Entry) {
-        tracing::info!(%guest, setup = ?entry.setup, "a guest was told");
+    fn setup_is_over(&self, guest: GuestId, seen: &SetupSeen) {
+        tracing::info!(%guest, setup = ?seen, "a guest was told");
         if let Err(error) = setup::remove(&self.setup(guest)) {
             tracing::error!(%guest, cause = in_full(&error), "what a guest was told stays on the host");
         }
-        if let Err(error) = self.ledger.save(guest, entry) {
+        if let Err(error) = self.write_down(guest) {
             tracing::error!(%guest, cause = in_full(&error), "what a guest was told could not be written down");
         }
     }
@@ -314,11 +345,12 @@ impl State {
         let (at, exit) = word.unwrap_or_else(|| (now(), otherwise));
         found.kill_asked = false;
         found.entry.run = None;
+        found.entry.parcel = None;
         found.entry.seen = Seen::Ended { at, exit };
-        let entry = found.entry.clone();
+        let seen = found.entry.seen.clone();
         drop(guests);
-        tracing::info!(%guest, seen = ?entry.seen, "a guest ended");
-        if let Err(error) = self.ledger.save(guest, &entry) {
+        tracing::info!(%guest, ?seen, "a guest ended");
+        if let Err(error) = self.write_down(guest) {
             // A restarted agent will find that the process is gone and come here again.
             tracing::error!(%guest, cause = in_full(&error), "an end could not be written down");
         }
@@ -373,8 +405,8 @@ fn asking(walls: &Walls) -> launcher::Walls {
 
 /// An entry for a guest that was never heard of.
 pub fn new_entry(generation: Generation, uid: u32) -> Entry {
-    let (run, kernel, setup, seen_generation) = (None, None, None, Generation::default());
-    Entry { generation, uid, run, kernel, setup, seen: Seen::Gone, seen_generation }
+    let (run, kernel, setup, parcel, seen_generation) = (None, None, None, None, Generation::default());
+    Entry { generation, uid, run, kernel, setup, parcel, seen: Seen::Gone, seen_generation }
 }
 
 /// A refusal that names the step.

@@ -10,7 +10,7 @@ use umbel_wire::agent::{BaseUse, DiskUse, StorageFacts};
 
 use crate::room::BALLAST;
 use crate::state::State;
-use crate::{disk, workshop};
+use crate::{disk, parcel, workshop};
 
 /// Of what came in and of kernels: no tree of ours is deeper.
 const DEPTH: u8 = 4;
@@ -20,10 +20,15 @@ pub fn facts(state: &State) -> StorageFacts {
     StorageFacts {
         bases: bases(layout),
         disks: disks(layout),
-        uploads_bytes: below(&layout.panel().join("uploads"), DEPTH),
+        uploads_bytes: below(&layout.panel().join("uploads"), DEPTH) + parcels(layout),
         kernels_bytes: below(&layout.kernels(), DEPTH),
         ballast_bytes: below(&layout.ledger().join(BALLAST), 0),
     }
+}
+
+/// Files on their way into guests or out of them.
+fn parcels(layout: &Layout) -> u64 {
+    named(&layout.guests()).into_iter().map(|guest| parcel::taken_bytes(layout, guest)).sum()
 }
 
 fn bases(layout: &Layout) -> Vec<BaseUse> {

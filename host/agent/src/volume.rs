@@ -171,7 +171,7 @@ fn turn(state: &State) -> MutexGuard<'_, ()> {
 }
 
 /// Its user and its run.
-fn running(state: &State, guest: GuestId, generation: Generation) -> Result<(u32, Run), Refusal> {
+pub(crate) fn running(state: &State, guest: GuestId, generation: Generation) -> Result<(u32, Run), Refusal> {
     control::check_heard(state, guest, generation)?;
     let entry = state.entry(guest).ok_or(Refusal::NotRunning)?;
     match entry.seen {
@@ -272,7 +272,7 @@ fn is_written_to(file: &File) -> io::Result<bool> {
 }
 
 /// To a guest that may write to it, to any that only read it, or back to nobody.
-fn give(file: &File, to: Option<(VolumeAccess, u32)>) -> io::Result<()> {
+pub(crate) fn give(file: &File, to: Option<(VolumeAccess, u32)>) -> io::Result<()> {
     let root = Uid::effective().as_raw();
     let (mode, owner) = match to {
         Some((VolumeAccess::ReadWrite, uid)) => (0o600, uid),
@@ -362,7 +362,7 @@ fn make_place(place: &Path, group: u32) -> io::Result<()> {
 }
 
 /// A guest's processes write no file that is longer than the longest it began with: that is raised for a longer one.
-fn let_write(run: &Run, bytes: u64) -> Result<(), Refusal> {
+pub(crate) fn let_write(run: &Run, bytes: u64) -> Result<(), Refusal> {
     for pid in process::descendants(run.pid) {
         if longest_file(pid).is_none_or(|most| most >= bytes) {
             continue;

@@ -99,6 +99,10 @@ uuid_id!(
     VolumeId, "the id of a volume"
 );
 uuid_id!(
+    /// A file on its way into a guest or out of it.
+    ParcelId, "the id of a file on its way"
+);
+uuid_id!(
     /// A public key of an account.
     KeyId, "the id of a key"
 );

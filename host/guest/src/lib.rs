@@ -4,7 +4,7 @@
 //!
 //! Read in this order: [`id`], [`name`], [`spec`] with [`limits`], [`network`], [`image`] and [`kernel`], [`state`],
 //! [`setup`],
-//! [`snapshot`] and [`publish`], [`volume`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
+//! [`snapshot`] and [`publish`], [`volume`], [`parcel`], [`action`], [`rights`] with [`group`], [`quota`], [`console`], [`metrics`], [`wall`]; and [`by_hand`], for guests that nobody here
 //! has started.
 
 pub mod action;
@@ -22,6 +22,7 @@ pub mod name;
 pub mod network;
 #[cfg(feature = "openapi")]
 mod openapi;
+pub mod parcel;
 pub mod publish;
 pub mod quota;
 pub mod rights;
@@ -43,7 +44,7 @@ pub use field::{FieldError, FieldErrors};
 pub use group::{GroupKind, GroupRole};
 pub use id::{
     AccountId, BackupId, DeliveryId, Generation, GroupId, GuestId, ImageId, InstanceId, InvitationId, KernelId, KeyId,
-    NetworkId, OperationId, QuotaRequestId, SnapshotId, UploadId, VolumeId, WebhookId,
+    NetworkId, OperationId, ParcelId, QuotaRequestId, SnapshotId, UploadId, VolumeId, WebhookId,
 };
 pub use image::ImageOrigin;
 pub use kernel::{KernelFeatures, KernelOrigin};
@@ -51,6 +52,7 @@ pub use limits::Limits;
 pub use metrics::{Sample, Series, Span};
 pub use name::{AccountName, GroupName, GuestName, Note, SnapshotName, VolumeName};
 pub use network::{Forward, HostNumber, Mac};
+pub use parcel::{FileName, GuestPath, ParcelSeen, ParcelSize};
 pub use publish::Logins;
 pub use rights::{Access, Denied, GuestRight, MayNot, PanelRight, Relation, Right, Role, Shares, allowed};
 pub use setup::{Setup, SetupDraft, SetupSeen};

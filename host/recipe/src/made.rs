@@ -36,6 +36,26 @@ ExecStart=/bin/sh /usr/local/lib/umbel/setup
 WantedBy=multi-user.target
 ";
 
+/// As soon as the disk is there that a file is on, and until it is gone again.
+const FILES_PATH: &str = "[Unit]
+Description=Files that Umbel sends and fetches
+
+[Path]
+PathExists=/dev/ubdp
+
+[Install]
+WantedBy=multi-user.target
+";
+
+const FILES_SERVICE: &str = "[Unit]
+Description=A file that Umbel sends or fetches
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /usr/local/lib/umbel/files wait
+TimeoutStartSec=infinity
+";
+
 const FIRST_BOOT_SERVICE: &str = "[Unit]
 Description=What is done once in a new guest
 ConditionPathExists=!/var/lib/umbel/first-boot
@@ -77,12 +97,15 @@ impl Made {
         let scripts = [
             ("/usr/local/lib/umbel/place", PLACE.to_owned()),
             ("/usr/local/lib/umbel/setup", umbel_guest::setup::SCRIPT.to_owned()),
+            ("/usr/local/lib/umbel/files", umbel_guest::parcel::SCRIPT.to_owned()),
         ];
         let units = [
             ("/usr/local/lib/umbel/first-boot", recipe.first_boot.join("\n") + "\n"),
             ("/etc/systemd/system/umbel-place.service", PLACE_SERVICE.to_owned()),
             ("/etc/systemd/system/umbel-setup.service", SETUP_SERVICE.to_owned()),
             ("/etc/systemd/system/umbel-first-boot.service", FIRST_BOOT_SERVICE.to_owned()),
+            ("/etc/systemd/system/umbel-files.path", FILES_PATH.to_owned()),
+            ("/etc/systemd/system/umbel-files.service", FILES_SERVICE.to_owned()),
             ("/etc/systemd/system/getty@tty0.service.d/umbel.conf", CONSOLE.to_owned()),
         ];
         let units = units.into_iter().filter(|_| recipe.systemd);
@@ -96,7 +119,13 @@ impl Made {
         }
         recipe.users.iter().for_each(|user| made.user(user));
         if recipe.systemd {
-            let own = ["umbel-place.service", "umbel-setup.service", "umbel-first-boot.service", "getty@tty0.service"];
+            let own = [
+                "umbel-place.service",
+                "umbel-setup.service",
+                "umbel-first-boot.service",
+                "umbel-files.path",
+                "getty@tty0.service",
+            ];
             let all: Vec<&str> = own.into_iter().chain(recipe.services.iter().map(String::as_str)).collect();
             made.run(format!("chroot \"$1\" systemctl enable {}", all.join(" ")));
             // Kernels here have what they need built in.
@@ -156,12 +185,12 @@ mod tests {
         let lines = lines.collect::<Vec<_>>().join("\n");
         for said in [
             "useradd --create-home --shell /bin/bash --groups sudo anna",
-            "8 /home/anna/.ssh/authorized_keys",
+            "11 /home/anna/.ssh/authorized_keys",
             "chmod 0600 \"$1/etc/x\"",
             "getty@tty0.service ssh.service",
         ] {
             assert!(lines.contains(said), "{said} in {lines}");
         }
-        assert_eq!([2, 7, 8].map(|number| made.files[number].as_str()), ["one\ntwo\n", "y", "ssh-ed25519 A a\n"]);
+        assert_eq!([3, 10, 11].map(|number| made.files[number].as_str()), ["one\ntwo\n", "y", "ssh-ed25519 A a\n"]);
     }
 }

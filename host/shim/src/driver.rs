@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::libc::TIOCSWINSZ;
@@ -13,12 +13,13 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use umbel_guest::{Slot, SysRqKey};
-use umbel_uml::Disk;
+use umbel_guest::{ParcelId, SysRqKey, VolumeAccess};
 use umbel_uml::exit::Ended;
 use umbel_uml::management::{self, Command, ManagementError, Meminfo, Notice, ProcFile};
+use umbel_uml::{BadPath, Disk, Place};
 use umbel_wire::agent::{MemoryInside, Said};
 use umbel_wire::launch::VolumeDisk;
+use umbel_wire::parcel::parcel_file;
 use umbel_wire::ring::RunNote;
 use umbel_wire::shim::{IN_USE, VERSION, Word};
 use umbel_wire::talk::{self, Talk};
@@ -48,6 +49,8 @@ const PAUSED: &str = "the guest is paused";
 const SYS_RQ: &str = "sys_rq";
 const VOLUME_ADD: &str = "volume_add";
 const VOLUME_TAKE: &str = "volume_take";
+const PARCEL_ADD: &str = "parcel_add";
+const PARCEL_TAKE: &str = "parcel_take";
 /// What kernels answer who have the disk already, who have it no more, and who have it open (arch/um/drivers/ubd_kern.c,
 /// mconsole_kern.c).
 const HAS_IT: &str = "already configured";
@@ -320,7 +323,9 @@ impl Driver {
             Wish::SysRq(key) => self.sys_rq(key),
             Wish::MemoryInside => self.memory_inside(),
             Wish::VolumeAdd(disk) => self.volume_add(disk),
-            Wish::VolumeTake(slot) => self.volume_take(slot),
+            Wish::VolumeTake(slot) => self.disk_take(VOLUME_TAKE, Place::Volume(slot)),
+            Wish::ParcelAdd(parcel, access) => self.parcel_add(parcel, access),
+            Wish::ParcelTake => self.disk_take(PARCEL_TAKE, Place::Parcel),
         }
     }
 
@@ -442,35 +447,42 @@ impl Driver {
     }
 
     fn volume_add(&mut self, disk: VolumeDisk) {
-        let Some(place) = self.volumes(VOLUME_ADD) else { return };
-        let added = Disk::new(disk.slot, &disk.file(&place), disk.access);
-        let added = match added {
+        self.disk_add(VOLUME_ADD, |place| Disk::new(Place::Volume(disk.slot), &disk.file(place), disk.access));
+    }
+
+    fn parcel_add(&mut self, parcel: ParcelId, access: VolumeAccess) {
+        self.disk_add(PARCEL_ADD, |place| Disk::new(Place::Parcel, &parcel_file(place, parcel, access), access));
+    }
+
+    fn disk_add(&mut self, what: &str, disk: impl FnOnce(&Path) -> Result<Disk, BadPath>) {
+        let Some(place) = self.volumes(what) else { return };
+        let added = match disk(&place) {
             Ok(added) => added,
-            Err(error) => return self.failed(VOLUME_ADD, &error),
+            Err(error) => return self.failed(what, &error),
         };
         match self.ask(&Command::Add(added)) {
-            Ok(_) => self.answer(&Word::Done { what: VOLUME_ADD.into() }),
+            Ok(_) => self.answer(&Word::Done { what: what.into() }),
             Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT) => {
-                self.answer(&Word::Done { what: VOLUME_ADD.into() });
+                self.answer(&Word::Done { what: what.into() });
             }
-            Err(error) => self.failed(VOLUME_ADD, &error),
+            Err(error) => self.failed(what, &error),
         }
     }
 
-    fn volume_take(&mut self, slot: Slot) {
-        if self.volumes(VOLUME_TAKE).is_none() {
+    fn disk_take(&mut self, what: &str, place: Place) {
+        if self.volumes(what).is_none() {
             return;
         }
-        match self.ask(&Command::Take(slot)) {
-            Ok(_) => self.answer(&Word::Done { what: VOLUME_TAKE.into() }),
+        match self.ask(&Command::Take(place)) {
+            Ok(_) => self.answer(&Word::Done { what: what.into() }),
             // An agent that was killed over it asks again.
             Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT_NOT) => {
-                self.answer(&Word::Done { what: VOLUME_TAKE.into() });
+                self.answer(&Word::Done { what: what.into() });
             }
             Err(ManagementError::Refused { text, .. }) if text.contains(HAS_IT_OPEN) => {
-                self.refuse(VOLUME_TAKE, IN_USE);
+                self.refuse(what, IN_USE);
             }
-            Err(error) => self.failed(VOLUME_TAKE, &error),
+            Err(error) => self.failed(what, &error),
         }
     }
 

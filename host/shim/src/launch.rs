@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, setsid};
 use umbel_uml::management::Notices;
-use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Disk, Link, RootDisk, Source, Told, xstate};
+use umbel_uml::{BadInterface, BadPath, Card, CommandLine, Disk, Link, Place, RootDisk, Source, Told, xstate};
 use umbel_wire::launch::{CARD_CONTROL_FD, CARD_FD, LISTENER_FD, ORDER_FD, RING_FD, ShimOrder, TERMINAL_FD, Task};
 use umbel_wire::ring::{RingError, RingWriter};
 use umbel_wire::{frame, launch};
@@ -219,7 +219,11 @@ fn other_side(master: &OwnedFd) -> nix::Result<OwnedFd> {
 }
 
 fn disks(volumes: &launch::Volumes) -> Result<Vec<Disk>, BadPath> {
-    volumes.disks.iter().map(|disk| Disk::new(disk.slot, &disk.file(&volumes.place), disk.access)).collect()
+    volumes
+        .disks
+        .iter()
+        .map(|disk| Disk::new(Place::Volume(disk.slot), &disk.file(&volumes.place), disk.access))
+        .collect()
 }
 
 fn card(card: &launch::Card) -> Result<Card, LaunchError> {

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use umbel_guest::console::{CHUNK, WINDOW};
-use umbel_guest::{Slot, SysRqKey};
+use umbel_guest::{ParcelId, Slot, SysRqKey, VolumeAccess};
 use umbel_wire::frame;
 use umbel_wire::launch::VolumeDisk;
 use umbel_wire::ring::{Place, RingWriter};
@@ -39,6 +39,8 @@ pub enum Wish {
     MemoryInside,
     VolumeAdd(VolumeDisk),
     VolumeTake(Slot),
+    ParcelAdd(ParcelId, VolumeAccess),
+    ParcelTake,
 }
 
 /// A connection that is over, and whether that was its fault.
@@ -154,6 +156,8 @@ impl<S: Read + Write> Reader<S> {
             ToShim::Control(Control::MemoryInside) => Ok(Some(Wish::MemoryInside)),
             ToShim::Control(Control::VolumeAdd { disk }) => Ok(Some(Wish::VolumeAdd(disk))),
             ToShim::Control(Control::VolumeTake { slot }) => Ok(Some(Wish::VolumeTake(slot))),
+            ToShim::Control(Control::ParcelAdd { parcel, access }) => Ok(Some(Wish::ParcelAdd(parcel, access))),
+            ToShim::Control(Control::ParcelTake) => Ok(Some(Wish::ParcelTake)),
             ToShim::Control(Control::Hello { .. }) => Err(Gone),
             ToShim::Control(Control::Ack { offset }) => {
                 if let Stage::Reading { cursor, acked, .. } = &mut self.stage {

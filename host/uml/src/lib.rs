@@ -13,4 +13,4 @@ pub mod xstate;
 
 pub use card::{BadInterface, Card, InterfaceName, Link};
 pub use command_line::{BadPath, CommandLine, RootDisk, Source, TREE_INIT, TREE_SHELL, Told};
-pub use disk::Disk;
+pub use disk::{Disk, Place};

@@ -9,9 +9,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use umbel_guest::{Slot, SysRqKey};
+use umbel_guest::SysRqKey;
 
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Place};
 
 const MAGIC: u32 = 0xcafe_babe;
 const VERSION: u32 = 2;
@@ -34,7 +34,7 @@ pub enum Command {
     Proc(ProcFile),
     Add(Disk),
     /// Refused while it is open.
-    Take(Slot),
+    Take(Place),
 }
 
 /// Files of the guest's /proc that are read through the management console.
@@ -51,7 +51,7 @@ impl Command {
             Self::SysRq(key) => format!("sysrq {}", key.key()),
             Self::Proc(ProcFile::Meminfo) => "proc meminfo".into(),
             Self::Add(disk) => format!("config {}", disk.argument()),
-            Self::Take(slot) => format!("remove {}", disk::name(*slot)),
+            Self::Take(place) => format!("remove {}", disk::name(*place)),
         }
     }
 }

@@ -8,17 +8,18 @@ use umbel_guest::files::NoFile;
 use umbel_guest::publish::Found;
 use umbel_guest::{
     Attachment, Boot, Clock, DiskKind, DiskSize, Forward, Generation, GuestId, GuestName, HostNumber, ImageId,
-    InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId, Seen, Series,
-    Setup, SetupSeen, SnapshotId, Span, UploadId, VolumeId, WallState,
+    InstanceId, KernelFeatures, KernelId, KernelMode, KernelOrigin, Limits, Logins, Memory, NetworkId, ParcelId, Seen,
+    Series, Setup, SetupSeen, SnapshotId, Span, UploadId, VolumeId, WallState,
 };
 pub use umbel_guest::{ImageKind, StrayName, SysRqKey};
 
 pub use crate::build::{BuildSeen, BuildState};
 pub use crate::disks::{
-    BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, VolumeAt, VolumeFacts,
+    BaseUse, DiskFacts, DiskOf, DiskSource, DiskUse, SnapshotFacts, StorageFacts, StrayFacts, VolumeAt, VolumeFacts,
 };
-pub use crate::image::{ImageFacts, ImageSaid};
 pub use crate::files::{FilesOf, FilesRead};
+pub use crate::image::{ImageFacts, ImageSaid};
+pub use crate::parcel::{ParcelDeed, ParcelFacts, ParcelOrder};
 
 pub const VERSION: u32 = 12;
 
@@ -204,6 +205,8 @@ pub enum Request {
         generation: Generation,
         volume: VolumeId,
     },
+    /// A file on its way into a guest that runs, or out of it.
+    Parcel(ParcelOrder),
     Start(StartOrder),
     Stop {
         guest: GuestId,
@@ -349,6 +352,10 @@ pub enum Reply {
     Volumes {
         volumes: Vec<VolumeFacts>,
     },
+    /// `None`: the guest has no such disk any more.
+    Parcel {
+        facts: Option<ParcelFacts>,
+    },
     Done,
     Inventory(Inventory),
     Series(Series),
@@ -450,17 +457,6 @@ pub struct NetworkFacts {
     pub forwards: Vec<Forward>,
 }
 
-/// A root image that may be adopted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StrayFacts {
-    pub name: StrayName,
-    pub size_bytes: u64,
-    /// Its file system by the magic number, for example `ext4`; `None` where it has none that is known.
-    pub file_system: Option<String>,
-    /// Why it can't be adopted now: something has it open, it is a copy-on-write child, its size.
-    pub refused: Option<String>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
     /// Grows with every change, within one life of the agent.
@@ -525,6 +521,12 @@ pub enum Refusal {
     BadVolume { volume: VolumeId, reason: String },
     #[error("the volume is in use: {reason}")]
     VolumeInUse { volume: VolumeId, reason: String },
+    #[error("another file is on its way into this guest or out of it")]
+    ParcelUnderWay { parcel: ParcelId },
+    #[error("the file can't be taken over: {reason}")]
+    BadParcel { reason: String },
+    #[error("the guest has the disk open that the file is on")]
+    ParcelOpen,
     #[error("there is no upload {upload}")]
     UnknownUpload { upload: UploadId },
     #[error("{why}")]

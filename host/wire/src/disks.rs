@@ -1,7 +1,9 @@
 //! What is said of disks: what one is made of, and what they take.
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{DiskKind, DiskSize, GuestId, ImageId, Slot, SnapshotId, UploadId, VolumeAccess, VolumeId};
+use umbel_guest::{
+    DiskKind, DiskSize, GuestId, ImageId, Slot, SnapshotId, StrayName, UploadId, VolumeAccess, VolumeId,
+};
 
 /// A copy that is kept of a guest's disk, and what that disk was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +58,7 @@ pub struct VolumeAt {
 pub struct StorageFacts {
     pub bases: Vec<BaseUse>,
     pub disks: Vec<DiskUse>,
-    /// What comes in, until it is taken over or a day old.
+    /// What comes in, until it is taken over or a day old, and files on their way into guests or out of them.
     pub uploads_bytes: u64,
     pub kernels_bytes: u64,
     pub ballast_bytes: u64,
@@ -101,4 +103,15 @@ pub struct VolumeFacts {
     pub taken_bytes: u64,
     /// Guests that run and have it.
     pub held_by: Vec<GuestId>,
+}
+
+/// A root image that may be adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrayFacts {
+    pub name: StrayName,
+    pub size_bytes: u64,
+    /// Its file system by the magic number, for example `ext4`; `None` where it has none that is known.
+    pub file_system: Option<String>,
+    /// Why it can't be adopted now: something has it open, it is a copy-on-write child, its size.
+    pub refused: Option<String>,
 }

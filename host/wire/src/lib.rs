@@ -16,8 +16,10 @@ pub mod frame;
 pub mod image;
 pub mod launch;
 pub mod layout;
+pub mod parcel;
 pub mod ring;
 pub mod shim;
 pub mod talk;
+pub mod tar;
 
 pub use layout::Layout;

@@ -8,17 +8,18 @@
 //! out of the history gets a `Gap`. Nobody is waited for.
 
 use serde::{Deserialize, Serialize};
-use umbel_guest::{Exit, Generation, GuestId, Phase, Slot, SysRqKey};
+use umbel_guest::{Exit, Generation, GuestId, ParcelId, Phase, Slot, SysRqKey, VolumeAccess};
 
 use crate::agent::{MemoryInside, Said};
 use crate::frame::FrameError;
 use crate::launch::VolumeDisk;
 
 /// A shim of version 1 knows neither what stands under it in [`Control`] nor the words that answer it.
-/// Whoever greets with 1 is never told those words. One of version 2 has no place for volumes.
-pub const VERSION: u32 = 3;
+/// Whoever greets with 1 is never told those words. One of version 2 has no place for volumes, and one of
+/// version 3 knows of no parcels.
+pub const VERSION: u32 = 4;
 
-/// Why a volume is not taken from a guest that has it mounted.
+/// Why a disk is not taken from a guest that has it mounted.
 pub const IN_USE: &str = "it is in use in the guest: unmount it there first";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,13 @@ pub enum Control {
     VolumeTake {
         slot: Slot,
     },
+    // Since version 4.
+    /// The same of the disk that a file is on, on its way in or out.
+    ParcelAdd {
+        parcel: ParcelId,
+        access: VolumeAccess,
+    },
+    ParcelTake,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ pub mod csv;
 mod files;
 mod keep;
 mod list;
+mod parcels;
 mod storage;
 mod volumes;
 mod what;

@@ -20,6 +20,7 @@ mod metrics;
 mod operations;
 mod overview;
 mod owners;
+mod parcels;
 mod plans;
 mod rebuild;
 mod rights;
@@ -46,6 +47,7 @@ use crate::store::StoreError;
 
 pub use console_tail::plain;
 pub(crate) use create::has_room;
+pub use parcels::Download as FileDownload;
 pub use rights::Reach;
 
 /// Guests, their operations, and the host they are on. Cheap to clone.

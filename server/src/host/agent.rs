@@ -16,8 +16,8 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     BuildSeen, DiskFacts, DiskOf, DiskSource, FilesRead, HostFacts, ImageFacts, ImageSaid, Inventory, KernelFacts,
-    MemoryInside, Moved, NetworkFacts, Reply, Request, SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts,
-    VERSION, VolumeAt, VolumeFacts, Wall,
+    MemoryInside, Moved, NetworkFacts, ParcelDeed, ParcelFacts, ParcelOrder, Reply, Request, SnapshotFacts, StartOrder,
+    StopHow, StorageFacts, StrayFacts, VERSION, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::{self, FrameError};
 
@@ -347,6 +347,15 @@ impl Host for Agent {
 
     async fn volume_detach(&self, guest: GuestId, generation: Generation, volume: VolumeId) -> Result<(), HostError> {
         self.done("volume_detach", Request::VolumeDetach { guest, generation, volume }, SOON).await
+    }
+
+    async fn parcel(&self, order: ParcelOrder) -> Result<Option<ParcelFacts>, HostError> {
+        let patience = if order.deed == (ParcelDeed::See {}) { SOON } else { LONG };
+        match self.call(&Request::Parcel(order), patience).await? {
+            Reply::Done => Ok(None),
+            Reply::Parcel { facts } => Ok(facts),
+            other => Err(unexpected("parcel", other)),
+        }
     }
 
     async fn start(&self, order: StartOrder) -> Result<(), HostError> {

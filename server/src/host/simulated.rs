@@ -5,6 +5,7 @@ mod answers;
 mod builds;
 mod disks;
 mod files;
+mod parcels;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -50,6 +51,8 @@ struct SimulatedGuest {
     written: String,
     /// What it runs with.
     volumes: Vec<VolumeAt>,
+    /// The file that is on its way.
+    parcel: Option<parcels::Parcel>,
     /// What was on it that is kept.
     snapshots: BTreeMap<SnapshotId, String>,
 }
@@ -82,6 +85,8 @@ struct Inner {
     /// How far images are that somebody waits for.
     slow_imports: Option<u8>,
     stopped: BTreeSet<ImageId>,
+    /// Guests take and give files only when a test says so.
+    slow_parcels: bool,
 }
 
 /// Clones are the same host.
@@ -93,7 +98,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-3` and `host`, one kernel `debian-6.1`.
+    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-4` and `host`, one kernel `debian-6.1`.
     pub fn new(clock: Clock) -> Self {
         let inner = Inner {
             version: 1,
@@ -117,6 +122,7 @@ impl Simulated {
             slow_builds: false,
             slow_imports: None,
             stopped: BTreeSet::new(),
+            slow_parcels: false,
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default(), clock }
     }
@@ -185,6 +191,7 @@ impl Simulated {
         self.change(|inner| {
             let Some(found) = inner.guests.get_mut(&guest) else { return };
             found.said.push(Said { at, text: text.into(), missed: 0 });
+            parcels::heard(found, text, at);
             if let Some(outcome) = SetupSeen::of(text, at).filter(|_| found.setup == Some(SetupSeen::Waits)) {
                 found.setup = Some(outcome);
                 inner.setups.remove(&guest);

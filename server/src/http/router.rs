@@ -12,7 +12,8 @@ use utoipa_axum::routes;
 
 use super::api::{
     announcements, audit, backups, events, files, groups, guests, host, images, invitations, kernels, keys, networks,
-    operations, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, volumes, webhooks,
+    operations, parcels, people, quotas, registrations, session, shares, snapshots, tokens, uploads, usage, volumes,
+    webhooks,
 };
 use super::caller::OfGroups;
 use super::error::is_under;
@@ -214,6 +215,11 @@ pub fn own() -> Vec<Route> {
         api!(files::take_of_backup).of(Scope::Write).of_groups(),
         api!(files::of_snapshot).of_groups(),
         api!(files::take_of_snapshot).of(Scope::Write).of_groups(),
+        api!(parcels::list).of(Scope::Console).of_groups(),
+        api!(parcels::upload).of(Scope::Console).once().of_groups(),
+        api!(parcels::send).of(Scope::Console).once().of_groups(),
+        api!(parcels::fetch).of(Scope::Console).once().of_groups(),
+        api!(parcels::download).of(Scope::Console).of_groups(),
         api!(guests::undelete).of_groups(),
         api!(guests::purge).of_groups(),
         api!(guests::set_up).of_groups(),

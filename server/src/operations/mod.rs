@@ -12,6 +12,8 @@
 pub mod backup_restore;
 pub mod backup_take;
 pub mod disk_swap;
+pub mod file_fetch;
+pub mod file_send;
 pub mod guest_adopt;
 pub mod guest_create;
 pub mod guest_delete;
@@ -32,7 +34,7 @@ mod vault;
 use umbel_app::shown::OperationKind;
 
 pub use runner::{About, Drill, Operations, Requester};
-pub use step::{FetchParams, ImageParams, Params, PublishParams, Run, Step, StepError};
+pub use step::{FetchParams, ImageParams, Params, ParcelParams, PublishParams, Run, Step, StepError};
 
 /// The steps of a kind, in order.
 pub fn table(kind: OperationKind) -> &'static [Step] {
@@ -52,13 +54,18 @@ pub fn table(kind: OperationKind) -> &'static [Step] {
         OperationKind::SnapshotRestore | OperationKind::GuestReset => disk_swap::STEPS,
         OperationKind::BackupTake => backup_take::STEPS,
         OperationKind::BackupRestore => backup_restore::STEPS,
+        OperationKind::FileSend => file_send::STEPS,
+        OperationKind::FileFetch => file_fetch::STEPS,
     }
 }
 
 /// Kinds whose first step has something to take back before it begins: a guest's row, a snapshot's, uploaded files.
 pub fn begun_before(kind: OperationKind) -> bool {
     use OperationKind as K;
-    matches!(kind, K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport | K::SnapshotTake | K::BackupTake)
+    matches!(
+        kind,
+        K::GuestCreate | K::GuestAdopt | K::KernelAdd | K::ImageImport | K::SnapshotTake | K::BackupTake | K::FileSend
+    )
 }
 
 /// How many of its first steps a cancel may still undo. Only what makes something new has a way back
@@ -70,6 +77,8 @@ pub fn cancellable(kind: OperationKind) -> usize {
         OperationKind::KernelAdd => kernel_add::STEPS.len() - 1,
         OperationKind::ImageImport => image_import::STEPS.len() - 1,
         OperationKind::BackupTake => backup_take::STEPS.len() - 1,
+        OperationKind::FileSend => file_send::STEPS.len() - 1,
+        OperationKind::FileFetch => file_fetch::STEPS.len() - 1,
         _ => 0,
     }
 }
@@ -91,6 +100,17 @@ pub fn takes_over(new: OperationKind, old: OperationKind, booting: bool) -> bool
             true
         }
         (K::GuestPurge, _) => true,
+        // A file waits for its guest; what ends the guest ends that too, and the agent takes the disk away with it.
+        (
+            K::GuestKill
+            | K::GuestShutDown
+            | K::GuestRestart
+            | K::GuestDelete
+            | K::GuestReset
+            | K::SnapshotRestore
+            | K::BackupRestore,
+            K::FileSend | K::FileFetch,
+        ) => true,
         // They end it anyway, however it stands; one that never comes up is what they are for.
         (
             K::GuestReset | K::SnapshotRestore | K::BackupRestore,

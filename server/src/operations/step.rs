@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use umbel_guest::{
-    BackupId, Boot, Generation, GuestId, ImageId, KernelId, Logins, SnapshotId, StrayName, UploadId, Visibility, Wanted,
+    BackupId, Boot, FileName, Generation, GuestId, GuestPath, ImageId, KernelId, Logins, ParcelId, ParcelSize,
+    SnapshotId, StrayName, UploadId, Visibility, Wanted,
 };
 use umbel_wire::agent::{DiskOf, ImageSaid, Refusal};
 
@@ -132,6 +133,9 @@ pub struct Params {
     /// What is kept elsewhere: that a disk becomes, or that becomes a disk.
     #[serde(default)]
     pub backup: Option<BackupId>,
+    /// The file that is on its way.
+    #[serde(default)]
+    pub parcel: Option<ParcelParams>,
     /// The root image that is adopted.
     #[serde(default)]
     pub stray: Option<StrayName>,
@@ -143,6 +147,17 @@ pub struct ImageParams {
     pub said: ImageSaid,
     #[serde(default)]
     pub visibility: Visibility,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParcelParams {
+    pub id: ParcelId,
+    /// What it is called in the guest, of one that goes there.
+    #[serde(default)]
+    pub name: Option<FileName>,
+    /// What is wanted of the guest, and how much of it.
+    #[serde(default)]
+    pub wanted: Option<(GuestPath, ParcelSize)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

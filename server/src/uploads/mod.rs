@@ -16,13 +16,14 @@ use tokio::time::timeout;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::UploadedFile;
-use umbel_guest::{AccountId, FieldErrors, PanelRight, UploadId};
+use umbel_guest::{AccountId, FieldErrors, PanelRight, ParcelSize, UploadId};
 use uuid::Uuid;
 
 use crate::error::internal;
 use crate::guests::from_host;
 use crate::hex::hex;
 use crate::kernels::{allows, settings};
+use crate::operations::file_fetch::FETCHED;
 use crate::parts::Parts;
 
 pub use pieces::{SUMMED_MOST, SoFar};
@@ -41,6 +42,10 @@ const FILES_MOST: usize = 8;
 /// Of one person at a time.
 const UPLOADS_MOST: usize = 4;
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// What came out of a guest.
+const KEPT_FETCHED: Duration = Duration::from_secs(3600);
+/// Marks an upload that is for a guest.
+const PARCEL: &str = "parcel";
 
 /// A step on an upload's files that failed.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +108,19 @@ impl Uploads {
 
     pub async fn begin(&self, caller: &Caller) -> Result<UploadId, AppError> {
         self.most(caller).await?;
+        self.make(caller)
+    }
+
+    /// For a file that goes into a guest, of somebody who may send one there.
+    pub async fn begin_parcel(&self, caller: &Caller) -> Result<UploadId, AppError> {
+        check_room(&self.parts).await?;
+        let upload = self.make(caller)?;
+        let mark = self.place(upload)?.join(PARCEL);
+        fs::write(&mark, "").map_err(failed("marking", &mark))?;
+        Ok(upload)
+    }
+
+    fn make(&self, caller: &Caller) -> Result<UploadId, AppError> {
         let upload = UploadId(Uuid::now_v7());
         let place = self.place(upload)?;
         if let Some(all) = place.parent()
@@ -121,9 +139,18 @@ impl Uploads {
         self.place(upload).is_ok_and(|place| owner(&place) == Some(caller.account.id))
     }
 
+    /// What the one file of an upload of the caller's is called.
+    pub(crate) fn named(&self, caller: &Caller, upload: UploadId) -> Option<String> {
+        let place = self.place(upload).ok().filter(|_| self.is_there(caller, upload))?;
+        let names = fs::read_dir(place.join("files")).ok()?.filter_map(Result::ok);
+        let mut names = names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| plain(name));
+        names.next().filter(|_| names.next().is_none())
+    }
+
     /// Whether, and where, a file of that name may come in.
     pub async fn admitted(&self, caller: &Caller, upload: UploadId, name: &str) -> Result<Admitted, AppError> {
-        let most = self.most(caller).await?;
+        let is_parcel = self.is_there(caller, upload) && self.place(upload)?.join(PARCEL).exists();
+        let most = if is_parcel { ParcelSize::MOST.bytes() } else { self.most(caller).await? };
         if !self.is_there(caller, upload) {
             return Err(AppError::not_found("upload"));
         }
@@ -234,21 +261,33 @@ fn measure(files: &Path, but: &str) -> io::Result<(usize, u64)> {
     Ok((count, bytes))
 }
 
+/// Forgets uploads that are too old, whosever they are.
+pub(crate) fn forget_all_old(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        forget_if_old(&entry.path());
+    }
+}
+
+/// Whether it was too old.
+fn forget_if_old(place: &Path) -> bool {
+    let age = |path: &Path| {
+        let changed = fs::metadata(path).and_then(|facts| facts.modified());
+        changed.ok().map(|changed| SystemTime::now().duration_since(changed).unwrap_or_default())
+    };
+    let fetched = age(&place.join(FETCHED));
+    if fetched.is_none_or(|age| age <= KEPT_FETCHED) && age(place).is_some_and(|age| age <= KEPT) {
+        return false;
+    }
+    if let Err(error) = remove(place) {
+        tracing::warn!(path = %place.display(), %error, "an old upload stays");
+    }
+    true
+}
+
 /// Forgets uploads that are too old, and counts those that are left of one person.
 fn forget_old(all: &Path, of: AccountId) -> usize {
-    let Ok(entries) = fs::read_dir(all) else { return 0 };
-    let mut left = 0;
-    for entry in entries.flatten() {
-        let changed = entry.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        if SystemTime::now().duration_since(changed).unwrap_or_default() > KEPT {
-            if let Err(error) = remove(&entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "an old upload stays");
-            }
-        } else if owner(&entry.path()) == Some(of) {
-            left += 1;
-        }
-    }
-    left
+    let entries = fs::read_dir(all).into_iter().flatten().flatten();
+    entries.filter(|entry| !forget_if_old(&entry.path()) && owner(&entry.path()) == Some(of)).count()
 }
 
 #[cfg(test)]

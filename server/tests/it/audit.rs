@@ -23,7 +23,7 @@ use crate::harness::panel::{account, operations};
 use crate::harness::program::Umbel;
 use crate::walk::{self, DRAFT, Sent};
 
-async fn rows(db: &Db) -> Vec<AuditShown> {
+pub(crate) async fn rows(db: &Db) -> Vec<AuditShown> {
     audit_list_after(db, 0, 100_000).await.expect("a list")
 }
 
@@ -201,7 +201,7 @@ const READS: [&str; 16] = [
     "/_sf/stray_list",
     "/_sf/adopt_read",
 ];
-const MORE_READS: [&str; 28] = [
+const MORE_READS: [&str; 29] = [
     "/_sf/storage_fetch",
     "/_sf/key_list",
     "/_sf/registration_fetch",
@@ -228,6 +228,7 @@ const MORE_READS: [&str; 28] = [
     "/_sf/backup_list",
     "/_sf/backup_files",
     "/_sf/snapshot_files",
+    "/_sf/file_list",
     "/_sf/volume_list",
     "/_sf/account_fetch",
 ];
@@ -235,13 +236,14 @@ const MORE_READS: [&str; 28] = [
 const NOTHING_TRIED: [&str; 2] = ["/first-run", "/sign-in/code"];
 
 /// What is given away whole leaves a row, though nothing changes.
-const GIVEN_AWAY: [&str; 6] = [
+const GIVEN_AWAY: [&str; 7] = [
     "/api/v1/backups/{backup}/disk",
     "/backups/{backup}/disk",
     "/api/v1/backups/{backup}/content",
     "/backups/{backup}/content",
     "/api/v1/guests/{guest}/snapshots/{snapshot}/content",
     "/guests/{guest}/disk/{snapshot}/content",
+    "/api/v1/operations/{operation}/file",
 ];
 
 /// Pieces of a file: it left a row when it was said that it comes.
@@ -364,7 +366,7 @@ both! {
             assert_eq!((row.reason.as_str(), row.via.as_str(), row.address.as_str()), ("There is no such guest.", "api", "127.0.0.1"));
             assert_eq!(row.object, guest.to_string());
         }
-        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-3", r#"{"deprecated":true}"#)] {
+        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-4", r#"{"deprecated":true}"#)] {
             let change = client.request(Method::PATCH, &format!("/api/v1/{path}")).body(change);
             change.header("content-type", "application/json").send().await.expect("an answer");
         }

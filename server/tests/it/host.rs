@@ -83,6 +83,7 @@ async fn converse(mut stream: UnixStream, host: Simulated) {
             Request::VolumeDetach { guest, generation, volume } => {
                 done(host.volume_detach(guest, generation, volume).await)
             }
+            Request::Parcel(order) => host.parcel(order).await.map(|facts| Reply::Parcel { facts }),
             Request::Start(order) => done(host.start(order).await),
             Request::Stop { guest, generation, how } => done(host.stop(guest, generation, how).await),
             Request::Purge { guest, generation } => done(host.purge(guest, generation).await),

@@ -33,6 +33,7 @@ mod metrics;
 mod networks;
 mod oidc;
 mod openapi;
+mod parcels;
 mod program;
 mod quotas;
 mod real_backups;

@@ -186,16 +186,16 @@ both! {
         let image = async |guest| panel.row(guest).await.expect("there").spec.image.to_string();
         assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-4"));
         let undo = aside(&panel, guest).await;
-        assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-3"));
+        assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-4"));
 
         // What is made of what was before is of the image that it was.
         panel.host.write(guest, "new ");
         let clone = CloneDraft { name: "copy".into() };
         let made = panel.guests.snapshot_clone(&panel.anna, guest, kept_before, clone).await.expect("there is room");
         done(&panel, made.operation).await;
-        assert_eq!((written(&panel, made.guest).as_str(), image(made.guest).await.as_str()), ("old ", "tiny-3"));
+        assert_eq!((written(&panel, made.guest).as_str(), image(made.guest).await.as_str()), ("old ", "tiny-4"));
         restore(&panel, guest, undo.id).await;
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-3"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-4"));
         let redo = aside(&panel, guest).await;
         assert_eq!(redo.image.as_str(), "tiny-4");
         restore(&panel, guest, redo.id).await;
@@ -216,7 +216,7 @@ both! {
             let draft = RebuildDraft { image: "tiny-4".into() };
             let operation = panel.guests.rebuild(&panel.anna, guest, draft).await.expect("it is there");
             assert!(matches!(panel.over(operation).await.state, OperationState::Failed { .. }), "at {at}");
-            assert_eq!(panel.row(guest).await.expect("there").spec.image.as_str(), "tiny-3", "at {at}");
+            assert_eq!(panel.row(guest).await.expect("there").spec.image.as_str(), "tiny-4", "at {at}");
             assert_eq!(written(&panel, guest), "old ", "at {at}");
         }
     }

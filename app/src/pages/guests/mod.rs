@@ -3,6 +3,7 @@ pub mod chain;
 pub mod choices;
 pub mod console;
 pub mod disk;
+pub mod files;
 pub mod list;
 pub mod network;
 pub mod new;

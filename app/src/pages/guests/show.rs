@@ -89,6 +89,7 @@ fn GuestHead(guest: GuestShown, act: ServerAction<GuestAct>) -> impl IntoView {
             <A href=paths::guest(id) exact=true>"Overview"</A>
             <A href=paths::guest_console(id)>"Console"</A>
             <A href=paths::guest_disk(id)>"Disk"</A>
+            <A href=paths::guest_files(id)>"Files"</A>
             <A href=paths::guest_network(id)>"Network"</A>
             <A href=paths::guest_activity(id)>"Activity"</A>
             <A href=paths::guest_sharing(id)>"Sharing"</A>

@@ -17,7 +17,7 @@ use super::snapshot::clone_file;
 use super::{
     DiskError, bad_child, base, begin, check_belongs, check_plain, finish, place, refusal, sparse_copy, taken,
 };
-use crate::host::check_room;
+use crate::host::{check_room, free_mib};
 use crate::state::{State, failed_at};
 use crate::takeover::{self, Whose, take_over};
 use crate::{beneath, image, in_full};
@@ -82,36 +82,58 @@ pub fn lend(
     })
 }
 
-/// A file system that was built, for the panel: it takes it over as anything that was sent.
+/// A file system that was built, for the panel: it takes it over as anything that was sent. The file itself where it can be
+/// [taken over](take_over), otherwise a copy.
 pub fn put(state: &State, upload: UploadId, file: File) -> Result<(), Refusal> {
+    placed(state, upload, |directory| {
+        let mut file = match take_over(file)? {
+            Whose::Ours(file) => {
+                clear(directory)?;
+                if takeover::name(&file, directory, HALF)? {
+                    file.set_permissions(Permissions::from_mode(0o600))?;
+                    return give(state, directory, &file);
+                }
+                file
+            }
+            Whose::Theirs(file) => file,
+        };
+        write(state, directory, |half| {
+            clone_file(&mut file, half)?;
+            half.set_len(file.metadata()?.len())
+        })
+    })
+}
+
+/// The same of what `fill` writes.
+pub fn put_in(state: &State, upload: UploadId, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Refusal> {
+    placed(state, upload, |directory| write(state, directory, fill))
+}
+
+fn placed(state: &State, upload: UploadId, put: impl FnOnce(&OwnedFd) -> io::Result<()>) -> Result<(), Refusal> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let place = state.layout.upload(upload);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let directory = beneath::open(state.layout.data(), &place, flags, Mode::empty());
     let directory = directory.map_err(|_| Refusal::UnknownUpload { upload })?;
-    hand_over(state, &directory, file).map_err(|error| {
+    put(&directory).map_err(|error| {
         let _ = unlinkat(&directory, HALF, AtFlags::empty());
-        failed_at("writing into", &place)(error)
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Refusal::DiskFull { free_mib: free_mib(state.layout.data()).unwrap_or_default() }
+            }
+            _ => failed_at("writing into", &place)(error),
+        }
     })
 }
 
-/// The file itself where it can be [taken over](take_over), otherwise a copy.
-fn hand_over(state: &State, directory: &OwnedFd, file: File) -> io::Result<()> {
-    let mut file = match take_over(file)? {
-        Whose::Ours(file) => {
-            clear(directory)?;
-            if takeover::name(&file, directory, HALF)? {
-                file.set_permissions(Permissions::from_mode(0o600))?;
-                return give(state, directory, &file);
-            }
-            file
-        }
-        Whose::Theirs(file) => file,
-    };
-    write(state, directory, |half| {
-        clone_file(&mut file, half)?;
-        half.set_len(file.metadata()?.len())
-    })
+/// What the panel has put there, if it is a regular file, and how long that is.
+pub fn upload(state: &State, upload: UploadId) -> Result<(File, u64), Refusal> {
+    let path = state.layout.upload(upload).join(DISK);
+    let opened = beneath::regular(state.layout.data(), &path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Refusal::UnknownUpload { upload },
+        _ => Refusal::BadParcel { reason: format!("it can't be opened: {}", in_full(&error)) },
+    });
+    opened.map(|(file, facts)| (file, facts.len()))
 }
 
 /// The kind of an error within another is what says that the disk is full.

@@ -85,7 +85,7 @@ fn read(state: &State, coming: &Path, asked: &FilesRead) -> Result<(), Refusal> 
     let opened = File::options().read(true).write(true).open(&to);
     // What the guest says is believed no further than its disk goes.
     let opened = opened.and_then(|file| file.set_len(bytes.min(length)).map(|()| file));
-    whole::put(state, asked.to, &mut opened.map_err(failed_at("opening", &to))?)
+    whole::put(state, asked.to, opened.map_err(failed_at("opening", &to))?)
 }
 
 fn full(state: &State) -> Refusal {

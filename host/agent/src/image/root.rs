@@ -21,6 +21,8 @@ const DIRECTORIES: [&str; 15] = [
 
 const INIT: &str = "::sysinit:/etc/rc
 ::respawn:/bin/cttyhack /bin/sh -l
+::once:/sbin/umbel-files soon
+::respawn:/sbin/uevent /sbin/umbel-files
 ::ctrlaltdel:/sbin/poweroff
 ::restart:/sbin/init
 ";
@@ -100,6 +102,7 @@ pub(super) fn make(tree: &Path) -> Result<String, ImageError> {
         ("etc/hosts", 0o644, "127.0.0.1 localhost\n"),
         ("sbin/poweroff", 0o755, STOP),
         ("sbin/umbel-setup", 0o755, umbel_guest::setup::SCRIPT),
+        ("sbin/umbel-files", 0o755, umbel_guest::parcel::SCRIPT),
     ] {
         let path = tree.join(name);
         let made = fs::write(&path, content);

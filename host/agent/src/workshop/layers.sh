@@ -100,13 +100,15 @@ first_program() {
     for theirs in "$programs/init" "$root/etc/inittab"; do
         if [ -e "$theirs" ] || [ -L "$theirs" ]; then mv "$theirs" "$root/umbel/their-${theirs##*/}"; fi
     done
-    cp /bin/busybox /container/rc /container/start /container/setup "$root/umbel/" || answer full
+    cp /bin/busybox /container/rc /container/start /container/setup /container/files "$root/umbel/" || answer full
     ln -s busybox "$root/umbel/sh"
     ln -s /umbel/busybox "$programs/init"
     starts "$1" >"$root/umbel/config" || answer bad "$(reason)"
     cat >"$root/etc/inittab" <<'INITTAB'
 ::sysinit:/umbel/sh /umbel/rc
 ::once:/umbel/sh /umbel/start
+::once:/umbel/sh /umbel/files soon
+::respawn:/umbel/busybox uevent /umbel/sh /umbel/files
 ::ctrlaltdel:/umbel/busybox poweroff
 INITTAB
 }

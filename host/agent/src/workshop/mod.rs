@@ -258,6 +258,7 @@ fn pack(initrd: &Path, task: Task, path: Option<&FilePath>) -> Result<(), Refusa
         archive.program(Path::new("/container/rc"), CONTAINER_RC.as_bytes())?;
         archive.program(Path::new("/container/start"), CONTAINER_START)?;
         archive.program(Path::new("/container/setup"), umbel_guest::setup::SCRIPT.as_bytes())?;
+        archive.program(Path::new("/container/files"), umbel_guest::parcel::SCRIPT.as_bytes())?;
         programs.iter().try_for_each(|program| archive.copy(program, program))?;
         libraries.iter().try_for_each(|library| archive.copy(&library.from, &library.to))?;
         archive.finish().map(drop)?;

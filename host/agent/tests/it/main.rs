@@ -14,6 +14,7 @@ mod living;
 mod network;
 mod outside;
 mod packages;
+mod parcels;
 mod processors;
 mod publish;
 mod recipes;

@@ -17,6 +17,7 @@ use umbel_wire::launch::ShimOrder;
 use umbel_wire::ring::{Kept, RingReader};
 use umbel_wire::shim::{FromShim, ToShim};
 use umbel_wire::talk;
+use umbel_wire::tar::{self, Contents};
 
 /// What was understood is the same after it was written and read again.
 fn json<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
@@ -92,6 +93,20 @@ pub(crate) fn mconsole_notice(bytes: &[u8]) {
 pub(crate) fn meminfo(bytes: &[u8]) {
     if let Some(memory) = Meminfo::parse(&String::from_utf8_lossy(bytes)) {
         assert!(memory.available_kib <= memory.total_kib);
+    }
+}
+
+/// What a guest has written over a disk: nothing in it is believed to go on behind its end.
+pub(crate) fn archive(bytes: &[u8]) {
+    let found = tar::contents(bytes.len() as u64, |at, header| {
+        let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).and_then(|rest| rest.first_chunk());
+        *header = *rest.expect("it lies before the end");
+        Ok(())
+    });
+    match found {
+        Ok(Contents::File { at, bytes: length }) => assert!(at + length <= bytes.len() as u64),
+        Ok(Contents::Archive { bytes: length }) => assert!(length <= bytes.len() as u64),
+        Err(_) => {}
     }
 }
 

@@ -11,8 +11,8 @@ use umbel_guest::{
 };
 use umbel_wire::agent::{
     BaseUse, BuildSeen, DiskFacts, DiskOf, DiskSource, DiskUse, FilesRead, GuestFacts, HostFacts, ImageFacts,
-    ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, Refusal, SnapshotFacts, StartOrder, StopHow,
-    StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
+    ImageSaid, Inventory, KernelFacts, MemoryInside, Moved, NetworkFacts, ParcelFacts, ParcelOrder, Refusal,
+    SnapshotFacts, StartOrder, StopHow, StorageFacts, StrayFacts, VolumeAt, VolumeFacts, Wall,
 };
 use umbel_wire::frame::FrameError;
 
@@ -168,9 +168,7 @@ impl Host for Simulated {
         kind: DiskKind,
     ) -> Result<(), HostError> {
         let inner = self.begin("disk_create", &guest.to_string())?;
-        if let Some(found) = inner.guests.get(&guest) {
-            check(found.heard, generation)?;
-        }
+        inner.guests.get(&guest).map_or(Ok(()), |found| check(found.heard, generation))?;
         if u64::from(size.mib()) > inner.disk_free_mib {
             return Err(Refusal::DiskFull { free_mib: inner.disk_free_mib }.into());
         }
@@ -190,6 +188,7 @@ impl Host for Simulated {
                 written: String::new(),
                 snapshots: BTreeMap::new(),
                 volumes: Vec::new(),
+                parcel: None,
             };
             inner.guests.entry(guest).or_insert(fresh).disk = Some((image, size, kind));
         });
@@ -411,6 +410,10 @@ impl Host for Simulated {
         let inner = &mut *self.begin("volume_detach", &format!("{guest} {volume}"))?;
         running(inner, guest, generation)?.volumes.retain(|other| other.volume != volume);
         Ok(())
+    }
+
+    async fn parcel(&self, order: ParcelOrder) -> Result<Option<ParcelFacts>, HostError> {
+        self.parcel_act(order)
     }
 
     async fn start(&self, order: StartOrder) -> Result<(), HostError> {

@@ -14,6 +14,7 @@ pub mod kernels;
 pub mod keys;
 pub mod networks;
 pub mod operations;
+pub mod parcels;
 pub mod people;
 pub mod quotas;
 pub mod registrations;

@@ -123,6 +123,16 @@ pub(crate) fn table() -> Vec<Row> {
         (DELETE, "/api/v1/guests/{guest}/snapshots/{snapshot}", Nothing, [401, 404, 403, 403, 403, 404, 404]),
         (GET, "/api/v1/backups", Nothing, [401, 200, 200, 200, 200, 200, 200]),
         (GET, "/api/v1/guests/{guest}/backups", Nothing, [401, 404, 200, 200, 200, 200, 200]),
+        (GET, "/api/v1/guests/{guest}/files", Nothing, [401, 404, 403, 200, 403, 200, 200]),
+        (POST, "/api/v1/guests/{guest}/files/uploads", Nothing, [401, 404, 403, 201, 403, 201, 201]),
+        (
+            POST,
+            "/api/v1/guests/{guest}/files/send",
+            Json(r#"{"upload":"","name":"../x"}"#),
+            [401, 404, 403, 422, 403, 422, 422],
+        ),
+        (POST, "/api/v1/guests/{guest}/files/fetch", Json(r#"{"path":"x"}"#), [401, 404, 403, 422, 403, 422, 422]),
+        (GET, "/api/v1/operations/{operation}/file", Nothing, [401, 404, 404, 404, 404, 404, 404]),
         // Nothing says where to.
         (
             PUT,
@@ -338,6 +348,7 @@ pub(crate) fn table() -> Vec<Row> {
         (GET, "/guests/{guest}", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/console", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/activity", Nothing, [303, 404, 200, 200, 200, 200, 200]),
+        (GET, "/guests/{guest}/files", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/disk", Nothing, [303, 404, 200, 200, 200, 200, 200]),
         (GET, "/guests/{guest}/disk/{snapshot}/image", Nothing, [303, 404, 404, 404, 404, 404, 404]),
         (GET, "/guests/{guest}/disk/{snapshot}/files", Nothing, [303, 404, 403, 403, 403, 404, 404]),
@@ -460,6 +471,9 @@ pub(crate) fn table() -> Vec<Row> {
             [401, 404, 403, 403, 403, 404, 404],
         ),
         (POST, "/_sf/snapshot_remove", Form("guest={guest}&snapshot={snapshot}"), [401, 404, 403, 403, 403, 404, 404]),
+        (POST, "/_sf/file_list", Form("guest={guest}"), [401, 404, 403, 200, 403, 200, 200]),
+        (POST, "/_sf/file_send", Form("guest={guest}&upload=&name=x"), [401, 404, 403, 422, 403, 422, 422]),
+        (POST, "/_sf/file_fetch", Form("guest={guest}&path=x"), [401, 404, 403, 422, 403, 422, 422]),
         (POST, "/_sf/backup_list", Form("guest={guest}"), seen),
         (
             POST,
