@@ -5,6 +5,7 @@ mod answers;
 mod builds;
 mod disks;
 mod files;
+mod networks;
 mod parcels;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use umbel_app::AppError;
-use umbel_app::shown::{FileFetchDraft, FileSendDraft, FileShown, FileWay, OperationState, Role};
+use umbel_app::shown::{FileFetchDraft, FileSendDraft, FileWay, OperationState, ParcelShown, Role};
 use umbel_client::Client;
 use umbel_guest::{Action, GuestDraft, GuestId, OperationId, ParcelSize, UploadId};
 use umbel_server::store::Db;
@@ -45,7 +45,7 @@ async fn fetched(panel: &TestPanel, guest: GuestId, path: &str) -> Result<Operat
     panel.guests.file_fetch(&panel.anna, guest, draft).await
 }
 
-async fn rows(panel: &TestPanel, guest: GuestId) -> Vec<FileShown> {
+async fn rows(panel: &TestPanel, guest: GuestId) -> Vec<ParcelShown> {
     panel.guests.file_list(&panel.anna, guest).await.expect("hers").rows
 }
 

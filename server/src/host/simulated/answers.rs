@@ -17,16 +17,12 @@ use umbel_wire::agent::{
 use umbel_wire::frame::FrameError;
 
 use super::disks::{bad_volume, facts_of, hold, holders, in_use, of_disk, put_image, read_upload, tiny, traces};
+use super::networks::facts;
 use super::{Inner, Simulated, SimulatedGuest, Temper, builds, debian, files};
 use crate::host::{Host, HostError};
 
 pub(super) fn check(heard: Generation, asked: Generation) -> Result<(), Refusal> {
     if asked < heard { Err(Refusal::Stale { asked, have: heard }) } else { Ok(()) }
-}
-
-fn facts(place: usize, network: NetworkId, forwards: &[Forward]) -> NetworkFacts {
-    let third = u8::try_from(place).unwrap_or(u8::MAX);
-    NetworkFacts { network, subnet: [10, 77, third], has_bridge: true, forwards: forwards.to_vec() }
 }
 
 fn running(inner: &mut Inner, guest: GuestId, generation: Generation) -> Result<&mut SimulatedGuest, Refusal> {
