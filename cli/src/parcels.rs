@@ -34,7 +34,7 @@ pub(crate) enum FileCommand {
         /// In the guest, from / on.
         path: String,
         /// It must not be there yet. As it is called there, unless said.
-        #[arg(long, short = 'o')]
+        #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
         /// How much it may be.
         #[arg(long, default_value_t = 64)]
