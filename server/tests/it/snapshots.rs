@@ -179,12 +179,12 @@ both! {
             assert!(wrong.0.iter().all(|error| error.field == "image"), "{wrong}");
         }
         assert_eq!(panel.dump().await, before);
-        panel.host.put_image("tiny-4");
+        panel.host.put_image("tiny-5");
         let shown = panel.guests.snapshot_list(&panel.anna, guest).await.expect("hers");
-        assert_eq!(shown.newer.map(|image| image.to_string()).as_deref(), Some("tiny-4"));
-        done(&panel, rebuild("tiny-4").await.expect("it is there")).await;
+        assert_eq!(shown.newer.map(|image| image.to_string()).as_deref(), Some("tiny-5"));
+        done(&panel, rebuild("tiny-5").await.expect("it is there")).await;
         let image = async |guest| panel.row(guest).await.expect("there").spec.image.to_string();
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-4"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-5"));
         let undo = aside(&panel, guest).await;
         assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-4"));
 
@@ -197,9 +197,9 @@ both! {
         restore(&panel, guest, undo.id).await;
         assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-4"));
         let redo = aside(&panel, guest).await;
-        assert_eq!(redo.image.as_str(), "tiny-4");
+        assert_eq!(redo.image.as_str(), "tiny-5");
         restore(&panel, guest, redo.id).await;
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("new ", "tiny-4"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("new ", "tiny-5"));
         books::wrong(&fresh.db).await.expect("a read");
     }
 
