@@ -14,7 +14,7 @@ use crate::pages::guests::show::GuestContext;
 use crate::parts::curve::size;
 use crate::parts::loaded::{Failure, Problem, Skeleton, awaited, failure};
 use crate::parts::table::PageHead;
-use crate::parts::time::When;
+use crate::parts::time::{When, utc};
 use crate::parts::title::Title;
 use crate::paths;
 use crate::shown::{BackupFilesShown, FileShown, FilesShown, OpenState};
@@ -109,11 +109,14 @@ fn Backup(shown: BackupFilesShown, open: ServerAction<BackupOpen>, close: Server
         }
         .into_any(),
         OpenState::Open => view! {
-            {shown.files.map(|files| view! { <Listed of=Of::Backup(id) files=files /> })}
-            <ActionForm action=close attr:class="form">
-                <input type="hidden" name="backup" value=id.to_string() />
-                <button class="button" type="submit">"Close the backup"</button>
-            </ActionForm>
+            {shown.files.map(|files| view! {
+                <Listed of=Of::Backup(id) files=files>
+                    <ActionForm action=close>
+                        <input type="hidden" name="backup" value=id.to_string() />
+                        <button class="button" type="submit">"Close the backup"</button>
+                    </ActionForm>
+                </Listed>
+            })}
         }
         .into_any(),
     };
@@ -144,8 +147,9 @@ pub fn SnapshotFilesPage() -> impl IntoView {
                 Some(match files.await {
                     Ok((guest, snapshot, files)) => view! {
                         <h2>"Files of a snapshot"</h2>
-                        <Listed of=Of::Snapshot(guest, snapshot) files=files />
-                        <p><a href=paths::guest_disk(guest)>"Back to the disk"</a></p>
+                        <Listed of=Of::Snapshot(guest, snapshot) files=files>
+                            <a class="button" href=paths::guest_disk(guest)>"Back to the disk"</a>
+                        </Listed>
                     }
                     .into_any(),
                     Err(error) => view! { <Problem error=error /> }.into_any(),
@@ -164,8 +168,9 @@ fn crumbs(of: Of, path: &str) -> Vec<(String, String)> {
     std::iter::once(("disk".to_owned(), of.directory(""))).chain(named).collect()
 }
 
+/// `children` is what else can be done, beside taking all of it.
 #[component]
-fn Listed(of: Of, files: FilesShown) -> impl IntoView {
+fn Listed(of: Of, files: FilesShown, children: Children) -> impl IntoView {
     let crumbs = crumbs(of, &files.path).into_iter().map(|(name, address)| {
         view! { <a href=address>{name}</a> " / " }
     });
@@ -179,7 +184,7 @@ fn Listed(of: Of, files: FilesShown) -> impl IntoView {
     let is_empty = files.rows.is_empty();
     let rows = files.rows.into_iter().take(ROWS_MOST).map(|row| view! { <FileRow of=of row=row /> }).collect_view();
     view! {
-        <nav aria-label="Path" class="file-name">{crumbs.collect_view()}</nav>
+        <nav aria-label="Path" class="file-name file-path">{crumbs.collect_view()}</nav>
         {files.is_damaged.then(|| view! { <p class="notice">{damaged}</p> })}
         {more.map(|more| view! { <p class="meta">{more}</p> })}
         {match is_empty {
@@ -201,11 +206,12 @@ fn Listed(of: Of, files: FilesShown) -> impl IntoView {
             }
             .into_any(),
         }}
-        <p>
+        <div class="file-actions">
             <a class="button" href=of.file(&files.path, "tar") rel="external">
                 "Take this directory as tar"
             </a>
-        </p>
+            {children()}
+        </div>
         <p class="meta">
             "A letter that could deceive stands as % and two digits. Links are shown and not followed; devices, pipes and sockets are "
             "in no archive."
@@ -230,7 +236,11 @@ fn FileRow(of: Of, row: FileShown) -> impl IntoView {
             view! { {row.name.clone()} <span class="meta">" device, pipe or socket"</span> }.into_any()
         }
     };
-    let bytes = if row.kind == FileKind::File { size(row.bytes) } else { "–".to_owned() };
+    let bytes = match (row.kind, row.bytes) {
+        (FileKind::File, small @ 0..1024) => format!("{small} B"),
+        (FileKind::File, bytes) => size(bytes),
+        _ => "–".to_owned(),
+    };
     let archive = (row.kind == FileKind::Directory).then(|| {
         view! {
             <a class="button" href=of.file(&row.path, "tar") rel="external">
@@ -242,9 +252,9 @@ fn FileRow(of: Of, row: FileShown) -> impl IntoView {
         <tr>
             <td data-label="Name" class="file-name">{name}</td>
             <td data-label="Size" class="number">{bytes}</td>
-            <td data-label="Changed"><When at=row.changed_at /></td>
-            <td data-label="Mode"><code>{row.mode}</code></td>
-            <td data-label="Owner"><code>{format!("{}:{}", row.uid, row.gid)}</code></td>
+            <td data-label="Changed">{utc(row.changed_at)}</td>
+            <td data-label="Mode" class="detail"><code>{row.mode}</code></td>
+            <td data-label="Owner" class="detail"><code>{format!("{}:{}", row.uid, row.gid)}</code></td>
             <td class="row-actions">{archive}</td>
         </tr>
     }
