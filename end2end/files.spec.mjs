@@ -14,7 +14,7 @@ async function made(page, name) {
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Create guest" }).click();
   await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
-  await expect.poll(() => screen(page), { timeout: 60_000 }).toContain("# ");
+  await expect.poll(() => screen(page), { timeout: 60_000 }).toContain("~#");
   return guestOf(page);
 }
 

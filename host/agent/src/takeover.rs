@@ -5,11 +5,15 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, linkat};
 
 /// fcntl(2), asm-generic/fcntl.h; libc has it not for every machine.
 const F_SETSIG: libc::c_int = 10;
+
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Whose a file is after it was to be taken over.
 #[derive(Debug)]
@@ -34,7 +38,14 @@ pub fn take_over(file: File) -> io::Result<Whose> {
     drop(file);
     fchown(&own, Some(0), Some(0))?;
     own.set_permissions(Permissions::from_mode(0o400))?;
-    if nobody_else_has_it_open(&own) {
+    // A process that was just begun has all that we have open, until it becomes another program.
+    let alone = (0..TRIES).any(|again| {
+        if again > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        nobody_else_has_it_open(&own)
+    });
+    if alone {
         return Ok(Whose::Ours(own));
     }
     fchown(&own, Some(facts.uid()), Some(facts.gid()))?;
