@@ -47,17 +47,17 @@ impl StoreError {
         source.as_database_error().is_some_and(|e| e.is_foreign_key_violation())
     }
 
-    /// Whether the database could not be asked at all, so that the same may be tried again later.
+    /// Whether the database could not be asked at all, or has taken all of it back, so that the same may be tried again later.
     pub fn is_away(&self) -> bool {
         let Self::Failed { source, .. } = self else { return false };
         match source {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 true
             }
-            // 08: connection exception; 57P: the server is stopping or starting; 53300: too many connections
-            // (PostgreSQL, appendix A). 5: SQLITE_BUSY, waited for in vain.
+            // 08: connection exception; 40: rolled back, of a deadlock for example; 57P: the server is stopping or
+            // starting; 53300: too many connections (PostgreSQL, appendix A). 5: SQLITE_BUSY, waited for in vain.
             sqlx::Error::Database(e) => e.code().is_some_and(|code| {
-                code.starts_with("08") || code.starts_with("57P") || code == "53300" || code == "5"
+                ["08", "40", "57P"].iter().any(|class| code.starts_with(class)) || code == "53300" || code == "5"
             }),
             _ => false,
         }
