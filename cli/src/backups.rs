@@ -14,6 +14,7 @@ use crate::guests::{find, over};
 
 use crate::options::{Act, Interval, Wait, interval};
 use crate::output::{Column, Output, moment};
+use crate::saved::{Saving, check_free, failed};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackupCommand {
@@ -135,17 +136,13 @@ pub(crate) async fn run(panel: &Client, command: BackupCommand, output: &Output)
 
 /// There under its name only when it is whole and what the panel says it is.
 async fn download(panel: &Client, backup: BackupId, path: &Path) -> Result<(), Failure> {
-    let failed = |source| Failure::File { what: "writing", path: path.to_owned(), source };
-    if path.exists() {
-        return Err(failed(io::ErrorKind::AlreadyExists.into()));
-    }
-    let mut coming = panel.backup_download(backup).await?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Beside it, for its owner alone, and gone unless it is named.
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    check_free(path)?;
+    let (failed, mut coming) = (failed(path), panel.backup_download(backup).await?);
+    let mut file = Saving::begin(path)?;
     let mut unpacked = zstd::stream::write::Decoder::new(Sum::default()).map_err(failed)?;
     while let Some(bytes) = coming.next().await? {
-        file.write_all(&bytes).and_then(|()| unpacked.write_all(&bytes)).map_err(failed)?;
+        file.write(&bytes)?;
+        unpacked.write_all(&bytes).map_err(failed)?;
     }
     unpacked.flush().map_err(failed)?;
     let sum = unpacked.into_inner();
@@ -153,9 +150,7 @@ async fn download(panel: &Client, backup: BackupId, path: &Path) -> Result<(), F
     if (sum.bytes, &sha256) != (coming.disk_bytes, &coming.sha256) {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "what has come is not what the backup holds")));
     }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    file.keep()
 }
 
 /// What goes through it, as a number and a sum.

@@ -12,6 +12,7 @@ use umbel_guest::files::{FileKind, FilePath};
 
 use crate::error::Failure;
 use crate::output::{Column, Output, moment};
+use crate::saved::{Saving, failed};
 
 /// How often it is looked at how far a backup is that is being opened.
 const LOOK: Duration = Duration::from_millis(500);
@@ -95,24 +96,7 @@ impl GetFile {
             Some(path) => path.clone(),
             None => self.own_name()?,
         };
-        let failed = |source| Failure::File { what: "writing", path: path.clone(), source };
-        if path.exists() {
-            return Err(failed(io::ErrorKind::AlreadyExists.into()));
-        }
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Beside it, for its owner alone, and gone unless it is named.
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-        let mut written = 0;
-        while let Some(bytes) = coming.next().await? {
-            written += bytes.len() as u64;
-            file.write_all(&bytes).map_err(failed)?;
-        }
-        if written != coming.bytes {
-            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
-        }
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist_noclobber(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        saved(&path, coming).await
     }
 
     /// As it is shown: without what a terminal or a path would take for more.
@@ -121,4 +105,17 @@ impl GetFile {
         let name = path.names().last().map_or_else(|| "disk".to_owned(), ToString::to_string);
         Ok(PathBuf::from(if self.tar { format!("{name}.tar") } else { name }))
     }
+}
+
+/// What comes, to its end.
+pub(crate) async fn saved(path: &Path, mut coming: FileTaken) -> Result<(), Failure> {
+    let (mut file, mut written) = (Saving::begin(path)?, 0);
+    while let Some(bytes) = coming.next().await? {
+        written += bytes.len() as u64;
+        file.write(&bytes)?;
+    }
+    if written != coming.bytes {
+        return Err(failed(path)(io::ErrorKind::UnexpectedEof.into()));
+    }
+    file.keep()
 }

@@ -22,6 +22,7 @@ mod parcels;
 mod people;
 mod quotas;
 mod recipe;
+mod saved;
 mod shares;
 mod snapshots;
 mod storage;

@@ -1,17 +1,17 @@
 //! Files that go into guests and come out of them, without a network.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use umbel_client::{Client, GuestFile};
-use umbel_guest::OperationId;
 
 use crate::error::Failure;
+use crate::files::saved;
 use crate::guests::{find, over};
 use crate::operations;
 use crate::options::Wait;
 use crate::output::{Column, Output, moment};
+use crate::saved::check_free;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FileCommand {
@@ -69,8 +69,8 @@ pub(crate) async fn run(panel: &Client, command: FileCommand, output: &Output) -
         FileCommand::Fetch { guest, path, to, most_mib, wait } => {
             let guest = find(panel, &guest).await?.id;
             let to = to.unwrap_or_default();
-            if !to.as_os_str().is_empty() && to.exists() {
-                return Err(there_already(&to));
+            if !to.as_os_str().is_empty() {
+                check_free(&to)?;
             }
             let Some(operation) = panel.file_fetch(guest, &path, most_mib).await? else { return Ok(()) };
             if wait.no_wait {
@@ -82,34 +82,8 @@ pub(crate) async fn run(panel: &Client, command: FileCommand, output: &Output) -
             let name = name.and_then(|row| row.here).map_or_else(|| "file".to_owned(), |here| here.name);
             // What a panel says is a name, never a path.
             let name = name.rsplit('/').next().filter(|name| !name.starts_with("..")).unwrap_or("file").to_owned();
-            download(panel, operation, &if to.as_os_str().is_empty() { PathBuf::from(name) } else { to }).await
+            let to = if to.as_os_str().is_empty() { PathBuf::from(name) } else { to };
+            saved(&to, panel.file_download(operation).await?).await
         }
     }
-}
-
-fn there_already(path: &Path) -> Failure {
-    Failure::File { what: "writing", path: path.to_owned(), source: io::ErrorKind::AlreadyExists.into() }
-}
-
-/// There under its name only when it is whole.
-async fn download(panel: &Client, operation: OperationId, path: &Path) -> Result<(), Failure> {
-    let failed = |source| Failure::File { what: "writing", path: path.to_owned(), source };
-    if path.exists() {
-        return Err(there_already(path));
-    }
-    let mut coming = panel.file_download(operation).await?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Beside it, for its owner alone, and gone unless it is named.
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    let mut bytes = 0;
-    while let Some(some) = coming.next().await? {
-        file.write_all(&some).map_err(failed)?;
-        bytes += some.len() as u64;
-    }
-    if bytes != coming.bytes {
-        return Err(failed(io::ErrorKind::UnexpectedEof.into()));
-    }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

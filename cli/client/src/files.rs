@@ -63,6 +63,10 @@ pub struct FileTaken {
 }
 
 impl FileTaken {
+    pub(crate) fn of(answer: Response) -> Self {
+        Self { bytes: answer.content_length().unwrap_or_default(), answer }
+    }
+
     /// What comes next of it, until it is over. One that is cut off is an error.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let failed = |source| Error::Send { what: "a file".into(), source };
@@ -107,7 +111,7 @@ impl Client {
     }
 
     async fn file(&self, address: &str, path: &str, pack: &str) -> Result<FileTaken, Error> {
-        let answer = self.api(Method::GET, address).query(&[("path", path), ("pack", pack)]).done().await?;
-        Ok(FileTaken { bytes: answer.content_length().unwrap_or_default(), answer })
+        let asked = self.api(Method::GET, address).query(&[("path", path), ("pack", pack)]);
+        Ok(FileTaken::of(asked.done().await?))
     }
 }

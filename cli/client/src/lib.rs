@@ -69,7 +69,7 @@ pub use error::{Error, Problem};
 pub use events::Events;
 pub use files::{BackupFiles, File, FileTaken, Files, Opened};
 pub use pages::{GuestPage, KernelPage, OperationPage, Page, PersonPage};
-pub use parcels::{FileHere, GuestFile, GuestFileContent, GuestFiles};
+pub use parcels::{FileHere, GuestFile, GuestFiles};
 pub use reqwest::Method;
 pub use storage::{Leftover, Storage, StoredGuest, StoredImage};
 pub use tokens::AskedToken;

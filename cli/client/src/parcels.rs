@@ -7,6 +7,7 @@ use umbel_guest::{GuestId, OperationId, UploadId};
 use crate::answers::{Acted, Begun};
 use crate::client::Client;
 use crate::error::Error;
+use crate::files::FileTaken;
 
 /// The newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,21 +38,6 @@ pub struct FileHere {
     pub until: i64,
 }
 
-/// What came out of a guest, while it comes.
-#[derive(Debug)]
-pub struct GuestFileContent {
-    pub bytes: u64,
-    answer: reqwest::Response,
-}
-
-impl GuestFileContent {
-    /// What comes next of it, until it is over. One that is cut off is an error.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let failed = |source| Error::Send { what: "a file of a guest".into(), source };
-        Ok(self.answer.chunk().await.map_err(failed)?.map(|bytes| bytes.to_vec()))
-    }
-}
-
 impl Client {
     pub async fn files(&self, guest: GuestId) -> Result<GuestFiles, Error> {
         self.api(Method::GET, &format!("/guests/{guest}/files")).read().await
@@ -76,9 +62,7 @@ impl Client {
     }
 
     /// What that operation has fetched.
-    pub async fn file_download(&self, operation: OperationId) -> Result<GuestFileContent, Error> {
-        let answer = self.api(Method::GET, &format!("/operations/{operation}/file")).done().await?;
-        let bytes = answer.content_length().unwrap_or_default();
-        Ok(GuestFileContent { bytes, answer })
+    pub async fn file_download(&self, operation: OperationId) -> Result<FileTaken, Error> {
+        Ok(FileTaken::of(self.api(Method::GET, &format!("/operations/{operation}/file")).done().await?))
     }
 }
