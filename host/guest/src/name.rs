@@ -50,6 +50,8 @@ macro_rules! text_type {
     };
 }
 
+pub(crate) use text_type;
+
 text_type!(
     /// A guest's name: 1 to 63 of `a-z`, `0-9` and `-`, no `-` at either end (a DNS label, RFC 1123
     /// section 2.1, in lower case), since it becomes the guest's host name.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::FieldError;
 use crate::id::ParcelId;
+use crate::name::text_type;
 
 /// The script that does the guest's part.
 pub const SCRIPT: &str = include_str!("files.sh");
@@ -24,60 +25,17 @@ pub const PLACE: &str = "/root/files";
 const NAME_LENGTH: usize = 255;
 const PATH_LENGTH: usize = 1024;
 
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = FieldError;
-
-            fn from_str(text: &str) -> Result<Self, FieldError> {
-                $check(text).map(|()| Self(text.to_owned()))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = FieldError;
-
-            fn try_from(text: String) -> Result<Self, FieldError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                text.0
-            }
-        }
-    };
-}
-
-checked_text!(
+text_type!(
     /// What a file is called: one part of a path, at most 255 bytes, no control characters, no space at either end.
-    FileName, file_name
+    FileName, "name", file_name
 );
-checked_text!(
+text_type!(
     /// A file or a directory of a guest, from `/` on; without `.` and `..` and what no line can have in it.
-    GuestPath, guest_path
+    GuestPath, "path", guest_path
 );
 
-fn file_name(text: &str) -> Result<(), FieldError> {
-    let wrong = |message: &str| Err(FieldError::new("name", message));
+fn file_name(text: &str) -> Result<String, String> {
+    let wrong = |message: &str| Err(message.to_owned());
     if text.is_empty() || text.len() > NAME_LENGTH {
         return wrong("The name of a file has 1 to 255 bytes.");
     }
@@ -87,11 +45,11 @@ fn file_name(text: &str) -> Result<(), FieldError> {
     if !is_a_line(text) {
         return wrong("The name of a file has no control characters, and no space at either end.");
     }
-    Ok(())
+    Ok(text.to_owned())
 }
 
-fn guest_path(text: &str) -> Result<(), FieldError> {
-    let wrong = |message: &str| Err(FieldError::new("path", message));
+fn guest_path(text: &str) -> Result<String, String> {
+    let wrong = |message: &str| Err(message.to_owned());
     let Some(inside) = text.strip_prefix('/') else {
         return wrong("A path in the guest begins with /, for example /var/log/syslog.");
     };
@@ -104,7 +62,7 @@ fn guest_path(text: &str) -> Result<(), FieldError> {
     if !is_a_line(text) {
         return wrong("A path that is asked for has no control characters, and no space at its end.");
     }
-    Ok(())
+    Ok(text.to_owned())
 }
 
 /// Whether a guest can read it as the rest of a line. What turns the direction of writing around, or shows as nothing,

@@ -7,7 +7,6 @@ mod open;
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +29,7 @@ use super::{Guests, from_host};
 use crate::clock::SECOND;
 use crate::error::internal;
 use crate::host::HostError;
-use crate::uploads;
+use crate::uploads::{self, private};
 
 pub(super) use open::Opened;
 
@@ -271,11 +270,6 @@ fn refused(error: HostError) -> AppError {
         HostError::Refused(Refusal::UnknownUpload { .. }) => closed(),
         error => from_host(error),
     }
-}
-
-/// Nobody else's to look into, whoever is on the host.
-fn private(place: &std::path::Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(place)
 }
 
 fn closed() -> AppError {

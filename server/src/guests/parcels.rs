@@ -22,10 +22,8 @@ use crate::store::StoreError;
 use crate::store::guests::{Guest, guest_fetch};
 use crate::store::operation_pages::{Sought, operation_page};
 use crate::store::operations::{Operation, operation_fetch};
-use crate::uploads::{self, check_room};
+use crate::uploads::{self, KEPT_FETCHED, check_room};
 
-/// How long what came out of a guest is here.
-const KEPT: Duration = Duration::from_secs(3600);
 /// How often it is looked for what has had its time.
 const LOOK: Duration = Duration::from_secs(300);
 /// So many are shown.
@@ -76,8 +74,8 @@ impl Guests {
         let place = self.parts.layout.as_ref()?.upload(upload);
         let note = place.join(FETCHED);
         let changed = fs::metadata(&note).ok()?.modified().ok()?;
-        let until = (changed + KEPT).duration_since(UNIX_EPOCH).ok()?;
-        if changed + KEPT < SystemTime::now() {
+        let until = (changed + KEPT_FETCHED).duration_since(UNIX_EPOCH).ok()?;
+        if changed + KEPT_FETCHED < SystemTime::now() {
             return None;
         }
         let fetched = serde_json::from_str(&fs::read_to_string(note).ok()?).ok()?;

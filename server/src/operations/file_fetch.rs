@@ -1,7 +1,7 @@
 //! Fetch a file out of a guest: the guest writes an archive onto an empty disk, and the panel finds out where that ends.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use umbel_wire::tar::{self, Contents};
 use super::file_send::{ask, end, give, parcel, until_said};
 use super::step::{Run, Step, StepError};
 use crate::error::chain;
+use crate::uploads;
 
 /// Beside the disk: what of it is the file.
 pub const FETCHED: &str = "fetched";
@@ -55,11 +56,7 @@ async fn written(run: &Run) -> Result<(), StepError> {
 async fn take(run: &Run) -> Result<(), StepError> {
     let (place, upload, (path, most)) = (run.upload_place().await?, run.upload().await?, wanted(run).await?);
     let made = place.clone();
-    run.blocking(move || {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&made);
-        made.map_err(|error| format!("making a place for it: {error}"))
-    })
-    .await?;
+    run.blocking(move || uploads::private(&made).map_err(|error| format!("making a place for it: {error}"))).await?;
     if !place.join(FETCHED).exists() {
         ask(run, ParcelDeed::Lend { upload }).await?;
     }

@@ -1,8 +1,7 @@
 //! Send a file into a guest: what was uploaded becomes a disk of the guest's until the guest has taken it.
 
-use std::path::Path;
+use std::fs;
 use std::time::Duration;
-use std::{fs, io};
 
 use umbel_guest::{ParcelSeen, parcel};
 use umbel_wire::agent::{ParcelDeed, ParcelFacts, ParcelOrder, Refusal};
@@ -10,6 +9,7 @@ use umbel_wire::agent::{ParcelDeed, ParcelFacts, ParcelOrder, Refusal};
 use super::step::{ParcelParams, Run, Step, StepError, once_settled};
 use crate::host::HostError;
 use crate::store::operations::operation_is_under_way;
+use crate::uploads;
 
 /// How often it is looked at how far the guest is.
 const LOOK: Duration = Duration::from_millis(300);
@@ -30,11 +30,19 @@ pub(super) async fn parcel(run: &Run) -> Result<ParcelParams, StepError> {
     run.params().await?.parcel.ok_or_else(|| StepError::Failed("it names no file".into()))
 }
 
-/// Asks the agent, with the guest's newest generation.
-pub(super) async fn ask(run: &Run, deed: ParcelDeed) -> Result<Option<ParcelFacts>, StepError> {
+/// With the guest's newest generation.
+async fn order(run: &Run, deed: ParcelDeed) -> Result<ParcelOrder, StepError> {
     let (guest, parcel) = (run.fetch().await?, parcel(run).await?.id);
-    let order = ParcelOrder { guest: guest.id, generation: guest.generation, parcel, deed };
-    match run.parts.link.host.parcel(order).await {
+    Ok(ParcelOrder { guest: guest.id, generation: guest.generation, parcel, deed })
+}
+
+/// Asks the agent.
+pub(super) async fn ask(run: &Run, deed: ParcelDeed) -> Result<Option<ParcelFacts>, StepError> {
+    heard(run.parts.link.host.parcel(order(run, deed).await?).await)
+}
+
+fn heard(answer: Result<Option<ParcelFacts>, HostError>) -> Result<Option<ParcelFacts>, StepError> {
+    match answer {
         Err(HostError::Refused(Refusal::ParcelOpen)) => {
             Err(StepError::Later("Waiting until the guest has closed the disk.".into()))
         }
@@ -46,16 +54,13 @@ pub(super) async fn ask(run: &Run, deed: ParcelDeed) -> Result<Option<ParcelFact
 /// Gives the guest its disk. One that is there and that no operation knows of is of a panel that was restored: it goes.
 pub(super) async fn give(run: &Run, deed: ParcelDeed) -> Result<(), StepError> {
     run.wanted().await?;
-    let guest = run.fetch().await?;
-    let order = ParcelOrder { guest: guest.id, generation: guest.generation, parcel: parcel(run).await?.id, deed };
-    match run.parts.link.host.parcel(order.clone()).await {
-        Err(HostError::Refused(Refusal::ParcelUnderWay { parcel })) => {
-            run.parts.link.host.parcel(ParcelOrder { parcel, deed: ParcelDeed::End {}, ..order.clone() }).await?;
-            once_settled(run.parts.link.host.parcel(order).await).map(drop)
-        }
-        Err(HostError::Refused(Refusal::IsPaused)) => Err(StepError::Later("Waiting until the guest goes on.".into())),
-        answer => once_settled(answer).map(drop),
+    let (host, order) = (&run.parts.link.host, order(run, deed).await?);
+    let mut answer = host.parcel(order.clone()).await;
+    if let Err(HostError::Refused(Refusal::ParcelUnderWay { parcel })) = answer {
+        host.parcel(ParcelOrder { parcel, deed: ParcelDeed::End {}, ..order.clone() }).await?;
+        answer = host.parcel(order).await;
     }
+    heard(answer).map(drop)
 }
 
 /// Until the guest has said what came of it.
@@ -98,42 +103,21 @@ pub(super) async fn end(run: &Run) -> Result<(), StepError> {
     if run.find().await?.is_none() {
         return Ok(());
     }
-    match ask(run, ParcelDeed::End {}).await {
-        Ok(_) => {
-            run.parts.guest_changed(run.guest()?);
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
+    ask(run, ParcelDeed::End {}).await?;
+    run.parts.guest_changed(run.guest()?);
+    Ok(())
 }
 
 async fn send(run: &Run) -> Result<(), StepError> {
-    let params = run.params().await?;
     let name = parcel(run).await?.name.ok_or_else(|| StepError::Failed("it has no name".into()))?;
     let (upload, place) = (run.upload().await?, run.upload_place().await?);
-    let bytes = run.blocking(move || the_only_one(&place)).await?;
-    if params.parcel.is_some() {
-        run.log(&format!("{} KiB are on their way.", bytes.div_ceil(1024))).await?;
-    }
-    give(run, ParcelDeed::Send { upload, name }).await
-}
-
-/// Puts it where the agent looks for it; how long it is.
-fn the_only_one(place: &Path) -> Result<u64, String> {
-    let disk = place.join("disk");
-    let move_there = || -> io::Result<u64> {
-        if !disk.exists() {
-            let entries = fs::read_dir(place.join("files"))?.collect::<io::Result<Vec<_>>>()?;
-            // But for those that have not come to their end.
-            let whole = entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-            let [file] = &whole.collect::<Vec<_>>()[..] else {
-                return Err(io::Error::other("one file was to be put into it"));
-            };
-            fs::rename(file.path(), &disk)?;
-        }
-        Ok(fs::metadata(&disk)?.len())
+    let length = move || {
+        let disk = uploads::the_only_one(&place, "what is sent")?;
+        Ok(fs::metadata(disk).map_err(|error| format!("reading the upload: {error}"))?.len())
     };
-    move_there().map_err(|error| format!("reading the upload: {error}"))
+    let bytes = run.blocking(length).await?;
+    run.log(&format!("{} KiB are on their way.", bytes.div_ceil(1024))).await?;
+    give(run, ParcelDeed::Send { upload, name }).await
 }
 
 async fn taken(run: &Run) -> Result<(), StepError> {

@@ -1,9 +1,7 @@
 //! Import an image: the one file that was uploaded, or is fetched, or is built of a recipe, becomes a file system that the
 //! agent takes over; or what is on a guest's disk becomes one.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use tokio::time::timeout;
 use umbel_app::shown::Topic;
@@ -15,6 +13,7 @@ use crate::host::HostError;
 use crate::images::build;
 use crate::images::fetch::{check_sum, fetch};
 use crate::store::images::{Image, image_delete, image_put};
+use crate::uploads;
 
 /// How often it is looked at while the agent makes it.
 const LOOK: Duration = Duration::from_millis(500);
@@ -66,31 +65,7 @@ async fn look(run: &Run) -> Result<(), StepError> {
         return Ok(());
     }
     let (place, sha256) = (run.upload_place().await?, run.params().await?.sha256);
-    run.blocking(move || {
-        the_only_one(&place)?;
-        check_sum(&place.join("disk"), sha256.as_deref())
-    })
-    .await
-}
-
-/// Puts it where the agent looks for it.
-fn the_only_one(place: &Path) -> Result<(), String> {
-    let disk = place.join("disk");
-    if disk.exists() {
-        return Ok(());
-    }
-    let files = files(&place.join("files")).map_err(|error| format!("reading the upload: {error}"))?;
-    let [file] = &files[..] else {
-        return Err(format!("an image is made of one file, and here are {}", files.len()));
-    };
-    fs::rename(file, &disk).map_err(|error| format!("moving the upload: {error}"))
-}
-
-/// But for those that have not come to their end.
-fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
-    let whole = entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-    Ok(whole.map(fs::DirEntry::path).collect())
+    run.blocking(move || check_sum(&uploads::the_only_one(&place, "an image")?, sha256.as_deref())).await
 }
 
 /// While the agent works on it, which may take long: how far it is, and whether somebody has cancelled it.

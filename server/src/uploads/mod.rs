@@ -5,6 +5,7 @@
 
 mod pieces;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -43,7 +44,7 @@ const FILES_MOST: usize = 8;
 const UPLOADS_MOST: usize = 4;
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// What came out of a guest.
-const KEPT_FETCHED: Duration = Duration::from_secs(3600);
+pub(crate) const KEPT_FETCHED: Duration = Duration::from_secs(3600);
 /// Marks an upload that is for a guest.
 const PARCEL: &str = "parcel";
 
@@ -242,6 +243,32 @@ pub fn remove(place: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
+}
+
+/// Moves the only file of an upload to where the agent looks for it, and says where that is. `what` is what it is for.
+pub(crate) fn the_only_one(place: &Path, what: &str) -> Result<PathBuf, String> {
+    let disk = place.join("disk");
+    if disk.exists() {
+        return Ok(disk);
+    }
+    let files = whole(&place.join("files")).map_err(|error| format!("reading the upload: {error}"))?;
+    let [file] = &files[..] else {
+        return Err(format!("{what} is made of one file, and here are {}", files.len()));
+    };
+    fs::rename(file, &disk).map_err(|error| format!("moving the upload: {error}"))?;
+    Ok(disk)
+}
+
+/// But for those that have not come to their end.
+fn whole(files: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(files)?.collect::<io::Result<Vec<_>>>()?;
+    let whole = entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    Ok(whole.map(fs::DirEntry::path).collect())
+}
+
+/// A place that is nobody else's to look into, whoever is on the host.
+pub(crate) fn private(place: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(place)
 }
 
 fn owner(place: &Path) -> Option<AccountId> {

@@ -60,27 +60,27 @@ pub(super) fn put_part(
 }
 
 /// A file of ours as a base has it: of that length, and holes where it has zeros.
-fn settle(mut file: &File, bytes: u64) -> io::Result<Blocks> {
+fn settle(file: &File, bytes: u64) -> io::Result<Blocks> {
     file.set_len(bytes)?;
     let mut digest = Blocks::of(bytes);
     let (mut reader, mut end) = (file.try_clone()?, 0);
     each_block(&mut reader, |at, block| {
         digest.add(at, block);
-        hole(&mut file, end..at)?;
+        hole(file, end..at)?;
         end = at + block.len() as u64;
         Ok(())
     })?;
-    hole(&mut file, end..bytes)?;
+    hole(file, end..bytes)?;
     Ok(digest)
 }
 
-fn hole(file: &mut &File, range: Range<u64>) -> io::Result<()> {
+fn hole(file: &File, range: Range<u64>) -> io::Result<()> {
     if range.is_empty() {
         return Ok(());
     }
     let offset = |at: u64| i64::try_from(at).map_err(io::Error::other);
     let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-    match fallocate(*file, flags, offset(range.start)?, offset(range.end - range.start)?) {
+    match fallocate(file, flags, offset(range.start)?, offset(range.end - range.start)?) {
         // It holds the same where a file system can't do that, and takes more.
         Ok(()) | Err(nix::Error::EOPNOTSUPP) => Ok(()),
         Err(error) => Err(error.into()),

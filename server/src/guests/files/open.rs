@@ -13,13 +13,13 @@ use umbel_app::shown::OpenState;
 use umbel_guest::{AccountId, BackupId, GuestRight, UploadId};
 use umbel_wire::agent::FilesOf;
 
-use super::{Guests, READING, closed, failed, private};
+use super::{Guests, READING, closed, failed};
 use crate::error::chain;
 use crate::guests::backups::whole;
 use crate::guests::from_host;
 use crate::guests::snapshots::conflict;
 use crate::store::guest_backups::GuestBackup;
-use crate::uploads;
+use crate::uploads::{self, private};
 use crate::vault::{VaultError, Watch};
 
 /// Beside the disk; it has who asked, and its time is when somebody looked last.
