@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
 use axum::{Router, http};
 use futures::StreamExt as _;
 use reqwest::redirect::Policy;
@@ -81,6 +82,12 @@ impl Mirrors {
             places: Semaphore::new(AT_ONCE),
         });
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        // Otherwise the end of each file waits for its beginning to be acknowledged (tcp(7)): seconds over a build.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection of a build stays slow");
+            }
+        });
         let app = Router::new().fallback(answer).with_state(Arc::clone(&asked));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
