@@ -1,7 +1,8 @@
 //! Files that are sent: begin an upload, send its files, make something of them. A file of a size that hurts to lose is sent
 //! in pieces (tus.io/protocols/resumable-upload): after a cut it goes on from what the panel has.
 
-use std::io::SeekFrom;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,8 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sha2::{Digest as _, Sha256};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use umbel_guest::UploadId;
 
 use crate::answers::{Begun, UploadedFile};
@@ -44,22 +43,26 @@ impl Client {
     pub async fn upload_send(&self, upload: UploadId, name: &str, file: &Path) -> Result<String, Error> {
         let path = format!("/uploads/{upload}/{name}");
         let failed = |source| Error::File { path: file.to_owned(), source };
-        let mut open = File::open(file).await.map_err(failed)?;
-        let length = open.metadata().await.map_err(failed)?.len();
+        let mut reader = Reader::open(file).map_err(failed)?;
+        let length = reader.length;
         let mut pauses = PAUSES.iter();
         let begun = self.api(Method::POST, &path).header("upload-length", &length.to_string()).done().await?;
         let mut offset = offset(&path, begun.headers())?;
-        let (mut seen, mut next) = (Seen::default(), None);
+        let mut next = None::<Piece>;
         while offset < length {
             let piece = match next.take() {
-                Some((at, piece)) if at == offset => piece,
-                _ => piece_of(&mut open, offset, &mut seen).await.map_err(failed)?,
+                Some(piece) if piece.at == offset => piece,
+                _ => {
+                    let (again, piece) = reader.piece(offset).await.map_err(failed)?;
+                    reader = again;
+                    piece
+                }
             };
-            let behind = offset + piece.len() as u64;
-            // The next one is read while this one is on its way.
-            let (put, read) =
-                tokio::join!(self.piece_put(&path, offset, piece), piece_of(&mut open, behind, &mut seen));
-            next = Some((behind, read.map_err(failed)?));
+            let behind = offset + piece.bytes.len() as u64;
+            // The next one is read, and its sum reckoned, while this one is on its way.
+            let (put, read) = tokio::join!(self.piece_put(&path, piece), reader.piece(behind));
+            let (again, read) = read.map_err(failed)?;
+            (reader, next) = (again, Some(read));
             match put {
                 Ok(there) => (offset, pauses) = (there, PAUSES.iter()),
                 Err(error) => {
@@ -71,10 +74,7 @@ impl Client {
                 }
             }
         }
-        if seen.bytes == length {
-            return Ok(hex(&seen.sum.finalize()));
-        }
-        sum(&mut open).await.map_err(failed)
+        reader.sum().await.map_err(failed)
     }
 
     /// How many bytes of a file that comes in pieces the panel has.
@@ -83,11 +83,11 @@ impl Client {
         offset(&path, self.api(Method::HEAD, &path).done().await?.headers())
     }
 
-    async fn piece_put(&self, path: &str, at: u64, piece: Vec<u8>) -> Result<u64, Error> {
-        let sum = format!("sha256 {}", STANDARD.encode(Sha256::digest(&piece)));
-        let asked = self.api(Method::PATCH, path).patient(SENDING).header("upload-offset", &at.to_string());
+    async fn piece_put(&self, path: &str, piece: Piece) -> Result<u64, Error> {
+        let sum = format!("sha256 {}", STANDARD.encode(piece.sum));
+        let asked = self.api(Method::PATCH, path).patient(SENDING).header("upload-offset", &piece.at.to_string());
         let asked = asked.header("upload-checksum", &sum).header("content-type", "application/offset+octet-stream");
-        offset(path, asked.body(piece).done().await?.headers())
+        offset(path, asked.body(piece.bytes).done().await?.headers())
     }
 
     pub async fn upload_remove(&self, upload: UploadId) -> Result<(), Error> {
@@ -108,34 +108,62 @@ fn passes(error: &Error) -> bool {
     }
 }
 
-/// The sum of a file from its beginning, as far as it was read in one go.
-#[derive(Default)]
-struct Seen {
-    bytes: u64,
-    sum: Sha256,
+/// Of a file that is sent; with the sum of it from its beginning, as far as it was read in one go.
+struct Reader {
+    file: File,
+    length: u64,
+    seen: u64,
+    so_far: Sha256,
 }
 
-/// Nothing where there is nothing more.
-async fn piece_of(open: &mut File, at: u64, seen: &mut Seen) -> std::io::Result<Vec<u8>> {
-    let mut piece = Vec::new();
-    open.seek(SeekFrom::Start(at)).await?;
-    open.take(PIECE).read_to_end(&mut piece).await?;
-    if seen.bytes == at {
-        seen.sum.update(&piece);
-        seen.bytes += piece.len() as u64;
+/// Empty behind the file's end.
+struct Piece {
+    at: u64,
+    bytes: Vec<u8>,
+    sum: [u8; 32],
+}
+
+impl Reader {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { file, length, seen: 0, so_far: Sha256::new() })
     }
-    Ok(piece)
-}
 
-async fn sum(open: &mut File) -> std::io::Result<String> {
-    open.seek(SeekFrom::Start(0)).await?;
-    let (mut sum, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match open.read(&mut piece).await? {
-            0 => return Ok(hex(&sum.finalize())),
-            read => sum.update(&piece[..read]),
+    /// What stands there.
+    async fn piece(mut self, at: u64) -> io::Result<(Self, Piece)> {
+        beside(move || {
+            let mut bytes = Vec::new();
+            self.file.seek(SeekFrom::Start(at))?;
+            (&self.file).take(PIECE).read_to_end(&mut bytes)?;
+            if self.seen == at {
+                self.so_far.update(&bytes);
+                self.seen += bytes.len() as u64;
+            }
+            let sum = Sha256::digest(&bytes).into();
+            Ok((self, Piece { at, bytes, sum }))
+        })
+        .await
+    }
+
+    /// Of the whole file, in hexadecimal.
+    async fn sum(mut self) -> io::Result<String> {
+        if self.seen < self.length {
+            return beside(move || {
+                self.file.seek(SeekFrom::Start(0))?;
+                let mut sum = Sha256::new();
+                io::copy(&mut self.file, &mut sum)?;
+                Ok(hex(&sum.finalize()))
+            })
+            .await;
         }
+        Ok(hex(&self.so_far.finalize()))
     }
+}
+
+/// On a thread of its own: it keeps a processor busy, and others have something to send.
+async fn beside<T: Send + 'static>(reads: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(reads).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 fn hex(sum: &[u8]) -> String {

@@ -104,7 +104,7 @@ impl Uploads {
         let coming = Coming::of(admitted);
         let SoFar { length, .. } = coming.so_far()?;
         let mut file = opened(&coming, offset)?;
-        let (mut bytes, mut looked, mut held) = (offset, offset, Vec::new());
+        let (mut bytes, mut looked, mut held, mut seen) = (offset, offset, Vec::new(), Sha256::new());
         let whole = async {
             while let Some(some) = timeout(QUIET, body.next()).await.map_err(|_| cut())? {
                 let some = some.map_err(|_| cut())?;
@@ -124,6 +124,8 @@ impl Uploads {
                     let message = format!("A piece with a sum has at most {SUMMED_MOST} bytes.");
                     return Err(AppError::Invalid(FieldErrors::one("Upload-Checksum", message)));
                 } else {
+                    // As it comes: the next of it is on its way meanwhile.
+                    seen.update(some);
                     held.extend_from_slice(some);
                 }
             }
@@ -133,7 +135,7 @@ impl Uploads {
         // What was written may be on its way yet.
         file.flush().await.map_err(failed("writing", &coming.part))?;
         whole?;
-        if sum.is_some_and(|sum| *Sha256::digest(&held) != sum) {
+        if sum.is_some_and(|sum| *seen.finalize() != sum) {
             let message = "What came has another sum than Upload-Checksum says: send it again.".into();
             return Err(AppError::Conflict { message });
         }
