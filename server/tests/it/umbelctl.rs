@@ -282,6 +282,28 @@ both! {
         assert!(!shell.says(&["backups", "list"]).await.contains("web"));
     }
 
+    async fn a_file_is_sent_into_a_guest_and_one_fetched_from_a_shell(fresh) {
+        let place = tempfile::tempdir().expect("a directory");
+        let layout = umbel_wire::Layout::new(place.path(), place.path()).expect("a short path");
+        let edge = Edge::start_in(&fresh.db, Some(layout.clone())).await;
+        edge.test.host.share_uploads(layout);
+        let guest = edge.test.made("web").await;
+        let shell = Shell::at(&edge);
+        let words = ["--panel", &shell.panel, "sign-in", "anna", "--scopes", "read,power,console,manage"];
+        assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
+        shell.says(&["files", "send", "web", &shell.write("notes.txt", "words")]).await;
+        assert_eq!(edge.test.host.disks(guest).expect("there").0, "file notes.txt ");
+        let file = place.path().join("fetched");
+        let fetch = ["files", "fetch", "web", "/etc/hosts", "--to", file.to_str().expect("text")];
+        shell.says(&fetch).await;
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "words of a guest\n");
+        assert_ne!(shell.code(&fetch).await, 0, "what is there is not written over");
+        let list = shell.says(&["files", "ls", "web"]).await;
+        assert!(list.contains("notes.txt") && list.contains("/etc/hosts"), "{list}");
+        assert_eq!(shell.code(&["files", "fetch", "web", "hosts"]).await, 5, "from / on");
+        assert_eq!(shell.code(&["files", "send", "other", file.to_str().expect("text")]).await, 4, "there is none");
+    }
+
     async fn volumes_are_made_given_taken_and_removed_from_a_shell(fresh) {
         let edge = Edge::start(&fresh.db).await;
         let guest = edge.test.made("web").await;
