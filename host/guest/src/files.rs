@@ -388,10 +388,5 @@ mod tests {
             prop_assert!(!text.chars().any(char::is_control));
             prop_assert_eq!(text.parse::<FilePath>(), Ok(path));
         }
-
-        #[test]
-        fn no_list_is_too_wild(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            parse_list(&bytes);
-        }
     }
 }

@@ -14,7 +14,7 @@ macro_rules! fuzz {
     )*};
 }
 
-fuzz! { agent_request agent_reply shim_order to_shim from_shim frames console_frames cow_header mconsole_reply mconsole_notice meminfo ring kernel_file libraries by_hand archive }
+fuzz! { agent_request agent_reply shim_order to_shim from_shim frames console_frames cow_header mconsole_reply mconsole_notice meminfo ring kernel_file libraries by_hand archive file_list }
 
 #[test]
 fn every_directory_of_the_corpus_has_a_target() {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use umbel_agent::libraries::closure;
 use umbel_guest::by_hand::parse;
 use umbel_guest::console::{FromReader, ToReader};
+use umbel_guest::files::{FileKind, FilePath, LIST_MAX, parse_list};
 use umbel_uml::cow::{CowHeader, looks_like_cow};
 use umbel_uml::kernel::probe;
 use umbel_uml::management::{Meminfo, parse_notice, parse_reply};
@@ -107,6 +108,18 @@ pub(crate) fn archive(bytes: &[u8]) {
         Ok(Contents::File { at, bytes: length }) => assert!(at + length <= bytes.len() as u64),
         Ok(Contents::Archive { bytes: length }) => assert!(length <= bytes.len() as u64),
         Err(_) => {}
+    }
+}
+
+/// What a throw-away guest says of a directory: each name stands there once, and can be asked for.
+pub(crate) fn file_list(bytes: &[u8]) {
+    let list = parse_list(bytes);
+    assert!(list.entries.len() <= LIST_MAX);
+    assert!(list.entries.is_sorted_by(|one, other| one.name < other.name));
+    for entry in &list.entries {
+        let path = FilePath::default().join(&entry.name).expect("a name");
+        assert_eq!(path.to_string().parse(), Ok(path));
+        assert!(entry.mode <= 0o7777 && (entry.target.is_none() || entry.kind == FileKind::Link));
     }
 }
 
