@@ -17,6 +17,7 @@ pub mod console;
 pub mod error;
 pub mod etag;
 pub mod events;
+mod giver;
 pub mod guests;
 mod hex;
 pub mod host;

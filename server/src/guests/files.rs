@@ -9,12 +9,9 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use std::{fs, io};
 
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use umbel_app::AppError;
 use umbel_app::backend::Caller;
 use umbel_app::shown::{BackupFilesShown, FileAsked, FileShown, FilesShown, OpenState};
@@ -28,6 +25,7 @@ use super::snapshots::conflict;
 use super::{Guests, from_host};
 use crate::clock::SECOND;
 use crate::error::internal;
+use crate::giver::giver;
 use crate::host::HostError;
 use crate::uploads::{self, private};
 
@@ -38,11 +36,8 @@ const READS_MOST: usize = 3;
 const READS_OF_ALL: usize = 24;
 /// Of a list: the agent hands over no more.
 const LIST_MOST: u64 = 64 << 20;
-/// Parts that wait for whoever takes them, and how large they are.
-const WAITING: usize = 2;
+/// Of what is given away, in bytes at a time.
 const PART: usize = 256 << 10;
-/// How long it is waited for somebody who takes nothing.
-const TAKEN: Duration = Duration::from_secs(60);
 /// Beside a disk that is read for a moment only.
 const READING: &str = "reading";
 
@@ -203,24 +198,20 @@ impl Guests {
         let name = path.names().last().map_or_else(|| disk.to_owned(), ToString::to_string);
         let is_archive = ask == FileAsk::Archive;
         let name = if is_archive { format!("{}.tar", plain(&name)) } else { plain(&name) };
-        let (to, parts) = mpsc::channel(WAITING);
+        let (giver, parts) = giver();
         tokio::task::spawn_blocking(move || {
             let _reading = reading;
-            let gives = |part| {
-                let given = Handle::current().block_on(timeout(TAKEN, to.send(part)));
-                given.is_ok_and(|sent| sent.is_ok())
-            };
             loop {
                 let mut part = vec![0; PART];
                 match file.read(&mut part) {
                     Ok(0) => break,
                     Ok(count) => part.truncate(count),
                     Err(error) => {
-                        gives(Err(error));
+                        giver.gives(Err(error));
                         break;
                     }
                 }
-                if !gives(Ok(part)) {
+                if !giver.gives(Ok(part)) {
                     break;
                 }
             }

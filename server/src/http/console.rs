@@ -19,6 +19,7 @@ use umbel_guest::{Access, FieldErrors, GuestId, GuestRight};
 use utoipa::IntoParams;
 
 use super::api::{Path, Query};
+use super::attachment::disposition;
 use super::caller::SignedIn;
 use super::error::{Problem, ProblemDetails};
 use super::events::tab::{RESTARTING, close, not_a_socket};
@@ -212,15 +213,7 @@ pub async fn text(
         }
     }
     if download {
-        headers.insert(CONTENT_DISPOSITION, attachment(row.spec.name.as_str()));
+        headers.insert(CONTENT_DISPOSITION, disposition(&format!("{}-console.log", row.spec.name)));
     }
     Ok(response)
-}
-
-/// A file named after the guest (RFC 6266).
-fn attachment(name: &str) -> HeaderValue {
-    let safe: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' }).collect();
-    HeaderValue::from_str(&format!("attachment; filename=\"{safe}-console.log\""))
-        .unwrap_or(HeaderValue::from_static("attachment"))
 }

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod api;
 pub mod assets;
+mod attachment;
 pub mod caller;
 pub mod condition;
 pub mod confirm;

@@ -3,24 +3,17 @@
 //! goes out: what is damaged is cut off and never looks whole.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use umbel_guest::{BackupId, GuestSpec};
 
 use super::chunk::{CHUNK, LEVEL};
 use super::disk::{at_once, check_list};
 use super::store::{Manifest, Store};
 use super::{StopOnDrop, Vault, VaultError, Watch, io_failed};
+use crate::giver::giver;
 use crate::hex::hex;
-
-/// Packed chunks that wait for whoever takes them.
-const WAITING: usize = 2;
-/// How long it is waited for somebody who takes nothing.
-const TAKEN: Duration = Duration::from_secs(60);
 
 /// One that is being taken. Dropped, it ends.
 #[derive(Debug)]
@@ -54,21 +47,17 @@ impl Vault {
             Ok((store, manifest, watch))
         });
         let (store, manifest, watch) = opened.await?;
-        let (to, parts) = mpsc::channel(WAITING);
+        let (giver, parts) = giver();
         let (spec, made_at) = (manifest.spec.clone(), manifest.made_at);
         let (disk_bytes, sha256) = (manifest.disk_bytes, manifest.sha256.clone());
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            let gives = |part| {
-                let given = Handle::current().block_on(timeout(TAKEN, to.send(part)));
-                given.is_ok_and(|sent| sent.is_ok())
-            };
             let sent = send(&store, &manifest, &watch, &|part| {
-                if gives(Ok(part)) { Ok(()) } else { Err(VaultError::Stopped) }
+                if giver.gives(Ok(part)) { Ok(()) } else { Err(VaultError::Stopped) }
             });
             if let Err(error) = sent {
                 tracing::warn!(%backup, %error, "a backup that was taken along was cut off");
-                gives(Err(error));
+                giver.gives(Err(error));
             }
         });
         Ok(Download { spec, made_at, disk_bytes, sha256, parts, _stop: stop })

@@ -2,9 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures::stream;
 use serde::Deserialize;
 use umbel_app::AppError;
@@ -14,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Query;
 use crate::audit::csv;
+use crate::http::attachment::attachment;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::panel::Panel;
@@ -83,8 +82,8 @@ pub async fn export(
     // What is refused is refused before the file begins.
     let first = panel.audit_list(&caller, filter.clone()).await?;
     let (kind, name) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""),
-        Format::Jsonl => ("application/jsonl; charset=utf-8", "attachment; filename=\"audit.jsonl\""),
+        Format::Csv => ("text/csv; charset=utf-8", "audit.csv"),
+        Format::Jsonl => ("application/jsonl; charset=utf-8", "audit.jsonl"),
     };
     let head = match format {
         Format::Csv => csv::HEAD,
@@ -106,10 +105,7 @@ pub async fn export(
             Ok::<_, AppError>(Some((Bytes::from(head.to_owned() + &lines), next)))
         }
     });
-    let mut response = Body::from_stream(pages).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
-    Ok(response)
+    Ok(attachment(kind, name, None, Body::from_stream(pages)))
 }
 
 fn line(format: Format, row: &AuditShown) -> String {

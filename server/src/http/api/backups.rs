@@ -1,8 +1,7 @@
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures::stream;
 use umbel_app::backend::Backups;
 use umbel_app::shown::{BackupTaken, BackupsShown, CloneDraft, Created, PlanDraft};
@@ -10,6 +9,7 @@ use umbel_guest::{BackupId, GuestId};
 
 use super::guests::Acted;
 use super::{Json, Path};
+use crate::http::attachment::attachment;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Accepted, Done};
@@ -92,20 +92,15 @@ pub async fn download(
 
 /// As it goes out.
 pub fn file(download: Download) -> Response {
-    let about = [
-        ("content-disposition", format!("attachment; filename=\"{}.disk.zst\"", download.spec.name)),
-        ("umbel-disk-bytes", download.disk_bytes.to_string()),
-        ("umbel-disk-sha256", download.sha256.clone()),
-    ];
+    let name = format!("{}.disk.zst", download.spec.name);
+    let about = [("umbel-disk-bytes", download.disk_bytes.to_string()), ("umbel-disk-sha256", download.sha256.clone())];
     // An error on the way cuts the file off, so that nobody takes a part for the whole.
     let parts = stream::unfold(download, |mut download| async move { Some((download.next().await?, download)) });
-    let mut response = Body::from_stream(parts).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zstd"));
+    let mut response = attachment("application/zstd", &name, None, Body::from_stream(parts));
     for (name, value) in about {
-        // A guest's name and numbers fit in a header.
+        // Numbers fit in a header.
         if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     response

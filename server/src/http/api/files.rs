@@ -1,8 +1,6 @@
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures::stream;
 use umbel_app::backend::Files;
 use umbel_app::shown::{BackupFilesShown, FileAsked, FilesShown, PathAsked};
@@ -10,6 +8,7 @@ use umbel_guest::{BackupId, GuestId, SnapshotId};
 
 use super::{Path, Query};
 use crate::guests::files::FileTaken;
+use crate::http::attachment::attachment;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::http::openapi::answer::Done;
@@ -101,21 +100,10 @@ pub async fn take_of_snapshot(
     Ok(answer(panel.snapshot_file(&caller, guest, snapshot, &asked).await?))
 }
 
-/// As it goes out: never to be shown, whatever it is called and holds.
 pub fn answer(taken: FileTaken) -> Response {
     let kind = if taken.is_archive { "application/x-tar" } else { "application/octet-stream" };
-    let disposition = format!("attachment; filename=\"{}\"", taken.name);
-    let bytes = taken.bytes;
+    let (name, bytes) = (taken.name.clone(), taken.bytes);
     // An error on the way cuts it off before its length.
     let parts = stream::unfold(taken, |mut taken| async move { Some((taken.next().await?, taken)) });
-    let mut response = Body::from_stream(parts).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    // A name of letters and digits fits in a header.
-    if let Ok(value) = HeaderValue::try_from(disposition) {
-        headers.insert(HeaderName::from_static("content-disposition"), value);
-    }
-    response
+    attachment(kind, &name, Some(bytes), Body::from_stream(parts))
 }

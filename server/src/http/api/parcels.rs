@@ -1,8 +1,6 @@
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 use umbel_app::AppError;
@@ -15,6 +13,7 @@ use super::uploads::Begun;
 use super::{Json, Path};
 use crate::error::internal;
 use crate::guests::FileDownload;
+use crate::http::attachment::attachment;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::http::openapi::answer::{Accepted, Made};
@@ -87,42 +86,10 @@ pub async fn download(
     Ok(file(panel.file_download(&caller, operation).await?).await?)
 }
 
-/// As it goes out: never shown, always kept under a name without anything that means something in a header or a shell.
 pub async fn file(download: FileDownload) -> Result<Response, AppError> {
     let mut file = tokio::fs::File::from_std(download.file);
     let fetched = download.fetched;
     file.seek(std::io::SeekFrom::Start(fetched.at)).await.map_err(|error| internal(&error))?;
-    let mut response = Body::from_stream(ReaderStream::new(file.take(fetched.bytes))).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(CONTENT_LENGTH, fetched.bytes.into());
-    if let Ok(value) = HeaderValue::try_from(disposition(&fetched.name)) {
-        headers.insert(CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
-}
-
-/// Twice, as RFC 6266 has it: in ASCII, and as it is (RFC 8187).
-fn disposition(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
-    let ascii: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    let encode = |byte: u8| match byte {
-        byte if byte.is_ascii_alphanumeric() || b"._-+".contains(&byte) => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    let encoded: String = name.bytes().map(encode).collect();
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_one_word_of_a_header_whatever_it_was() {
-        assert_eq!(disposition("a.log"), "attachment; filename=\"a.log\"; filename*=UTF-8''a.log");
-        let odd = disposition("x\"; filename=\"y.html\r\nSet-Cookie: ü");
-        assert_eq!(odd.matches('"').count(), 2, "{odd}");
-        assert!(odd.is_ascii() && !odd.contains(['\r', '\n']) && odd.ends_with("%3A%20%C3%BC"), "{odd}");
-    }
+    let body = Body::from_stream(ReaderStream::new(file.take(fetched.bytes)));
+    Ok(attachment("application/octet-stream", &fetched.name, Some(fetched.bytes), body))
 }

@@ -1,9 +1,7 @@
 //! What was used, day by day, and as a file.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use umbel_app::backend::Backend;
 use umbel_app::parts::time::date;
@@ -13,6 +11,7 @@ use utoipa::IntoParams;
 
 use super::Query;
 use crate::audit::csv::cell;
+use crate::http::attachment::attachment;
 use crate::http::caller::SignedIn;
 use crate::http::error::Problem;
 use crate::panel::Panel;
@@ -52,11 +51,8 @@ pub async fn export(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let asked = UsageAsked::read(&asked.days, &asked.account)?;
-    let mut response = csv(&panel.usage_fetch(&caller, asked).await?).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let name = HeaderValue::from_static("attachment; filename=\"usage.csv\"");
-    response.headers_mut().insert(CONTENT_DISPOSITION, name);
-    Ok(response)
+    let text = csv(&panel.usage_fetch(&caller, asked).await?);
+    Ok(attachment("text/csv; charset=utf-8", "usage.csv", None, text.into()))
 }
 
 fn csv(usage: &UsageShown) -> String {
