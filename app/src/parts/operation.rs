@@ -41,7 +41,7 @@ pub fn OperationDoing(operation: OperationShown) -> impl IntoView {
 #[component]
 pub fn OperationLink(operation: OperationShown) -> impl IntoView {
     view! {
-        <a href=paths::operation(operation.id)>{operation.kind.title()} " " {operation.guest_name}</a>
+        <a href=paths::operation(operation.id)>{operation.kind.title_of(&operation.guest_name)}</a>
     }
     .into_any()
 }

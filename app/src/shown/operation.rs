@@ -88,7 +88,7 @@ impl OperationKind {
         }
     }
 
-    /// As people say it, before a guest's name.
+    /// As people say it.
     pub fn title(self) -> &'static str {
         match self {
             Self::GuestCreate => "Create",
@@ -107,8 +107,20 @@ impl OperationKind {
             Self::GuestReset => "Reset",
             Self::BackupTake => "Back up",
             Self::BackupRestore => "Restore a backup",
-            Self::FileSend => "Send a file to",
-            Self::FileFetch => "Fetch a file from",
+            Self::FileSend => "Send a file",
+            Self::FileFetch => "Fetch a file",
+        }
+    }
+
+    /// What is done to whom: `Create web`, `Send a file to web`.
+    pub fn title_of(self, name: &str) -> String {
+        let title = self.title();
+        match self {
+            Self::SnapshotTake | Self::SnapshotRestore | Self::BackupRestore => format!("{title} of {name}"),
+            Self::FileSend => format!("{title} to {name}"),
+            Self::FileFetch => format!("{title} from {name}"),
+            Self::GuestStartShell => format!("Start {name} into a shell"),
+            _ => format!("{title} {name}"),
         }
     }
 

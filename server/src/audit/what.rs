@@ -86,7 +86,7 @@ impl Panel {
 
     pub(super) async fn operation(&self, action: AuditAction, operation: OperationId) -> Result<What, AppError> {
         let found = operation_fetch(&self.store, operation).await?;
-        let name = found.map(|found| format!("{} {}", found.kind.title(), found.guest_name)).unwrap_or_default();
+        let name = found.map(|found| found.kind.title_of(&found.guest_name)).unwrap_or_default();
         Ok(What::new(action, AuditKind::Operation).of(operation).named(&name))
     }
 

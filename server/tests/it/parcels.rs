@@ -91,7 +91,7 @@ both! {
         let operation = fetched(&panel, guest, "/none").await.expect("it runs");
         // One at a time, but what ends the guest is not held up.
         let busy = sent(&panel, guest, "a").await.expect_err("another is under way");
-        assert!(busy.to_string().contains("Fetch a file from is under way"), "{busy}");
+        assert!(busy.to_string().contains("Fetch a file is under way"), "{busy}");
         panel.eventually("it has its disk", async |panel| {
             panel.host.calls().iter().any(|call| call.starts_with("parcel_see"))
         }).await;

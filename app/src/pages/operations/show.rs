@@ -39,7 +39,7 @@ pub fn OperationPage() -> impl IntoView {
 
 #[component]
 fn Shown(operation: OperationShown, cancel: ServerAction<OperationCancel>) -> impl IntoView {
-    let title = format!("{} {}", operation.kind.title(), operation.guest_name);
+    let title = operation.kind.title_of(&operation.guest_name);
     let why_not = (!operation.can_cancel)
         .then(|| if operation.state.is_over() { "It is over." } else { "It can't be cancelled any more." });
     view! {
