@@ -79,8 +79,8 @@ impl Entrance {
             }
         });
         let server = patient(axum_server::from_tcp(self.listener)?).handle(handle);
-        // Otherwise the end of an answer waits until the client has acknowledged its beginning (tcp(7)), which it
-        // puts off by up to 200 ms.
+        // Otherwise the end of an answer may wait until the client has acknowledged its beginning (tcp(7)), which that
+        // may put off.
         let at_once = NoDelayAcceptor::new();
         let served = match self.tls {
             Some(tls) => server.acceptor(RustlsAcceptor::new(tls).acceptor(at_once)).serve(app).await,

@@ -29,6 +29,8 @@ const HOPS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may come.
 const QUIET: Duration = Duration::from_secs(60);
+/// How long a connection that nobody uses is kept.
+const IDLE: Duration = Duration::from_secs(20);
 /// Files at a time.
 const AT_ONCE: usize = 8;
 /// Lines about them that nobody has taken yet.
@@ -82,7 +84,7 @@ impl Mirrors {
             places: Semaphore::new(AT_ONCE),
         });
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-        // Otherwise the end of each file waits for its beginning to be acknowledged (tcp(7)): seconds over a build.
+        // Otherwise the end of a file may wait for its beginning to be acknowledged (tcp(7)).
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "a connection of a build stays slow");
@@ -117,6 +119,9 @@ fn client(way: Way, is_signed: bool, permitted: Vec<Network>) -> Result<Client, 
         }
     });
     let builder = outward::client(guard).map_err(|error| chain(&error))?;
+    // A hundred packages of one mirror: a name that is asked for anew each time comes late from many a name server. Where a
+    // connection leads was looked at when it was made.
+    let builder = builder.pool_max_idle_per_host(AT_ONCE).pool_idle_timeout(IDLE);
     builder.redirect(policy).connect_timeout(CONNECT).read_timeout(QUIET).build().map_err(|error| chain(&error))
 }
 
