@@ -1,7 +1,8 @@
 //! A file that comes in pieces (tus.io/protocols/resumable-upload, 1.0.0: core, creation, checksum): what has come stays
 //! when its connection or the panel ends, and is gone on with from there.
 //!
-//! Below an upload's place, `lengths/NAME` says how long the file will be, and `files/.NAME` is what has come of it.
+//! Below an upload's place, `lengths/NAME` says how long the file will be, and `files/.NAME` is what has come of it. While a
+//! piece with a sum comes in, `lengths/.NAME` says where it began: until its sum is known to be right, nothing behind that is here.
 
 use std::fs::{self, TryLockError};
 use std::io;
@@ -20,8 +21,8 @@ use super::{Admitted, LOOK, Uploads, check_room, failed};
 
 /// How long nothing may come of a piece. Who goes on with it waits as long, where a connection died unnoticed.
 const QUIET: Duration = Duration::from_secs(20);
-/// Of a piece with a sum, in bytes: it is held until that is known to be right.
-pub const SUMMED_MOST: usize = 8 << 20;
+/// Of a piece with a sum, in bytes: where it is cut, all of it is sent again.
+pub const SUMMED_MOST: u64 = 8 << 20;
 
 /// How much of a file is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +35,35 @@ pub struct SoFar {
 struct Coming {
     place: PathBuf,
     length: PathBuf,
+    /// Where a piece began whose sum is not known yet.
+    begun: PathBuf,
     part: PathBuf,
     whole: PathBuf,
 }
 
 impl Coming {
     fn of(Admitted { place, name, .. }: Admitted) -> Self {
-        let files = place.join("files");
-        let length = place.join("lengths").join(&name);
-        Self { part: files.join(format!(".{name}")), whole: files.join(name), length, place }
+        let (files, lengths) = (place.join("files"), place.join("lengths"));
+        let hidden = format!(".{name}");
+        Self {
+            part: files.join(&hidden),
+            whole: files.join(&name),
+            begun: lengths.join(hidden),
+            length: lengths.join(name),
+            place,
+        }
+    }
+
+    fn begun(&self) -> Option<u64> {
+        fs::read_to_string(&self.begun).ok()?.parse().ok()
     }
 
     fn so_far(&self) -> Result<SoFar, AppError> {
         let bytes = |path: &Path| fs::metadata(path).map(|facts| facts.len());
         let length = fs::read_to_string(&self.length).ok().and_then(|text| text.parse().ok());
         let length = length.ok_or_else(|| AppError::not_found("file"))?;
-        let offset = bytes(&self.whole).or_else(|_| bytes(&self.part)).map_err(failed("reading", &self.part))?;
+        let part = || bytes(&self.part).map(|there| self.begun().map_or(there, |begun| begun.min(there)));
+        let offset = bytes(&self.whole).or_else(|_| part()).map_err(failed("reading", &self.part))?;
         Ok(SoFar { offset, length })
     }
 }
@@ -71,7 +85,7 @@ impl Uploads {
         check_room(&self.parts).await?;
         let lengths = coming.place.join("lengths");
         fs::create_dir_all(&lengths).map_err(failed("making", &lengths))?;
-        for old in [&coming.whole, &coming.part, &coming.length] {
+        for old in [&coming.whole, &coming.part, &coming.begun, &coming.length] {
             gone(old).map_err(failed("removing", old))?;
         }
         fs::File::create(&coming.part).map_err(failed("making", &coming.part))?;
@@ -104,7 +118,10 @@ impl Uploads {
         let coming = Coming::of(admitted);
         let SoFar { length, .. } = coming.so_far()?;
         let mut file = opened(&coming, offset)?;
-        let (mut bytes, mut looked, mut held, mut seen) = (offset, offset, Vec::new(), Sha256::new());
+        if sum.is_some() {
+            fs::write(&coming.begun, offset.to_string()).map_err(failed("writing", &coming.begun))?;
+        }
+        let (mut bytes, mut looked, mut seen) = (offset, offset, Sha256::new());
         let whole = async {
             while let Some(some) = timeout(QUIET, body.next()).await.map_err(|_| cut())? {
                 let some = some.map_err(|_| cut())?;
@@ -118,29 +135,32 @@ impl Uploads {
                     check_room(&self.parts).await?;
                     looked = bytes + LOOK;
                 }
-                if sum.is_none() {
-                    file.write_all(some).await.map_err(failed("writing", &coming.part))?;
-                } else if held.len() + some.len() > SUMMED_MOST {
-                    let message = format!("A piece with a sum has at most {SUMMED_MOST} bytes.");
-                    return Err(AppError::Invalid(FieldErrors::one("Upload-Checksum", message)));
-                } else {
-                    // As it comes: the next of it is on its way meanwhile.
+                if sum.is_some() {
+                    if bytes - offset > SUMMED_MOST {
+                        let message = format!("A piece with a sum has at most {SUMMED_MOST} bytes.");
+                        return Err(AppError::Invalid(FieldErrors::one("Upload-Checksum", message)));
+                    }
                     seen.update(some);
-                    held.extend_from_slice(some);
                 }
+                // What is written is on its way while the next of it comes.
+                file.write_all(some).await.map_err(failed("writing", &coming.part))?;
+            }
+            if sum.is_some_and(|sum| *seen.finalize() != sum) {
+                let message = "What came has another sum than Upload-Checksum says: send it again.".into();
+                return Err(AppError::Conflict { message });
             }
             Ok(())
         };
         let whole: Result<(), AppError> = whole.await;
         // What was written may be on its way yet.
-        file.flush().await.map_err(failed("writing", &coming.part))?;
-        whole?;
-        if sum.is_some_and(|sum| *seen.finalize() != sum) {
-            let message = "What came has another sum than Upload-Checksum says: send it again.".into();
-            return Err(AppError::Conflict { message });
+        let flushed = file.flush().await.map_err(failed("writing", &coming.part));
+        if sum.is_some() {
+            if whole.is_err() || flushed.is_err() {
+                file.set_len(offset).await.map_err(failed("taking back what came of", &coming.part))?;
+            }
+            gone(&coming.begun).map_err(failed("removing", &coming.begun))?;
         }
-        file.write_all(&held).await.map_err(failed("writing", &coming.part))?;
-        file.flush().await.map_err(failed("writing", &coming.part))?;
+        whole.and(flushed)?;
         if bytes == length {
             // Not each piece: what a host that failed has lost of them, the file's length says, and its sender asks for that.
             file.sync_all().await.map_err(failed("writing", &coming.part))?;
@@ -165,6 +185,12 @@ fn opened(coming: &Coming, offset: u64) -> Result<tokio::fs::File, AppError> {
         TryLockError::WouldBlock => AppError::Conflict { message: "Another piece of it is coming in.".into() },
         TryLockError::Error(error) => failed("locking", &coming.part)(error),
     })?;
+    // Whoever sent the last piece, or the panel, ended before its sum was known.
+    if let Some(begun) = coming.begun() {
+        let there = open.metadata().map_err(failed("reading", &coming.part))?.len();
+        open.set_len(begun.min(there)).map_err(failed("taking back what came of", &coming.part))?;
+        gone(&coming.begun).map_err(failed("removing", &coming.begun))?;
+    }
     match io::Seek::seek(&mut open, io::SeekFrom::End(0)).map_err(failed("reading", &coming.part))? {
         there if there == offset => Ok(tokio::fs::File::from_std(open)),
         there => Err(now(there)),

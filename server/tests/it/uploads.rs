@@ -131,11 +131,36 @@ both! {
         assert_eq!(house.begun(16 << 20).await, (201, Some(0)));
         let large = vec![7; (8 << 20) + 1];
         let sum = Sha256::digest(&large);
-        assert_eq!(house.summed(0, large, &sum).await, (422, None), "it is held in memory");
+        assert_eq!(house.summed(0, large, &sum).await, (422, None), "a cut would lose all of it");
         assert_eq!(house.here().await, Some(0));
         house.edge.test.host.set_disk_free_mib(2_000);
         assert_eq!(house.put(0, FILE).await, (409, None), "less than a tenth is free");
         assert_eq!(house.here().await, Some(0));
+    }
+
+    async fn what_came_of_a_piece_with_a_sum_is_not_here_until_that_is_right(fresh) {
+        let house = House::with_upload(&fresh).await;
+        assert_eq!(house.begun(FILE.len()).await, (201, Some(0)));
+        let some = stream::iter([Ok::<_, std::io::Error>(FILE[..9].to_vec())]).chain(stream::pending());
+        let sum = format!("sha256 {}", STANDARD.encode(Sha256::digest(FILE)));
+        let at = [("upload-offset", "0".to_owned()), ("upload-checksum", sum)];
+        let part = house.file().with_file_name(".disk");
+        let written = async {
+            while std::fs::metadata(&part).expect("begun").len() < 9 {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            answer = house.asked(Method::PATCH, &at, reqwest::Body::wrap_stream(some)) => panic!("{answer:?}"),
+            written = tokio::time::timeout(TAKES, written) => written.expect("it is written as it comes"),
+        }
+        assert_eq!(house.here().await, Some(0));
+        let until = tokio::time::Instant::now() + TAKES;
+        while house.summed(0, FILE.to_vec(), &Sha256::digest(FILE)).await.0 != 204 {
+            assert!(tokio::time::Instant::now() < until, "who is gone is in the way");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(std::fs::read(house.file()).expect("whole"), FILE);
     }
 
     async fn one_piece_comes_at_a_time(fresh) {
