@@ -49,7 +49,7 @@ test("a Debian is built and boots with its name, user and key, and takes files",
   await live(page);
   await page.getByText("debian-13", { exact: true }).click();
   await page.getByLabel("Name", { exact: true }).fill("page");
-  await page.getByText("Advanced").click();
+  await page.getByText("Who signs in, and a script").click();
   await page.getByLabel("User", { exact: true }).fill("anna");
   await page.getByLabel("Other public keys").fill(KEY);
   await page.getByRole("button", { name: "Create guest" }).click();
