@@ -239,7 +239,7 @@ both! {
         let path = "?path=/etc/a%250Ab";
         let answer = client.request(Method::GET, &format!("/backups/{backup}/content{path}")).send().await;
         let answer = answer.expect("an answer");
-        assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"a%0Ab\"");
+        assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"a_0Ab\"; filename*=UTF-8''a%250Ab");
         let rows = audit_list_after(&fresh.db, 0, 1000).await.expect("rows");
         let taken: Vec<_> = rows.iter().filter(|row| row.action.ends_with("_file")).collect();
         assert_eq!(taken.iter().filter(|row| row.action == "backup_file").count(), 3, "{taken:#?}");

@@ -289,7 +289,7 @@ both! {
         edge.test.host.share_uploads(layout);
         let guest = edge.test.made("web").await;
         let shell = Shell::at(&edge);
-        let words = ["--panel", &shell.panel, "sign-in", "anna", "--scopes", "read,power,console,manage"];
+        let words = ["--panel", &shell.panel, "sign-in", "anna", "--scopes", "read,write,console"];
         assert!(shell.run(&words, &format!("{PASSWORD}\n")).await.status.success());
         shell.says(&["files", "send", "web", &shell.write("notes.txt", "words")]).await;
         assert_eq!(edge.test.host.disks(guest).expect("there").0, "file notes.txt ");
