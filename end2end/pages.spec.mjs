@@ -25,7 +25,7 @@ const PAGES = [
   "/usage",
   "/images",
   "/images?recipe=debian-13",
-  "/images/tiny-4",
+  "/images/tiny-5",
   "/kernels",
   "/volumes",
   "/host",

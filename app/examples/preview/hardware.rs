@@ -84,7 +84,7 @@ pub(crate) fn images() -> Vec<ImageShown> {
     vec![
         ImageShown { deprecated: true, newer: Some(newer), note: "Take debian-13.2.".into(), ..old },
         image("debian-13.2", "Debian 13", "imported", 418),
-        image("tiny-4", "Tiny", "built by Umbel", 23),
+        image("tiny-5", "Tiny", "built by Umbel", 23),
     ]
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn snapshots() -> SnapshotsShown {
         id: SnapshotId(Uuid::from_u128(0x0190_b6f0_2222_7000_8000_0000_0000_0000 + number)),
         kind,
         name: name.into(),
-        image: "tiny-4".parse().expect("a slug"),
+        image: "tiny-5".parse().expect("a slug"),
         is_whole: mib > 0,
         taken_bytes: mib << 20,
         made_at: now() - hours * HOUR,
@@ -269,7 +269,7 @@ pub(crate) fn storage() -> StorageShown {
     StorageShown {
         disk_total_mib: 80 << 10,
         disk_free_mib: 51 << 10,
-        images: vec![image("debian-13.2", 953, 14), image("tiny-4", 30, 3)],
+        images: vec![image("debian-13.2", 953, 14), image("tiny-5", 30, 3)],
         guests: vec![
             guest(1, "shop-of-the-print-works", "Print works", 2900, 3),
             guest(2, "web-1", "anna", 180, 0),

@@ -356,7 +356,7 @@ fn snapshots() -> SnapshotsShown {
         disk_bytes: Some(7 << 20),
         shares_blocks: false,
         plan: None,
-        newer: Some("tiny-4".parse().expect("a slug")),
+        newer: Some("tiny-5".parse().expect("a slug")),
         rows,
     }
 }
@@ -368,7 +368,7 @@ async fn a_disk_is_shown_with_its_snapshots_and_the_way_back() {
     let path = paths::guest_disk(guest("web", Wanted::Running, RUNNING).id);
     let html = seen(backend.clone(), Role::User, &path).await;
     all_of(&html, &["was reset to its image", "stands still while 7.0 MiB are copied", "Being made", "&lt;before&gt;"]);
-    all_of(&html, &["/_sf/guest_rebuild", "value=\"tiny-4\""]);
+    all_of(&html, &["/_sf/guest_rebuild", "value=\"tiny-5\""]);
     all_of(&html, &["Each stands on its image alone", "chain-box now", "The disk, now"]);
     assert_eq!(html.matches("\"chain-box\"").count(), 4, "an image and three copies");
     assert_eq!(html.matches("/_sf/snapshot_remove").count(), 2, "of the one that is whole, with scripts and without");
@@ -421,7 +421,7 @@ async fn what_stays_behind_is_shown_before_an_image_is_made() {
 async fn what_takes_the_hosts_disk_is_shown_and_what_is_nobodys_can_be_removed() {
     let web = guest("web", Wanted::Running, RUNNING);
     let image =
-        StoredImage { image: "tiny-4".parse().expect("a slug"), taken_bytes: 3 << 20, guests: 4, saved_bytes: 9 << 20 };
+        StoredImage { image: "tiny-5".parse().expect("a slug"), taken_bytes: 3 << 20, guests: 4, saved_bytes: 9 << 20 };
     let stored = StoredGuest {
         guest: web.id,
         name: "web".into(),

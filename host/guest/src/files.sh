@@ -7,7 +7,7 @@ said=/proc/mconsole
 place=/root/files
 case ${1:-} in
 soon) sleep 2 ;;
-wait) trap 'while [ -b "$disk" ]; do sleep 1; done' EXIT ;;
+wait) trap 'while is_ours; do sleep 1; done' EXIT ;;
 *) [ "${ACTION:-add}" = add ] && [ "${DEVNAME:-ubdp}" = ubdp ] || exit 0 ;;
 esac
 [ -b "$disk" ] || exit 0

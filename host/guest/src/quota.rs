@@ -328,7 +328,7 @@ mod tests {
     use crate::spec::GuestDraft;
 
     fn spec(draft: GuestDraft) -> GuestSpec {
-        let (image, kernel) = ("tiny-4".into(), "debian-6.1".into());
+        let (image, kernel) = ("tiny-5".into(), "debian-6.1".into());
         let draft = GuestDraft { name: "web".into(), image, kernel, memory_mib: 64, disk_mib: 256, ..draft };
         GuestSpec::check(&draft).expect("sensible")
     }

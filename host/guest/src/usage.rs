@@ -132,7 +132,7 @@ mod tests {
 
     /// 64 MiB of memory, 128 of disk.
     fn spec() -> GuestSpec {
-        let (name, image, kernel) = ("web".into(), "tiny-4".into(), "debian-6.1".into());
+        let (name, image, kernel) = ("web".into(), "tiny-5".into(), "debian-6.1".into());
         let draft = GuestDraft { name, image, kernel, memory_mib: 64, disk_mib: 128, ..GuestDraft::default() };
         GuestSpec::check(&draft).expect("sensible")
     }

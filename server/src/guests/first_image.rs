@@ -8,7 +8,7 @@ use crate::error::chain;
 use crate::parts::Parts;
 
 /// As the agent calls it.
-const FIRST: &str = "tiny-4";
+const FIRST: &str = "tiny-5";
 
 /// For ever.
 pub(super) async fn run(parts: Parts) {

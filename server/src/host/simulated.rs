@@ -99,7 +99,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-4` and `host`, one kernel `debian-6.1`.
+    /// 1 GiB of memory, 10 GiB of disk, the images `tiny-5` and `host`, one kernel `debian-6.1`.
     pub fn new(clock: Clock) -> Self {
         let inner = Inner {
             version: 1,

@@ -104,7 +104,7 @@ mod tests {
     fn spec(kernel: &str, network: Attachment) -> GuestSpec {
         let draft = GuestDraft {
             name: "web".into(),
-            image: "tiny-4".into(),
+            image: "tiny-5".into(),
             kernel: kernel.into(),
             memory_mib: 64,
             disk_mib: 64,

@@ -28,7 +28,7 @@ fn guest(wanted: Wanted, seen: Seen, number: u64, policy: RestartPolicy) -> Gues
         spec: GuestSpec {
             name: "web".parse().expect("a name"),
             note: umbel_guest::Note::default(),
-            image: "tiny-4".parse().expect("a slug"),
+            image: "tiny-5".parse().expect("a slug"),
             kernel: "k".parse().expect("a slug"),
             memory: Memory::DEFAULT,
             disk: DiskSize::DEFAULT,

@@ -14,7 +14,7 @@ use super::*;
 use crate::hex::hex;
 
 fn spec() -> GuestSpec {
-    let (name, image, kernel) = ("web".into(), "tiny-4".into(), "debian-6.1".into());
+    let (name, image, kernel) = ("web".into(), "tiny-5".into(), "debian-6.1".into());
     let draft = GuestDraft { name, image, kernel, memory_mib: 64, disk_mib: 64, ..GuestDraft::default() };
     GuestSpec::check(&draft).expect("a good draft")
 }

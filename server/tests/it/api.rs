@@ -20,7 +20,7 @@ async fn send(client: &Client, method: Method, path: &str, body: impl Into<reqwe
 
 fn draft(change: &Value) -> String {
     let mut draft = json!({
-        "name": "db", "note": "", "image": "tiny-4", "kernel": "debian-6.1", "memory_mib": 64, "disk_mib": 256
+        "name": "db", "note": "", "image": "tiny-5", "kernel": "debian-6.1", "memory_mib": 64, "disk_mib": 256
     });
     for (field, value) in change.as_object().expect("an object") {
         draft[field] = value.clone();

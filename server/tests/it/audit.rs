@@ -366,7 +366,7 @@ both! {
             assert_eq!((row.reason.as_str(), row.via.as_str(), row.address.as_str()), ("There is no such guest.", "api", "127.0.0.1"));
             assert_eq!(row.object, guest.to_string());
         }
-        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-4", r#"{"deprecated":true}"#)] {
+        for (path, change) in [("kernels/debian-6.1", r#"{"retired":true}"#), ("images/tiny-5", r#"{"deprecated":true}"#)] {
             let change = client.request(Method::PATCH, &format!("/api/v1/{path}")).body(change);
             change.header("content-type", "application/json").send().await.expect("an answer");
         }

@@ -57,7 +57,7 @@ impl Bench {
         let backup = BackupId(Uuid::now_v7());
         let draft = GuestDraft {
             name: "web".into(),
-            image: "tiny-4".into(),
+            image: "tiny-5".into(),
             kernel: "debian-6.1".into(),
             memory_mib: 64,
             disk_mib: 64,

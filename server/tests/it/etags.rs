@@ -27,7 +27,7 @@ async fn things(edge: &Edge) -> Vec<Thing> {
         thing(format!("/guests/{guest}"), Method::PATCH, |i| json!({"note": format!("note {i}")})),
         thing(format!("/people/{berta}"), Method::PATCH, |i| json!({"expires": format!("{}-12-31", 2900 + i)})),
         thing(format!("/groups/{group}"), Method::PUT, |i| json!({"name": format!("Red {i}"), "kind": "class"})),
-        thing("/images/tiny-4".into(), Method::PATCH, |i| json!({"note": format!("note {i}")})),
+        thing("/images/tiny-5".into(), Method::PATCH, |i| json!({"note": format!("note {i}")})),
         thing("/kernels/debian-6.1".into(), Method::PATCH, |i| json!({"note": format!("note {i}")})),
         thing(
             "/settings/kernels".into(),

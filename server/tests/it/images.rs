@@ -46,7 +46,7 @@ fn status<T: std::fmt::Debug>(done: Result<T, Error>) -> u16 {
 }
 
 fn tiny() -> ImageId {
-    "tiny-4".parse().expect("a slug")
+    "tiny-5".parse().expect("a slug")
 }
 
 fn asking(q: &str, cursor: &str, limit: &str) -> ImageFilter {
@@ -126,7 +126,7 @@ both! {
         assert_eq!(over.state, umbel_client::OperationState::Done, "{over:?}");
         let id: ImageId = "mine-1".parse().expect("a slug");
         let offered = anna.guest_form().await.expect("a form").images;
-        assert_eq!(offered.iter().map(|image| image.id.as_str()).collect::<Vec<_>>(), ["tiny-4", "mine-1", "host"]);
+        assert_eq!(offered.iter().map(|image| image.id.as_str()).collect::<Vec<_>>(), ["tiny-5", "mine-1", "host"]);
         let shown = anna.image_fetch(&id).await.expect("it is there");
         assert_eq!((shown.origin.as_str(), shown.title.as_str(), shown.note.as_str()), ("imported", "mine", "Ours."));
 

@@ -130,7 +130,7 @@ both! {
 
     async fn the_hosts_own_files_take_a_disk_in_memory_and_nothing_else_does(fresh) {
         let panel = TestPanel::start(&fresh.db).await;
-        for (image, disk_kind) in [("host", DiskKind::Cow), ("tiny-4", DiskKind::Memory)] {
+        for (image, disk_kind) in [("host", DiskKind::Cow), ("tiny-5", DiskKind::Memory)] {
             let draft = GuestDraft { image: image.into(), disk_kind, ..draft("a") };
             let error = panel.guests.create(&panel.anna, draft).await.expect_err("they don't go together");
             let AppError::Invalid(wrong) = error else { panic!("{error:?}") };

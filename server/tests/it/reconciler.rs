@@ -101,7 +101,7 @@ both! {
         let panel = TestPanel::start(&fresh.db).await;
         let id = panel.made("web").await;
         panel.host.set_away(true);
-        let prepared = panel.host.calls().iter().filter(|call| *call == "image_prepare tiny-4").count();
+        let prepared = panel.host.calls().iter().filter(|call| *call == "image_prepare tiny-5").count();
         assert_eq!(prepared, 1, "the first image is there when the agent is");
         panel.eventually("it is away", async |panel| !panel.guests.parts.link.heard().is_here()).await;
         let kill = panel.guests.act(&panel.anna, id, Action::Kill).await.expect("accepted").expect("one");

@@ -183,12 +183,12 @@ both! {
         let created = form(
             &client,
             "/_sf/guest_create",
-            "name=web&image=tiny-4&kernel=debian-6.1&memory_mib=64&disk_mib=256",
+            "name=web&image=tiny-5&kernel=debian-6.1&memory_mib=64&disk_mib=256",
         );
         let created = created.await;
         let guest = edge.panel.guests.list(&edge.test.anna, GuestFilter::default()).await.expect("a list").rows.remove(0);
         assert_eq!(leads(&created), (302, format!("/guests/{}/console", guest.id).as_str()));
-        let again = form(&client, "/_sf/guest_create", "name=web&image=tiny-4&kernel=debian-6.1&memory_mib=64&disk_mib=256");
+        let again = form(&client, "/_sf/guest_create", "name=web&image=tiny-5&kernel=debian-6.1&memory_mib=64&disk_mib=256");
         let again = again.await;
         let (status, to) = leads(&again);
         assert!(status == 302 && to.contains("/guests/new?") && to.contains("__err="), "{status} {to}");

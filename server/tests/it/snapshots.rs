@@ -179,27 +179,27 @@ both! {
             assert!(wrong.0.iter().all(|error| error.field == "image"), "{wrong}");
         }
         assert_eq!(panel.dump().await, before);
-        panel.host.put_image("tiny-5");
+        panel.host.put_image("tiny-6");
         let shown = panel.guests.snapshot_list(&panel.anna, guest).await.expect("hers");
-        assert_eq!(shown.newer.map(|image| image.to_string()).as_deref(), Some("tiny-5"));
-        done(&panel, rebuild("tiny-5").await.expect("it is there")).await;
+        assert_eq!(shown.newer.map(|image| image.to_string()).as_deref(), Some("tiny-6"));
+        done(&panel, rebuild("tiny-6").await.expect("it is there")).await;
         let image = async |guest| panel.row(guest).await.expect("there").spec.image.to_string();
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-5"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("", "tiny-6"));
         let undo = aside(&panel, guest).await;
-        assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-4"));
+        assert_eq!((undo.name.as_str(), undo.image.as_str()), ("Before the rebuild", "tiny-5"));
 
         // What is made of what was before is of the image that it was.
         panel.host.write(guest, "new ");
         let clone = CloneDraft { name: "copy".into() };
         let made = panel.guests.snapshot_clone(&panel.anna, guest, kept_before, clone).await.expect("there is room");
         done(&panel, made.operation).await;
-        assert_eq!((written(&panel, made.guest).as_str(), image(made.guest).await.as_str()), ("old ", "tiny-4"));
+        assert_eq!((written(&panel, made.guest).as_str(), image(made.guest).await.as_str()), ("old ", "tiny-5"));
         restore(&panel, guest, undo.id).await;
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-4"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("old ", "tiny-5"));
         let redo = aside(&panel, guest).await;
-        assert_eq!(redo.image.as_str(), "tiny-5");
+        assert_eq!(redo.image.as_str(), "tiny-6");
         restore(&panel, guest, redo.id).await;
-        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("new ", "tiny-5"));
+        assert_eq!((written(&panel, guest).as_str(), image(guest).await.as_str()), ("new ", "tiny-6"));
         books::wrong(&fresh.db).await.expect("a read");
     }
 
@@ -207,16 +207,16 @@ both! {
         let panel = TestPanel::start(&fresh.db).await;
         let guest = panel.made("web").await;
         panel.host.write(guest, "old ");
-        panel.host.put_image("tiny-4");
+        panel.host.put_image("tiny-5");
         let (mut panel, steps) = (panel, table(OperationKind::GuestReset).len() - 1);
         for at in 0..steps {
             let (host, anna) = (panel.host.clone(), panel.anna.clone());
             drop(panel);
             panel = TestPanel::again(&fresh.db, host, anna, Drill { fail_at: Some(at), twice: true }).await;
-            let draft = RebuildDraft { image: "tiny-4".into() };
+            let draft = RebuildDraft { image: "tiny-5".into() };
             let operation = panel.guests.rebuild(&panel.anna, guest, draft).await.expect("it is there");
             assert!(matches!(panel.over(operation).await.state, OperationState::Failed { .. }), "at {at}");
-            assert_eq!(panel.row(guest).await.expect("there").spec.image.as_str(), "tiny-4", "at {at}");
+            assert_eq!(panel.row(guest).await.expect("there").spec.image.as_str(), "tiny-5", "at {at}");
             assert_eq!(written(&panel, guest), "old ", "at {at}");
         }
     }

@@ -17,7 +17,7 @@ async fn storage(edge: &Edge) -> StorageShown {
 /// Files of a guest of another panel's.
 async fn stranger(edge: &Edge) -> GuestId {
     let guest = GuestId(Uuid::now_v7());
-    let image = "tiny-4".parse().expect("a slug");
+    let image = "tiny-5".parse().expect("a slug");
     edge.test.host.disk_create(guest, Generation::FIRST, image, DiskSize::DEFAULT, DiskKind::Cow).await.expect("made");
     edge.test.host.write(guest, "much");
     guest
@@ -37,7 +37,7 @@ both! {
         assert_eq!(guests, [("large", 3, 0), ("small", 1, 1)]);
         assert_eq!((shown.guests[1].snapshots, shown.guests[1].owner.as_str()), (1, "anna"));
         let tiny = &shown.images[0];
-        assert_eq!((tiny.image.as_str(), tiny.guests, tiny.taken_bytes, tiny.saved_bytes), ("tiny-4", 2, 3 << 20, 3 << 20));
+        assert_eq!((tiny.image.as_str(), tiny.guests, tiny.taken_bytes, tiny.saved_bytes), ("tiny-5", 2, 3 << 20, 3 << 20));
         assert_eq!((shown.leftovers.len(), shown.others), (0, 0));
         let refused = edge.panel.storage(&edge.test.anna).await;
         assert!(matches!(refused, Err(AppError::Forbidden { .. })), "{refused:?}");

@@ -333,14 +333,14 @@ both! {
         let words = ["--panel", &root.panel, "sign-in", "root", "--scopes", "read,manage"];
         assert!(root.run(&words, &format!("{PASSWORD}\n")).await.status.success());
         assert!(anna.says(&["images", "list"]).await.contains("built by Umbel"));
-        root.says(&["images", "note", "tiny-4", "Old."]).await;
-        root.says(&["image", "deprecate", "tiny-4"]).await;
+        root.says(&["images", "note", "tiny-5", "Old."]).await;
+        root.says(&["image", "deprecate", "tiny-5"]).await;
         assert!(anna.says(&["images", "list"]).await.contains("deprecated"));
-        assert!(anna.says(&["images", "show", "tiny-4"]).await.contains("Old."));
-        assert_eq!(anna.code(&["images", "offer", "tiny-4"]).await, 3, "not hers to do");
+        assert!(anna.says(&["images", "show", "tiny-5"]).await.contains("Old."));
+        assert_eq!(anna.code(&["images", "offer", "tiny-5"]).await, 3, "not hers to do");
         assert_eq!(anna.code(&["images", "show", "none-1"]).await, 4, "no such image");
         assert_eq!(anna.code(&["images", "show", "../x"]).await, 4, "no such image");
-        root.says(&["images", "offer", "tiny-4"]).await;
+        root.says(&["images", "offer", "tiny-5"]).await;
     }
 
     async fn quotas_are_shown_asked_for_and_set_from_a_shell(fresh) {

@@ -36,7 +36,7 @@ pub(crate) fn fill(text: &str, guest: GuestId, operation: OperationId, account: 
         .replace("{account}", &account.to_string())
         .replace("{token}", "none")
         .replace("{key}", &Uuid::nil().to_string())
-        .replace("{image}", "tiny-4")
+        .replace("{image}", "tiny-5")
         .replace("{kernel}", "debian-6.1")
         .replace("{stray}", "root_fs")
         .replace("{upload}", &Uuid::nil().to_string())

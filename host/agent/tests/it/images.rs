@@ -87,7 +87,7 @@ fn an_upload_becomes_an_image_that_guests_boot_from_and_cannot_be_taken_from_the
     assert_eq!(facts.tested_with, "itself");
     let other = bootable(&house);
     assert!(matches!(import(&house, "mine-1", other), Err(Refusal::BadImage { .. })), "the name is taken");
-    assert!(matches!(import(&house, "tiny-4", other), Err(Refusal::BadImage { .. })), "Umbel's own");
+    assert!(matches!(import(&house, "tiny-5", other), Err(Refusal::BadImage { .. })), "Umbel's own");
 
     let guest = GuestId(uuid::Uuid::now_v7());
     disk(&house, guest, "mine-1", 256).expect("a size that is made when it is asked for");
@@ -102,7 +102,7 @@ fn an_upload_becomes_an_image_that_guests_boot_from_and_cannot_be_taken_from_the
     remove(&house, "mine-1").expect("nobody has it");
     remove(&house, "mine-1").expect("gone already");
     assert_eq!(names(&house), [""; 0]);
-    assert!(matches!(remove(&house, "tiny-4"), Err(Refusal::NotHere { .. })));
+    assert!(matches!(remove(&house, "tiny-5"), Err(Refusal::NotHere { .. })));
     assert_eq!(disk(&house, guest, "mine-1", 256), Err(Refusal::UnknownImage { image: id("mine-1") }));
 }
 

@@ -11,7 +11,7 @@ use super::{Inner, SimulatedGuest};
 
 pub(super) fn tiny() -> ImageFacts {
     ImageFacts {
-        id: "tiny-4".parse().expect("a slug"),
+        id: "tiny-5".parse().expect("a slug"),
         title: "Tiny".into(),
         description: "Busybox".into(),
         origin: ImageOrigin::Built,

@@ -91,7 +91,7 @@ pub(crate) fn about(guest: GuestId) -> OperationFilter {
 pub(crate) fn draft(name: &str) -> GuestDraft {
     GuestDraft {
         name: name.into(),
-        image: "tiny-4".into(),
+        image: "tiny-5".into(),
         kernel: "debian-6.1".into(),
         memory_mib: 64,
         disk_mib: 256,
