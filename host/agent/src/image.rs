@@ -34,7 +34,7 @@ use crate::{in_full, shelf};
 pub const TINY: &str = "tiny-5";
 /// Every time inside of the image, 2000-01-01: the same content gives the same bytes.
 const THEN: u64 = 946_684_800;
-const UUID: &str = "756d6265-6c00-4000-8000-74696e792d34";
+const UUID: &str = "756d6265-6c00-4000-8000-74696e792d35";
 /// What a base of any size takes at most.
 const ROOM_MIB: u64 = 16;
 
