@@ -1,5 +1,7 @@
 // What all tests share: the panel, and that an error in the browser's console fails a test.
 
+import { readFileSync, writeFileSync } from "node:fs";
+
 import { expect, test as base } from "@playwright/test";
 
 export { expect };
@@ -63,6 +65,30 @@ export async function sendImage(page, name, file) {
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByLabel("Version", { exact: true }).fill("1");
   await page.getByRole("button", { name: "Put it in" }).click();
+}
+
+/** The row of a table that has that text. */
+export function row(page, text) {
+  return page.getByRole("row").filter({ hasText: text });
+}
+
+/** From a guest's page: a file goes into it, and comes back as it was. */
+export async function thereAndBack(page, info) {
+  await page.getByRole("navigation", { name: "Guest" }).getByRole("link", { name: "Files" }).click();
+  const words = "words ".repeat(10_000);
+  const file = info.outputPath("words.txt");
+  writeFileSync(file, words);
+  await page.locator("#files").setInputFiles(file);
+  await page.getByRole("button", { name: "Send it" }).click();
+  await expect(row(page, "words.txt")).toContainText("Done", { timeout: 40_000 });
+
+  await page.getByLabel("Path").fill("/root/files/words.txt");
+  await page.getByRole("button", { name: "Fetch it" }).click();
+  const link = row(page, "/root/files/words.txt").getByRole("link", { name: /^Download/ });
+  await expect(link).toBeVisible({ timeout: 40_000 });
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  expect(download.suggestedFilename()).toBe("words.txt");
+  expect(readFileSync(await download.path(), "utf8")).toBe(words);
 }
 
 /** Text of the terminal, as far as it has been drawn. */

@@ -2,9 +2,8 @@
 // API. A panel of its own, since the settings may have to permit that mirror's network.
 
 import { lookup } from "node:dns/promises";
-import { readFileSync, writeFileSync } from "node:fs";
 
-import { NAME, test as base, expect, guestOf, live, makeAccount, screen, type } from "./fixtures.mjs";
+import { NAME, test as base, expect, guestOf, live, makeAccount, screen, thereAndBack, type } from "./fixtures.mjs";
 import { start, stop } from "./panel.mjs";
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ anna@example";
@@ -56,19 +55,7 @@ test("a Debian is built and boots with its name, user and key, and takes files",
   await page.waitForURL(/\/guests\/[0-9a-f-]+\/console$/);
   await hasAll(page, "page");
 
-  await page.getByRole("navigation", { name: "Guest" }).getByRole("link", { name: "Files" }).click();
-  const file = info.outputPath("words.txt");
-  writeFileSync(file, "words of a person\n");
-  await page.locator("#files").setInputFiles(file);
-  await page.getByRole("button", { name: "Send it" }).click();
-  const row = (text) => page.getByRole("row").filter({ hasText: text });
-  await expect(row("words.txt")).toContainText("Done", { timeout: 60_000 });
-  await page.getByLabel("Path").fill("/root/files/words.txt");
-  await page.getByRole("button", { name: "Fetch it" }).click();
-  const link = row("/root/files/words.txt").getByRole("link", { name: /^Download/ });
-  await expect(link).toBeVisible({ timeout: 60_000 });
-  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
-  expect(readFileSync(await download.path(), "utf8")).toBe("words of a person\n");
+  await thereAndBack(page, info);
 
   const guest = guestOf(page);
   const api = `${panel.origin}/api/v1/guests`;
